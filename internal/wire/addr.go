@@ -1,0 +1,74 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// ATYP, RFC 1928, section 5.
+const (
+	atypIPv4 = 1
+	atypName = 3
+	atypIPv6 = 4
+)
+
+// maxName is what the one length octet of a name can say.
+const maxName = 255
+
+// MaxAddr is the length of the longest ATYP, ADDR and PORT.
+const MaxAddr = 1 + 1 + maxName + 2
+
+// Addr is an address of a message: the IP when it is valid, otherwise the name. The zero Addr has
+// neither; a reader returns it for the empty names that some gateways send.
+type Addr struct {
+	Name string
+	IP   netip.Addr
+	Port uint16
+}
+
+// appendAddr writes ATYP, ADDR and PORT. IPv4-mapped addresses go out as IPv4.
+func appendAddr(b []byte, a Addr) ([]byte, error) {
+	ip := a.IP.Unmap()
+	switch {
+	case ip.Zone() != "":
+		return nil, fmt.Errorf("address %s: a zone means nothing to a gateway", a.IP)
+	case ip.Is4():
+		octets := ip.As4()
+		b = append(append(b, atypIPv4), octets[:]...)
+	case ip.Is6():
+		octets := ip.As16()
+		b = append(append(b, atypIPv6), octets[:]...)
+	case a.Name == "":
+		return nil, errors.New("neither an address nor a name")
+	case len(a.Name) > maxName:
+		return nil, fmt.Errorf("name of %d octets, more than %d", len(a.Name), maxName)
+	default:
+		b = append(append(b, atypName, byte(len(a.Name))), a.Name...)
+	}
+	return binary.BigEndian.AppendUint16(b, a.Port), nil
+}
+
+// addrLen returns how many octets ATYP, ADDR and PORT have together, from their first two.
+func addrLen(atyp, next byte) (int, error) {
+	switch atyp {
+	case atypIPv4:
+		return 1 + 4 + 2, nil
+	case atypIPv6:
+		return 1 + 16 + 2, nil
+	case atypName:
+		return 1 + 1 + int(next) + 2, nil
+	}
+	return 0, fmt.Errorf("%w: %w %d", ErrFormat, ErrAddressType, atyp)
+}
+
+// splitAddr takes apart what addrLen measured. The name aliases b.
+func splitAddr(b []byte) (name []byte, ip netip.Addr, port uint16) {
+	host, port := b[1:len(b)-2], binary.BigEndian.Uint16(b[len(b)-2:])
+	if b[0] == atypName {
+		return host[1:], netip.Addr{}, port
+	}
+	ip, _ = netip.AddrFromSlice(host)
+	return nil, ip.Unmap(), port
+}

@@ -1,0 +1,74 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+)
+
+// maxField is what a length octet of RFC 1929 can say.
+const maxField = 255
+
+// AppendMethods writes the client's first message: the methods it offers, 1 to 255 of them, RFC 1928,
+// section 3.
+func AppendMethods(b []byte, methods ...byte) ([]byte, error) {
+	if len(methods) == 0 || len(methods) > maxField {
+		return nil, fmt.Errorf("%d methods, not 1 to %d", len(methods), maxField)
+	}
+	return append(append(b, Version, byte(len(methods))), methods...), nil
+}
+
+// ReadMethods reads what AppendMethods writes. The slice is valid until the next call.
+func (r *Reader) ReadMethods() ([]byte, error) {
+	n, err := r.pair("greeting", Version)
+	if err != nil {
+		return nil, err
+	}
+	return r.rest(int(n))
+}
+
+// AppendMethod writes the gateway's choice.
+func AppendMethod(b []byte, method byte) []byte { return append(b, Version, method) }
+
+// ReadMethod reads what AppendMethod writes.
+func (r *Reader) ReadMethod() (byte, error) { return r.pair("method reply", Version) }
+
+// AppendUserPass writes the client's message of RFC 1929. The username has 1 to 255 octets, the
+// password at most 255: gateways take an empty one although the RFC has none. Errors show neither.
+func AppendUserPass(b []byte, username, password string) ([]byte, error) {
+	switch {
+	case username == "":
+		return nil, errors.New("empty username")
+	case len(username) > maxField:
+		return nil, fmt.Errorf("username of more than %d octets", maxField)
+	case len(password) > maxField:
+		return nil, fmt.Errorf("password of more than %d octets", maxField)
+	}
+	b = append(append(b, userPassVersion, byte(len(username))), username...)
+	return append(append(b, byte(len(password))), password...), nil
+}
+
+// ReadUserPass reads what AppendUserPass writes.
+func (r *Reader) ReadUserPass() (username, password string, err error) {
+	version, err := r.next(1)
+	if err != nil {
+		return "", "", err
+	}
+	if version[0] != userPassVersion {
+		return "", "", versionError("username/password request", version, userPassVersion)
+	}
+	if username, err = r.field(); err != nil {
+		return "", "", err
+	}
+	if password, err = r.field(); err != nil {
+		return "", "", err
+	}
+	return username, password, nil
+}
+
+// AppendStatus writes the gateway's answer to a username and password.
+func AppendStatus(b []byte, status byte) []byte { return append(b, userPassVersion, status) }
+
+// ReadStatus reads what AppendStatus writes. Anything but StatusSuccess refuses.
+func (r *Reader) ReadStatus() (byte, error) {
+	return r.pair("username/password reply", userPassVersion)
+}

@@ -1,0 +1,41 @@
+package wire
+
+// AppendRequest writes a request, RFC 1928, section 4.
+func AppendRequest(b []byte, cmd Command, dst Addr) ([]byte, error) {
+	return appendAddr(append(b, Version, byte(cmd), 0), dst)
+}
+
+// ReadRequest reads what AppendRequest writes. The command may be one that this package does not know.
+func (r *Reader) ReadRequest() (Command, Addr, error) {
+	cmd, err := r.pair("request", Version)
+	if err != nil {
+		return 0, Addr{}, err
+	}
+	if _, err := r.rest(1); err != nil { // RSV
+		return Command(cmd), Addr{}, err
+	}
+	dst, err := r.addr()
+	return Command(cmd), dst, err
+}
+
+// AppendReply writes a reply, RFC 1928, section 6.
+func AppendReply(b []byte, rep byte, bnd Addr) ([]byte, error) {
+	return appendAddr(append(b, Version, rep, 0), bnd)
+}
+
+// ReadReply reads what AppendReply writes. Of a reply other than Succeeded it reads VER and REP alone:
+// gateways end such replies after 3, 4 or 10 octets, with an ATYP of 0 or an empty name, and close.
+func (r *Reader) ReadReply() (rep byte, bnd Addr, err error) {
+	if r.owed < minReplyLen {
+		r.owed = minReplyLen
+	}
+	rep, err = r.pair("reply", Version)
+	if err != nil || rep != Succeeded {
+		return rep, Addr{}, err
+	}
+	if _, err := r.rest(1); err != nil { // RSV
+		return rep, Addr{}, err
+	}
+	bnd, err = r.addr()
+	return rep, bnd, err
+}
