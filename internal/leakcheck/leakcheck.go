@@ -4,6 +4,7 @@ package leakcheck
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"strings"
 	"testing"
@@ -16,6 +17,11 @@ const patience = 5 * time.Second
 // Main runs a package's tests and exits; call it from TestMain. A run that passed but left more
 // goroutines or descriptors than it began with is a failure, and what was left is printed.
 func Main(m *testing.M) {
+	// The goroutine that waits for signals starts with the first Notify, as when fuzzing, and stays.
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt)
+	signal.Stop(c)
+
 	before := Take()
 	code := m.Run()
 	if code == 0 {
