@@ -1,0 +1,5 @@
+package testgw
+
+import "context"
+
+func (s *session) associate(ctx context.Context) error { return s.refuse(ctx, repCommandNotSupported) }

@@ -1,0 +1,87 @@
+package testgw
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+// connect does CONNECT, RFC 1928, section 4.
+func (s *session) connect(ctx context.Context) error {
+	dst, err := s.g.dial(ctx, s.request.Target)
+	if err != nil {
+		return s.refuse(ctx, replyTo(err))
+	}
+	defer dst.Close()
+	bound := dst.LocalAddr()
+	if relayed, ok := dst.(interface{ BoundAddr() net.Addr }); ok { // the address at the end of a chain
+		bound = relayed.BoundAddr()
+	}
+	if err := s.reply(ctx, StageReply, Outcome{Reply: wire.Succeeded, Bound: addrOf(bound), Remote: dst.RemoteAddr()}); err != nil {
+		return err
+	}
+	return s.relay(ctx, dst)
+}
+
+// dial reaches a target: each of its addresses in turn, whatever their family, until one connects. The
+// error is that of the first.
+func (g *Gateway) dial(ctx context.Context, t Target) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout())
+	defer cancel()
+	dial := g.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	} else if _, ok := g.known(t.Name); !ok && t.Name != "" {
+		return dial(ctx, "tcp", t.String()) // the gateway behind this one resolves
+	}
+	addrs, err := g.resolve(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	var first error
+	for i, ip := range addrs {
+		c, err := g.dialOne(ctx, dial, netip.AddrPortFrom(ip, t.Port), len(addrs)-i)
+		if err == nil {
+			return c, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+// dialOne tries one address, for its share of the time that is left for so many.
+func (g *Gateway) dialOne(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error), to netip.AddrPort, left int) (net.Conn, error) {
+	deadline, _ := ctx.Deadline()
+	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
+	defer cancel()
+	return dial(ctx, "tcp", to.String())
+}
+
+// replyTo is the REP for an error, RFC 1928, section 6.
+func replyTo(err error) byte {
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return repRefused
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.As(err, &dns):
+		return repHostUnreachable
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
+		return repNetworkUnreachable // the latter two: this machine lacks the family
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		return repNotAllowed
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return repTTLExpired
+	case errors.Is(err, errors.ErrUnsupported):
+		return repCommandNotSupported // of the gateway behind this one
+	}
+	return repGeneralFailure
+}

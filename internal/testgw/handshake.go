@@ -1,0 +1,238 @@
+package testgw
+
+import (
+	"bufio"
+	"context"
+	"crypto/subtle"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+// REP octets, RFC 1928, section 6.
+const (
+	repGeneralFailure          = 1
+	repNotAllowed              = 2
+	repNetworkUnreachable      = 3
+	repHostUnreachable         = 4
+	repRefused                 = 5
+	repTTLExpired              = 6
+	repCommandNotSupported     = 7
+	repAddressTypeNotSupported = 8
+)
+
+const statusFailure = 1 // RFC 1929, section 2: anything but 0
+
+// Least lengths of what a client sends: one method; a request with an empty name.
+const (
+	minGreeting = 3
+	minRequest  = 3 + 1 + 1 + 2
+)
+
+// session is one client's connection. Its goroutine is serve's.
+type session struct {
+	g          *Gateway
+	raw        net.Conn // as accepted
+	conn       net.Conn // raw with TLS and the fault; raw itself when there is neither
+	r          *wire.Reader
+	fault      Fault
+	request    Request
+	ahead      *bufio.Reader // s.conn's, when a quirk reads ahead
+	early      []byte        // what the client sent behind its request, and was read before it could be relayed
+	owesStatus bool          // see Quirks.MissingMethodReply
+	held       []byte        // a reply that waits for the first data, see Fault.Join
+}
+
+// errSilent ends a session whose client is to wait in vain.
+var errSilent = errors.New("silent")
+
+// errRefused ends a session whose client was told why.
+var errRefused = errors.New("refused")
+
+func (g *Gateway) serve(ctx context.Context, id int, raw net.Conn) {
+	defer raw.Close()
+	// Nobody is to take what Close cuts for a clean end.
+	defer context.AfterFunc(ctx, func() { abort(raw) })()
+
+	s := &session{g: g, raw: raw, conn: raw, request: Request{Conn: id}}
+	if g.TLS != nil {
+		s.conn = tls.Server(raw, g.TLS)
+	}
+	if g.Misbehave != nil {
+		s.bend(g.Misbehave(id))
+	}
+	s.r = wire.NewReader(s.conn)
+	if err := s.handshake(ctx); errors.Is(err, errSilent) {
+		s.wait()
+	} else {
+		s.hangUp()
+	}
+}
+
+// handshake authenticates, reads the request and does it. The error is of no further use.
+func (s *session) handshake(ctx context.Context) error {
+	if err := s.authenticate(ctx); err != nil {
+		return err
+	}
+	switch err := s.readRequest(); {
+	case errors.Is(err, wire.ErrAddressType):
+		return s.refuse(ctx, repAddressTypeNotSupported)
+	case err != nil && s.g.Quirks.OneRecv:
+		return s.refuse(ctx, repGeneralFailure)
+	case err != nil:
+		return err
+	}
+	s.g.recordRequest(s.request)
+	if s.owesStatus && s.commandKnown() {
+		if err := s.answer(ctx, StageStatus, wire.AppendStatus(nil, wire.StatusSuccess)); err != nil {
+			return err
+		}
+	}
+	switch s.request.Command {
+	case wire.Connect:
+		return s.connect(ctx)
+	case wire.Bind:
+		return s.bind(ctx)
+	case wire.Associate:
+		return s.associate(ctx)
+	case wire.Resolve:
+		return s.resolve(ctx)
+	case wire.ResolvePTR:
+		return s.resolvePTR(ctx)
+	}
+	return s.refuse(ctx, repCommandNotSupported)
+}
+
+// readRequest reads the request into s.request.
+func (s *session) readRequest() error {
+	if err := s.receive(); err != nil {
+		return err
+	}
+	s.r.Owe(minRequest)
+	head, err := s.r.Peek(4)
+	if err != nil {
+		return err
+	}
+	atyp := head[3]
+	command, dst, err := s.r.ReadRequest()
+	if err != nil {
+		return err
+	}
+	s.request.Command, s.request.Target = command, newTarget(dst)
+	s.request.ATYP = atyp // not always that of dst: IPv4-mapped addresses are IPv4
+	s.takeEarly()
+	return nil
+}
+
+func (s *session) commandKnown() bool {
+	switch s.request.Command {
+	case wire.Connect, wire.Bind, wire.Associate, wire.Resolve, wire.ResolvePTR:
+		return true
+	}
+	return false
+}
+
+// authenticate chooses a method and carries it through, RFC 1928, section 3, and RFC 1929.
+func (s *session) authenticate(ctx context.Context) error {
+	if err := s.receive(); err != nil {
+		return err
+	}
+	s.r.Owe(minGreeting)
+	offered, err := s.r.ReadMethods()
+	if err != nil && !s.g.Quirks.OneRecv {
+		return err
+	}
+	method := s.g.choose(offered)
+	s.owesStatus = method == wire.MethodUserPass && s.pipelined()
+	if s.owesStatus {
+		return s.checkPassword(ctx)
+	}
+	if method == wire.MethodNoAcceptable && s.g.Quirks.NoReplyOnError {
+		return errRefused
+	}
+	if err := s.answer(ctx, StageMethod, wire.AppendMethod(nil, method)); err != nil {
+		return err
+	}
+	switch method {
+	case wire.MethodNone:
+		return nil
+	case wire.MethodUserPass:
+		return s.checkPassword(ctx)
+	}
+	return errRefused
+}
+
+// checkPassword does RFC 1929.
+func (s *session) checkPassword(ctx context.Context) error {
+	if err := s.receive(); err != nil {
+		return err
+	}
+	user, password, err := s.r.ReadUserPass()
+	if err != nil && !s.g.Quirks.OneRecv {
+		return err
+	}
+	if !s.g.admits(user, password) {
+		return errors.Join(s.answer(ctx, StageStatus, wire.AppendStatus(nil, statusFailure)), errRefused)
+	}
+	s.request.User = user
+	s.owesStatus = s.owesStatus && s.pipelined()
+	if s.owesStatus {
+		return nil
+	}
+	return s.answer(ctx, StageStatus, wire.AppendStatus(nil, wire.StatusSuccess))
+}
+
+func (g *Gateway) choose(offered []byte) byte {
+	switch {
+	case g.Quirks.Method0Unoffered:
+		return wire.MethodNone
+	case len(g.Users) > 0 && slices.Contains(offered, wire.MethodUserPass):
+		return wire.MethodUserPass
+	case (len(g.Users) == 0 || g.Optional) && slices.Contains(offered, wire.MethodNone):
+		return wire.MethodNone
+	}
+	return wire.MethodNoAcceptable
+}
+
+func (g *Gateway) admits(user, password string) bool {
+	want, ok := g.Users[user]
+	return subtle.ConstantTimeCompare([]byte(want), []byte(password)) == 1 && ok
+}
+
+// unspecified is the BND of a reply that has nothing to tell.
+var unspecified = Target{ATYP: IPv4, IP: netip.IPv4Unspecified()}
+
+func unspecifiedLike(ip netip.Addr) netip.Addr {
+	if ip.Is4() {
+		return netip.IPv4Unspecified()
+	}
+	return netip.IPv6Unspecified()
+}
+
+func targetOf(ap netip.AddrPort) Target {
+	return newTarget(wire.Addr{IP: ap.Addr().Unmap().WithZone(""), Port: ap.Port()})
+}
+
+// refuse answers a request with an error.
+func (s *session) refuse(ctx context.Context, rep byte) error {
+	return errors.Join(s.reply(ctx, StageReply, Outcome{Reply: rep, Bound: unspecified}), errRefused)
+}
+
+// reply answers a request.
+func (s *session) reply(ctx context.Context, at Stage, o Outcome) error {
+	if s.g.OnReply != nil {
+		s.g.OnReply(s.request, o)
+	}
+	if !s.g.Quirks.answers(o.Reply) {
+		return nil
+	}
+	b, err := s.g.Quirks.encode(o.Reply, s.g.Quirks.bound(o, s.request))
+	if err != nil {
+		return err
+	}
+	return s.answer(ctx, at, b)
+}

@@ -1,0 +1,109 @@
+package testgw
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+// The ATYP octets of RFC 1928, section 5, for what a Target was asked as.
+const (
+	IPv4 byte = 1
+	Name byte = 3
+	IPv6 byte = 4
+)
+
+// Target is a destination as the client wrote it.
+type Target struct {
+	ATYP byte
+	Name string     // when ATYP is Name
+	IP   netip.Addr // otherwise
+	Port uint16
+}
+
+// String is host:port.
+func (t Target) String() string {
+	host := t.Name
+	if t.IP.IsValid() {
+		host = t.IP.String()
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(t.Port)))
+}
+
+func newTarget(a wire.Addr) Target {
+	t := Target{ATYP: Name, Name: a.Name, IP: a.IP, Port: a.Port}
+	switch {
+	case a.IP.Is4():
+		t.ATYP = IPv4
+	case a.IP.Is6():
+		t.ATYP = IPv6
+	}
+	return t
+}
+
+func (t Target) addr() wire.Addr { return wire.Addr{Name: t.Name, IP: t.IP, Port: t.Port} }
+
+// Request is a request that the gateway read.
+type Request struct {
+	Conn    int // the client's connection, counted from 0
+	User    string
+	Command wire.Command
+	Target
+}
+
+// Datagram is a destination of datagrams in an association. It is recorded once.
+type Datagram struct {
+	Conn int // that of the association
+	Target
+}
+
+// Outcome is what became of a request.
+type Outcome struct {
+	Reply  byte     // REP, RFC 1928, section 6
+	Bound  Target   // BND.ADDR and BND.PORT
+	Remote net.Addr // whom the gateway is connected with; nil: nobody
+}
+
+// Requests returns the requests so far, in the order in which they were read.
+func (g *Gateway) Requests() []Request {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.requests)
+}
+
+// Datagrams returns the destinations of datagrams so far.
+func (g *Gateway) Datagrams() []Datagram {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.datagrams)
+}
+
+// Reset forgets the requests and datagrams so far.
+func (g *Gateway) Reset() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.requests, g.datagrams = nil, nil
+}
+
+func (g *Gateway) recordRequest(r Request) {
+	if !g.Forgetful {
+		g.mu.Lock()
+		g.requests = append(g.requests, r)
+		g.mu.Unlock()
+	}
+	if g.OnRequest != nil {
+		g.OnRequest(r)
+	}
+}
+
+func (g *Gateway) recordDatagram(d Datagram) {
+	if g.Forgetful {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.datagrams = append(g.datagrams, d)
+}
