@@ -1,0 +1,68 @@
+package netconn
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// able notes which of its methods were used.
+type able struct {
+	net.Conn
+	used []string
+}
+
+func (a *able) ReadFrom(r io.Reader) (int64, error) {
+	a.used = append(a.used, "ReadFrom")
+	return io.Copy(io.Discard, r)
+}
+func (a *able) WriteTo(io.Writer) (int64, error) { a.used = append(a.used, "WriteTo"); return 0, io.EOF }
+func (a *able) CloseRead() error                 { a.used = append(a.used, "CloseRead"); return nil }
+func (a *able) CloseWrite() error                { a.used = append(a.used, "CloseWrite"); return nil }
+
+func TestHandsOn(t *testing.T) {
+	a := &able{}
+	c := Conn{a}
+	n, err := c.ReadFrom(strings.NewReader("four"))
+	require.NoError(t, err)
+	require.EqualValues(t, 4, n)
+	_, err = c.WriteTo(io.Discard)
+	require.ErrorIs(t, err, io.EOF)
+	require.NoError(t, c.CloseRead())
+	require.NoError(t, c.CloseWrite())
+	require.Equal(t, []string{"ReadFrom", "WriteTo", "CloseRead", "CloseWrite"}, a.used)
+}
+
+// A pipe can do none of it: copying works all the same, the rest says so.
+func TestPlainConn(t *testing.T) {
+	near, far := net.Pipe()
+	go func() { // ends when the copy below closes its end
+		io.Copy(far, far)
+		far.Close()
+	}()
+	c := Conn{near}
+	echoed := make(chan string)
+	go func() { // ends with the connection
+		var b strings.Builder
+		c.WriteTo(&b)
+		echoed <- b.String()
+	}()
+	n, err := c.ReadFrom(strings.NewReader("data"))
+	require.NoError(t, err)
+	require.EqualValues(t, 4, n)
+	for _, err := range []error{c.CloseRead(), c.CloseWrite(), func() error { _, err := c.SyscallConn(); return err }()} {
+		require.ErrorIs(t, err, errors.ErrUnsupported)
+		var op *net.OpError
+		require.ErrorAs(t, err, &op)
+	}
+	require.NoError(t, c.Close())
+	require.Equal(t, "data", <-echoed)
+}

@@ -1,0 +1,148 @@
+package socks
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+
+	"github.com/sockslib/sockslib/internal/names"
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+// Addr is an address as SOCKS knows it: an IP or a name, and a port. *Addr is a [net.Addr]. Name
+// counts when IP is not valid. The zero Addr stands for no address.
+type Addr struct {
+	Net  string // "tcp" or "udp"
+	Name string
+	IP   netip.Addr
+	Port uint16
+}
+
+// ParseAddr takes apart "host:port", as net.Dial takes it, without asking a DNS. The network is "tcp"
+// or "udp", or one of these with a 4 or a 6 behind it; the digit is the application's family and means
+// nothing to the gateway. A literal becomes the IP, anything else the name in its canonical form. The
+// error is a *[net.AddrError] for a host that cannot be sent: an empty one, a zone, or what is no name.
+func ParseAddr(network, address string) (*Addr, error) {
+	a, err := parseAddr(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &a, nil
+}
+
+func parseAddr(network, address string) (Addr, error) {
+	proto, err := transport(network)
+	if err != nil {
+		return Addr{}, err
+	}
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return Addr{}, err
+	}
+	a := Addr{Net: proto}
+	if a.Port, err = parsePort(proto, service); err != nil {
+		return Addr{}, err
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if ip.Zone() != "" {
+			return Addr{}, &net.AddrError{Err: "a zone means nothing to a gateway", Addr: address}
+		}
+		a.IP = ip.Unmap()
+		return a, nil
+	}
+	if a.Name, err = names.Canonical(host); err != nil {
+		return Addr{}, &net.AddrError{Err: err.Error(), Addr: strconv.Quote(address)}
+	}
+	return a, nil
+}
+
+// transport returns "tcp" or "udp".
+func transport(network string) (string, error) {
+	switch network {
+	case "tcp", "tcp4", "tcp6":
+		return "tcp", nil
+	case "udp", "udp4", "udp6":
+		return "udp", nil
+	}
+	return "", net.UnknownNetworkError(network)
+}
+
+// parsePort takes a number or, as package net does, a service's name; that asks no DNS.
+func parsePort(proto, service string) (uint16, error) {
+	if port, err := strconv.ParseUint(service, 10, 16); err == nil {
+		return uint16(port), nil
+	}
+	if service == "" {
+		return 0, &net.AddrError{Err: "missing port in address", Addr: service}
+	}
+	port, err := net.LookupPort(proto, service)
+	if err != nil {
+		return 0, err
+	}
+	return uint16(port), nil // LookupPort refuses what is outside 0 to 65535
+}
+
+// Network returns "tcp" or "udp".
+func (a *Addr) Network() string { return a.Net }
+
+// String returns "host:port", with brackets around an IPv6 address.
+func (a *Addr) String() string {
+	if a == nil {
+		return "<nil>"
+	}
+	host := a.Name
+	if a.IP.IsValid() {
+		host = a.IP.String()
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(a.Port)))
+}
+
+func (a *Addr) wire() wire.Addr { return wire.Addr{Name: a.Name, IP: a.IP, Port: a.Port} }
+
+func addrFrom(proto string, w wire.Addr) Addr {
+	return Addr{Net: proto, Name: w.Name, IP: w.IP, Port: w.Port}
+}
+
+// std returns what package net's users expect where it can: a *net.TCPAddr or *net.UDPAddr for an IP.
+func (a *Addr) std() net.Addr {
+	if !a.IP.IsValid() {
+		return a
+	}
+	ap := netip.AddrPortFrom(a.IP, a.Port)
+	if a.Net == "udp" {
+		return net.UDPAddrFromAddrPort(ap)
+	}
+	return net.TCPAddrFromAddrPort(ap)
+}
+
+// fromNet takes an address that somebody else made, as WriteTo is given.
+func fromNet(addr net.Addr) (Addr, error) {
+	switch a := addr.(type) {
+	case *net.UDPAddr:
+		if a == nil {
+			break
+		}
+		ip, _ := netip.AddrFromSlice(a.IP)
+		if !ip.IsValid() || a.Zone != "" || uint(a.Port) > 65535 {
+			return Addr{}, &net.AddrError{Err: "not an address that a gateway can be sent", Addr: a.String()}
+		}
+		return Addr{Net: "udp", IP: ip.Unmap(), Port: uint16(a.Port)}, nil
+	case *Addr:
+		if a == nil {
+			break
+		}
+		if a.IP.IsValid() {
+			return *a, nil
+		}
+		name, err := names.Canonical(a.Name)
+		if err != nil {
+			return Addr{}, &net.AddrError{Err: err.Error(), Addr: strconv.Quote(a.Name)}
+		}
+		return Addr{Net: a.Net, Name: name, Port: a.Port}, nil
+	case nil:
+	default:
+		return parseAddr("udp", addr.String())
+	}
+	return Addr{}, &net.AddrError{Err: "missing address", Addr: fmt.Sprint(addr)}
+}

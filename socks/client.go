@@ -1,0 +1,110 @@
+package socks
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+
+	"golang.org/x/net/proxy"
+
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+// Client sends requests to one gateway. It is safe for concurrent use; do not change it after first
+// use. The zero Client has no gateway, and every request fails: there is no direct connection to fall
+// back to.
+//
+// Every error is a *[net.OpError] whose Source is the gateway and whose Addr is the destination, except
+// those of Resolve and ResolveAddr.
+type Client struct {
+	Network   string              // how to reach Addr: "tcp", "tcp4", "tcp6" or "unix"; empty: "tcp"
+	Addr      string              // "host:port" or socket path of the gateway; empty: an error
+	Auth      []Auth              // methods to offer, in order; empty: NoAuth alone
+	TLS       *tls.Config         // for TLS to the gateway; without a ServerName, Addr's host is taken; nil: no TLS
+	Forward   proxy.ContextDialer // reaches the gateway and its relay, e.g. another Client for a chain; nil: a net.Dialer
+	Timeout   time.Duration       // for reaching the gateway and the handshake together; zero: bounded by the context alone
+	Handshake Handshake           // how many round trips to save; zero: Auto
+	Spare     int                 // authenticated connections kept ready; zero: none
+	Trace     *Trace              // hooks for what happens; nil: none
+}
+
+// Handshake is how the messages to the gateway are grouped.
+type Handshake int
+
+const (
+	Auto      Handshake = iota // together where the gateway takes it, one by one where it does not
+	Stepwise                   // each message in a write of its own, after the answer to the one before
+	Pipelined                  // always together; a gateway that cannot take it fails
+)
+
+// Dial is DialContext with the background context.
+func (c *Client) Dial(network, address string) (net.Conn, error) {
+	return c.DialContext(context.Background(), network, address)
+}
+
+// DialContext asks the gateway to reach address, "host:port". A name is resolved by the gateway, never
+// here, and reached in whichever family it has there: "tcp4" and "tcp6" are as "tcp".
+//
+// For tcp networks it sends CONNECT and returns a *[Conn]. For udp networks it sends UDP ASSOCIATE and
+// returns a *[PacketConn] whose fixed peer is address. The context governs the dial, not the connection.
+func (c *Client) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	dst, err := parseAddr(network, address)
+	switch {
+	case err != nil:
+		return nil, c.opError(opConnect, network, gatewayAddr{network, address}, err)
+	case dst.Net == "udp":
+		p, err := c.associate(ctx, network, &dst)
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
+	}
+	conn, bound, err := c.request(ctx, wire.Connect, &dst)
+	if err != nil {
+		return nil, c.opError(opConnect, network, &dst, err)
+	}
+	return newConn(conn, dst, bound), nil
+}
+
+func (c *Client) network() string {
+	if c.Network == "" {
+		return "tcp"
+	}
+	return c.Network
+}
+
+var anonymous = []Auth{NoAuth}
+
+func (c *Client) auths() []Auth {
+	if len(c.Auth) == 0 {
+		return anonymous
+	}
+	return c.Auth
+}
+
+// check refuses a Client that cannot work, before anything is sent.
+func (c *Client) check() error {
+	switch c.network() {
+	case "tcp", "tcp4", "tcp6", "unix":
+	default:
+		return net.UnknownNetworkError(c.Network)
+	}
+	if c.Addr == "" {
+		return gatewayFailed("configuration", errors.New("no address of a gateway"))
+	}
+	if c.Handshake < Auto || c.Handshake > Pipelined {
+		return errors.New("unknown handshake")
+	}
+	for _, a := range c.Auth {
+		if u, ok := a.(userPass); ok && u.invalid != nil {
+			return u.invalid
+		}
+	}
+	return nil
+}
+
+// Close drops the spare connections. Connections that were dialed stay as they are. The Client must not
+// be used afterwards.
+func (c *Client) Close() error { return nil }

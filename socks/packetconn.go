@@ -1,0 +1,296 @@
+package socks
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+// PacketConn sends and receives datagrams through the gateway's relay, made by UDP ASSOCIATE, RFC 1928,
+// section 7. It is a net.PacketConn, and behaves like a *net.UDPConn; one that DialContext made has a
+// fixed peer, and is a net.Conn too. It is safe for concurrent use.
+//
+// The association lives as long as its control connection: when the gateway ends that, reads and writes
+// fail with net.ErrClosed and the cause, and Close ends it from this side. Datagrams may be lost, come
+// twice or out of order as anywhere; and only the relay is heard. What the relay sends is dropped when it
+// is malformed, a fragment, or, with a fixed peer, not from that peer. The gateway sees every payload, and
+// it reports the destination's address as it resolved it, not the name. This serves simple exchanges, as
+// DNS, QUIC or NTP; multicast, broadcast and applications that put their own address in the payload do
+// not work (RFC 3089, section 5).
+type PacketConn struct {
+	client  *Client
+	control net.Conn // the association's life
+	relay   net.Conn // connected to the relay, and hears nobody else
+	bound   Addr
+	network string
+	peer    Addr // the fixed one; zero: none
+
+	closed  chan struct{} // closed by Close
+	close   sync.Once
+	watched chan struct{}         // closed when watch has ended
+	cause   atomic.Pointer[error] // why the gateway's side ended
+	dropped [dropReasons]atomic.Uint64
+}
+
+// ListenPacket asks the gateway for an association, UDP ASSOCIATE, and returns a *[PacketConn]. The
+// gateway chooses the address that destinations see, so address has to be empty or a wildcard with
+// port 0. The context governs the call, not the association.
+func (c *Client) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	if err := checkLocal(network, address); err != nil {
+		return nil, c.opError(opAssociate, network, nil, err)
+	}
+	p, err := c.associate(ctx, network, &Addr{Net: "udp"})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func checkLocal(network, address string) error {
+	if proto, err := transport(network); err != nil || proto != "udp" {
+		return net.UnknownNetworkError(network)
+	}
+	switch address {
+	case "", ":0", "0.0.0.0:0", "[::]:0":
+		return nil
+	}
+	return &net.AddrError{Err: "the gateway chooses the address", Addr: address}
+}
+
+// associate makes an association whose fixed peer is peer, or none when it is no address.
+func (c *Client) associate(ctx context.Context, network string, peer *Addr) (*PacketConn, error) {
+	p := &PacketConn{client: c, network: network, peer: *peer, closed: make(chan struct{}), watched: make(chan struct{})}
+	var bound wire.Addr
+	var err error
+	p.control, bound, err = c.request(ctx, wire.Associate, &Addr{Net: "udp"})
+	if err == nil {
+		if err = p.dialRelay(ctx, bound); err != nil {
+			p.control.Close()
+		}
+	}
+	if err != nil {
+		return nil, c.opError(opAssociate, network, p.RemoteAddr(), err)
+	}
+	go p.watch() // owned by p; ends when the gateway ends the control connection, or with Close
+	return p, nil
+}
+
+func (p *PacketConn) dialRelay(ctx context.Context, bound wire.Addr) error {
+	relay, err := relayAddr(bound, p.control.RemoteAddr())
+	if err != nil {
+		return err
+	}
+	p.bound = addrFrom("udp", relay)
+	if p.client.Forward != nil {
+		p.relay, err = p.client.Forward.DialContext(ctx, "udp", p.bound.String())
+	} else {
+		var d net.Dialer
+		p.relay, err = d.DialContext(ctx, "udp", p.bound.String())
+	}
+	if err != nil {
+		return gatewayFailed("relay unreachable", err)
+	}
+	return nil
+}
+
+// watch waits for the end of the control connection, on which nothing else is due.
+func (p *PacketConn) watch() {
+	defer close(p.watched)
+	_, err := io.Copy(io.Discard, p.control)
+	if err == nil {
+		err = io.EOF
+	}
+	err = gatewayFailed("association ended", err)
+	p.cause.Store(&err)
+	p.relay.Close()
+}
+
+// Close ends the association at the gateway. Reads and writes that wait return net.ErrClosed.
+func (p *PacketConn) Close() error {
+	err := p.fail("close", net.ErrClosed)
+	p.close.Do(func() {
+		close(p.closed)
+		p.control.Close()
+		<-p.watched // closes the relay
+		err = nil
+	})
+	return err
+}
+
+// fail makes the error of an operation: after the end, that is net.ErrClosed and what ended it.
+func (p *PacketConn) fail(op string, err error) error {
+	select {
+	case <-p.closed:
+		err = net.ErrClosed
+	default:
+		if cause := p.cause.Load(); cause != nil {
+			err = &endedError{*cause}
+		}
+	}
+	var inner *net.OpError
+	if errors.As(err, &inner) && inner == err {
+		err = inner.Err // the relay socket's own addresses mean nothing here
+	}
+	return p.client.opError(op, p.network, p.RemoteAddr(), err)
+}
+
+// endedError is net.ErrClosed with the reason why the gateway's side ended.
+type endedError struct{ cause error }
+
+func (e *endedError) Error() string        { return e.cause.Error() }
+func (e *endedError) Unwrap() error        { return e.cause }
+func (e *endedError) Is(target error) bool { return target == net.ErrClosed }
+
+// packets are buffers for the longest datagram.
+var packets = sync.Pool{New: func() any { return new([1 << 16]byte) }}
+
+// receive reads the next datagram that is due into b, and tells where the relay says it is from. The name,
+// if it says one, aliases nothing.
+func (p *PacketConn) receive(b []byte, withName bool) (n int, from Addr, err error) {
+	buf := packets.Get().(*[1 << 16]byte)
+	defer packets.Put(buf)
+	for {
+		m, err := p.relay.Read(buf[:])
+		if err != nil {
+			return 0, Addr{}, p.fail("read", err)
+		}
+		d, err := wire.ParseDatagram(buf[:m])
+		if reason, ok := p.judge(&d, err); !ok {
+			p.drop(reason)
+			continue
+		}
+		from := Addr{Net: "udp", IP: d.IP, Port: d.Port}
+		if withName && !d.IP.IsValid() {
+			from.Name = string(d.Name)
+		}
+		return copy(b, d.Payload), from, nil
+	}
+}
+
+// judge tells whether a datagram is one to deliver, and if not, why.
+func (p *PacketConn) judge(d *wire.Datagram, err error) (DropReason, bool) {
+	switch {
+	case err != nil:
+		return DropMalformed, false
+	case d.Frag != 0:
+		return DropFragment, false
+	case !p.connected():
+		return 0, true
+	case d.Port != p.peer.Port, p.peer.IP.IsValid() && d.IP.IsValid() && p.peer.IP != d.IP:
+		return DropStranger, false
+	}
+	return 0, true
+}
+
+// ReadFrom reads a datagram's payload into b; what does not fit is lost, as with UDP. The address is a
+// *net.UDPAddr, or an *Addr when the gateway reports a name.
+func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := p.receive(b, true)
+	if err != nil {
+		return 0, nil, err
+	}
+	return n, from.std(), nil
+}
+
+// ReadFromAddrPort is ReadFrom without an allocation. Of an address that is a name it returns the port alone.
+func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	n, from, err := p.receive(b, false)
+	return n, netip.AddrPortFrom(from.IP, from.Port), err
+}
+
+// Read reads a datagram's payload into b.
+func (p *PacketConn) Read(b []byte) (int, error) {
+	n, _, err := p.receive(b, false)
+	return n, err
+}
+
+// transmit sends one datagram.
+func (p *PacketConn) transmit(b []byte, dst wire.Addr) (int, error) {
+	buf := packets.Get().(*[1 << 16]byte)
+	defer packets.Put(buf)
+	header, err := wire.AppendHeader(buf[:0], dst)
+	if err == nil && len(header)+len(b) > len(buf) {
+		err = syscall.EMSGSIZE
+	}
+	if err == nil {
+		_, err = p.relay.Write(append(header, b...))
+	}
+	if err != nil {
+		return 0, p.fail("write", err)
+	}
+	return len(b), nil
+}
+
+// WriteTo sends b to addr, a *net.UDPAddr, an *Addr with an IP or a name, or any address whose String is
+// "host:port", and returns len(b). That tells nothing of its arrival. A PacketConn with a fixed peer
+// returns net.ErrWriteToConnected.
+func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
+	dst, err := fromNet(addr)
+	if err == nil && p.connected() {
+		err = net.ErrWriteToConnected
+	}
+	if err != nil {
+		return 0, p.fail("write", err)
+	}
+	return p.transmit(b, dst.wire())
+}
+
+// WriteToAddrPort is WriteTo without an allocation.
+func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
+	if p.connected() {
+		return 0, p.fail("write", net.ErrWriteToConnected)
+	}
+	return p.transmit(b, wire.Addr{IP: addr.Addr(), Port: addr.Port()})
+}
+
+// Write sends b to the fixed peer.
+func (p *PacketConn) Write(b []byte) (int, error) {
+	if !p.connected() {
+		return 0, p.fail("write", syscall.EDESTADDRREQ)
+	}
+	return p.transmit(b, p.peer.wire())
+}
+
+func (p *PacketConn) connected() bool { return p.peer != Addr{Net: "udp"} }
+
+// LocalAddr returns the local end of the socket to the relay. Destinations see another one.
+func (p *PacketConn) LocalAddr() net.Addr { return p.relay.LocalAddr() }
+
+// RemoteAddr returns the fixed peer, a *net.UDPAddr or an *Addr, or nil where there is none.
+func (p *PacketConn) RemoteAddr() net.Addr {
+	if !p.connected() {
+		return nil
+	}
+	return p.peer.std()
+}
+
+// BoundAddr returns the relay's address, BND.ADDR and BND.PORT.
+func (p *PacketConn) BoundAddr() net.Addr { return p.bound.std() }
+
+func (p *PacketConn) SetDeadline(t time.Time) error      { return p.relay.SetDeadline(t) }
+func (p *PacketConn) SetReadDeadline(t time.Time) error  { return p.relay.SetReadDeadline(t) }
+func (p *PacketConn) SetWriteDeadline(t time.Time) error { return p.relay.SetWriteDeadline(t) }
+
+// SetReadBuffer sets the size of the operating system's receive buffer of the socket to the relay.
+func (p *PacketConn) SetReadBuffer(bytes int) error {
+	if s, ok := p.relay.(interface{ SetReadBuffer(int) error }); ok {
+		return s.SetReadBuffer(bytes)
+	}
+	return p.fail("set", errors.ErrUnsupported)
+}
+
+// SetWriteBuffer sets the size of the operating system's transmit buffer of the socket to the relay.
+func (p *PacketConn) SetWriteBuffer(bytes int) error {
+	if s, ok := p.relay.(interface{ SetWriteBuffer(int) error }); ok {
+		return s.SetWriteBuffer(bytes)
+	}
+	return p.fail("set", errors.ErrUnsupported)
+}

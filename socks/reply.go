@@ -1,0 +1,92 @@
+package socks
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// Reply is the REP octet of a gateway that did not grant a request, RFC 1928, section 6, or Tor's
+// extended errors. It is an error, and matches the system's error of the same meaning:
+// errors.Is(ErrConnectionRefused, syscall.ECONNREFUSED).
+type Reply byte
+
+// The replies of RFC 1928.
+const (
+	ErrGeneralFailure          Reply = 1 // matches nothing else
+	ErrNotAllowed              Reply = 2 // EACCES: the gateway's rules forbid it
+	ErrNetworkUnreachable      Reply = 3 // ENETUNREACH
+	ErrHostUnreachable         Reply = 4 // EHOSTUNREACH; most gateways say so of unknown names too
+	ErrConnectionRefused       Reply = 5 // ECONNREFUSED
+	ErrTTLExpired              Reply = 6 // ETIMEDOUT, and Timeout is true
+	ErrCommandNotSupported     Reply = 7 // errors.ErrUnsupported
+	ErrAddressTypeNotSupported Reply = 8 // errors.ErrUnsupported
+)
+
+// The replies of Tor's SocksPort with ExtendedErrors, about onion services.
+const (
+	ErrOnionNotFound         Reply = 0xf0
+	ErrOnionInvalid          Reply = 0xf1
+	ErrOnionIntroFailed      Reply = 0xf2
+	ErrOnionRendezvousFailed Reply = 0xf3
+	ErrOnionMissingAuth      Reply = 0xf4
+	ErrOnionWrongAuth        Reply = 0xf5
+	ErrOnionBadAddress       Reply = 0xf6
+	ErrOnionIntroTimedOut    Reply = 0xf7 // Timeout is true
+)
+
+var replyTexts = map[Reply]string{
+	ErrGeneralFailure:          "general failure",
+	ErrNotAllowed:              "not allowed by the gateway's rules",
+	ErrNetworkUnreachable:      "network unreachable",
+	ErrHostUnreachable:         "host unreachable",
+	ErrConnectionRefused:       "connection refused",
+	ErrTTLExpired:              "TTL expired",
+	ErrCommandNotSupported:     "command not supported",
+	ErrAddressTypeNotSupported: "address type not supported",
+	ErrOnionNotFound:           "onion service descriptor not found",
+	ErrOnionInvalid:            "onion service descriptor invalid",
+	ErrOnionIntroFailed:        "onion service introduction failed",
+	ErrOnionRendezvousFailed:   "onion service rendezvous failed",
+	ErrOnionMissingAuth:        "onion service wants a client authorization",
+	ErrOnionWrongAuth:          "onion service refuses the client authorization",
+	ErrOnionBadAddress:         "onion address invalid",
+	ErrOnionIntroTimedOut:      "onion service introduction timed out",
+}
+
+func (r Reply) Error() string {
+	if text, ok := replyTexts[r]; ok {
+		return text
+	}
+	return fmt.Sprintf("reply %#02x", byte(r))
+}
+
+// errno is the system's error of the same meaning, or zero.
+func (r Reply) errno() syscall.Errno {
+	switch r {
+	case ErrNotAllowed:
+		return syscall.EACCES
+	case ErrNetworkUnreachable:
+		return syscall.ENETUNREACH
+	case ErrHostUnreachable:
+		return syscall.EHOSTUNREACH
+	case ErrConnectionRefused:
+		return syscall.ECONNREFUSED
+	case ErrTTLExpired:
+		return syscall.ETIMEDOUT
+	case ErrCommandNotSupported, ErrAddressTypeNotSupported:
+		return syscall.ENOSYS // which is errors.ErrUnsupported
+	}
+	return 0
+}
+
+// Is makes errors.Is match the system's errors.
+func (r Reply) Is(target error) bool {
+	errno := r.errno()
+	return errno != 0 && (target == errno || errno.Is(target))
+}
+
+// Timeout is true of ErrTTLExpired and ErrOnionIntroTimedOut.
+func (r Reply) Timeout() bool { return r == ErrTTLExpired || r == ErrOnionIntroTimedOut }
+
+// Temporary is what net.Error asks for: as deprecated there, the same as Timeout.
+func (r Reply) Temporary() bool { return r.Timeout() }

@@ -1,0 +1,78 @@
+package socks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/sockslib/sockslib/internal/names"
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+// Resolve asks the gateway for an address of name by Tor's RESOLVE, 0xF0, which few gateways but Tor's
+// have; the others answer ErrCommandNotSupported or hang up. The error is a *[net.DNSError] that matches
+// what its cause matches; IsNotFound is true when the gateway says that it cannot reach the host.
+func (c *Client) Resolve(ctx context.Context, name string) (netip.Addr, error) {
+	dst, err := resolvable(name)
+	if err != nil {
+		return netip.Addr{}, c.dnsError(name, err)
+	}
+	bound, err := c.resolve(ctx, wire.Resolve, &dst)
+	if err == nil && !bound.IP.IsValid() {
+		err = fmt.Errorf("%w: it resolved to no address", ErrProtocol)
+	}
+	if err != nil {
+		return netip.Addr{}, c.dnsError(name, err)
+	}
+	return bound.IP, nil
+}
+
+// ResolveAddr asks the gateway for the name of addr by Tor's RESOLVE_PTR, 0xF1. Its errors are as Resolve's.
+func (c *Client) ResolveAddr(ctx context.Context, addr netip.Addr) (string, error) {
+	if !addr.IsValid() || addr.Zone() != "" {
+		return "", c.dnsError(addr.String(), &net.AddrError{Err: "not an address that a gateway can be sent", Addr: addr.String()})
+	}
+	bound, err := c.resolve(ctx, wire.ResolvePTR, &Addr{Net: "tcp", IP: addr.Unmap()})
+	if err == nil && bound.Name == "" {
+		err = fmt.Errorf("%w: it resolved to no name", ErrProtocol)
+	}
+	if err != nil {
+		return "", c.dnsError(addr.String(), err)
+	}
+	return bound.Name, nil
+}
+
+func resolvable(name string) (Addr, error) {
+	if ip, err := netip.ParseAddr(name); err == nil && ip.Zone() == "" {
+		return Addr{Net: "tcp", IP: ip.Unmap()}, nil
+	}
+	canonical, err := names.Canonical(name)
+	if err != nil {
+		return Addr{}, &net.AddrError{Err: err.Error(), Addr: fmt.Sprintf("%q", name)}
+	}
+	return Addr{Net: "tcp", Name: canonical}, nil
+}
+
+// resolve sends a request whose reply is all there is.
+func (c *Client) resolve(ctx context.Context, cmd wire.Command, dst *Addr) (wire.Addr, error) {
+	conn, bound, err := c.request(ctx, cmd, dst)
+	if err != nil {
+		return wire.Addr{}, err
+	}
+	conn.Close()
+	return bound, nil
+}
+
+func (c *Client) dnsError(name string, err error) error {
+	var timeout interface{ Timeout() bool }
+	return &net.DNSError{
+		Err:        err.Error(),
+		UnwrapErr:  err,
+		Name:       name,
+		Server:     c.source().String(),
+		IsTimeout:  errors.As(err, &timeout) && timeout.Timeout(),
+		IsNotFound: errors.Is(err, ErrHostUnreachable),
+	}
+}

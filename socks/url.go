@@ -1,0 +1,75 @@
+package socks
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+)
+
+// defaultPort is where SOCKS servers listen, RFC 1928, section 3.
+const defaultPort = "1080"
+
+// ParseURL returns a Client for a gateway's URL:
+//
+//	socks5://[user[:password]@]host[:port]       port 1080 when absent
+//	socks5h://…                                  the same: names always go to the gateway
+//	socks5s://…                                  TLS to the gateway, which must have a certificate for host
+//	socks5+unix://[user[:password]@]/path        a unix socket
+//
+// With user information it offers UserPass, then NoAuth; without, NoAuth alone. No error shows the
+// credentials.
+func ParseURL(rawURL string) (*Client, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		// What url.Parse says may quote any part of the URL, and so of a password.
+		return nil, urlError(errors.New("malformed; percent-encode what is special in the user and the password"))
+	}
+	c := new(Client)
+	if err := c.setAddress(u); err != nil {
+		return nil, urlError(err)
+	}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		auth := UserPass(u.User.Username(), password)
+		if err := auth.(userPass).invalid; err != nil {
+			return nil, urlError(err)
+		}
+		c.Auth = []Auth{auth, NoAuth}
+	}
+	return c, nil
+}
+
+func urlError(err error) error { return fmt.Errorf("gateway URL: %w", err) }
+
+func (c *Client) setAddress(u *url.URL) error {
+	if u.Opaque != "" || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("more than scheme, user, host and port")
+	}
+	switch u.Scheme {
+	case "socks5+unix":
+		if u.Host != "" || u.Path == "" {
+			return errors.New("a unix socket has a path and no host")
+		}
+		c.Network, c.Addr = "unix", u.Path
+		return nil
+	case "socks5", "socks5h":
+	case "socks5s":
+		c.TLS = &tls.Config{ServerName: u.Hostname()}
+	default:
+		return errors.New("unknown scheme: want socks5, socks5h, socks5s or socks5+unix")
+	}
+	if u.Hostname() == "" {
+		return errors.New("no host")
+	}
+	if u.Path != "" && u.Path != "/" {
+		return errors.New("more than scheme, user, host and port")
+	}
+	port := u.Port()
+	if port == "" {
+		port = defaultPort
+	}
+	c.Addr = net.JoinHostPort(u.Hostname(), port)
+	return nil
+}
