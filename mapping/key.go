@@ -1,0 +1,52 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/sockslib/sockslib/internal/names"
+)
+
+// key returns the canonical form of a name that is looked up in one family, or ErrBadName.
+func (t *Table) key(v6 bool, name string) (string, error) {
+	key, addr, err := t.canonical(name)
+	if err == nil && addr.IsValid() && addr.Is6() == v6 {
+		err = errors.New("is an address of that family already")
+	}
+	if err != nil {
+		return "", fmt.Errorf("%w %q: %w", ErrBadName, name, err)
+	}
+	return key, nil
+}
+
+// canonical returns the canonical form of a host name or of an address, and for an address also that.
+// The form of one that is canonical already costs no allocation.
+func (t *Table) canonical(name string) (string, netip.Addr, error) {
+	var addr netip.Addr
+	if maybeAddr(name) {
+		addr, _ = netip.ParseAddr(name) // what is not an address is a host name, or Canonical says why not
+	}
+	if !addr.IsValid() {
+		key, err := names.Canonical(name)
+		return key, addr, err
+	}
+	if addr.Zone() != "" {
+		return "", netip.Addr{}, errors.New("address with a zone")
+	}
+	addr = addr.Unmap()
+	if t.space.contains(addr) {
+		return "", netip.Addr{}, errors.New("reserved address, which stands for a name itself")
+	}
+	var buf [len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")]byte
+	if text := addr.AppendTo(buf[:0]); string(text) != name {
+		name = string(text)
+	}
+	return name, addr, nil
+}
+
+// maybeAddr reports whether name has what every IPv6 address has, or nothing that an IPv4 one has not.
+func maybeAddr(name string) bool {
+	return strings.IndexByte(name, ':') >= 0 || strings.Trim(name, "0123456789.") == ""
+}

@@ -1,0 +1,82 @@
+package mapping
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+)
+
+// header is the beginning of a snapshot.
+type header struct {
+	ipv4, ipv6 netip.Prefix
+	ringBits   uint8
+	next       uint32
+	count      uint32 // records
+	length     uint64 // of all of them, in bytes
+}
+
+func (h *header) append(b []byte) []byte {
+	b = append(b, magic...)
+	b = append(b, version)
+	b = append(b, h.ipv4.Addr().AsSlice()...)
+	b = append(b, byte(h.ipv4.Bits()))
+	b = append(b, h.ipv6.Addr().AsSlice()...)
+	b = append(b, byte(h.ipv6.Bits()), h.ringBits)
+	b = binary.BigEndian.AppendUint32(b, h.next)
+	b = binary.BigEndian.AppendUint32(b, h.count)
+	return binary.BigEndian.AppendUint64(b, h.length)
+}
+
+// parseHeader is the reverse of append, for headerLen bytes.
+func parseHeader(b []byte) (header, error) {
+	if string(b[:len(magic)]) != magic {
+		return header{}, errors.New("it does not begin as one")
+	}
+	b = b[len(magic):]
+	if b[0] != version {
+		return header{}, fmt.Errorf("version %d is not known", b[0])
+	}
+	return header{
+		ipv4:     netip.PrefixFrom(netip.AddrFrom4([4]byte(b[1:])), int(b[5])),
+		ipv6:     netip.PrefixFrom(netip.AddrFrom16([16]byte(b[6:])), int(b[22])),
+		ringBits: b[23],
+		next:     binary.BigEndian.Uint32(b[24:]),
+		count:    binary.BigEndian.Uint32(b[28:]),
+		length:   binary.BigEndian.Uint64(b[32:]),
+	}, nil
+}
+
+// record is a pair in a snapshot. In the file, its times are in nanoseconds since 1970.
+type record struct {
+	name           string
+	number         uint32
+	assigned, used int64
+}
+
+func (r *record) append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, r.number)
+	b = binary.BigEndian.AppendUint64(b, uint64(r.assigned))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.used))
+	b = append(b, byte(len(r.name))) // a canonical name has at most 253 octets
+	return append(b, r.name...)
+}
+
+func readRecord(r *bufio.Reader) (record, error) {
+	var fixed [fixedLen]byte
+	if _, err := io.ReadFull(r, fixed[:]); err != nil {
+		return record{}, err
+	}
+	name := make([]byte, fixed[fixedLen-1])
+	if _, err := io.ReadFull(r, name); err != nil {
+		return record{}, err
+	}
+	return record{
+		name:     string(name),
+		number:   binary.BigEndian.Uint32(fixed[:]),
+		assigned: int64(binary.BigEndian.Uint64(fixed[4:])),
+		used:     int64(binary.BigEndian.Uint64(fixed[12:])),
+	}, nil
+}
