@@ -1,5 +1,187 @@
 package testgw
 
-import "context"
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
 
-func (s *session) associate(ctx context.Context) error { return s.refuse(ctx, repCommandNotSupported) }
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+// maxDatagram is more than any UDP payload has.
+const maxDatagram = 64 << 10
+
+// association is the relay of a UDP ASSOCIATE, RFC 1928, section 7. Only the client's datagrams are taken.
+type association struct {
+	s      *session
+	relay  *net.UDPConn   // towards the client
+	client netip.Addr     // the client's; the zero Addr, over unix sockets, stands for loopback
+	port   uint16         // the client's, when it told; zero: that of its first datagram
+	out4   *net.UDPConn   // towards the destinations, one a family; nil: this machine lacks it
+	out6   *net.UDPConn   //
+	behind net.PacketConn // instead of the two, when there is a gateway behind this one
+
+	known  atomic.Pointer[netip.AddrPort] // where answers go; nil: no datagram yet
+	routes map[string]*route              // by ATYP, ADDR and PORT as they came; upstream's alone
+	asked  sync.Map                       // netip.AddrPort → the name it was sent to under, for Quirks.AnswerWithName
+}
+
+// associate does UDP ASSOCIATE. The association ends with the client's connection.
+func (s *session) associate(ctx context.Context) error {
+	a, err := s.newAssociation(ctx)
+	if err != nil {
+		return s.refuse(ctx, replyTo(err))
+	}
+	defer a.close()
+	if err := s.reply(ctx, StageReply, Outcome{Reply: wire.Succeeded, Bound: addrOf(a.relay.LocalAddr())}); err != nil {
+		return err
+	}
+	var running sync.WaitGroup
+	run := func(f func(context.Context)) {
+		running.Go(func() { // associate's, which waits for it; a.close ends it
+			f(ctx)
+			_ = s.raw.SetReadDeadline(time.Unix(1, 0)) // and with it the association, should a socket have failed
+		})
+	}
+	run(a.upstream)
+	for _, out := range a.outgoing() {
+		run(func(ctx context.Context) { a.downstream(ctx, out) })
+	}
+	s.wait()
+	a.close()
+	running.Wait()
+	return nil
+}
+
+func (s *session) newAssociation(ctx context.Context) (*association, error) {
+	a := &association{s: s, port: s.request.Port, routes: make(map[string]*route)}
+	if ap, err := netip.ParseAddrPort(s.raw.RemoteAddr().String()); err == nil {
+		a.client = ap.Addr().Unmap().WithZone("")
+	}
+	at := s.g.Relay
+	if !at.IsValid() {
+		at = s.localAddr()
+	}
+	var err error
+	if a.relay, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(at, 0))); err != nil {
+		return nil, err
+	}
+	if s.g.ListenPacket != nil {
+		a.behind, err = s.g.ListenPacket(ctx, "udp", ":0")
+	} else {
+		var err4, err6 error
+		a.out4, err4 = net.ListenUDP("udp4", nil)
+		a.out6, err6 = net.ListenUDP("udp6", nil)
+		if err4 != nil && err6 != nil {
+			err = err4
+		}
+	}
+	if err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// outgoing lists the sockets from which answers come.
+func (a *association) outgoing() []net.PacketConn {
+	var all []net.PacketConn
+	if a.out4 != nil {
+		all = append(all, a.out4)
+	}
+	if a.out6 != nil {
+		all = append(all, a.out6)
+	}
+	if a.behind != nil {
+		all = append(all, a.behind)
+	}
+	return all
+}
+
+func (a *association) close() {
+	_ = a.relay.Close()
+	for _, out := range a.outgoing() {
+		_ = out.Close()
+	}
+}
+
+// upstream passes on the client's datagrams until the relay is closed.
+func (a *association) upstream(ctx context.Context) {
+	buf := make([]byte, maxDatagram)
+	for {
+		n, from, err := a.relay.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			return
+		}
+		if !a.admits(from) {
+			continue
+		}
+		d, err := wire.ParseDatagram(buf[:n])
+		if err != nil || d.Frag != 0 {
+			continue // RFC 1928, section 7: who does not reassemble drops
+		}
+		a.send(ctx, a.route(buf[3:n-len(d.Payload)], d), d.Payload)
+	}
+}
+
+// admits reports whether a datagram is the client's. The first fixes the client's port.
+func (a *association) admits(from netip.AddrPort) bool {
+	if known := a.known.Load(); known != nil {
+		return from == *known
+	}
+	ip := from.Addr().Unmap()
+	if a.client.IsValid() && ip.WithZone("") != a.client || !a.client.IsValid() && !ip.IsLoopback() {
+		return false
+	}
+	if a.port != 0 && a.port != from.Port() {
+		return false
+	}
+	a.known.Store(&from)
+	return true
+}
+
+// downstream passes answers on to the client until out is closed.
+func (a *association) downstream(ctx context.Context, out net.PacketConn) {
+	buf := make([]byte, wire.MaxHeader+maxDatagram)
+	header := make([]byte, 0, wire.MaxHeader)
+	for {
+		n, from, err := receive(out, buf[wire.MaxHeader:])
+		if err != nil {
+			return
+		}
+		known := a.known.Load()
+		if known == nil {
+			continue // nothing was sent, so this is no answer
+		}
+		if name, ok := a.asked.Load(netip.AddrPortFrom(from.IP, from.Port)); ok {
+			from = wire.Addr{Name: name.(string), Port: from.Port}
+		}
+		header, err = wire.AppendHeader(header[:0], from)
+		if err != nil {
+			continue
+		}
+		start := wire.MaxHeader - len(header)
+		copy(buf[start:], header)
+		answer, err := a.s.spoil(ctx, StageDatagram, buf[start:wire.MaxHeader+n])
+		if err != nil || answer == nil {
+			continue
+		}
+		if _, err := a.relay.WriteToUDPAddrPort(answer, *known); errors.Is(err, net.ErrClosed) {
+			return
+		}
+	}
+}
+
+// receive reads a datagram; without an allocation, from a socket.
+func receive(out net.PacketConn, b []byte) (int, wire.Addr, error) {
+	if socket, ok := out.(*net.UDPConn); ok {
+		n, from, err := socket.ReadFromUDPAddrPort(b)
+		return n, wire.Addr{IP: from.Addr().Unmap().WithZone(""), Port: from.Port()}, err
+	}
+	n, from, err := out.ReadFrom(b)
+	return n, addrOf(from).addr(), err
+}

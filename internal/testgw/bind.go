@@ -1,5 +1,120 @@
 package testgw
 
-import "context"
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
 
-func (s *session) bind(ctx context.Context) error { return s.refuse(ctx, repCommandNotSupported) }
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+// bind does BIND, RFC 1928, section 4: a listener for one connection, of anyone when DST is unspecified,
+// otherwise of DST's host, whatever its port. A stranger's connection ends the BIND.
+func (s *session) bind(ctx context.Context) error {
+	pending, cancel := context.WithTimeout(ctx, s.g.timeout())
+	defer cancel()
+	l, allowed, err := s.listen(pending)
+	if err != nil {
+		return s.refuse(ctx, replyTo(err))
+	}
+	defer l.Close()
+	if err := s.reply(ctx, StageReply, Outcome{Reply: wire.Succeeded, Bound: addrOf(l.Addr())}); err != nil {
+		return err
+	}
+	peer, err := s.acceptOne(pending, cancel, l)
+	if errors.Is(err, context.Canceled) {
+		return err // nobody is left to be told
+	}
+	if err != nil {
+		return s.fail(ctx, StageSecondReply, replyTo(err))
+	}
+	defer peer.Close()
+	from := addrOf(peer.RemoteAddr())
+	if allowed != nil && !slices.Contains(allowed, from.IP) {
+		abort(peer)
+		return s.fail(ctx, StageSecondReply, repNotAllowed)
+	}
+	if err := s.reply(ctx, StageSecondReply, Outcome{Reply: wire.Succeeded, Bound: from, Remote: peer.RemoteAddr()}); err != nil {
+		return err
+	}
+	return s.relay(ctx, peer)
+}
+
+// listen makes the listener of a BIND, and tells who may connect; nil is anyone, or the business of the
+// gateway behind this one.
+func (s *session) listen(ctx context.Context) (net.Listener, []netip.Addr, error) {
+	dst := s.request.Target
+	anyone := dst.IP.IsValid() && dst.IP.IsUnspecified()
+	if s.g.Listen != nil {
+		var peer string
+		if own, ok := s.g.known(dst.Name); ok && len(own) > 0 {
+			dst.IP = own[0]
+		}
+		if !anyone {
+			peer = dst.String()
+		}
+		l, err := s.g.Listen(ctx, "tcp", peer)
+		return l, nil, err
+	}
+	var allowed []netip.Addr
+	if !anyone {
+		addrs, err := s.g.resolve(ctx, dst)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, a := range addrs {
+			allowed = append(allowed, a.Unmap())
+		}
+	}
+	at := netip.AddrPortFrom(s.bindAddr(dst.IP, allowed), 0)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", at.String())
+	return l, allowed, err
+}
+
+// acceptOne takes one connection. It is context.Canceled when the client has gone, and
+// context.DeadlineExceeded when nobody came in time.
+func (s *session) acceptOne(ctx context.Context, gone context.CancelFunc, l net.Listener) (net.Conn, error) {
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
+	stop := s.watch(gone)
+	peer, err := l.Accept()
+	stop()
+	if ctx.Err() != nil {
+		if err == nil {
+			abort(peer)
+		}
+		return nil, ctx.Err()
+	}
+	_ = l.Close() // a second one is refused from here on
+	return peer, err
+}
+
+// watch calls gone when the client hangs up before stop is called. Octets that it sends meanwhile are
+// kept, up to a limit beyond which it is no longer watched.
+func (s *session) watch(gone func()) (stop func()) {
+	const limit = 16 << 10
+	done := make(chan struct{})
+	go func() { // acceptOne's; stop ends it
+		defer close(done)
+		buf := make([]byte, 4096)
+		for len(s.early) < limit {
+			n, err := s.conn.Read(buf)
+			s.early = append(slices.Clip(s.early), buf[:n]...)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return
+			}
+			if err != nil {
+				gone()
+				return
+			}
+		}
+	}()
+	return func() {
+		_ = s.raw.SetReadDeadline(time.Unix(1, 0))
+		<-done
+		_ = s.raw.SetReadDeadline(time.Time{})
+	}
+}

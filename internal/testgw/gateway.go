@@ -148,15 +148,17 @@ func (g *Gateway) Addr() net.Addr {
 }
 
 // URL is Addr as a proxy URL, without credentials: socks5://, socks5s:// when there is TLS, or socks5+unix://.
-func (g *Gateway) URL() string {
-	addr := g.Addr()
+func (g *Gateway) URL() string { return g.URLOf(g.Addr()) }
+
+// URLOf is URL for another of the listeners.
+func (g *Gateway) URLOf(listener net.Addr) string {
 	switch {
-	case addr.Network() == "unix":
-		return "socks5+unix://" + addr.String()
+	case listener.Network() == "unix":
+		return "socks5+unix://" + listener.String()
 	case g.TLS != nil:
-		return "socks5s://" + addr.String()
+		return "socks5s://" + listener.String()
 	}
-	return "socks5://" + addr.String()
+	return "socks5://" + listener.String()
 }
 
 // Sessions is the number of clients that are connected.

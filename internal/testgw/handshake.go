@@ -218,8 +218,11 @@ func targetOf(ap netip.AddrPort) Target {
 }
 
 // refuse answers a request with an error.
-func (s *session) refuse(ctx context.Context, rep byte) error {
-	return errors.Join(s.reply(ctx, StageReply, Outcome{Reply: rep, Bound: unspecified}), errRefused)
+func (s *session) refuse(ctx context.Context, rep byte) error { return s.fail(ctx, StageReply, rep) }
+
+// fail is refuse at any stage. The error it returns ends the session.
+func (s *session) fail(ctx context.Context, at Stage, rep byte) error {
+	return errors.Join(s.reply(ctx, at, Outcome{Reply: rep, Bound: unspecified}), errRefused)
 }
 
 // reply answers a request.

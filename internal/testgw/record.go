@@ -67,6 +67,22 @@ type Outcome struct {
 	Remote net.Addr // whom the gateway is connected with; nil: nobody
 }
 
+// replies are the meanings of REP, RFC 1928, section 6.
+var replies = [...]string{
+	wire.Succeeded:             "succeeded",
+	repGeneralFailure:          "general failure",
+	repNotAllowed:              "not allowed",
+	repNetworkUnreachable:      "network unreachable",
+	repHostUnreachable:         "host unreachable",
+	repRefused:                 "connection refused",
+	repTTLExpired:              "TTL expired",
+	repCommandNotSupported:     "command not supported",
+	repAddressTypeNotSupported: "address type not supported",
+}
+
+// String is the meaning of the reply.
+func (o Outcome) String() string { return replies[o.Reply] }
+
 // Requests returns the requests so far, in the order in which they were read.
 func (g *Gateway) Requests() []Request {
 	g.mu.Lock()

@@ -1,0 +1,86 @@
+package testgw
+
+import (
+	"context"
+	"net"
+	"net/netip"
+
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+// route is where datagrams for one destination go.
+type route struct {
+	to    Target
+	addrs []netip.AddrPort // the first is tried first; none: not resolved yet
+	name  net.Addr         // for the gateway behind this one to resolve; nil: addrs count
+}
+
+// hostPort is the net.Addr of a name.
+type hostPort string
+
+func (h hostPort) Network() string { return "udp" }
+func (h hostPort) String() string  { return string(h) }
+
+// route finds or makes the route for a destination, whose ATYP, ADDR and PORT are key.
+func (a *association) route(key []byte, d wire.Datagram) *route {
+	if r, ok := a.routes[string(key)]; ok {
+		return r
+	}
+	r := &route{to: newTarget(wire.Addr{Name: string(d.Name), IP: d.IP, Port: d.Port})}
+	r.to.ATYP = key[0]
+	a.routes[string(key)] = r
+	a.s.g.recordDatagram(Datagram{Conn: a.s.request.Conn, Target: r.to})
+	if _, own := a.s.g.known(r.to.Name); a.behind != nil && !own && r.to.Name != "" {
+		r.name = hostPort(r.to.String())
+	}
+	return r
+}
+
+// send sends to the first address of a route that takes it. What cannot be sent is lost, as datagrams are.
+func (a *association) send(ctx context.Context, r *route, payload []byte) {
+	if r.name != nil {
+		_, _ = a.behind.WriteTo(payload, r.name)
+		return
+	}
+	if len(r.addrs) == 0 {
+		a.resolve(ctx, r)
+	}
+	for i, to := range r.addrs {
+		if a.sendTo(to, payload) == nil {
+			r.addrs = r.addrs[i:]
+			return
+		}
+	}
+}
+
+func (a *association) resolve(ctx context.Context, r *route) {
+	ctx, cancel := context.WithTimeout(ctx, a.s.g.timeout())
+	defer cancel()
+	addrs, err := a.s.g.resolve(ctx, r.to)
+	if err != nil {
+		return
+	}
+	for _, ip := range addrs {
+		to := netip.AddrPortFrom(ip.Unmap(), r.to.Port)
+		r.addrs = append(r.addrs, to)
+		if a.s.g.Quirks.AnswerWithName && r.to.Name != "" {
+			a.asked.Store(to, r.to.Name)
+		}
+	}
+}
+
+func (a *association) sendTo(to netip.AddrPort, payload []byte) error {
+	if a.behind != nil {
+		_, err := a.behind.WriteTo(payload, net.UDPAddrFromAddrPort(to))
+		return err
+	}
+	out := a.out6
+	if to.Addr().Is4() {
+		out = a.out4
+	}
+	if out == nil {
+		return net.UnknownNetworkError("udp")
+	}
+	_, err := out.WriteToUDPAddrPort(payload, to)
+	return err
+}
