@@ -1,0 +1,158 @@
+package testgw
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+const (
+	noAuth   = "\x05\x01\x00"
+	userPass = "\x05\x01\x02"
+	alice    = "\x01\x05alice\x06secret"
+	granted  = "\x05\x00\x00"
+)
+
+var (
+	ip4 = netip.MustParseAddr("127.0.0.1")
+	ip6 = netip.MustParseAddr("::1")
+)
+
+// raw is a client that sends and expects octets.
+type raw struct {
+	t *testing.T
+	net.Conn
+}
+
+func dialRaw(t *testing.T, g *Gateway) raw {
+	t.Helper()
+	c, err := net.Dial(g.Addr().Network(), g.Addr().String())
+	require.NoError(t, err)
+	return newRaw(t, c)
+}
+
+func newRaw(t *testing.T, c net.Conn) raw {
+	t.Helper()
+	t.Cleanup(func() { _ = c.Close() })
+	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	return raw{t, c}
+}
+
+func (r raw) send(octets string) {
+	r.t.Helper()
+	_, err := r.Write([]byte(octets))
+	require.NoError(r.t, err)
+}
+
+func (r raw) take(n int) string {
+	r.t.Helper()
+	b := make([]byte, n)
+	_, err := io.ReadFull(r, b)
+	require.NoError(r.t, err)
+	return string(b)
+}
+
+func (r raw) expect(octets string) {
+	r.t.Helper()
+	require.Equal(r.t, octets, r.take(len(octets)))
+}
+
+// expectEnd expects the octets, and then a clean end.
+func (r raw) expectEnd(octets string) {
+	r.t.Helper()
+	b, err := io.ReadAll(r)
+	require.NoError(r.t, err)
+	require.Equal(r.t, octets, string(b))
+}
+
+// expectReset expects the octets, and then a reset.
+func (r raw) expectReset(octets string) {
+	r.t.Helper()
+	b, err := io.ReadAll(r)
+	require.Equal(r.t, octets, string(b))
+	require.ErrorIs(r.t, err, syscall.ECONNRESET)
+}
+
+// expectSilence expects the octets, and then neither more nor an end.
+func (r raw) expectSilence(octets string) {
+	r.t.Helper()
+	r.expect(octets)
+	require.NoError(r.t, r.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+	_, err := r.Read(make([]byte, 1))
+	var timeout net.Error
+	require.True(r.t, errors.As(err, &timeout) && timeout.Timeout(), "%v", err)
+}
+
+// expectReply takes a reply that grants, and returns its BND.
+func (r raw) expectReply() netip.AddrPort {
+	r.t.Helper()
+	r.expect(granted)
+	n := 4
+	if r.take(1)[0] == IPv6 {
+		n = 16
+	}
+	ip, _ := netip.AddrFromSlice([]byte(r.take(n)))
+	return netip.AddrPortFrom(ip, binary.BigEndian.Uint16([]byte(r.take(2))))
+}
+
+func octets(port uint16) string { return string(binary.BigEndian.AppendUint16(nil, port)) }
+
+// at is ATYP, ADDR and PORT of an address, atName of a name.
+func at(ap netip.AddrPort) string {
+	atyp := "\x01"
+	if ap.Addr().Is6() {
+		atyp = "\x04"
+	}
+	return atyp + string(ap.Addr().AsSlice()) + octets(ap.Port())
+}
+
+func atName(name string, port uint16) string {
+	return "\x03" + string(rune(len(name))) + name + octets(port)
+}
+
+func connectTo(dst string) string { return "\x05\x01\x00" + dst }
+
+// eachFamily runs a test with a loopback address of either family.
+func eachFamily(t *testing.T, test func(t *testing.T, ip netip.Addr)) {
+	t.Run("IPv4", func(t *testing.T) { test(t, ip4) })
+	t.Run("IPv6", func(t *testing.T) { test(t, ip6) })
+}
+
+// listenOn is a destination; without IPv6 the test is skipped.
+func listenOn(t *testing.T, ip netip.Addr) (net.Listener, netip.AddrPort) {
+	t.Helper()
+	l, err := net.Listen("tcp", netip.AddrPortFrom(ip, 0).String())
+	if err != nil && ip.Is6() {
+		t.Skip("needs IPv6 on loopback")
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	return l, netip.MustParseAddrPort(l.Addr().String())
+}
+
+func accept(t *testing.T, l net.Listener) raw {
+	t.Helper()
+	require.NoError(t, l.(*net.TCPListener).SetDeadline(time.Now().Add(10*time.Second)))
+	c, err := l.Accept()
+	require.NoError(t, err)
+	return newRaw(t, c)
+}
+
+// closedPort is a port where nobody listens.
+func closedPort(t *testing.T, ip netip.Addr) netip.AddrPort {
+	t.Helper()
+	l, to := listenOn(t, ip)
+	require.NoError(t, l.Close())
+	return to
+}
