@@ -1,0 +1,49 @@
+package dialer
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+
+	"github.com/sockslib/sockslib/socks"
+)
+
+// destination is where a datagram goes, as the application said it: a fake or a real address when ip is
+// valid, otherwise a name.
+type destination struct {
+	name string
+	ip   netip.Addr
+	port uint16
+}
+
+// destinationOf allocates nothing for a *net.UDPAddr and a *socks.Addr.
+func destinationOf(addr net.Addr) (destination, error) {
+	switch a := addr.(type) {
+	case *net.UDPAddr:
+		if a == nil {
+			break
+		}
+		ap := a.AddrPort()
+		if !ap.IsValid() || ap.Addr().Zone() != "" {
+			return destination{}, &net.AddrError{Err: "not an address that a gateway can be sent", Addr: a.String()}
+		}
+		return destination{ip: ap.Addr().Unmap(), port: ap.Port()}, nil
+	case *socks.Addr:
+		if a == nil {
+			break
+		}
+		return destination{a.Name, a.IP, a.Port}, nil
+	case nil:
+	default:
+		parsed, err := socks.ParseAddr("udp", addr.String())
+		if err != nil {
+			return destination{}, err
+		}
+		return destination{parsed.Name, parsed.IP, parsed.Port}, nil
+	}
+	return destination{}, errors.New("missing address")
+}
+
+func (d destination) addr() *socks.Addr {
+	return &socks.Addr{Net: "udp", Name: d.name, IP: d.ip, Port: d.port}
+}

@@ -1,0 +1,11 @@
+// Package dialer is the connecting half of RFC 3089's SOCKS Lib: [net.Dialer]'s methods for a program
+// behind a SOCKS5 gateway.
+//
+// A [Dialer] takes a name, a fake address that the mapping table gave for a name, or a real address. Of a
+// fake address it finds the name, and it is the name that the gateway is sent; the gateway resolves it, in
+// whichever family it has there. So code that insists on resolving first works, an IPv4-only program
+// reaches IPv6-only servers and the reverse, and no name reaches the local DNS.
+//
+// It fails closed: without a gateway, a table or a mapping there is an error, and never a direct
+// connection, unless [Dialer].Direct says so.
+package dialer
