@@ -1,0 +1,3 @@
+package resolver
+
+func runInNamespace() bool { return false }

@@ -1,0 +1,287 @@
+package resolver
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// LookupCNAME returns what Upstream says is the canonical name of a host. Without an Upstream a host is
+// its own canonical name.
+func (r *Resolver) LookupCNAME(ctx context.Context, host string) (string, error) {
+	if s := r.system(host); s != nil {
+		return s.LookupCNAME(ctx, host)
+	}
+	name, err := r.askable(ctx, host)
+	if err != nil {
+		return "", err
+	}
+	if r.Upstream == nil || private(name) {
+		return name + ".", nil
+	}
+	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
+		answer, err := r.ask(ctx, name, qtype)
+		if err != nil {
+			return "", err
+		}
+		if last, ok := canonicalName(name+".", answer, qtype); ok {
+			return last, nil
+		}
+	}
+	return "", notFound(host, r.Upstream.Addr)
+}
+
+// canonicalName follows the aliases of an answer to the last name, and reports whether that one has
+// a record of the type or any alias led to it.
+func canonicalName(name string, answer []dns.RR, qtype uint16) (string, bool) {
+	found := false
+	for _, rr := range answer { // a chain is in order (RFC 1034, section 4.3.1)
+		switch alias, ok := rr.(*dns.CNAME); {
+		case ok && strings.EqualFold(alias.Hdr.Name, name):
+			name, found = alias.Target, true
+		case rr.Header().Rrtype == qtype:
+			found = true
+		}
+	}
+	return name, found && validTarget(name)
+}
+
+// LookupMX returns the MX records of a name from Upstream, sorted by preference.
+func (r *Resolver) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
+	if s := r.system(name); s != nil {
+		return s.LookupMX(ctx, name)
+	}
+	records, err := lookupRecords[*dns.MX](ctx, r, name, dns.TypeMX)
+	var mxs []*net.MX
+	for _, mx := range records {
+		if _, literal := netip.ParseAddr(strings.TrimSuffix(mx.Mx, ".")); literal == nil || validTarget(mx.Mx) {
+			mxs = append(mxs, &net.MX{Host: mx.Mx, Pref: mx.Preference})
+		}
+	}
+	rand.Shuffle(len(mxs), func(i, j int) { mxs[i], mxs[j] = mxs[j], mxs[i] })
+	slices.SortStableFunc(mxs, func(a, b *net.MX) int { return cmp.Compare(a.Pref, b.Pref) })
+	return mxs, complete(err, name, len(records), len(mxs))
+}
+
+// LookupNS returns the NS records of a name from Upstream.
+func (r *Resolver) LookupNS(ctx context.Context, name string) ([]*net.NS, error) {
+	if s := r.system(name); s != nil {
+		return s.LookupNS(ctx, name)
+	}
+	records, err := lookupRecords[*dns.NS](ctx, r, name, dns.TypeNS)
+	var nss []*net.NS
+	for _, ns := range records {
+		if validTarget(ns.Ns) {
+			nss = append(nss, &net.NS{Host: ns.Ns})
+		}
+	}
+	return nss, complete(err, name, len(records), len(nss))
+}
+
+// LookupTXT returns the TXT records of a name from Upstream, the strings of each joined.
+func (r *Resolver) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	if s := r.system(name); s != nil {
+		return s.LookupTXT(ctx, name)
+	}
+	records, err := lookupRecords[*dns.TXT](ctx, r, name, dns.TypeTXT)
+	var txts []string
+	for _, txt := range records {
+		txts = append(txts, unescape(strings.Join(txt.Txt, "")))
+	}
+	return txts, err
+}
+
+// LookupSRV returns the SRV records of _service._proto.name from Upstream, or of name when service and
+// proto are empty: sorted by priority and randomized by weight (RFC 2782), and their owner's name.
+func (r *Resolver) LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error) {
+	if s := r.system(name); s != nil {
+		return s.LookupSRV(ctx, service, proto, name)
+	}
+	owner := name
+	if service != "" || proto != "" {
+		owner = "_" + service + "._" + proto + "." + name
+	}
+	records, err := lookupRecords[*dns.SRV](ctx, r, owner, dns.TypeSRV)
+	var srvs []*net.SRV
+	for _, srv := range records {
+		if validTarget(srv.Target) {
+			srvs = append(srvs, &net.SRV{Target: srv.Target, Port: srv.Port, Priority: srv.Priority, Weight: srv.Weight})
+		}
+	}
+	if len(records) > 0 {
+		owner = records[0].Hdr.Name
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	byWeight(srvs)
+	return owner, srvs, complete(nil, name, len(records), len(srvs))
+}
+
+// LookupAddr returns the name that a fake address stands for, rooted as package net's names are; an
+// address literal that a fake stands for (see LookupIP) is returned as it is. Of the other addresses in the
+// reserved space there is none; loopback is localhost; the rest is for Upstream.
+func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error) {
+	ip, err := netip.ParseAddr(addr)
+	if err != nil {
+		return nil, &net.DNSError{Err: "unrecognized address", Name: addr}
+	}
+	ip = ip.Unmap().WithZone("")
+	if err := ctx.Err(); err != nil {
+		return nil, failure(addr, err)
+	}
+	if r == nil || r.Table == nil {
+		return nil, failure(addr, errNoTable)
+	}
+	if r.Table.Contains(ip) {
+		name, ok := r.Table.Name(ip)
+		switch {
+		case !ok:
+			return nil, notFound(addr, "")
+		case isLiteral(name):
+			return []string{name}, nil
+		default:
+			return []string{name + "."}, nil
+		}
+	}
+	if ip.IsLoopback() {
+		return []string{"localhost."}, nil
+	}
+	if s := r.system(addr); s != nil {
+		return s.LookupAddr(ctx, addr)
+	}
+	arpa, err := dns.ReverseAddr(ip.String())
+	if err != nil {
+		return nil, &net.DNSError{Err: "unrecognized address", Name: addr}
+	}
+	records, err := lookupRecords[*dns.PTR](ctx, r, arpa, dns.TypePTR)
+	var found []string
+	for _, ptr := range records {
+		if validTarget(ptr.Ptr) {
+			found = append(found, ptr.Ptr)
+		}
+	}
+	return found, complete(err, addr, len(records), len(found))
+}
+
+// lookupRecords returns the records of one type that Upstream has of a name, at least one.
+func lookupRecords[R dns.RR](ctx context.Context, r *Resolver, name string, qtype uint16) ([]R, error) {
+	c, err := r.askable(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if r.Upstream == nil || private(c) {
+		return nil, notFound(name, "")
+	}
+	answer, err := r.ask(ctx, c, qtype)
+	if err != nil {
+		return nil, err
+	}
+	var records []R
+	for _, rr := range answer {
+		if record, ok := rr.(R); ok {
+			records = append(records, record)
+		}
+	}
+	if len(records) == 0 {
+		return nil, notFound(name, r.Upstream.Addr)
+	}
+	return records, nil
+}
+
+// askable returns the canonical form of a name that may be asked about.
+func (r *Resolver) askable(ctx context.Context, name string) (string, error) {
+	if name == "" {
+		return "", notFound(name, "")
+	}
+	if err := ctx.Err(); err != nil {
+		return "", failure(name, err)
+	}
+	if r == nil || r.Table == nil {
+		return "", failure(name, errNoTable)
+	}
+	return canonical(name)
+}
+
+// ask returns the answer section of Upstream's answer.
+func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) ([]dns.RR, error) {
+	answer, err := r.Upstream.exchange(ctx, name, qtype)
+	switch {
+	case err != nil:
+		return nil, err
+	case answer.Rcode == dns.RcodeSuccess:
+		return answer.Answer, nil
+	case answer.Rcode == dns.RcodeNameError:
+		return nil, notFound(name, r.Upstream.Addr)
+	default:
+		return nil, misbehaving(name, r.Upstream.Addr)
+	}
+}
+
+// private reports whether a name must never be asked of a public DNS (RFC 6761, section 6.3; RFC 7686).
+func private(name string) bool {
+	return within(name, "localhost") || within(name, "onion")
+}
+
+// validTarget reports whether a record's target is a host name, or the root, which says "none".
+func validTarget(name string) bool {
+	if name == "." {
+		return true
+	}
+	_, err := canonical(name)
+	return err == nil
+}
+
+// complete is the error of a lookup some of whose records were left out, as package net has it.
+func complete(err error, name string, all, valid int) error {
+	if err == nil && all != valid {
+		return &net.DNSError{Err: errMalformed.Error(), Name: name, UnwrapErr: errMalformed}
+	}
+	return err
+}
+
+// byWeight sorts by priority, and within a priority draws by weight (RFC 2782).
+func byWeight(srvs []*net.SRV) {
+	rand.Shuffle(len(srvs), func(i, j int) { srvs[i], srvs[j] = srvs[j], srvs[i] })
+	slices.SortStableFunc(srvs, func(a, b *net.SRV) int { return cmp.Compare(a.Priority, b.Priority) })
+	for i := range srvs {
+		end, sum := i, 0
+		for ; end < len(srvs) && srvs[end].Priority == srvs[i].Priority; end++ {
+			sum += int(srvs[end].Weight)
+		}
+		draw := rand.IntN(sum + 1)
+		for j := i; j < end; j++ {
+			if draw -= int(srvs[j].Weight); draw <= 0 {
+				srvs[i], srvs[j] = srvs[j], srvs[i]
+				break
+			}
+		}
+	}
+}
+
+// unescape undoes the presentation form of a character string (RFC 1035, section 5.1).
+func unescape(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] != '\\' || i+1 == len(s):
+			b.WriteByte(s[i])
+		case i+3 < len(s) && isDigit(s[i+1]) && isDigit(s[i+2]) && isDigit(s[i+3]):
+			b.WriteByte((s[i+1]-'0')*100 + (s[i+2]-'0')*10 + (s[i+3] - '0'))
+			i += 3
+		default:
+			i++
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}

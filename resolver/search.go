@@ -1,0 +1,336 @@
+package resolver
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// fresh is how long a stub may take from one candidate of its list to the next.
+	fresh = 2 * time.Second
+
+	// remembered is how long a question counts as a reason not to answer: a stub slower than fresh gets
+	// no host rather than the address of an expansion.
+	remembered = 10 * time.Second
+
+	// settle is how long a contested question waits for another one that would explain it.
+	settle = 2 * time.Millisecond
+
+	maxHistories = 1 << 14 // names under question, of all clients
+	maxPerClient = 1 << 10 // and of one
+	maxSightings = 1 << 7  // questions remembered of one name
+)
+
+// asker is one query of one client. A retransmission is the same asker.
+type asker struct {
+	client netip.Addr
+	from   uint64 // the client's port, or the number of its connection
+	id     uint16 // of the message
+}
+
+// searches finds out which name was typed when a stub walks its search list. What it can use: the list is
+// known, the answer to any question may be the address of another name, and a denial makes the stub ask
+// for its next candidate. So every question that may be an expansion is denied, and the last
+// candidate, which only a stub that typed one certain name reaches after exactly these denials, is answered
+// with that name. It is safe for concurrent use.
+//
+// A question is contested when it may also be the first one of another lookup that runs at the same time. It
+// waits a moment; then either the other lookups have explained themselves, or as many ask as have
+// been denied, or nobody is answered.
+type searches struct {
+	list func() *searchList
+
+	mu        sync.Mutex
+	histories map[question]*history
+	perClient map[netip.Addr]int
+	swept     time.Time
+}
+
+// question is what a history is kept of. Stubs ask for A and AAAA in parallel and walk the list once for
+// both, but each is decided on its own.
+type question struct {
+	client netip.Addr
+	qtype  uint16
+	name   string
+}
+
+type history struct {
+	denied   []sighting // lookups that were sent on to their next candidate, the oldest first
+	finished []sighting // lookups that were answered here, with the name that was typed
+	held     *contest   // nil: none
+}
+
+type sighting struct {
+	at   time.Time
+	from uint64
+	id   uint16
+}
+
+// contest is the questions for one name that wait at the same time.
+type contest struct {
+	waiting int
+	lost    bool // more of them than lookups that can end here: none is answered
+}
+
+type verdict int
+
+const (
+	answer verdict = iota // with the address of the typed name
+	deny                  // no such host: the next candidate, please
+	retry                 // a temporary failure
+)
+
+func newSearches(list func() *searchList) *searches {
+	return &searches{list: list, histories: map[question]*history{}, perClient: map[netip.Addr]int{}}
+}
+
+// plain reports whether a name is no possible expansion, and no last candidate either: nothing is to be
+// found out.
+func (s *searches) plain(name string) bool {
+	list := s.list()
+	return len(list.domains) == 0 || !list.short(name) && len(list.stems(name)) == 0
+}
+
+// typed returns the name that was typed when a stub asks for this one, which is in canonical form. Only
+// with the verdict answer is it known.
+func (s *searches) typed(a asker, qtype uint16, name string) (string, verdict) {
+	list := s.list()
+	stems := list.stems(name)
+	for _, stem := range stems {
+		if within(stem, "onion") {
+			return stem, answer // package net never asks for it as it is
+		}
+	}
+	if len(list.domains) == 0 || len(stems) == 0 && !list.short(name) {
+		return name, answer
+	}
+	w := walk{list: list, stems: stems, name: name}
+	w.typed, w.before = list.ending(name, stems)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweep(time.Now())
+	key := question{a.client, qtype, name}
+	if h := s.histories[key]; h != nil {
+		if seen(h.finished, a) && w.typed != "" {
+			return w.typed, answer
+		}
+		if seen(h.denied, a) {
+			return "", deny
+		}
+	}
+	switch {
+	case s.evidence(key, w.before, fresh) == 0:
+	case !s.contested(key, w):
+		return s.finish(a, key, w)
+	default:
+		if typed, v := s.hold(a, key, w); v != deny {
+			return typed, v
+		}
+	}
+	if !s.expansion(key, w) {
+		return name, answer
+	}
+	if w.contestedNext() {
+		s.pause()
+	}
+	return "", s.note(key, a, deny)
+}
+
+// walk is what one question may be.
+type walk struct {
+	list   *searchList
+	name   string   // the question
+	stems  []string // the typed names of which it is an expansion
+	typed  string   // the typed name of which it is the last candidate, if any
+	before []string // that name's earlier candidates
+}
+
+// ending returns the one typed name of which name is the last candidate, and its earlier ones. A short name
+// is its own last candidate; any other can only be the last expansion of its stem.
+func (l *searchList) ending(name string, stems []string) (typed string, before []string) {
+	for _, t := range append([]string{name}, stems...) {
+		all := l.candidates(t)
+		if last := len(all) - 1; last > 0 && all[last] == name {
+			return t, all[:last]
+		}
+	}
+	return "", nil
+}
+
+// evidence counts the lookups that were denied each of the names within the last while.
+func (s *searches) evidence(key question, names []string, while time.Duration) int {
+	least := 0
+	since := time.Now().Add(-while)
+	for i, name := range names {
+		key.name = name
+		n := 0
+		if h := s.histories[key]; h != nil {
+			for _, d := range h.denied {
+				if d.at.After(since) {
+					n++
+				}
+			}
+		}
+		if i == 0 || n < least {
+			least = n
+		}
+	}
+	return least
+}
+
+// expansion reports whether the question may be a candidate of another typed name than itself: its
+// first one, a later one of which the earlier ones were denied, or the repetition of a last one.
+func (s *searches) expansion(key question, w walk) bool {
+	for _, stem := range w.stems {
+		if at := slices.Index(w.list.candidates(stem), w.name); at == 0 || at > 0 && s.evidence(key, w.list.candidates(stem)[:at], remembered) > 0 {
+			return true
+		}
+	}
+	h := s.histories[key]
+	return h != nil && len(h.finished) > 0 && w.typed != w.name
+}
+
+// contested reports whether the last candidate of one typed name may also begin or continue the
+// lookup of another one.
+func (s *searches) contested(key question, w walk) bool {
+	if w.typed != w.name {
+		return true // it may have been typed itself
+	}
+	return s.expansion(key, w)
+}
+
+// contestedNext reports whether a denied stub may ask next for the contested last candidate of a short
+// name. The denial then waits, so that other lookups that begin meanwhile are known to be no part of this one.
+func (w walk) contestedNext() bool {
+	for _, stem := range w.stems {
+		all := w.list.candidates(stem)
+		if w.list.short(stem) && len(all) > 1 && all[len(all)-2] == w.name && len(w.list.stems(stem)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// hold lets a contested question wait. Its verdict is deny when meanwhile the denials that it would
+// end turned out to be another lookup's.
+func (s *searches) hold(a asker, key question, w walk) (string, verdict) {
+	h := s.history(key)
+	if h == nil {
+		return "", retry
+	}
+	if h.held == nil {
+		h.held = new(contest)
+	}
+	c := h.held
+	c.waiting++
+	defer func() {
+		if c.waiting--; c.waiting == 0 {
+			h.held = nil
+		}
+	}()
+	s.pause()
+	n := s.evidence(key, w.before, fresh)
+	switch {
+	case c.lost || 0 < n && n < c.waiting:
+		c.lost = true
+		return "", s.note(key, asker{}, retry) // of nobody: the same question again is decided again
+	case n == 0:
+		return "", deny
+	default:
+		return s.finish(a, key, w)
+	}
+}
+
+// pause lets others in for a moment.
+func (s *searches) pause() {
+	s.mu.Unlock()
+	time.Sleep(settle)
+	s.mu.Lock()
+}
+
+// finish ends a lookup: its denials are used up, the newest of each name, and a retransmission of the
+// question gets the same answer. Where the question can be no expansion, that needs no memory.
+func (s *searches) finish(a asker, key question, w walk) (string, verdict) {
+	if len(w.stems) > 0 {
+		h := s.history(key)
+		if h == nil {
+			return "", retry
+		}
+		h.finished = remember(h.finished, a)
+	}
+	for _, name := range w.before {
+		earlier := question{key.client, key.qtype, name}
+		h := s.histories[earlier]
+		if h == nil || len(h.denied) == 0 {
+			continue // used up already: the domain is listed twice
+		}
+		h.denied = h.denied[:len(h.denied)-1]
+		s.forget(earlier, h)
+	}
+	return w.typed, answer
+}
+
+// note remembers that a lookup was sent on, and returns the verdict that does it. A client for which
+// nothing can be remembered any more gets a temporary failure: what is forgotten would be answered.
+func (s *searches) note(key question, a asker, v verdict) verdict {
+	h := s.history(key)
+	if h == nil {
+		return retry
+	}
+	h.denied = remember(h.denied, a)
+	return v
+}
+
+func remember(all []sighting, a asker) []sighting {
+	if len(all) == maxSightings {
+		all = slices.Delete(all, 0, 1)
+	}
+	return append(all, sighting{time.Now(), a.from, a.id})
+}
+
+func seen(all []sighting, a asker) bool {
+	return slices.ContainsFunc(all, func(s sighting) bool { return s.from == a.from && s.id == a.id })
+}
+
+// history returns what is kept of a question, or nil when there is no room.
+func (s *searches) history(key question) *history {
+	if h := s.histories[key]; h != nil {
+		return h
+	}
+	if len(s.histories) >= maxHistories || s.perClient[key.client] >= maxPerClient {
+		return nil
+	}
+	h := new(history)
+	s.histories[key] = h
+	s.perClient[key.client]++
+	return h
+}
+
+// sweep forgets what is older than remembered, once in that time, or more often when there is no room.
+func (s *searches) sweep(now time.Time) {
+	full := len(s.histories) >= maxHistories
+	if since := now.Sub(s.swept); since < fresh || since < remembered && !full {
+		return
+	}
+	s.swept = now
+	old := func(d sighting) bool { return now.Sub(d.at) > remembered }
+	for key, h := range s.histories {
+		h.denied = slices.DeleteFunc(h.denied, old)
+		h.finished = slices.DeleteFunc(h.finished, old)
+		s.forget(key, h)
+	}
+}
+
+// forget drops a history that has nothing more to tell.
+func (s *searches) forget(key question, h *history) {
+	if len(h.denied) > 0 || len(h.finished) > 0 || h.held != nil {
+		return
+	}
+	delete(s.histories, key)
+	if s.perClient[key.client]--; s.perClient[key.client] == 0 {
+		delete(s.perClient, key.client)
+	}
+}

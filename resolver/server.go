@@ -1,0 +1,207 @@
+package resolver
+
+import (
+	"context"
+	"log"
+	"math"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Server is a DNS server whose answers are a Resolver's: for programs that cannot be given a Resolver,
+// on this machine or on others. Set the fields before the first call; do not change them, nor copy the
+// Server, afterwards. Its methods are safe for concurrent use.
+//
+//   - A and AAAA: the fake of the name; for localhost, loopback (RFC 6761); for what is Direct, what
+//     System says.
+//   - PTR: the name of a fake; other addresses in the reserved space have none.
+//   - HTTPS and SVCB: no data, since they could carry real addresses.
+//   - ANY: HINFO (RFC 8482).
+//   - others: what Upstream says; without one, no data. Names below onion and localhost never get there
+//     (RFC 7686).
+//
+// Clients that expand names by a search list get the fake of the name that was typed, or no such host: see
+// the package documentation.
+type Server struct {
+	// Resolver answers. It is required.
+	Resolver *Resolver
+
+	// TTL is how long clients may keep an answer, in whole seconds. Keep it well below the table's
+	// Hold. Zero means one second.
+	TTL time.Duration
+
+	// ErrorLog gets what goes wrong with a socket. Nil means package log's standard logger.
+	ErrorLog *log.Logger
+
+	// Search is the search list of the clients. Nil means that of this machine's /etc/resolv.conf;
+	// empty but not nil, none. A list that is not the clients' own lets expansions through.
+	Search []string
+
+	// Ndots is the clients' ndots option. Zero means that of /etc/resolv.conf if Search is nil, else 1.
+	Ndots int
+
+	// Listening is called by ListenAndServe with the address that both its sockets have got. Nil means
+	// that it is of no interest.
+	Listening func(net.Addr)
+
+	once    sync.Once
+	handler *handler
+	busy    chan struct{} // a slot for each query of any socket that may wait for something
+
+	mu      sync.Mutex
+	closing bool
+	open    map[*endpoint]struct{}
+	serving sync.WaitGroup // what is open
+}
+
+// seconds rounds a TTL; zero is one second.
+func seconds(ttl time.Duration) uint32 {
+	if ttl <= 0 {
+		return 1
+	}
+	return uint32(min((ttl+time.Second-1)/time.Second, math.MaxInt32)) // RFC 2181, section 8
+}
+
+// maxBusy bounds the queries that wait for Upstream, System, or another question.
+const maxBusy = 256
+
+func (s *Server) init() {
+	s.once.Do(func() {
+		list := (&machineList{path: resolvConf}).load
+		switch {
+		case s.Search != nil:
+			fixed := newSearchList(s.Search, max(s.Ndots, 1))
+			list = func() *searchList { return fixed }
+		case s.Ndots > 0:
+			machine := list
+			list = func() *searchList { return &searchList{domains: machine().domains, ndots: s.Ndots} }
+		}
+		s.handler = &handler{resolver: s.Resolver, searches: newSearches(list), ttl: seconds(s.TTL)}
+		s.busy = make(chan struct{}, maxBusy)
+	})
+}
+
+// ListenAndServe serves on UDP and on TCP at addr, a literal "address:port"; port 0 is any that both have
+// free. When ctx ends it shuts the Server down, and returns ctx's error; after Shutdown it returns
+// net.ErrClosed. Either way the queries in hand have been answered.
+func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
+	p, l, err := listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	if s.Listening != nil {
+		s.Listening(p.LocalAddr())
+	}
+	stop := context.AfterFunc(ctx, func() { s.Shutdown(context.Background()) })
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(l) }() // ends with the Server, and is waited for below
+	err = s.ServePacket(p)
+	s.Shutdown(context.Background()) // if one socket has failed, the other is of no use
+	tcp := <-ended
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == net.ErrClosed:
+		return tcp
+	default:
+		return err
+	}
+}
+
+// listen opens UDP and TCP on one port.
+func listen(ctx context.Context, addr string) (net.PacketConn, net.Listener, error) {
+	var config net.ListenConfig
+	for attempts := 16; ; attempts-- { // a port that is free in UDP may be taken in TCP
+		p, err := config.ListenPacket(ctx, "udp", addr)
+		if err != nil {
+			return nil, nil, err
+		}
+		l, err := config.Listen(ctx, "tcp", p.LocalAddr().String())
+		if err == nil {
+			return p, l, nil
+		}
+		p.Close()
+		if asked, bad := netip.ParseAddrPort(addr); attempts == 0 || bad != nil || asked.Port() != 0 {
+			return nil, nil, err
+		}
+	}
+}
+
+// Shutdown ends the Server: nothing more is read, the queries in hand are answered, and every Serve
+// method returns. It waits for that; when ctx ends first, queries are given up, and ctx's error is
+// returned. A Server does not start again.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.closing = true
+	for e := range s.open {
+		e.stop()
+	}
+	s.mu.Unlock()
+	ended := make(chan struct{})
+	go func() { // ends when nothing is open, and is waited for below
+		s.serving.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	for e := range s.open {
+		e.cut()
+	}
+	s.mu.Unlock()
+	<-ended
+	return ctx.Err()
+}
+
+// endpoint is a socket of the Server.
+type endpoint struct {
+	stop func() // reads no more
+	cut  func() // waits for nothing more
+}
+
+// enter adds a socket, unless the Server is shut down.
+func (s *Server) enter(e *endpoint) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	if s.open == nil {
+		s.open = map[*endpoint]struct{}{}
+	}
+	s.open[e] = struct{}{}
+	s.serving.Add(1)
+	return true
+}
+
+// leave removes a socket that enter has added.
+func (s *Server) leave(e *endpoint) {
+	s.mu.Lock()
+	delete(s.open, e)
+	s.mu.Unlock()
+	s.serving.Done()
+}
+
+// stopped reports whether the Server is shut down.
+func (s *Server) stopped() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing
+}
+
+func (s *Server) logf(format string, args ...any) {
+	if s.ErrorLog == nil {
+		log.Printf(format, args...)
+		return
+	}
+	s.ErrorLog.Printf(format, args...)
+}
+
+// past is a deadline that makes a blocked read return.
+var past = time.Unix(1, 0)
