@@ -1,0 +1,201 @@
+package testgw
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const anywhere4 = "\x01\x00\x00\x00\x00\x00\x00"
+
+func associateFor(dst string) string { return "\x05\x03\x00" + dst }
+
+// packets is a socket that sends and expects datagrams.
+type packets struct {
+	t *testing.T
+	*net.UDPConn
+}
+
+func listenPackets(t *testing.T, at netip.Addr) packets {
+	t.Helper()
+	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(at, 0)))
+	if err != nil && at.Is6() {
+		t.Skip("needs IPv6 on loopback")
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	return packets{t, c}
+}
+
+func (p packets) addr() netip.AddrPort { return netip.MustParseAddrPort(p.LocalAddr().String()) }
+
+func (p packets) sendTo(to netip.AddrPort, octets string) {
+	p.t.Helper()
+	_, err := p.WriteToUDPAddrPort([]byte(octets), to)
+	require.NoError(p.t, err)
+}
+
+func (p packets) expect(octets string) netip.AddrPort {
+	p.t.Helper()
+	b := make([]byte, maxDatagram)
+	n, from, err := p.ReadFromUDPAddrPort(b)
+	require.NoError(p.t, err)
+	require.Equal(p.t, octets, string(b[:n]))
+	return netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+}
+
+// startAssociation returns the control connection and the relay's address.
+func startAssociation(t *testing.T, g *Gateway, dst string) (raw, netip.AddrPort) {
+	t.Helper()
+	c := dialRaw(t, g)
+	c.send(noAuth + associateFor(dst))
+	c.expect("\x05\x00")
+	return c, c.expectReply()
+}
+
+// TestAssociate reaches both families from an IPv4 client, by address and by name. Answers come from the
+// address that gave them.
+func TestAssociate(t *testing.T) {
+	eachFamily(t, func(t *testing.T, ip netip.Addr) {
+		d := listenPackets(t, ip)
+		g := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"udp.test": {ip}}})
+		_, relay := startAssociation(t, g, anywhere4)
+		require.Equal(t, ip4, relay.Addr())
+		c := listenPackets(t, ip4)
+		for _, dst := range []string{at(d.addr()), atName("udp.test", d.addr().Port()), atName("UDP.test.", d.addr().Port()), at(d.addr())} {
+			c.sendTo(relay, "\x00\x00\x00"+dst+"question")
+			from := d.expect("question")
+			d.sendTo(from, "answer")
+			require.Equal(t, relay, c.expect("\x00\x00\x00"+at(d.addr())+"answer"))
+			c.sendTo(relay, "\x00\x00\x00"+dst) // an empty payload is a datagram too
+			d.expect("")
+		}
+		require.Equal(t, []Datagram{
+			{0, Target{ATYP: at(d.addr())[0], IP: ip, Port: d.addr().Port()}},
+			{0, Target{ATYP: Name, Name: "udp.test", Port: d.addr().Port()}},
+			{0, Target{ATYP: Name, Name: "UDP.test.", Port: d.addr().Port()}},
+		}, g.Datagrams())
+	})
+}
+
+// TestAssociateDrops sends what must not be relayed, then what must.
+func TestAssociateDrops(t *testing.T) {
+	d := listenPackets(t, ip4)
+	g := Start(t, &Gateway{})
+	_, relay := startAssociation(t, g, anywhere4)
+	stranger := listenPackets(t, netip.MustParseAddr("127.0.0.2"))
+	stranger.sendTo(relay, "\x00\x00\x00"+at(d.addr())+"another address")
+	c := listenPackets(t, ip4)
+	for _, dropped := range []string{
+		"", "\x00\x00\x00", "\x00\x00\x00\x01\x7f", "\x00\x00\x00\x02\x7f\x00\x00\x01\x00\x50x",
+		"\x00\x00\x01" + at(d.addr()) + "fragment", "\x00\x00\x00" + atName("no.test", d.addr().Port()) + "nowhere", "\x00\x00\x00" + atName("", 1),
+	} {
+		c.sendTo(relay, dropped)
+	}
+	other := listenPackets(t, ip4)
+	other.sendTo(relay, "\x00\x00\x00"+at(d.addr())+"another port")
+	c.sendTo(relay, "\x00\x00\x00"+at(d.addr())+"this one")
+	d.expect("this one")
+}
+
+// TestAssociatePort: a DST with a port says from which port the client will send.
+func TestAssociatePort(t *testing.T) {
+	d, c, other := listenPackets(t, ip4), listenPackets(t, ip4), listenPackets(t, ip4)
+	g := Start(t, &Gateway{})
+	_, relay := startAssociation(t, g, at(c.addr()))
+	other.sendTo(relay, "\x00\x00\x00"+at(d.addr())+"another port")
+	c.sendTo(relay, "\x00\x00\x00"+at(d.addr())+"this one")
+	d.expect("this one")
+}
+
+// TestAssociateEnds with the control connection.
+func TestAssociateEnds(t *testing.T) {
+	g := Start(t, &Gateway{})
+	control, relay := startAssociation(t, g, anywhere4)
+	require.NoError(t, control.Close())
+	require.Eventually(t, func() bool {
+		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(relay))
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	}, 10*time.Second, time.Millisecond)
+}
+
+// TestAssociateFallback: of a name's addresses, one that can be sent to.
+func TestAssociateFallback(t *testing.T) {
+	d := listenPackets(t, ip4)
+	g := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"udp.test": {{}, ip4}}}) // the zero Addr: no socket takes it
+	_, relay := startAssociation(t, g, anywhere4)
+	c := listenPackets(t, ip4)
+	c.sendTo(relay, "\x00\x00\x00"+atName("udp.test", d.addr().Port())+"x")
+	d.expect("x")
+}
+
+func TestAssociateOverUnix(t *testing.T) {
+	d, c := listenPackets(t, ip4), listenPackets(t, ip4)
+	g := new(Gateway)
+	require.NoError(t, g.Start("unix", filepath.Join(t.TempDir(), "s")))
+	t.Cleanup(g.Close)
+	_, relay := startAssociation(t, g, anywhere4)
+	require.Equal(t, ip4, relay.Addr())
+	c.sendTo(relay, "\x00\x00\x00"+at(d.addr())+"x")
+	d.sendTo(d.expect("x"), "y")
+	c.expect("\x00\x00\x00" + at(d.addr()) + "y")
+}
+
+// behind is a ListenPacket that keeps what it is asked to send, and answers with it.
+type behind struct {
+	net.PacketConn
+	names chan string
+}
+
+func (b behind) WriteTo(p []byte, to net.Addr) (int, error) {
+	b.names <- to.Network() + " " + to.String()
+	return b.PacketConn.WriteTo(p, b.LocalAddr())
+}
+
+// TestAssociateChain: names that the gateway in front does not know are passed on.
+func TestAssociateChain(t *testing.T) {
+	names := make(chan string, 3)
+	g := Start(t, &Gateway{
+		Hosts: map[string][]netip.Addr{"front.test": {ip4}},
+		ListenPacket: func(_ context.Context, network, _ string) (net.PacketConn, error) {
+			c, err := net.ListenPacket(network, "127.0.0.1:0")
+			return behind{c, names}, err
+		},
+	})
+	_, relay := startAssociation(t, g, anywhere4)
+	c := listenPackets(t, ip4)
+	for dst, passed := range map[string]string{
+		atName("last.test", 53):                         "udp last.test:53",
+		atName("front.test", 53):                        "udp 127.0.0.1:53",
+		at(netip.MustParseAddrPort("[2001:db8::1]:53")): "udp [2001:db8::1]:53",
+	} {
+		c.sendTo(relay, "\x00\x00\x00"+dst+"x")
+		require.Equal(t, passed, <-names)
+		b := make([]byte, 100)
+		n, err := c.Read(b)
+		require.NoError(t, err)
+		require.Equal(t, "x", string(b[n-1:n]))
+	}
+}
+
+// TestAssociateLosesItsSocket: the control connection ends, so that the client learns of it.
+func TestAssociateLosesItsSocket(t *testing.T) {
+	opened := make(chan net.PacketConn, 1)
+	g := Start(t, &Gateway{ListenPacket: func(context.Context, string, string) (net.PacketConn, error) {
+		c, err := net.ListenPacket("udp", "127.0.0.1:0")
+		opened <- c
+		return c, err
+	}})
+	control, _ := startAssociation(t, g, anywhere4)
+	require.NoError(t, (<-opened).Close())
+	control.expectEnd("")
+}

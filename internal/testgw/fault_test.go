@@ -1,0 +1,217 @@
+package testgw
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// answers is all that a client hears that authenticates and connects to a destination which says hello.
+func answers(to netip.AddrPort) string {
+	return "\x05\x02\x01\x00" + granted + at(to) + "hello"
+}
+
+// bent starts a gateway with a fault, and a client of it that has sent everything but reads nothing yet.
+// The destination says hello.
+func bent(t *testing.T, f Fault) (c raw, all string) {
+	t.Helper()
+	l, to := listenOn(t, ip4)
+	bound := make(chan netip.AddrPort, 1)
+	g := Start(t, &Gateway{
+		Users:     map[string]string{"alice": "secret"},
+		Misbehave: func(int) Fault { return f },
+		OnReply:   func(_ Request, o Outcome) { bound <- netip.AddrPortFrom(o.Bound.IP, o.Bound.Port) },
+	})
+	c = dialRaw(t, g)
+	c.send(userPass + alice + connectTo(at(to)))
+	if reaches := f.Silent == 0 || f.Silent >= StageReply; reaches && (f.End == Open || f.After > 4) {
+		d := accept(t, l)
+		d.send("hello")
+		return c, answers(<-bound)
+	}
+	return c, "\x05\x02\x01\x00"
+}
+
+func TestFaultSilent(t *testing.T) {
+	for stage, heard := range map[Stage]string{StageMethod: "", StageStatus: "\x05\x02", StageReply: "\x05\x02\x01\x00"} {
+		c, _ := bent(t, Fault{Silent: stage})
+		c.expectSilence(heard)
+	}
+}
+
+// TestFaultEnd cuts after each octet, those of the destination included.
+func TestFaultEnd(t *testing.T) {
+	for after := range len(answers(netip.AddrPortFrom(ip4, 0))) {
+		c, all := bent(t, Fault{End: FIN, After: after})
+		c.expectEnd(all[:after])
+		c, all = bent(t, Fault{End: RST, After: after})
+		c.expectReset(all[:after])
+	}
+}
+
+// TestFaultPieces splits at each octet, and drips. The first piece is read before the second is sent.
+func TestFaultPieces(t *testing.T) {
+	for split := 1; split < len(answers(netip.AddrPortFrom(ip4, 0))); split++ {
+		c, all := bent(t, Fault{Split: split, Pause: time.Millisecond})
+		c.expect(all)
+	}
+	c, all := bent(t, Fault{Drip: true})
+	c.expect(all)
+}
+
+// recorder keeps what is written at once.
+type recorder struct {
+	net.Conn
+	writes []string
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.writes = append(r.writes, string(b))
+	return len(b), nil
+}
+
+func (r *recorder) CloseWrite() error { return nil }
+
+func TestPieces(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault Fault
+		want  []string
+	}{
+		"nothing": {Fault{}, []string{"ab", "cdef"}},
+		"split":   {Fault{Split: 3}, []string{"ab", "c", "def"}},
+		"between": {Fault{Split: 2}, []string{"ab", "cdef"}},
+		"drip":    {Fault{Drip: true}, []string{"a", "b", "c", "d", "e", "f"}},
+		"end":     {Fault{End: FIN, After: 3}, []string{"ab", "c"}},
+		"both":    {Fault{End: FIN, After: 5, Split: 1}, []string{"a", "b", "cde"}},
+	} {
+		sink := new(recorder)
+		b := &bentConn{Conn: sink, fault: c.fault}
+		_, err := b.Write([]byte("ab"))
+		require.NoError(t, err, name)
+		n, err := b.Write([]byte("cdef"))
+		require.Equal(t, c.want, sink.writes, name)
+		require.Equal(t, c.fault.End != Open, err != nil, name)
+		require.Equal(t, len(strings.Join(c.want, ""))-2, n, name)
+	}
+}
+
+func TestFaultAnswer(t *testing.T) {
+	c, _ := bent(t, Fault{Answer: func(at Stage, answer []byte) []byte {
+		if at == StageStatus {
+			return []byte("HTTP/1.1 400 Bad Request\r\n")
+		}
+		return answer
+	}})
+	c.expect("\x05\x02HTTP/1.1 400 Bad Request\r\n\x05\x00")
+}
+
+func TestFaultHold(t *testing.T) {
+	held, release := make(chan Stage), make(chan struct{})
+	go func() { // the test's; ends with the three answers
+		for range 3 {
+			<-held
+			release <- struct{}{}
+		}
+	}()
+	c, all := bent(t, Fault{Hold: func(_ context.Context, at Stage) { held <- at; <-release }})
+	c.expect(all)
+
+	began := time.Now()
+	c, all = bent(t, Fault{Hold: Delay(StageStatus, 20*time.Millisecond)})
+	c.expect(all)
+	require.GreaterOrEqual(t, time.Since(began), 20*time.Millisecond)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	Delay(StageMethod, time.Hour)(ctx, StageMethod) // ends with the connection
+}
+
+// TestFaultJoin: the reply and the first data come with one read.
+func TestFaultJoin(t *testing.T) {
+	c, all := bent(t, Fault{Join: true})
+	c.expect(all[:4])
+	b := make([]byte, 100)
+	n, err := c.Read(b)
+	require.NoError(t, err)
+	require.Equal(t, all[4:], string(b[:n]))
+
+	g := Start(t, &Gateway{Misbehave: func(int) Fault { return Fault{Join: true} }})
+	c = dialRaw(t, g)
+	c.send(noAuth + bindFor(anywhere4))
+	c.expect("\x05\x00")
+	p := peerDial(t, c.expectReply())
+	p.send("hello")
+	n, err = c.Read(b)
+	require.NoError(t, err)
+	require.Equal(t, granted+at(netip.MustParseAddrPort(p.LocalAddr().String()))+"hello", string(b[:n]))
+
+	c = dialRaw(t, g) // a refusal is not held
+	c.send(noAuth + connectTo(at(closedPort(t, ip4))))
+	c.expectEnd("\x05\x00\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00")
+}
+
+// TestFaultSecondReply: a BIND goes wrong when the peer is there already.
+func TestFaultSecondReply(t *testing.T) {
+	faults := []Fault{{Silent: StageSecondReply}, {End: RST, After: 2 + 10 + 4}}
+	g := Start(t, &Gateway{Misbehave: func(conn int) Fault { return faults[conn] }})
+	c := dialRaw(t, g)
+	c.send(noAuth + bindFor(anywhere4))
+	c.expect("\x05\x00")
+	peerDial(t, c.expectReply())
+	c.expectSilence("")
+
+	c = dialRaw(t, g)
+	c.send(noAuth + bindFor(anywhere4))
+	c.expect("\x05\x00")
+	peerDial(t, c.expectReply())
+	c.expectReset(granted + "\x01")
+}
+
+// TestFaultDatagram drops one answer and alters the next.
+func TestFaultDatagram(t *testing.T) {
+	d, c := listenPackets(t, ip4), listenPackets(t, ip4)
+	g := Start(t, &Gateway{Misbehave: func(int) Fault {
+		return Fault{Answer: func(stage Stage, answer []byte) []byte {
+			switch {
+			case stage != StageDatagram:
+				return answer
+			case strings.HasSuffix(string(answer), "dropped"):
+				return nil
+			}
+			return []byte("garbage")
+		}}
+	}})
+	_, relay := startAssociation(t, g, anywhere4)
+	c.sendTo(relay, "\x00\x00\x00"+at(d.addr())+"x")
+	from := d.expect("x")
+	d.sendTo(from, "dropped")
+	d.sendTo(from, "altered")
+	c.expect("garbage")
+}
+
+func TestFaultOverTLS(t *testing.T) {
+	server, client, err := NewTLS()
+	require.NoError(t, err)
+	for _, end := range []End{FIN, RST} {
+		g := Start(t, &Gateway{TLS: server, Misbehave: func(int) Fault { return Fault{End: end, After: 1} }})
+		c, err := tls.Dial("tcp", g.Addr().String(), client)
+		require.NoError(t, err)
+		r := newRaw(t, c)
+		r.send(noAuth)
+		r.expect("\x05")
+		_, err = r.Read(make([]byte, 1))
+		if end == FIN {
+			require.Equal(t, io.EOF, err)
+		} else {
+			require.ErrorIs(t, err, syscall.ECONNRESET)
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package testgw
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestClose in every state of a connection.
+func TestClose(t *testing.T) {
+	l, to := listenOn(t, ip4)
+	anyone := bindFor(at(netip.MustParseAddrPort("0.0.0.0:0")))
+	for _, sent := range []string{"", "\x05", noAuth, noAuth + "\x05\x01\x00\x03\xff", noAuth + connectTo(at(to)), noAuth + anyone, noAuth + associateFor(anywhere4)} {
+		g := Start(t, &Gateway{})
+		c := dialRaw(t, g)
+		c.send(sent)
+		if len(sent) >= len(noAuth) {
+			c.expect("\x05\x00")
+		}
+		g.Close()
+		g.Close()
+		_, err := net.Dial("tcp", g.Addr().String())
+		require.Error(t, err)
+		require.Zero(t, g.Sessions())
+	}
+	_ = l
+}
+
+// TestRestart takes connections again, at the same address.
+func TestRestart(t *testing.T) {
+	g := Start(t, &Gateway{})
+	address := g.Addr().String()
+	g.Close()
+	require.NoError(t, g.Start("tcp", address))
+	require.Equal(t, address, g.Addr().String())
+	c := dialRaw(t, g)
+	c.send(noAuth)
+	c.expect("\x05\x00")
+}
+
+func TestStartRefuses(t *testing.T) {
+	g := Start(t, &Gateway{})
+	require.Error(t, new(Gateway).Start("tcp", g.Addr().String()))
+}
+
+func ExampleGateway() {
+	g := &Gateway{Hosts: map[string][]netip.Addr{"www.test": {netip.IPv6Loopback()}}}
+	if err := g.Start("tcp", "127.0.0.1:0"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer g.Close()
+	fmt.Println(g.Addr().Network(), len(g.Requests()))
+	// Output: tcp 0
+}
