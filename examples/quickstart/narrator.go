@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"sync"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+)
+
+// narrator prints what happens in aligned columns, and counts what is not as it must be. The gateway's
+// hooks call it from other goroutines.
+type narrator struct {
+	mu      sync.Mutex
+	out     io.Writer
+	passed  int
+	failed  int
+	request testgw.Request // the last one
+}
+
+func (n *narrator) intro(server netip.Addr) {
+	family := "IPv6"
+	if server.Is4() {
+		fmt.Fprintln(n.out, "This machine has no IPv6: the servers below use IPv4 instead.")
+		family = "IPv4"
+	}
+	fmt.Fprintf(n.out, `RFC 3089 in one process:  application  →  SOCKS Lib  →  gateway  →  server
+The application asks for IPv4 alone. The servers listen on %s, %s alone,
+and their names are in the gateway's host table, not in any DNS.
+`, server, family)
+}
+
+func (n *narrator) title(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	fmt.Fprintf(n.out, "\n%s\n", text)
+}
+
+func (n *narrator) step(what, format string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.line(what, format, args...)
+}
+
+func (n *narrator) line(what, format string, args ...any) {
+	fmt.Fprintf(n.out, "  %-18s %s\n", what, fmt.Sprintf(format, args...))
+}
+
+// check counts a claim that was printed, and says when it is not so.
+func (n *narrator) check(ok bool, format string, args ...any) {
+	if !ok {
+		n.wrong(format, args...)
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.passed++
+}
+
+func (n *narrator) wrong(format string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.failed++
+	n.line("NOT SO", format, args...)
+}
+
+// requested prints what the gateway was sent.
+func (n *narrator) requested(r testgw.Request) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.request = r
+	n.line("SOCKS request", "%s %s", r.Command, r.Target)
+}
+
+// replied prints what the gateway made of it, just before it answers.
+func (n *narrator) replied(r testgw.Request, o testgw.Outcome) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if r.ATYP == testgw.Name && o.Remote != nil {
+		n.line("gateway resolved", "%s → %s", r.Name, o.Remote)
+	}
+	if o.Reply != 0 {
+		n.line("reply", "error %d", o.Reply)
+		return
+	}
+	n.line("reply", "granted, bound to %s", o.Bound)
+}
+
+// asked returns the last request.
+func (n *narrator) asked() testgw.Request {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.request
+}
+
+func (n *narrator) summary() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	fmt.Fprintf(n.out, "\n%d of %d checks hold.\n", n.passed, n.passed+n.failed)
+}
