@@ -1,0 +1,299 @@
+package resolver
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"log"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/mapping"
+)
+
+// ask sends a query to a server, over "udp" or "tcp".
+func ask(t testing.TB, network, addr string, query *dns.Msg) *dns.Msg {
+	client := &dns.Client{Net: network, Timeout: 5 * time.Second}
+	answer, _, err := client.Exchange(query, addr)
+	require.NoError(t, err)
+	require.Equal(t, query.Id, answer.Id)
+	require.True(t, answer.Response)
+	require.True(t, answer.RecursionAvailable)
+	require.False(t, answer.Authoritative)
+	return answer
+}
+
+func newQuery(name string, qtype uint16) *dns.Msg { return new(dns.Msg).SetQuestion(name, qtype) }
+
+func TestServerAnswers(t *testing.T) {
+	table := newTable(t)
+	addr := newServer(t, &Server{Resolver: &Resolver{Table: table}, Search: []string{}, TTL: 1500 * time.Millisecond})
+	known, err := table.Assign("ip4", "known.example")
+	require.NoError(t, err)
+	known6, err := table.Assign("ip6", "known.example")
+	require.NoError(t, err)
+	literal, err := table.Assign("ip4", "2001:db8::1")
+	require.NoError(t, err)
+	arpa := func(addr netip.Addr) string {
+		name, err := dns.ReverseAddr(addr.String())
+		require.NoError(t, err)
+		return name
+	}
+	for _, network := range []string{"udp", "tcp"} {
+		for _, c := range []struct {
+			name  string
+			qtype uint16
+			rcode int
+			want  []string // the answers, without their owner, TTL and class
+		}{
+			{"known.example.", dns.TypeA, dns.RcodeSuccess, []string{"A " + known.String()}},
+			{"KNOWN.example.", dns.TypeAAAA, dns.RcodeSuccess, []string{"AAAA " + known6.String()}},
+			{"2001:db8::1.", dns.TypeA, dns.RcodeSuccess, []string{"A " + literal.String()}},
+			{"localhost.", dns.TypeA, dns.RcodeSuccess, []string{"A 127.0.0.1"}},
+			{"db.localhost.", dns.TypeAAAA, dns.RcodeSuccess, []string{"AAAA ::1"}},
+			{"known.example.", dns.TypeHTTPS, dns.RcodeSuccess, nil},
+			{"known.example.", dns.TypeSVCB, dns.RcodeSuccess, nil},
+			{"known.example.", dns.TypeMX, dns.RcodeSuccess, nil},
+			{"known.example.", dns.TypeTXT, dns.RcodeSuccess, nil},
+			{"known.example.", dns.TypeANY, dns.RcodeSuccess, []string{`HINFO "RFC8482" ""`}},
+			{"known.example.", dns.TypeAXFR, dns.RcodeNotImplemented, nil},
+			{arpa(known), dns.TypePTR, dns.RcodeSuccess, []string{"PTR known.example."}},
+			{arpa(known6), dns.TypePTR, dns.RcodeSuccess, []string{"PTR known.example."}},
+			{arpa(literal), dns.TypePTR, dns.RcodeSuccess, []string{"PTR 2001:db8::1."}},
+			{arpa(netip.MustParseAddr("127.0.0.1")), dns.TypePTR, dns.RcodeSuccess, []string{"PTR localhost."}},
+			{arpa(known.Next().Next().Next()), dns.TypePTR, dns.RcodeNameError, nil},
+			{arpa(known6.Next().Next().Next()), dns.TypePTR, dns.RcodeNameError, nil},
+			{arpa(netip.MustParseAddr("192.0.2.1")), dns.TypePTR, dns.RcodeSuccess, nil},
+			{"2.0.192.in-addr.arpa.", dns.TypePTR, dns.RcodeSuccess, nil},
+			{`a\000b.example.`, dns.TypeA, dns.RcodeNameError, nil},
+			{`a\.b.example.`, dns.TypeA, dns.RcodeNameError, nil},
+			{`a\ b.example.`, dns.TypeAAAA, dns.RcodeNameError, nil},
+			{"192.0.2.1.", dns.TypeA, dns.RcodeNameError, nil},
+			{".", dns.TypeA, dns.RcodeNameError, nil},
+			{".", dns.TypeNS, dns.RcodeSuccess, nil},
+		} {
+			answer := ask(t, network, addr, newQuery(c.name, c.qtype))
+			require.Equal(t, dns.RcodeToString[c.rcode], dns.RcodeToString[answer.Rcode], "%s %s", c.name, dns.TypeToString[c.qtype])
+			require.Equal(t, c.name, answer.Question[0].Name)
+			var got []string
+			for _, rr := range answer.Answer {
+				require.Equal(t, c.name, rr.Header().Name)
+				require.EqualValues(t, 2, rr.Header().Ttl)
+				fields := strings.SplitN(rr.String(), "\t", 4)
+				got = append(got, strings.ReplaceAll(fields[3], "\t", " "))
+			}
+			require.Equal(t, c.want, got, "%s %s", c.name, dns.TypeToString[c.qtype])
+		}
+	}
+
+	onion := ask(t, "udp", addr, newQuery("example.onion.", dns.TypeA))
+	require.Len(t, onion.Answer, 1)
+	require.Contains(t, mapped(table), "example.onion")
+	for _, name := range []string{"192.0.2.1", "localhost", "db.localhost"} {
+		require.NotContains(t, mapped(table), name)
+	}
+}
+
+func TestServerRefuses(t *testing.T) {
+	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}})
+	for what, c := range map[string]struct {
+		change func(*dns.Msg)
+		rcode  int
+	}{
+		"class":        {func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }, dns.RcodeNotImplemented},
+		"opcode":       {func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }, dns.RcodeNotImplemented},
+		"no question":  {func(m *dns.Msg) { m.Question = nil }, dns.RcodeFormatError},
+		"two":          {func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }, dns.RcodeFormatError},
+		"two OPTs":     {func(m *dns.Msg) { m.SetEdns0(1232, false).SetEdns0(1232, false) }, dns.RcodeFormatError},
+		"EDNS version": {func(m *dns.Msg) { m.SetEdns0(1232, false).IsEdns0().SetVersion(1) }, dns.RcodeBadVers},
+	} {
+		query := newQuery("db.example.", dns.TypeA)
+		c.change(query)
+		for _, network := range []string{"udp", "tcp"} {
+			answer := ask(t, network, addr, query)
+			require.Equal(t, dns.RcodeToString[c.rcode], dns.RcodeToString[answer.Rcode], what)
+			require.Empty(t, answer.Answer, what)
+			require.Equal(t, query.Opcode, answer.Opcode)
+		}
+	}
+}
+
+func TestServerEDNS(t *testing.T) {
+	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}})
+	for _, do := range []bool{false, true} {
+		for _, qtype := range []uint16{dns.TypeA, dns.TypeTXT} {
+			answer := ask(t, "udp", addr, newQuery("db.example.", qtype).SetEdns0(4096, do))
+			opt := answer.IsEdns0()
+			require.NotNil(t, opt)
+			require.Equal(t, do, opt.Do())
+			require.EqualValues(t, ednsSize, opt.UDPSize())
+			require.Zero(t, opt.Version())
+		}
+	}
+	require.Nil(t, ask(t, "udp", addr, newQuery("db.example.", dns.TypeA)).IsEdns0())
+
+	bad := ask(t, "udp", addr, newQuery(`a\000b.`, dns.TypeA).SetEdns0(4096, false))
+	require.Equal(t, dns.RcodeNameError, bad.Rcode)
+	reason, ok := bad.IsEdns0().Option[0].(*dns.EDNS0_EDE)
+	require.True(t, ok)
+	require.Contains(t, reason.ExtraText, mapping.ErrBadName.Error())
+}
+
+// What is no query gets no answer: the next query's answer is the first thing that comes.
+func TestServerIgnores(t *testing.T) {
+	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}})
+	c, err := net.Dial("udp", addr)
+	require.NoError(t, err)
+	defer c.Close()
+	response, err := new(dns.Msg).SetReply(newQuery("db.example.", dns.TypeA)).Pack()
+	require.NoError(t, err)
+	for _, b := range [][]byte{{}, {0}, make([]byte, 11), response} {
+		_, err := c.Write(b)
+		require.NoError(t, err)
+	}
+	query := newQuery("db.example.", dns.TypeA)
+	packed, err := query.Pack()
+	require.NoError(t, err)
+	_, err = c.Write(packed)
+	require.NoError(t, err)
+	buf := make([]byte, 512)
+	n, err := c.Read(buf)
+	require.NoError(t, err)
+	require.Equal(t, query.Id, binary.BigEndian.Uint16(buf[:n]))
+}
+
+func TestServerWithoutTable(t *testing.T) {
+	for _, r := range []*Resolver{nil, {}} {
+		addr := newServer(t, &Server{Resolver: r, Search: []string{}})
+		require.Equal(t, dns.RcodeServerFailure, ask(t, "udp", addr, newQuery("db.example.", dns.TypeA)).Rcode)
+		require.Equal(t, dns.RcodeSuccess, ask(t, "udp", addr, newQuery("db.example.", dns.TypeMX)).Rcode)
+	}
+}
+
+// Several queries on one connection, in two segments that split one of them.
+func TestServerStream(t *testing.T) {
+	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}})
+	c, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	defer c.Close()
+	var stream []byte
+	var ids []uint16
+	for _, name := range []string{"a.example.", "b.example.", "c.example."} {
+		query := newQuery(name, dns.TypeA)
+		packed, err := query.Pack()
+		require.NoError(t, err)
+		stream = append(stream, frame(packed)...)
+		ids = append(ids, query.Id)
+	}
+	for _, part := range [][]byte{stream[:45], stream[45:]} {
+		_, err := c.Write(part)
+		require.NoError(t, err)
+	}
+	for _, id := range ids {
+		answer, err := readFrame(c)
+		require.NoError(t, err)
+		require.Equal(t, id, binary.BigEndian.Uint16(answer))
+	}
+}
+
+func TestServerOnAllAddresses(t *testing.T) {
+	s := &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}}
+	p, err := net.ListenPacket("udp4", "0.0.0.0:0")
+	require.NoError(t, err)
+	var serving sync.WaitGroup
+	serving.Go(func() { s.ServePacket(p) }) // ends with the Shutdown below
+	_, port, err := net.SplitHostPort(p.LocalAddr().String())
+	require.NoError(t, err)
+	// A connected socket hears only the address that it asked.
+	ask(t, "udp", net.JoinHostPort("127.0.0.2", port), newQuery("db.example.", dns.TypeA))
+	require.NoError(t, s.Shutdown(t.Context()))
+	serving.Wait()
+}
+
+// packetConn hides that a socket is a *net.UDPConn.
+type packetConn struct{ net.PacketConn }
+
+func TestServerOnAnyPacketConn(t *testing.T) {
+	s := &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}}
+	p, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var serving sync.WaitGroup
+	serving.Go(func() { s.ServePacket(packetConn{p}) }) // ends with the Shutdown below
+	ask(t, "udp", p.LocalAddr().String(), newQuery("db.example.", dns.TypeA))
+	require.NoError(t, s.Shutdown(t.Context()))
+	serving.Wait()
+}
+
+func TestServerEnds(t *testing.T) {
+	s := &Server{Resolver: &Resolver{Table: newTable(t)}, ErrorLog: log.New(io.Discard, "", 0)}
+	ctx, cancel := context.WithCancel(t.Context())
+	s.Listening = func(addr net.Addr) {
+		idle, err := net.Dial("tcp", addr.String()) // does not hold the shutdown up
+		require.NoError(t, err)
+		t.Cleanup(func() { idle.Close() })
+		cancel()
+	}
+	require.ErrorIs(t, s.ListenAndServe(ctx, "127.0.0.1:0"), context.Canceled)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.ErrorIs(t, s.Serve(l), net.ErrClosed)
+	p, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.ErrorIs(t, s.ServePacket(p), net.ErrClosed)
+	require.NoError(t, s.Shutdown(t.Context()))
+
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	require.Error(t, new(Server).ListenAndServe(t.Context(), taken.Addr().String()))
+}
+
+// A query that waits for Upstream is answered before Shutdown returns, or given up when its context ends.
+func TestServerShutdownWaits(t *testing.T) {
+	for _, patient := range []bool{true, false} {
+		asked, release := make(chan struct{}), make(chan struct{})
+		up := &Upstream{Addr: "192.0.2.53:53", Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			close(asked)
+			select {
+			case <-release:
+				return nil, net.UnknownNetworkError("none")
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}}
+		s := &Server{Resolver: &Resolver{Table: newTable(t), Upstream: up}, Search: []string{}}
+		p, err := net.ListenPacket("udp", "127.0.0.1:0")
+		require.NoError(t, err)
+		ended := make(chan error, 1)
+		go func() { ended <- s.ServePacket(p) }() // ends with the Shutdown below
+		c, err := net.Dial("udp", p.LocalAddr().String())
+		require.NoError(t, err)
+		defer c.Close()
+		packed, err := newQuery("db.example.", dns.TypeMX).Pack()
+		require.NoError(t, err)
+		_, err = c.Write(packed)
+		require.NoError(t, err)
+		<-asked
+		ctx, cancel := context.WithCancel(t.Context())
+		if patient {
+			close(release)
+			require.NoError(t, s.Shutdown(ctx))
+			buf := make([]byte, 512)
+			n, err := c.Read(buf)
+			require.NoError(t, err)
+			require.Equal(t, byte(dns.RcodeServerFailure), buf[:n][3]&0xf)
+		} else {
+			cancel()
+			require.ErrorIs(t, s.Shutdown(ctx), context.Canceled)
+		}
+		cancel()
+		require.ErrorIs(t, <-ended, net.ErrClosed)
+	}
+}
