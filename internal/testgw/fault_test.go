@@ -67,6 +67,16 @@ func TestFaultPieces(t *testing.T) {
 	c.expect(all)
 }
 
+// TestSpliceIsKept: what concerns the answers alone leaves the connection bare.
+func TestSpliceIsKept(t *testing.T) {
+	bare := new(net.TCPConn)
+	for _, f := range []Fault{{}, {Silent: StageDatagram}, {Join: true}, {Hold: Delay(StageReply, 0)}} {
+		s := &session{conn: bare}
+		s.bend(f)
+		require.Same(t, bare, s.conn)
+	}
+}
+
 // recorder keeps what is written at once.
 type recorder struct {
 	net.Conn

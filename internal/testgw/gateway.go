@@ -19,7 +19,8 @@ import (
 
 // Gateway is configured by its fields, then started with Start or Serve. Do not change the fields
 // afterwards. The zero Gateway authenticates nobody, knows no names and reaches what this machine
-// reaches. Its methods are safe for concurrent use; the funcs among its fields must be too.
+// reaches. Its methods are safe for concurrent use; the funcs among its fields must be too, and return
+// when their context is done, or Close waits for them.
 type Gateway struct {
 	Users    map[string]string // user → password; empty: no authentication, method 0
 	Optional bool              // with Users: method 0 is taken too, from those who do not offer method 2

@@ -66,9 +66,12 @@ func (g *Gateway) serve(ctx context.Context, id int, raw net.Conn) {
 		s.bend(g.Misbehave(id))
 	}
 	s.r = wire.NewReader(s.conn)
-	if err := s.handshake(ctx); errors.Is(err, errSilent) {
+	switch err := s.handshake(ctx); {
+	case ctx.Err() != nil:
+		abort(raw)
+	case errors.Is(err, errSilent):
 		s.wait()
-	} else {
+	default:
 		s.hangUp()
 	}
 }

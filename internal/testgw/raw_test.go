@@ -158,10 +158,12 @@ func accept(t *testing.T, l net.Listener) raw {
 	return newRaw(t, c)
 }
 
-// closedPort is a port where nobody listens.
+// closedPort is a port where nobody listens, nor will during the test: it is that of a connection.
 func closedPort(t *testing.T, ip netip.Addr) netip.AddrPort {
 	t.Helper()
-	l, to := listenOn(t, ip)
-	require.NoError(t, l.Close())
-	return to
+	_, to := listenOn(t, ip)
+	c, err := net.Dial("tcp", to.String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	return netip.MustParseAddrPort(c.LocalAddr().String())
 }

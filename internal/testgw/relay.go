@@ -2,6 +2,7 @@ package testgw
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"time"
@@ -19,14 +20,7 @@ func (s *session) relay(ctx context.Context, dst net.Conn) error {
 	if down != nil {
 		s.breakOff(dst)
 	}
-	return firstOf(down, <-up)
-}
-
-func firstOf(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
+	return errors.Join(down, <-up)
 }
 
 // upstream passes on what the client sends.

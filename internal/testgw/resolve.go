@@ -17,7 +17,7 @@ func (s *session) resolve(ctx context.Context) error {
 		return s.refuse(ctx, replyTo(err))
 	}
 	ip := addrs[max(0, slices.IndexFunc(addrs, func(a netip.Addr) bool { return a.Unmap().Is4() }))]
-	return s.reply(ctx, StageReply, Outcome{Bound: targetOf(netip.AddrPortFrom(ip, 0))})
+	return s.reply(ctx, StageReply, Outcome{Reply: wire.Succeeded, Bound: targetOf(netip.AddrPortFrom(ip, 0))})
 }
 
 // resolvePTR does Tor's RESOLVE_PTR: the name of an address is the BND of the reply.
