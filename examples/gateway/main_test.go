@@ -7,25 +7,15 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/internal/leakcheck"
 )
 
-func TestMain(m *testing.M) {
-	// Splicing takes pipes from a pool of package poll's, which closes them when they are collected.
-	go func() { // the process's, and ends with it
-		for range time.Tick(200 * time.Millisecond) {
-			runtime.GC()
-		}
-	}()
-	leakcheck.Main(m)
-}
+func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 func TestParse(t *testing.T) {
 	o, err := parse([]string{"-user", "a:b:c", "-user", "d:", "-host", "WWW.Test.=127.0.0.1,::1", "-unix", "/s", "-v"}, io.Discard)

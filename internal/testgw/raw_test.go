@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -16,15 +15,7 @@ import (
 	"github.com/sockslib/sockslib/internal/leakcheck"
 )
 
-func TestMain(m *testing.M) {
-	// Splicing takes pipes from a pool of package poll's, which closes them when they are collected.
-	go func() { // the process's, and ends with it
-		for range time.Tick(200 * time.Millisecond) {
-			runtime.GC()
-		}
-	}()
-	leakcheck.Main(m)
-}
+func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 const (
 	noAuth   = "\x05\x01\x00"
