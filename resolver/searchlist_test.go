@@ -1,0 +1,64 @@
+package resolver
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+)
+
+func TestReadSearchList(t *testing.T) {
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	var own []string
+	if _, domain, ok := strings.Cut(host, "."); ok {
+		own = []string{domain}
+	}
+	for conf, want := range map[string]searchList{
+		"search corp.example example\n":                 {[]string{"corp.example", "example"}, 1},
+		"search a.example\nsearch Corp.Example.\n":      {[]string{"corp.example"}, 1},
+		"domain corp.example\noptions ndots:5\n":        {[]string{"corp.example"}, 5},
+		"# search a.example\nsearch b.example\n":        {[]string{"b.example"}, 1},
+		"search . corp.example\noptions ndots:99\n":     {[]string{"corp.example"}, 15},
+		"nameserver 192.0.2.53\n":                       {own, 1},
+		"search .\n":                                    {own, 1},
+		"options rotate ndots:0\nsearch corp.example\n": {[]string{"corp.example"}, 0},
+	} {
+		file := filepath.Join(t.TempDir(), "resolv.conf")
+		require.NoError(t, os.WriteFile(file, []byte(conf), 0o644))
+		require.Equal(t, &want, readSearchList(file), conf)
+	}
+	require.Equal(t, &searchList{own, 1}, readSearchList(filepath.Join(t.TempDir(), "none")))
+}
+
+func TestMachineListFollowsItsFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "resolv.conf")
+	require.NoError(t, os.WriteFile(file, []byte("search a.example\n"), 0o644))
+	synctest.Test(t, func(t *testing.T) {
+		m := &machineList{path: file}
+		require.Equal(t, []string{"a.example"}, m.load().domains)
+		require.NoError(t, os.WriteFile(file, []byte("search corp.example\n"), 0o644))
+		require.Equal(t, []string{"a.example"}, m.load().domains, "not looked at yet")
+		time.Sleep(recheck)
+		require.Equal(t, []string{"corp.example"}, m.load().domains)
+	})
+}
+
+// What a stub asks is what the miekg/dns package says it does, with package net's limit on the length.
+func TestCandidates(t *testing.T) {
+	for _, c := range searchCases() {
+		config := dns.ClientConfig{Search: c.search, Ndots: c.ndots}
+		var want []string
+		for _, name := range config.NameList(c.typed) {
+			want = append(want, strings.TrimSuffix(name, "."))
+		}
+		require.Equal(t, want, newSearchList(c.search, c.ndots).candidates(c.typed), c)
+	}
+	long := strings.Repeat("a.", 120) + "bb"
+	require.Equal(t, []string{long}, newSearchList([]string{"corp.example"}, 1).candidates(long))
+}
