@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -205,6 +206,18 @@ func TestFaultDatagram(t *testing.T) {
 	d.sendTo(from, "dropped")
 	d.sendTo(from, "altered")
 	c.expect("garbage")
+}
+
+// TestFaultSilentRelay hears, and says nothing.
+func TestFaultSilentRelay(t *testing.T) {
+	d, c := listenPackets(t, ip4), listenPackets(t, ip4)
+	g := Start(t, &Gateway{Misbehave: func(int) Fault { return Fault{Silent: StageDatagram} }})
+	_, relay := startAssociation(t, g, anywhere4)
+	c.sendTo(relay, "\x00\x00\x00"+at(d.addr())+"x")
+	d.sendTo(d.expect("x"), "y")
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+	_, err := c.Read(make([]byte, 1))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 }
 
 func TestFaultOverTLS(t *testing.T) {

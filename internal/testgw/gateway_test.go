@@ -2,6 +2,7 @@ package testgw
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"testing"
@@ -11,7 +12,7 @@ import (
 
 // TestClose in every state of a connection.
 func TestClose(t *testing.T) {
-	l, to := listenOn(t, ip4)
+	_, to := listenOn(t, ip4)
 	anyone := bindFor(at(netip.MustParseAddrPort("0.0.0.0:0")))
 	for _, sent := range []string{"", "\x05", noAuth, noAuth + "\x05\x01\x00\x03\xff", noAuth + connectTo(at(to)), noAuth + anyone, noAuth + associateFor(anywhere4)} {
 		g := Start(t, &Gateway{})
@@ -26,7 +27,6 @@ func TestClose(t *testing.T) {
 		require.Error(t, err)
 		require.Zero(t, g.Sessions())
 	}
-	_ = l
 }
 
 // TestRestart takes connections again, at the same address.
@@ -46,6 +46,7 @@ func TestStartRefuses(t *testing.T) {
 	require.Error(t, new(Gateway).Start("tcp", g.Addr().String()))
 }
 
+// A name that exists nowhere else is resolved at the gateway, by a client that speaks octets.
 func ExampleGateway() {
 	g := &Gateway{Hosts: map[string][]netip.Addr{"www.test": {netip.IPv6Loopback()}}}
 	if err := g.Start("tcp", "127.0.0.1:0"); err != nil {
@@ -53,6 +54,19 @@ func ExampleGateway() {
 		return
 	}
 	defer g.Close()
-	fmt.Println(g.Addr().Network(), len(g.Requests()))
-	// Output: tcp 0
+	c, err := net.Dial("tcp", g.Addr().String())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.Close()
+	_, _ = io.WriteString(c, "\x05\x01\x00"+"\x05\xf0\x00\x03\x08www.test\x00\x00")
+	answer, err := io.ReadAll(c)
+	fmt.Printf("% x %v\n", answer, err)
+	for _, r := range g.Requests() {
+		fmt.Println(r.Command, r.Target)
+	}
+	// Output:
+	// 05 00 05 00 00 04 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00 <nil>
+	// RESOLVE www.test:0
 }

@@ -112,7 +112,7 @@ func TestErrorReplies(t *testing.T) {
 }
 
 func TestUnspecifiedBound(t *testing.T) {
-	l, to := listenOn(t, ip4)
+	_, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{Quirks: Quirks{UnspecifiedBound: true}, Hosts: map[string][]netip.Addr{"a.test": {ip4}}})
 	for request, ip := range map[string]netip.Addr{
 		connectTo(at(to)):                    netip.IPv4Unspecified(),
@@ -127,7 +127,6 @@ func TestUnspecifiedBound(t *testing.T) {
 		require.Equal(t, ip, bound.Addr())
 		require.Equal(t, request == bindFor(anywhere4) || request == associateFor(anywhere4), bound.Port() != 0)
 	}
-	_ = l
 }
 
 func TestReplyInTwoWrites(t *testing.T) {

@@ -1,0 +1,22 @@
+package testgw
+
+import (
+	"net"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestNeighbour: it has the other family, and loopback has none.
+func TestNeighbour(t *testing.T) {
+	require.Equal(t, netip.IPv6Unspecified(), neighbour(ip4))
+	require.Equal(t, netip.IPv4Unspecified(), neighbour(ip6))
+	require.Equal(t, netip.IPv6Unspecified(), neighbour(netip.MustParseAddr("192.0.2.1")), "nobody has this one")
+	addrs, err := net.InterfaceAddrs()
+	require.NoError(t, err)
+	for _, a := range addrs {
+		local := netip.MustParsePrefix(a.String()).Addr()
+		require.NotEqual(t, local.Is4(), neighbour(local).Is4(), "%s", local)
+	}
+}
