@@ -2,10 +2,8 @@ package mapping
 
 import (
 	"fmt"
-	"hash/maphash"
 	"net"
 	"net/netip"
-	"strings"
 )
 
 // Assign returns the address that stands for name, in the family of network, "ip4" or "ip6". The same
@@ -20,20 +18,14 @@ func (t *Table) Assign(network, name string) (netip.Addr, error) {
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	key, err := t.key(v6, name)
-	if err != nil {
-		return netip.Addr{}, err
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	i, err := t.findOrAdd(key, now)
+	p, err := t.findOrAdd(v6, name, now)
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	p := t.ring.slot(i).pair.Load()
-	p.assigned = now
-	t.ring.push(held, i, now)
+	t.renew(p, now)
 	return t.space.addr(p.number, v6), nil
 }
 
@@ -47,38 +39,40 @@ func isIPv6(network string) (bool, error) {
 	return false, net.UnknownNetworkError(network)
 }
 
-func (t *Table) hash(key string) uint64 { return maphash.String(t.seed, key) }
-
-// slotHash is the hash of the name in slot i.
-func (t *Table) slotHash(i uint32) uint64 { return t.hash(t.ring.slot(i).pair.Load().name) }
-
-// findOrAdd returns the slot of key. A new one is in no queue yet: the caller pins it or puts it into
+// findOrAdd returns the pair of name. A new one is in no queue yet: the caller pins it or puts it into
 // one. The caller holds t.mu.
-func (t *Table) findOrAdd(key string, now int64) (uint32, error) {
-	hash := t.hash(key)
-	if i, ok := t.find(hash, key); ok {
-		return i, nil
+func (t *Table) findOrAdd(v6 bool, name string, now int64) (*pair, error) {
+	// What the table has is canonical, so a name that is found as it is needs no work. Only an address
+	// may be there and yet be refused, in its own family.
+	if !maybeAddr(name) {
+		if p := t.index.find(t.index.hash(name), name); p != nil {
+			return p, nil
+		}
+	}
+	key, err := t.key(v6, name)
+	if err != nil {
+		return nil, err
+	}
+	hash := t.index.hash(key)
+	if p := t.index.find(hash, key); p != nil {
+		return p, nil
 	}
 	if t.count.Names == t.size && !t.evict(now) {
 		t.count.Full++
-		return 0, fmt.Errorf("%w: %d held, no room for %q", ErrFull, t.size, key)
+		return nil, fmt.Errorf("%w: %d held, no room for %q", ErrFull, t.size, key)
 	}
+	p := t.arena.pair(key, t.takeNumber())
+	p.used = now
+	t.add(hash, p)
 	t.count.Assigned++
-	// The clone keeps no more alive than the name, which may be a part of a large message.
-	return t.add(hash, &pair{name: strings.Clone(key), assigned: never, number: t.takeNumber()}, now), nil
+	return p, nil
 }
 
-// find returns the slot of key.
-func (t *Table) find(hash uint64, key string) (uint32, bool) {
-	return t.index.find(hash, func(i uint32) bool { return t.ring.slot(i).pair.Load().name == key })
-}
-
-// add puts a pair, which is not there, into its slot, which is free, and returns the slot.
-func (t *Table) add(hash uint64, p *pair, now int64) uint32 {
-	i := t.ring.put(p, now)
-	t.index.insert(hash, i, t.slotHash)
+// add puts a pair, whose name is not there, into its slot, which is free.
+func (t *Table) add(hash uint64, p *pair) {
+	t.ring.put(p)
+	t.index.insert(hash, p)
 	t.count.Names++
-	return i
 }
 
 // takeNumber returns the next number whose slot is free. There is one: the ring is longer than the most

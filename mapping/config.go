@@ -3,7 +3,6 @@ package mapping
 import (
 	"cmp"
 	"fmt"
-	"hash/maphash"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -65,7 +64,7 @@ func newTable(c Config) (*Table, error) {
 	if uint64(size) > uint64(s.usable()) {
 		return nil, fmt.Errorf("mapping: %v and %v have %d addresses to give out, too few for %d names", s.ipv4, s.ipv6, s.usable(), size)
 	}
-	t := &Table{space: s, size: size, hold: int64(hold), base: time.Now(), seed: maphash.MakeSeed()}
+	t := &Table{space: s, size: size, hold: int64(hold), base: time.Now()}
 	t.clear(ringBits(size, s.size))
 	return t, nil
 }
@@ -73,5 +72,5 @@ func newTable(c Config) (*Table, error) {
 // clear empties the table, and makes its ring 1<<bits slots long.
 func (t *Table) clear(bits uint8) {
 	t.ring.init(bits)
-	t.index.init(bits)
+	t.index.clear()
 }

@@ -1,61 +1,48 @@
 package mapping
 
-// index finds a slot by the hash of its name: open addressing, four bytes a cell, a cache line a group.
-// A cell is 0 when empty, 1 when its slot was removed, else the slot plus two, and above that as many
-// bits of the hash as fit, so that hardly any other name is ever compared. Guarded by Table.mu.
+import "hash/maphash"
+
+// index finds a pair by its name: open addressing, in groups of one cache line, with eight bits of the
+// hash beside each pair, so that hardly any other name is ever compared. Guarded by Table.mu.
 type index struct {
-	bits   uint8 // of a cell that are the slot's
+	seed   maphash.Seed
 	shards [64]shard
 }
 
 // shard is a part of the index that grows alone, so that no Assign waits for all of it to be copied.
 type shard struct {
 	groups []group
-	live   int // cells with a slot
+	live   int // cells with a pair
 	used   int // and those removed
 }
 
-const groupLen = 16
+const groupLen = 7
 
-type group [groupLen]uint32
+// group has a tag for each pair. The last tag is of none, and stays empty.
+type group struct {
+	tags  [groupLen + 1]uint8
+	pairs [groupLen]*pair
+}
 
 const (
 	empty   = 0
 	removed = 1
+	tags    = 2 // the first one of a pair
 )
 
-// init empties the index for slots below 1<<bits.
-func (x *index) init(bits uint8) { *x = index{bits: bits + 1} }
+func (x *index) hash(name string) uint64 { return maphash.String(x.seed, name) }
+
+// clear empties the index.
+func (x *index) clear() { *x = index{seed: maphash.MakeSeed()} }
 
 func (x *index) shard(hash uint64) *shard { return &x.shards[hash>>58] }
 
-func (x *index) tag(hash uint64) uint32 { return uint32(hash>>32) << x.bits }
-
-func (x *index) slot(cell uint32) uint32 { return cell&(1<<x.bits-1) - 2 }
+// tag is made of bits that neither shard nor home uses.
+func tag(hash uint64) uint8 { return max(uint8(hash>>32), tags) }
 
 // home is the group where the search for a hash begins.
 func (s *shard) home(hash uint64) int {
 	return int(uint64(uint32(hash)) * uint64(len(s.groups)) >> 32)
-}
-
-// find returns the slot with this hash that is the one asked for.
-func (x *index) find(hash uint64, is func(slot uint32) bool) (uint32, bool) {
-	s, tag := x.shard(hash), x.tag(hash)
-	if s.live == 0 {
-		return 0, false
-	}
-	tagMask := ^uint32(0) << x.bits
-	for g := s.home(hash); ; g = s.next(g) {
-		group := &s.groups[g]
-		for _, cell := range group {
-			if cell&tagMask == tag && cell > removed && is(x.slot(cell)) {
-				return x.slot(cell), true
-			}
-		}
-		if group.has(empty) {
-			return 0, false
-		}
-	}
 }
 
 func (s *shard) next(g int) int {
@@ -65,36 +52,57 @@ func (s *shard) next(g int) int {
 	return 0
 }
 
-func (g *group) has(want uint32) bool {
-	for _, cell := range g {
-		if cell == want {
-			return true
+// full reports whether a search for what is not in the group goes on in the next.
+func (g *group) full() bool {
+	for _, t := range g.tags[:groupLen] {
+		if t == empty {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
-// insert adds a slot that is not there; hashOf gives the hashes of those that are, should they move.
-func (x *index) insert(hash uint64, slot uint32, hashOf func(slot uint32) uint64) {
+// find returns the pair of a name, or nil.
+func (x *index) find(hash uint64, name string) *pair {
+	s, tag := x.shard(hash), tag(hash)
+	if s.live == 0 {
+		return nil
+	}
+	for g := s.home(hash); ; g = s.next(g) {
+		group := &s.groups[g]
+		for i := range groupLen {
+			if group.tags[i] == tag && group.pairs[i].name() == name {
+				return group.pairs[i]
+			}
+		}
+		if !group.full() {
+			return nil
+		}
+	}
+}
+
+// insert adds a pair whose name is not there.
+func (x *index) insert(hash uint64, p *pair) {
 	s := x.shard(hash)
 	if (s.used+1)*8 > len(s.groups)*groupLen*7 {
-		x.rebuild(s, hashOf)
+		x.rebuild(s)
 	}
-	x.place(s, hash, slot)
+	s.place(hash, p)
 }
 
-// place puts a slot into the first cell for it that is free.
-func (x *index) place(s *shard, hash uint64, slot uint32) {
+// place puts a pair into the first cell for it that is free.
+func (s *shard) place(hash uint64, p *pair) {
 	for g := s.home(hash); ; g = s.next(g) {
-		for i, cell := range s.groups[g] {
-			if cell > removed {
+		group := &s.groups[g]
+		for i := range groupLen {
+			if group.tags[i] > removed {
 				continue
 			}
-			if cell == empty {
+			if group.tags[i] == empty {
 				s.used++
 			}
 			s.live++
-			s.groups[g][i] = x.tag(hash) | (slot + 2)
+			group.tags[i], group.pairs[i] = tag(hash), p
 			return
 		}
 	}
@@ -102,7 +110,7 @@ func (x *index) place(s *shard, hash uint64, slot uint32) {
 
 // rebuild clears a shard of removed cells, and makes it larger by half when those were not the reason
 // that it is full.
-func (x *index) rebuild(s *shard, hashOf func(slot uint32) uint64) {
+func (x *index) rebuild(s *shard) {
 	old := s.groups
 	n := len(old)
 	if s.live*8 >= n*groupLen*5 {
@@ -110,27 +118,29 @@ func (x *index) rebuild(s *shard, hashOf func(slot uint32) uint64) {
 	}
 	*s = shard{groups: make([]group, n)}
 	for g := range old {
-		for _, cell := range old[g] {
-			if cell > removed {
-				x.place(s, hashOf(x.slot(cell)), x.slot(cell))
+		for _, p := range old[g].pairs {
+			if p != nil {
+				s.place(x.hash(p.name()), p)
 			}
 		}
 	}
 }
 
-// remove takes a slot out. Its cell may become empty when its group has an empty one anyway, because no
+// remove takes a pair out. Its cell may become empty when its group has an empty one anyway, because no
 // search went on past that.
-func (x *index) remove(hash uint64, slot uint32) {
-	s, want := x.shard(hash), x.tag(hash)|(slot+2)
+func (x *index) remove(p *pair) {
+	hash := x.hash(p.name())
+	s := x.shard(hash)
 	for g := s.home(hash); ; g = s.next(g) {
 		group := &s.groups[g]
-		for i, cell := range group {
-			if cell != want {
+		for i := range groupLen {
+			if group.pairs[i] != p {
 				continue
 			}
 			s.live--
-			if group[i] = removed; group.has(empty) {
-				group[i] = empty
+			group.pairs[i], group.tags[i] = nil, removed
+			if !group.full() {
+				group.tags[i] = empty
 				s.used--
 			}
 			return

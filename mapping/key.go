@@ -46,7 +46,12 @@ func (t *Table) canonical(name string) (string, netip.Addr, error) {
 	return name, addr, nil
 }
 
-// maybeAddr reports whether name has what every IPv6 address has, or nothing that an IPv4 one has not.
+// maybeAddr reports whether name may be an address: an IPv6 one has a colon after at most four digits,
+// and an IPv4 one ends in a digit and has nothing but digits and dots.
 func maybeAddr(name string) bool {
-	return strings.IndexByte(name, ':') >= 0 || strings.Trim(name, "0123456789.") == ""
+	if strings.IndexByte(name[:min(len(name), 5)], ':') >= 0 {
+		return true
+	}
+	last := len(name) - 1
+	return last >= 0 && '0' <= name[last] && name[last] <= '9' && strings.Trim(name, "0123456789.") == ""
 }

@@ -38,23 +38,18 @@ func (t *Table) AcquireName(network, name string) (*Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := t.key(v6, name)
-	if err != nil {
-		return nil, err
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	i, err := t.findOrAdd(key, t.now())
+	p, err := t.findOrAdd(v6, name, t.now())
 	if err != nil {
 		return nil, err
 	}
-	p := t.ring.slot(i).pair.Load()
 	p.leases.Add(1) // it is not dead: it is in the table, and t.mu is held
 	return &Lease{table: t, pair: p, v6: v6}, nil
 }
 
 // Name returns the name, in its canonical form.
-func (l *Lease) Name() string { return l.pair.name }
+func (l *Lease) Name() string { return l.pair.name() }
 
 // Addr returns the address that was acquired, or the one of the network that AcquireName was given.
 func (l *Lease) Addr() netip.Addr { return l.table.space.addr(l.pair.number, l.v6) }
@@ -73,8 +68,7 @@ func (t *Table) release(p *pair) {
 	if t.ring.lookup(p.number) != p {
 		return // it was evicted since its last lease ended
 	}
-	i, now := p.number&t.ring.mask, t.now()
-	if !t.within(p.assigned, now) {
-		t.ring.push(idle, i, now)
+	if now := t.now(); !t.within(p.assigned, now) {
+		t.ring.push(idle, p, now)
 	}
 }

@@ -1,9 +1,12 @@
 package mapping
 
-// The ring's slots are in one of two queues, each in the order of used, or in none.
+// The pairs are in one of three queues, each in the order of used, or in none.
 const (
-	held = 1<<31 + iota // used is the last Assign: evictable when Hold has passed
-	idle                // used is the last Release, after Hold or without an Assign: evictable
+	held    = 1<<31 + iota // used is an Assign, the last one or one shortly before
+	renewed                // used is an Assign that followed the one it had in held; order is near enough
+	idle                   // used is the last Release, after Hold or without an Assign
+
+	queues = 3
 )
 
 // links are a slot's neighbours in its queue. A queue is a circle through its end, and a slot in none is
@@ -17,24 +20,28 @@ func (r *ring) links(i uint32) *links {
 	return &r.slot(i).links
 }
 
-// oldest returns the first slot of a queue, or the queue itself when it is empty.
-func (r *ring) oldest(queue uint32) uint32 { return r.links(queue).newer }
+// oldest returns the first pair of a queue, or nil when it is empty.
+func (r *ring) oldest(queue uint32) *pair {
+	i := r.links(queue).newer
+	if i == queue {
+		return nil
+	}
+	return r.slot(i).pair.Load()
+}
 
-// unlink takes slot i out of its queue.
-func (r *ring) unlink(i uint32) {
+// unlink takes p out of its queue.
+func (r *ring) unlink(p *pair) {
+	i := r.place(p)
 	l := r.links(i)
 	r.links(l.newer).older, r.links(l.older).newer = l.older, l.newer
 	*l = links{i, i}
 }
 
-// push makes slot i, used now, the newest of a queue.
-func (r *ring) push(queue, i uint32, now int64) {
-	r.slot(i).used = now
-	end := r.links(queue)
-	if end.older == i {
-		return
-	}
-	r.unlink(i)
+// push makes p, with this time of use, the newest of a queue.
+func (r *ring) push(queue uint32, p *pair, used int64) {
+	r.unlink(p)
+	p.used = used
+	i, end := r.place(p), r.links(queue)
 	*r.links(i) = links{newer: queue, older: end.older}
 	r.links(end.older).newer = i
 	end.older = i

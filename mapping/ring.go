@@ -6,45 +6,13 @@ import (
 	"sync/atomic"
 )
 
-// never is the time of what did not happen.
-const never = -1 << 63
-
-// pair is a name and the number of its addresses. Name and number never change, and a pair is never
-// used for another name: whoever reaches it by its number may take its name without a lock. That is
-// what makes the table free of aliases.
-type pair struct {
-	name     string
-	assigned int64 // the last Assign, or never; guarded by Table.mu
-	number   uint32
-	leases   atomic.Int32 // who pins it; dead when it left the table
-}
-
-const dead = -1
-
-// pin counts one more lease, unless p left the table.
-func (p *pair) pin() bool {
-	for {
-		n := p.leases.Load()
-		if n == dead {
-			return false
-		}
-		if p.leases.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
-}
-
-// kill reports whether p had no lease, and now never gets one.
-func (p *pair) kill() bool { return p.leases.CompareAndSwap(0, dead) }
-
-// slot is a pair's place in the ring. What is not atomic is guarded by Table.mu.
+// slot is a pair's place in the ring. The links are guarded by Table.mu.
 type slot struct {
 	pair  atomic.Pointer[pair] // nil: free
-	used  int64                // orders the queue that the slot is in
 	links links
 }
 
-// chunkLen is how many slots are allocated together: 48 KiB, which the allocator rounds up by nothing.
+// chunkLen is how many slots are allocated together: 32 KiB.
 const chunkLen = 2048
 
 // ring holds the pairs by number: that of number n is in slot n modulo the ring's length, or nowhere.
@@ -54,7 +22,7 @@ type ring struct {
 	mask   uint32
 	newest uint32 // the chunk of the newest pair; it stays when it is empty
 	chunks []chunk
-	ends   [2]links // of the queues
+	ends   [queues]links
 }
 
 type chunk struct {
@@ -72,7 +40,7 @@ func (r *ring) init(bits uint8) {
 	length := uint32(1) << bits
 	r.mask = length - 1
 	r.chunks = make([]chunk, (length+chunkLen-1)/chunkLen)
-	r.ends = [2]links{{held, held}, {idle, idle}}
+	r.ends = [queues]links{{held, held}, {renewed, renewed}, {idle, idle}}
 }
 
 // bits is the binary logarithm of the ring's length.
@@ -99,19 +67,18 @@ func (r *ring) free(n uint32) bool {
 	return c == nil || c[i%chunkLen].pair.Load() == nil
 }
 
+// place is the slot of p.
+func (r *ring) place(p *pair) uint32 { return p.number & r.mask }
+
 // slot returns slot i, whose chunk exists.
 func (r *ring) slot(i uint32) *slot { return &r.chunks[i/chunkLen].slots.Load()[i%chunkLen] }
 
-// all returns the slots that have a pair, in the order of the ring. The pair may be dropped meanwhile.
-func (r *ring) all() iter.Seq2[uint32, *slot] {
-	return func(yield func(uint32, *slot) bool) {
+// all returns the pairs in the order of the ring. Each may be dropped when it is its turn.
+func (r *ring) all() iter.Seq[*pair] {
+	return func(yield func(*pair) bool) {
 		for c := range r.chunks {
-			slots := r.chunks[c].slots.Load()
-			if slots == nil {
-				continue
-			}
-			for i := range slots {
-				if slots[i].pair.Load() != nil && !yield(uint32(c*chunkLen+i), &slots[i]) {
+			for p := range r.chunks[c].all {
+				if !yield(p) {
 					return
 				}
 			}
@@ -119,27 +86,40 @@ func (r *ring) all() iter.Seq2[uint32, *slot] {
 	}
 }
 
-// put places p in its slot, which is free, in no queue, and returns the slot's place.
-func (r *ring) put(p *pair, used int64) uint32 {
-	i := p.number & r.mask
+// all yields the pairs of one chunk.
+func (c *chunk) all(yield func(*pair) bool) {
+	slots := c.slots.Load()
+	if slots == nil {
+		return
+	}
+	for i := range slots {
+		if p := slots[i].pair.Load(); p != nil && !yield(p) {
+			return
+		}
+	}
+}
+
+// put places p in its slot, which is free, in no queue.
+func (r *ring) put(p *pair) {
+	i := r.place(p)
 	c := &r.chunks[i/chunkLen]
 	if c.slots.Load() == nil {
 		c.slots.Store(new([chunkLen]slot))
 	}
 	c.live++
 	s := r.slot(i)
-	s.used, s.links = used, links{i, i}
+	s.links = links{i, i}
 	s.pair.Store(p)
 	if last := r.newest; last != i/chunkLen {
 		r.newest = i / chunkLen
 		r.shrink(last)
 	}
-	return i
 }
 
-// drop empties slot i.
-func (r *ring) drop(i uint32) {
-	r.unlink(i)
+// drop empties the slot of p.
+func (r *ring) drop(p *pair) {
+	r.unlink(p)
+	i := r.place(p)
 	r.slot(i).pair.Store(nil)
 	r.chunks[i/chunkLen].live--
 	r.shrink(i / chunkLen)

@@ -63,10 +63,9 @@ func (t *Table) snapshot() (header, []record) {
 	defer t.mu.Unlock()
 	h := header{ipv4: t.space.ipv4, ipv6: t.space.ipv6, ringBits: t.ring.bits(), next: t.next, count: uint32(t.count.Names)}
 	records := make([]record, 0, t.count.Names)
-	for _, s := range t.ring.all() {
-		p := s.pair.Load()
-		records = append(records, record{p.name, p.number, p.assigned, s.used})
-		h.length += uint64(fixedLen + len(p.name))
+	for p := range t.ring.all() {
+		records = append(records, record{p.name(), p.number, p.assigned, p.used})
+		h.length += uint64(fixedLen + int(p.length))
 	}
 	return h, records
 }
@@ -196,15 +195,17 @@ func (t *Table) restore(records []record) error {
 		if r.number < t.space.first() || r.number >= t.space.size || !t.ring.free(r.number) {
 			return fmt.Errorf("number %d of %q is not free", r.number, r.name)
 		}
-		hash := t.hash(key)
-		if _, ok := t.find(hash, key); ok {
+		hash := t.index.hash(key)
+		if t.index.find(hash, key) != nil {
 			return fmt.Errorf("name %q is there twice", r.name)
 		}
-		i := t.add(hash, &pair{name: r.name, number: r.number, assigned: r.assigned}, r.used)
+		p := t.arena.pair(key, r.number)
+		p.assigned = r.assigned
+		t.add(hash, p)
 		if r.used == r.assigned {
-			t.ring.push(held, i, r.used)
+			t.ring.push(held, p, r.used)
 		} else {
-			t.ring.push(idle, i, r.used)
+			t.ring.push(idle, p, r.used)
 		}
 	}
 	return nil

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"errors"
-	"hash/maphash"
 	"iter"
 	"net/netip"
 	"sync"
@@ -24,14 +23,14 @@ type Table struct {
 	size  int
 	hold  int64 // nanoseconds
 	base  time.Time
-	seed  maphash.Seed
 
 	stale atomic.Uint64
 
 	mu    sync.Mutex
 	ring  ring  // the pairs by number
 	index index // and by name
-	next  uint32
+	arena arena
+	next  uint32 // number to try first
 	count Stats
 }
 
@@ -56,7 +55,7 @@ func (t *Table) Name(addr netip.Addr) (string, bool) {
 		}
 		return "", false
 	}
-	return p.name, true
+	return p.name(), true
 }
 
 // lookup returns the pair of addr, or nil, and then whether addr is reserved.
@@ -95,17 +94,9 @@ func (t *Table) All() iter.Seq[Entry] {
 func (t *Table) entries(entries []Entry, c *chunk) []Entry {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	slots := c.slots.Load()
-	if slots == nil {
-		return entries
-	}
-	for i := range slots {
-		p := slots[i].pair.Load()
-		if p == nil {
-			continue
-		}
+	for p := range c.all {
 		e := Entry{
-			Name:   p.name,
+			Name:   p.name(),
 			IPv4:   t.space.addr(p.number, false),
 			IPv6:   t.space.addr(p.number, true),
 			Leases: int(p.leases.Load()),
