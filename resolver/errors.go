@@ -37,6 +37,9 @@ func failure(name string, err error) *net.DNSError {
 		e.IsNotFound = true // as package net says of a name that no DNS could have
 	case errors.Is(err, mapping.ErrFull):
 		e.IsTemporary = true
+	default:
+		var timeout net.Error
+		e.IsTimeout = errors.As(err, &timeout) && timeout.Timeout()
 	}
 	return e
 }

@@ -30,8 +30,10 @@ func (r *Resolver) LookupHost(ctx context.Context, host string) (addrs []string,
 
 // LookupIPAddr returns the fake IPv4 address of a host; an address literal is parsed, with its zone.
 func (r *Resolver) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
-	if s := r.system(host); s != nil && host != "" {
-		return s.LookupIPAddr(ctx, host)
+	if _, ok := literal(host); !ok {
+		if s := r.system(host); s != nil {
+			return s.LookupIPAddr(ctx, host)
+		}
 	}
 	found, err := r.LookupNetIP(ctx, "ip", host)
 	if err != nil {

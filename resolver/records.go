@@ -97,79 +97,6 @@ func (r *Resolver) LookupTXT(ctx context.Context, name string) ([]string, error)
 	return txts, err
 }
 
-// LookupSRV returns the SRV records of _service._proto.name from Upstream, or of name when service and
-// proto are empty: sorted by priority and randomized by weight (RFC 2782), and their owner's name.
-func (r *Resolver) LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error) {
-	if s := r.system(name); s != nil {
-		return s.LookupSRV(ctx, service, proto, name)
-	}
-	owner := name
-	if service != "" || proto != "" {
-		owner = "_" + service + "._" + proto + "." + name
-	}
-	records, err := lookupRecords[*dns.SRV](ctx, r, owner, dns.TypeSRV)
-	var srvs []*net.SRV
-	for _, srv := range records {
-		if validTarget(srv.Target) {
-			srvs = append(srvs, &net.SRV{Target: srv.Target, Port: srv.Port, Priority: srv.Priority, Weight: srv.Weight})
-		}
-	}
-	if len(records) > 0 {
-		owner = records[0].Hdr.Name
-	}
-	if err != nil {
-		return "", nil, err
-	}
-	byWeight(srvs)
-	return owner, srvs, complete(nil, name, len(records), len(srvs))
-}
-
-// LookupAddr returns the name that a fake address stands for, rooted as package net's names are; an
-// address literal that a fake stands for (see LookupIP) is returned as it is. Of the other addresses in the
-// reserved space there is none; loopback is localhost; the rest is for Upstream.
-func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error) {
-	ip, err := netip.ParseAddr(addr)
-	if err != nil {
-		return nil, &net.DNSError{Err: "unrecognized address", Name: addr}
-	}
-	ip = ip.Unmap().WithZone("")
-	if err := ctx.Err(); err != nil {
-		return nil, failure(addr, err)
-	}
-	if r == nil || r.Table == nil {
-		return nil, failure(addr, errNoTable)
-	}
-	if r.Table.Contains(ip) {
-		name, ok := r.Table.Name(ip)
-		switch {
-		case !ok:
-			return nil, notFound(addr, "")
-		case isLiteral(name):
-			return []string{name}, nil
-		default:
-			return []string{name + "."}, nil
-		}
-	}
-	if ip.IsLoopback() {
-		return []string{"localhost."}, nil
-	}
-	if s := r.system(addr); s != nil {
-		return s.LookupAddr(ctx, addr)
-	}
-	arpa, err := dns.ReverseAddr(ip.String())
-	if err != nil {
-		return nil, &net.DNSError{Err: "unrecognized address", Name: addr}
-	}
-	records, err := lookupRecords[*dns.PTR](ctx, r, arpa, dns.TypePTR)
-	var found []string
-	for _, ptr := range records {
-		if validTarget(ptr.Ptr) {
-			found = append(found, ptr.Ptr)
-		}
-	}
-	return found, complete(err, addr, len(records), len(found))
-}
-
 // lookupRecords returns the records of one type that Upstream has of a name, at least one.
 func lookupRecords[R dns.RR](ctx context.Context, r *Resolver, name string, qtype uint16) ([]R, error) {
 	c, err := r.askable(ctx, name)
@@ -244,25 +171,6 @@ func complete(err error, name string, all, valid int) error {
 		return &net.DNSError{Err: errMalformed.Error(), Name: name, UnwrapErr: errMalformed}
 	}
 	return err
-}
-
-// byWeight sorts by priority, and within a priority draws by weight (RFC 2782).
-func byWeight(srvs []*net.SRV) {
-	rand.Shuffle(len(srvs), func(i, j int) { srvs[i], srvs[j] = srvs[j], srvs[i] })
-	slices.SortStableFunc(srvs, func(a, b *net.SRV) int { return cmp.Compare(a.Priority, b.Priority) })
-	for i := range srvs {
-		end, sum := i, 0
-		for ; end < len(srvs) && srvs[end].Priority == srvs[i].Priority; end++ {
-			sum += int(srvs[end].Weight)
-		}
-		draw := rand.IntN(sum + 1)
-		for j := i; j < end; j++ {
-			if draw -= int(srvs[j].Weight); draw <= 0 {
-				srvs[i], srvs[j] = srvs[j], srvs[i]
-				break
-			}
-		}
-	}
 }
 
 // unescape undoes the presentation form of a character string (RFC 1035, section 5.1).

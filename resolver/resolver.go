@@ -64,7 +64,7 @@ func (r *Resolver) resolve(ctx context.Context, network, name string) ([]netip.A
 // system returns the resolver that a name is left to, or nil. A Resolver without a Table leaves nothing
 // to the system.
 func (r *Resolver) system(name string) *net.Resolver {
-	if r == nil || r.Table == nil || r.Direct == nil || within(name, "localhost") {
+	if name == "" || r == nil || r.Table == nil || r.Direct == nil || within(name, "localhost") {
 		return nil
 	}
 	if c, err := canonical(name); err == nil {

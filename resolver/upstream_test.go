@@ -374,3 +374,42 @@ func TestUpstreamTLS(t *testing.T) {
 		require.Equal(t, c.ok, err == nil, "%v", err)
 	}
 }
+
+// Whatever bytes come for an answer, the lookup ends, with records or a *net.DNSError.
+func FuzzUpstreamAnswer(f *testing.F) {
+	for _, query := range queryVectors(f) {
+		f.Add(frame(query))
+	}
+	answer := new(dns.Msg).SetReply(newQuery("db.example.", dns.TypeMX))
+	mx, err := dns.NewRR("db.example. 60 IN MX 10 mail.example.")
+	require.NoError(f, err)
+	answer.Answer = append(answer.Answer, mx)
+	packed, err := answer.Pack()
+	require.NoError(f, err)
+	f.Add(frame(packed))
+	table := newTable(f)
+	f.Fuzz(func(t *testing.T, received []byte) {
+		r := &Resolver{Table: table, Upstream: &Upstream{Addr: "192.0.2.53:53", Dial: func(context.Context, string, string) (net.Conn, error) {
+			near, far := net.Pipe()
+			go func() { // ends with the connection
+				defer far.Close()
+				query, err := readFrame(far)
+				if err != nil {
+					return
+				}
+				if len(received) >= 4 { // else no answer would ever be of this query
+					copy(received[2:4], query)
+				}
+				far.Write(received)
+			}()
+			return near, nil
+		}}}
+		mxs, err := r.LookupMX(t.Context(), "db.example")
+		if err == nil {
+			require.NotEmpty(t, mxs)
+			return
+		}
+		var e *net.DNSError
+		require.ErrorAs(t, err, &e)
+	})
+}

@@ -1,0 +1,109 @@
+// Dnsserver runs the resolver's DNS server as a program: every name gets an address of the reserved
+// space, and none is looked up here.
+//
+//	go run ./examples/dnsserver -search ""
+//	dig @127.0.0.1 -p 5353 db.example +short && dig @127.0.0.1 -p 5353 -x 240.0.0.1 +short
+//
+// With -gateway and -upstream the record types that no such address can stand for are asked of a DNS
+// server through the gateway, and with -verify so is whether a name exists:
+//
+//	go run ./examples/dnsserver -gateway socks5://127.0.0.1:1080 -upstream 9.9.9.9:853 -tls -verify
+//
+// The program ends with SIGINT or SIGTERM, after the queries in hand are answered.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/resolver"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "dnsserver:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx is done. It tells on stdout where it listens.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	listen, server, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	server.Listening = func(addr net.Addr) { fmt.Fprintf(stdout, "listening on %v, UDP and TCP\n", addr) }
+	server.ErrorLog = log.New(stderr, "dnsserver: ", 0)
+	if err := server.ListenAndServe(ctx, listen); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// parse makes a Server of the flags.
+func parse(args []string, stderr io.Writer) (listen string, server *resolver.Server, err error) {
+	flags := flag.NewFlagSet("dnsserver", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	var (
+		gateway, upstream string
+		secure, verify    bool
+		ttl               time.Duration
+		ndots             int
+		search            []string
+	)
+	flags.StringVar(&listen, "listen", "127.0.0.1:5353", "`address` to listen on, UDP and TCP")
+	flags.DurationVar(&ttl, "ttl", time.Second, "how long clients may keep an answer")
+	flags.Func("search", "the clients' search `domains`, with commas between; \"\" for none (default: this machine's)", func(list string) error {
+		search = strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
+		return nil
+	})
+	flags.IntVar(&ndots, "ndots", 0, "the clients' ndots option (default: this machine's)")
+	flags.StringVar(&gateway, "gateway", "", "SOCKS5 gateway to upstream, as a `URL`")
+	flags.StringVar(&upstream, "upstream", "", "DNS server, as `host:port` that the gateway reaches")
+	flags.BoolVar(&secure, "tls", false, "speak DNS over TLS with upstream")
+	flags.BoolVar(&verify, "verify", false, "ask upstream whether a name exists")
+	if err := flags.Parse(args); err != nil {
+		return "", nil, err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return "", nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case (gateway == "") != (upstream == ""):
+		return "", nil, errors.New("-gateway and -upstream need each other")
+	case (secure || verify) && upstream == "":
+		return "", nil, errors.New("-tls and -verify need -upstream")
+	}
+	r := &resolver.Resolver{Verify: verify}
+	if r.Table, err = mapping.New(mapping.Config{}); err != nil {
+		return "", nil, err
+	}
+	if gateway != "" {
+		d, err := dialer.FromURL(gateway)
+		if err != nil {
+			return "", nil, err
+		}
+		r.Upstream = &resolver.Upstream{Addr: upstream, Dial: d.DialContext}
+		if secure {
+			r.Upstream.TLS = new(tls.Config)
+		}
+	}
+	return listen, &resolver.Server{Resolver: r, TTL: ttl, Search: search, Ndots: ndots}, nil
+}

@@ -1,0 +1,57 @@
+package resolver
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"net"
+	"slices"
+
+	"github.com/miekg/dns"
+)
+
+// LookupSRV returns the SRV records of _service._proto.name from Upstream, or of name when service and
+// proto are empty: sorted by priority and randomized by weight (RFC 2782), and their owner's name.
+func (r *Resolver) LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error) {
+	if s := r.system(name); s != nil {
+		return s.LookupSRV(ctx, service, proto, name)
+	}
+	owner := name
+	if service != "" || proto != "" {
+		owner = "_" + service + "._" + proto + "." + name
+	}
+	records, err := lookupRecords[*dns.SRV](ctx, r, owner, dns.TypeSRV)
+	var srvs []*net.SRV
+	for _, srv := range records {
+		if validTarget(srv.Target) {
+			srvs = append(srvs, &net.SRV{Target: srv.Target, Port: srv.Port, Priority: srv.Priority, Weight: srv.Weight})
+		}
+	}
+	if len(records) > 0 {
+		owner = records[0].Hdr.Name
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	byWeight(srvs)
+	return owner, srvs, complete(nil, name, len(records), len(srvs))
+}
+
+// byWeight sorts by priority, and within a priority draws by weight (RFC 2782).
+func byWeight(srvs []*net.SRV) {
+	rand.Shuffle(len(srvs), func(i, j int) { srvs[i], srvs[j] = srvs[j], srvs[i] })
+	slices.SortStableFunc(srvs, func(a, b *net.SRV) int { return cmp.Compare(a.Priority, b.Priority) })
+	for i := range srvs {
+		end, sum := i, 0
+		for ; end < len(srvs) && srvs[end].Priority == srvs[i].Priority; end++ {
+			sum += int(srvs[end].Weight)
+		}
+		draw := rand.IntN(sum + 1)
+		for j := i; j < end; j++ {
+			if draw -= int(srvs[j].Weight); draw <= 0 {
+				srvs[i], srvs[j] = srvs[j], srvs[i]
+				break
+			}
+		}
+	}
+}
