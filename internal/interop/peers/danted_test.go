@@ -1,0 +1,99 @@
+package peers
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/leakcheck"
+	"github.com/sockslib/sockslib/socks"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// greeter writes hello to whoever connects, and returns its port.
+func greeter(t *testing.T) int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() { // the test's; ends with l
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, "hello")
+			_ = c.Close()
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func greeting(t *testing.T, c *socks.Client, address string) (string, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	conn, err := c.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	b, err := io.ReadAll(conn)
+	return string(b), err
+}
+
+func TestDantedKnowsItsOwnNamesAlone(t *testing.T) {
+	port := greeter(t)
+	d := Danted{Node: Node{Hosts: map[string][]netip.Addr{"only.g.test": Loopback[:1]}}}.Start(t)
+	other := Danted{}.Start(t)
+	require.Len(t, d.Addrs, 2)
+	for _, a := range d.Addrs {
+		got, err := greeting(t, &socks.Client{Addr: a.String()}, fmt.Sprintf("only.g.test:%d", port))
+		require.NoError(t, err)
+		require.Equal(t, "hello", got)
+	}
+	_, err := greeting(t, &socks.Client{Addr: other.Addr}, fmt.Sprintf("only.g.test:%d", port))
+	require.ErrorIs(t, err, socks.ErrHostUnreachable)
+}
+
+func TestDantedKnowsItsOwnUserAlone(t *testing.T) {
+	port := greeter(t)
+	d := Danted{User: "sockslib-alice", Password: "open sesame"}.Start(t)
+	client := func(password string) *socks.Client {
+		return &socks.Client{Addr: d.Addr, Auth: []socks.Auth{socks.UserPass("sockslib-alice", password)}}
+	}
+	got, err := greeting(t, client("open sesame"), fmt.Sprintf("127.0.0.1:%d", port))
+	require.NoError(t, err)
+	require.Equal(t, "hello", got)
+	_, err = greeting(t, client("sesame"), fmt.Sprintf("127.0.0.1:%d", port))
+	require.ErrorIs(t, err, socks.ErrAuthFailed)
+}
+
+func TestDantedInANamespace(t *testing.T) {
+	needRoot(t)
+	ip := need(t, "ip", "iproute2")
+	const ns = "sockslib-peers"
+	for _, args := range [][]string{{"netns", "add", ns}, {"-n", ns, "link", "set", "lo", "up"}} {
+		out, err := exec.Command(ip, args...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		if args[1] == "add" {
+			t.Cleanup(func() { require.NoError(t, exec.Command(ip, "netns", "delete", ns).Run()) })
+		}
+	}
+	d := Danted{Node: Node{Netns: ns}, Port: 1080}.Start(t)
+	_, err := net.Dial("tcp", d.Addr)
+	require.Error(t, err, "it listens here")
+	d.Stop()
+	left, err := exec.Command(ip, "netns", "pids", ns).Output()
+	require.NoError(t, err)
+	require.Empty(t, left)
+	d.Stop()
+}

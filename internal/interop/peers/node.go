@@ -1,0 +1,65 @@
+package peers
+
+import (
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Node is where a peer runs. The zero Node is the network namespace of the test, with no names at all
+// but localhost: no peer ever asks a DNS.
+type Node struct {
+	Netns string                  // the name of a network namespace, as ip-netns has it; empty: the test's own
+	Hosts map[string][]netip.Addr // the names that a peer here knows, in its own /etc/hosts; nil: none
+}
+
+// inPrivate bind-mounts each first argument of a pair over the second, up to --, and becomes what follows.
+const inPrivate = `while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done; shift; exec "$@"`
+
+// command makes a command that runs at the node, with files of its own. The process that is started is
+// the one that runs the command at last: everything on the way replaces itself.
+func (n Node) command(t testing.TB, files map[string]string, command []string) *exec.Cmd {
+	t.Helper()
+	needRoot(t)
+	var argv []string
+	if n.Netns != "" {
+		argv = append(argv, need(t, "ip", "iproute2"), "netns", "exec", n.Netns)
+	}
+	argv = append(argv, need(t, "unshare", "util-linux"), "--mount", "--propagation", "private", "sh", "-ec", inPrivate, "sh")
+
+	private := map[string]string{
+		"/etc/hosts":         n.hosts(),
+		"/etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\n",
+	}
+	for path, content := range files {
+		private[path] = content
+	}
+	dir := t.TempDir()
+	for path, content := range private {
+		source := filepath.Join(dir, strings.ReplaceAll(path, "/", "_"))
+		if err := os.WriteFile(source, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		argv = append(argv, source, path)
+	}
+	argv = append(append(argv, "--"), command...)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "TMPDIR="+dir)
+	return cmd
+}
+
+// hosts is the node's /etc/hosts.
+func (n Node) hosts() string {
+	lines := []string{"127.0.0.1 localhost", "::1 localhost"}
+	for name, addrs := range n.Hosts {
+		for _, a := range addrs {
+			lines = append(lines, a.String()+" "+name)
+		}
+	}
+	slices.Sort(lines[2:])
+	return strings.Join(lines, "\n") + "\n"
+}

@@ -1,0 +1,113 @@
+// Package peers starts programs that nobody here wrote, for tests against them: SOCKS gateways, and
+// servers and clients that gateways are used with. Each runs as a process of its own, with a configuration
+// of its own, and ends with the test that started it. Nothing of the machine is changed: files under /etc
+// that a peer needs to see changed are so in its own mount namespace alone.
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// patience is how long a peer may take to listen.
+const patience = 5 * time.Second
+
+// Peer is a process that listens. Its methods are safe for concurrent use.
+type Peer struct {
+	Addr  string           // host:port of the first of Addrs
+	Addrs []netip.AddrPort // where it listens
+
+	name    string
+	process *os.Process
+	output  string        // path of what it prints
+	ended   chan struct{} // closed when it has ended
+}
+
+// process is what a Peer is made of.
+type process struct {
+	node    Node
+	command []string
+	files   map[string]string // absolute path → what the process finds there
+	listens []netip.AddrPort
+}
+
+// start starts a process and returns when it listens. It fails t when that does not come to pass. The
+// process ends with t, and what it printed is logged if t failed.
+func start(t testing.TB, p process) *Peer {
+	t.Helper()
+	output := filepath.Join(t.TempDir(), "output")
+	cmd := p.node.command(t, p.files, p.command)
+	log, err := os.Create(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = endsTogether(t)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	peer := &Peer{
+		Addrs: p.listens, name: filepath.Base(p.command[0]),
+		process: cmd.Process, output: output, ended: make(chan struct{}),
+	}
+	if len(p.listens) > 0 {
+		peer.Addr = p.listens[0].String()
+	}
+	go func() { // the Peer's; ends with the process, for which Stop waits
+		defer close(peer.ended)
+		_ = cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		peer.Stop()
+		if t.Failed() {
+			t.Logf("%s printed:\n%s", peer.name, peer.Output())
+		}
+	})
+	if err := peer.listens(); err != nil {
+		t.Fatalf("%s: %v", peer.name, err)
+	}
+	return peer
+}
+
+// listens waits until the process listens at all its addresses.
+func (p *Peer) listens() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		missing := notListening(p.process.Pid, p.Addrs)
+		if len(missing) == 0 {
+			return nil
+		}
+		select {
+		case <-p.ended:
+			return errors.New("ended before it listened")
+		case <-ctx.Done():
+			return fmt.Errorf("does not listen at %v after %v", missing, patience)
+		case <-tick.C:
+		}
+	}
+}
+
+// Output is what the peer has printed so far.
+func (p *Peer) Output() string {
+	b, err := os.ReadFile(p.output)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// Stop ends the peer and what it has started, and returns when it has ended. Stop again does nothing.
+func (p *Peer) Stop() {
+	_ = p.process.Kill() // an error: it has ended
+	<-p.ended
+}

@@ -1,0 +1,53 @@
+package peers
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"syscall"
+	"testing"
+)
+
+// Ports that nobody is given unasked lie below those that the system hands out.
+const firstPort, lastPort = 20000, 32767
+
+// Loopback is where a peer listens when it is not told.
+var Loopback = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
+
+// freePort finds a port that is free at all of the addresses. At addresses of another network namespace
+// it takes any: nobody else is there.
+func freePort(t testing.TB, addrs []netip.Addr) uint16 {
+	t.Helper()
+	for range 100 {
+		port := uint16(firstPort + rand.IntN(lastPort-firstPort+1))
+		if free(addrs, port) {
+			return port
+		}
+	}
+	t.Fatalf("no free port at %v", addrs)
+	return 0
+}
+
+func free(addrs []netip.Addr, port uint16) bool {
+	for _, a := range addrs {
+		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, port)))
+		switch {
+		case err == nil:
+			_ = l.Close()
+		case errors.Is(err, syscall.EADDRNOTAVAIL): // of another namespace
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// at pairs each address with the port.
+func at(addrs []netip.Addr, port uint16) []netip.AddrPort {
+	var all []netip.AddrPort
+	for _, a := range addrs {
+		all = append(all, netip.AddrPortFrom(a, port))
+	}
+	return all
+}
