@@ -28,15 +28,27 @@ type Client struct {
 	Handshake Handshake           // how many round trips to save; zero: Auto
 	Spare     int                 // authenticated connections kept ready; zero: none
 	Trace     *Trace              // hooks for what happens; nil: none
+
+	learnt knowledge
+	spares spares
 }
 
-// Handshake is how the messages to the gateway are grouped.
+// Handshake is how the messages to the gateway are grouped. Greeting, authentication and request together
+// cost one round trip, one by one two or three. RFC 1928 does not forbid the former, but some gateways
+// read one message a time and lose the rest. No octet of the application is ever sent before the reply.
 type Handshake int
 
 const (
-	Auto      Handshake = iota // together where the gateway takes it, one by one where it does not
-	Stepwise                   // each message in a write of its own, after the answer to the one before
-	Pipelined                  // always together; a gateway that cannot take it fails
+	// Auto sends everything together, and offers the first method of Auth alone. A gateway that answers
+	// with nothing, garbage or a close before any reply is tried again step by step; so is one that
+	// is silent for 250 ms, or three times what its connection needed, while the first attempt goes on. What
+	// the gateway takes is learnt from its first reply, and kept for the Client's life.
+	Auto Handshake = iota
+	// Stepwise sends each message in a write of its own, after the answer to the one before.
+	Stepwise
+	// Pipelined sends everything together, always; a gateway that cannot take it fails. When it takes none
+	// but another of several methods, it is asked once step by step which.
+	Pipelined
 )
 
 // Dial is DialContext with the background context.
@@ -53,7 +65,7 @@ func (c *Client) DialContext(ctx context.Context, network, address string) (net.
 	dst, err := parseAddr(network, address)
 	switch {
 	case err != nil:
-		return nil, c.opError(opConnect, network, gatewayAddr{network, address}, err)
+		return nil, c.opError(opFor(network), network, asGiven{network, address}, err)
 	case dst.Net == "udp":
 		p, err := c.associate(ctx, network, &dst)
 		if err != nil {
@@ -102,9 +114,8 @@ func (c *Client) check() error {
 			return u.invalid
 		}
 	}
+	if c.Handshake == Pipelined && c.first() == nil {
+		return errors.New("the authentication method cannot be pipelined")
+	}
 	return nil
 }
-
-// Close drops the spare connections. Connections that were dialed stay as they are. The Client must not
-// be used afterwards.
-func (c *Client) Close() error { return nil }

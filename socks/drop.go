@@ -17,7 +17,5 @@ func (r DropReason) String() string {
 // drop counts a datagram and tells the Trace.
 func (p *PacketConn) drop(reason DropReason) {
 	p.dropped[reason].Add(1)
-	if t := p.client.Trace; t != nil && t.PacketDropped != nil {
-		t.PacketDropped(p.BoundAddr(), reason)
-	}
+	hooks{p.client.Trace}.packetDropped(p.BoundAddr, reason)
 }

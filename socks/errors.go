@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/sockslib/sockslib/internal/wire"
@@ -31,6 +32,14 @@ const (
 	opAssociate = "socks associate"
 )
 
+// opFor is the operation of a dial.
+func opFor(network string) string {
+	if proto, err := transport(network); err == nil && proto == "udp" {
+		return opAssociate
+	}
+	return opConnect
+}
+
 // opError wraps err in the *net.OpError that package net's users look for. It keeps nil.
 func (c *Client) opError(op, network string, dst net.Addr, err error) error {
 	if err == nil {
@@ -45,14 +54,21 @@ func (c *Client) source() net.Addr {
 	if network == "unix" {
 		return &net.UnixAddr{Name: c.Addr, Net: network}
 	}
-	return gatewayAddr{network, c.Addr}
+	return asGiven{network, c.Addr}
 }
 
-// gatewayAddr is the configured address, unparsed: it may be what the error is about.
-type gatewayAddr struct{ network, address string }
+// asGiven is an address that has not been parsed: it may be what the error is about.
+type asGiven struct{ network, address string }
 
-func (a gatewayAddr) Network() string { return a.network }
-func (a gatewayAddr) String() string  { return a.address }
+func (a asGiven) Network() string { return a.network }
+
+// String quotes what could spoil a log.
+func (a asGiven) String() string {
+	if quoted := strconv.QuoteToASCII(a.address); quoted != `"`+a.address+`"` {
+		return quoted
+	}
+	return a.address
+}
 
 // gatewayError is ErrGateway with its cause.
 type gatewayError struct {

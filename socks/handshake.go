@@ -2,7 +2,6 @@ package socks
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -11,57 +10,91 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// request reaches the gateway, authenticates, sends one request and waits for its first reply. The
-// connection it returns has given up nothing of what follows the reply. A zero dst is the wildcard of
-// the family in which the gateway was reached.
-func (c *Client) request(ctx context.Context, cmd wire.Command, dst *Addr) (net.Conn, wire.Addr, error) {
-	if err := c.check(); err != nil {
-		return nil, wire.Addr{}, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, wire.Addr{}, err
-	}
-	limit := ctx
-	if c.Timeout > 0 {
-		var cancel context.CancelFunc
-		limit, cancel = context.WithTimeout(ctx, c.Timeout)
-		defer cancel()
-	}
-	h := handshake{client: c, cmd: cmd, dst: dst}
-	bound, err := h.run(limit)
-	if err != nil {
-		if h.raw != nil {
-			h.raw.Close()
-		}
-		return nil, wire.Addr{}, contextFailed(ctx, limit, h.asked, err)
-	}
-	return h.conn, bound, nil
-}
-
 // handshake is the way of one connection from nothing to the gateway's first reply.
 type handshake struct {
-	client *Client
-	cmd    wire.Command
-	dst    *Addr
-	raw    net.Conn // the transport; closing it ends every wait
-	conn   net.Conn // what TLS and the authentication made of raw
-	asked  bool     // the request went out: the gateway is there, and has accepted us
-	unsent error    // what a write failed with
+	question
+	client    *Client
+	pipelined oneMessage // the one method offered when everything is sent together; nil: step by step
+
+	raw      net.Conn      // the transport; closing it ends every wait
+	conn     net.Conn      // what TLS and the authentication made of raw
+	took     time.Duration // that the transport needed
+	reached  chan struct{} // closed when the transport is up; nil: nobody waits for it
+	unsent   error         // what a write failed with
+	method   byte          // that the gateway chose
+	accepted bool          // it has let us in: what is waited for now is the destination
+	replied  bool          // it has given a reply, whatever that says
+	bound    wire.Addr
+	err      error
 }
 
-func (h *handshake) run(ctx context.Context) (wire.Addr, error) {
-	if err := h.reach(ctx); err != nil {
-		return wire.Addr{}, err
+// run fills in the handshake's outcome.
+func (h *handshake) run(ctx context.Context) error {
+	if h.conn == nil {
+		if err := h.reach(ctx); err != nil {
+			return err
+		}
 	}
 	if ctx.Done() == nil {
-		return h.stepwise(ctx)
+		return h.talk(ctx)
 	}
-	stop := context.AfterFunc(ctx, func() { h.raw.Close() }) // runs at most once, and ends with that Close
-	bound, err := h.stepwise(ctx)
+	stop := context.AfterFunc(ctx, h.abort)
+	err := h.talk(ctx)
 	if !stop() {
-		return wire.Addr{}, ctx.Err() // closed, even when the reply was faster
+		return ctx.Err() // closed, even when the reply was faster
 	}
-	return bound, err
+	return err
+}
+
+// abort runs at most once, in a goroutine of the context's that ends with it.
+func (h *handshake) abort() { h.raw.Close() }
+
+// talk says what is left to be said.
+func (h *handshake) talk(ctx context.Context) error {
+	s := getScratch(h.conn)
+	defer s.put()
+	if h.pipelined != nil {
+		return h.judge(h.together(s))
+	}
+	if !h.accepted {
+		if err := h.authenticate(ctx, s); err != nil {
+			return h.judge(err)
+		}
+	}
+	if h.dst == nil {
+		return nil // a spare has nothing to ask yet
+	}
+	return h.judge(h.ask(s))
+}
+
+// reach opens the transport to the gateway.
+func (h *handshake) reach(ctx context.Context) error {
+	begun := time.Now()
+	err := h.connect(ctx)
+	h.took = time.Since(begun)
+	if err == nil && h.reached != nil {
+		close(h.reached)
+	}
+	h.hooks.gatewayConnected(h.client.source, begun, err)
+	return err
+}
+
+func (h *handshake) connect(ctx context.Context) (err error) {
+	c := h.client
+	if c.Forward != nil {
+		h.raw, err = c.Forward.DialContext(ctx, c.network(), c.Addr)
+	} else {
+		var d net.Dialer
+		h.raw, err = d.DialContext(ctx, c.network(), c.Addr)
+	}
+	if err != nil {
+		return gatewayFailed("gateway unreachable", err)
+	}
+	h.conn = h.raw
+	if c.TLS != nil {
+		return h.secure(ctx)
+	}
+	return nil
 }
 
 // lastWords is how long an answer is waited for after a write has failed.
@@ -84,57 +117,6 @@ func (h *handshake) judge(err error) error {
 	return err
 }
 
-// reach opens the transport to the gateway.
-func (h *handshake) reach(ctx context.Context) (err error) {
-	c := h.client
-	if t := c.Trace; t != nil && t.GatewayConnected != nil {
-		defer func(begun time.Time) { t.GatewayConnected(c.source(), time.Since(begun), err) }(time.Now())
-	}
-	if c.Forward != nil {
-		h.raw, err = c.Forward.DialContext(ctx, c.network(), c.Addr)
-	} else {
-		var d net.Dialer
-		h.raw, err = d.DialContext(ctx, c.network(), c.Addr)
-	}
-	if err != nil {
-		return gatewayFailed("gateway unreachable", err)
-	}
-	h.conn = h.raw
-	if c.TLS != nil {
-		return h.secure(ctx)
-	}
-	return nil
-}
-
-func (h *handshake) secure(ctx context.Context) error {
-	config := h.client.TLS
-	if config.ServerName == "" && !config.InsecureSkipVerify {
-		host, _, err := net.SplitHostPort(h.client.Addr)
-		if err != nil {
-			return gatewayFailed("TLS", errors.New("a ServerName is needed for a unix socket"))
-		}
-		config = config.Clone()
-		config.ServerName = host
-	}
-	conn := tls.Client(h.raw, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		return gatewayFailed("TLS", err)
-	}
-	h.conn = conn
-	return nil
-}
-
-// stepwise sends each message in one write of its own and waits for its answer.
-func (h *handshake) stepwise(ctx context.Context) (wire.Addr, error) {
-	s := getScratch(h.conn)
-	defer s.put()
-	if err := h.authenticate(ctx, s); err != nil {
-		return wire.Addr{}, h.judge(err)
-	}
-	bound, err := h.ask(s)
-	return bound, h.judge(err)
-}
-
 // authenticate offers the Client's methods and runs the one that the gateway chooses.
 func (h *handshake) authenticate(ctx context.Context, s *scratch) error {
 	auths := h.client.auths()
@@ -143,22 +125,17 @@ func (h *handshake) authenticate(ctx context.Context, s *scratch) error {
 		return err
 	}
 	h.send(msg)
-	method, err := s.in.ReadMethod()
-	if err != nil {
+	if h.method, err = s.in.ReadMethod(); err != nil {
 		return readFailed("greeting", err)
 	}
-	auth, err := choose(auths, method)
+	auth, err := choose(auths, h.method)
 	if err != nil {
 		return err
 	}
-	t := h.client.Trace
-	if t != nil && t.MethodChosen != nil {
-		t.MethodChosen(method)
-	}
+	h.hooks.methodChosen(h.method)
 	err = h.negotiate(ctx, s, auth)
-	if t != nil && t.Authenticated != nil {
-		t.Authenticated(method, err)
-	}
+	h.accepted = err == nil
+	h.hooks.authenticated(h.method, err)
 	return err
 }
 
@@ -183,7 +160,11 @@ func choose(auths []Auth, method byte) (Auth, error) {
 			return a, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: it chose method %d, which was not offered", ErrProtocol, method)
+	return nil, unoffered(method)
+}
+
+func unoffered(method byte) error {
+	return fmt.Errorf("%w: it chose method %d, which was not offered", ErrProtocol, method)
 }
 
 func (h *handshake) negotiate(ctx context.Context, s *scratch, auth Auth) error {
@@ -207,38 +188,40 @@ func (h *handshake) negotiate(ctx context.Context, s *scratch, auth Auth) error 
 }
 
 // ask sends the request and reads the first reply.
-func (h *handshake) ask(s *scratch) (bound wire.Addr, err error) {
+func (h *handshake) ask(s *scratch) error {
+	msg, err := h.appendRequest(s.out[:0])
+	if err != nil {
+		return err
+	}
+	h.send(msg)
+	h.hooks.requestSent(h.cmd.String(), h.dst)
+	return h.readReply(s)
+}
+
+func (h *handshake) appendRequest(b []byte) ([]byte, error) {
 	dst := h.dst.wire()
 	if dst == (wire.Addr{}) {
 		dst.IP = wildcard(h.raw.RemoteAddr())
 	}
-	msg, err := wire.AppendRequest(s.out[:0], h.cmd, dst)
-	if err != nil {
-		return wire.Addr{}, err
-	}
-	h.send(msg)
-	h.asked = h.unsent == nil
-	t := h.client.Trace
-	if t != nil && t.RequestSent != nil {
-		t.RequestSent(h.cmd.String(), h.dst)
-	}
-	bound, err = readReply(&s.in, h.dst)
-	if t != nil && t.Replied != nil {
-		a := addrFrom(h.dst.Net, bound)
-		t.Replied(h.cmd.String(), h.dst, &a, err)
-	}
-	return bound, err
+	return wire.AppendRequest(b, h.cmd, dst)
 }
 
-func readReply(in *wire.Reader, dst *Addr) (wire.Addr, error) {
+func (h *handshake) readReply(s *scratch) (err error) {
+	h.bound, h.replied, err = readReply(&s.in, h.dst)
+	h.hooks.replied(h.cmd.String(), h.dst, addrFrom(h.dst.Net, h.bound), err)
+	return err
+}
+
+// readReply reads a reply. It reports whether there was one, although it be a refusal.
+func readReply(in *wire.Reader, dst *Addr) (bound wire.Addr, replied bool, err error) {
 	rep, bound, err := in.ReadReply()
 	switch {
 	case err != nil:
-		return wire.Addr{}, readFailed("request", err)
+		return wire.Addr{}, false, readFailed("request", err)
 	case rep != wire.Succeeded:
-		return wire.Addr{}, replyFailed(rep, dst)
+		return wire.Addr{}, true, replyFailed(rep, dst)
 	case in.Buffered() != 0:
-		return wire.Addr{}, fmt.Errorf("%w: its reply is too short", ErrProtocol)
+		return wire.Addr{}, false, fmt.Errorf("%w: its reply is too short", ErrProtocol)
 	}
-	return bound, nil
+	return bound, true, nil
 }

@@ -23,6 +23,7 @@ type Listener struct {
 	network string
 	peer    Addr // asked for; zero: anyone
 	addr    Addr
+	hooks   hooks // the Client's alone
 
 	accepting sync.Mutex // held by the Accept that waits
 	in        *wire.Reader
@@ -38,9 +39,9 @@ type Listener struct {
 func (c *Client) Listen(ctx context.Context, network, peer string) (net.Listener, error) {
 	dst, err := parsePeer(network, peer)
 	if err != nil {
-		return nil, c.opError(opBind, network, gatewayAddr{network, peer}, err)
+		return nil, c.opError(opBind, network, asGiven{network, peer}, err)
 	}
-	l := &Listener{client: c, network: network, peer: dst}
+	l := &Listener{client: c, network: network, peer: dst, hooks: hooks{c.Trace}}
 	conn, bound, err := c.request(ctx, wire.Bind, &dst)
 	if err != nil {
 		return nil, c.opError(opBind, network, &dst, err)
@@ -66,7 +67,7 @@ func parsePeer(network, peer string) (Addr, error) {
 
 // Accept waits for the peer and the gateway's second reply, and returns a *[Conn] whose RemoteAddr is the
 // peer. A peer with another IP than the one asked for is refused. There is one connection: afterwards Accept
-// returns net.ErrClosed. A deadline that passes before anything came leaves the Listener as it was.
+// returns net.ErrClosed. A deadline that passes leaves the Listener as it was.
 func (l *Listener) Accept() (net.Conn, error) {
 	l.accepting.Lock()
 	defer l.accepting.Unlock()
@@ -76,17 +77,14 @@ func (l *Listener) Accept() (net.Conn, error) {
 	if conn == nil {
 		return nil, l.fail(net.ErrClosed)
 	}
-	if _, err := l.in.Peek(1); errors.Is(err, os.ErrDeadlineExceeded) {
+	peer, _, err := readReply(l.in, &l.peer)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, l.fail(os.ErrDeadlineExceeded)
 	}
-	peer, err := readReply(l.in, &l.peer)
 	if err == nil {
 		err = l.check(peer)
 	}
-	if t := l.client.Trace; t != nil && t.Replied != nil {
-		from := addrFrom("tcp", peer)
-		t.Replied(wire.Bind.String(), &l.peer, &from, err)
-	}
+	l.hooks.replied(wire.Bind.String(), &l.peer, addrFrom("tcp", peer), err)
 	switch given := l.giveAway(); {
 	case !given:
 		return nil, l.fail(net.ErrClosed) // whatever the closed socket said

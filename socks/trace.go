@@ -1,13 +1,15 @@
 package socks
 
 import (
+	"context"
 	"net"
 	"time"
 )
 
 // Trace is a set of hooks for what a Client does, as net/http/httptrace has them for requests. Each may
 // be nil. They are called in the goroutine that does the work, concurrently for concurrent dials, and
-// must not block; no hook is ever given a credential.
+// must not block; no hook is ever given a credential. Set it as a Client's Trace, or by [WithTrace] for one
+// dial; when both are there, both are called, the Client's first.
 type Trace struct {
 	// GatewayConnected: the gateway's transport is up, TLS included, or failed with err. It took that long.
 	GatewayConnected func(gateway net.Addr, took time.Duration, err error)
@@ -15,10 +17,84 @@ type Trace struct {
 	MethodChosen func(method byte)
 	// Authenticated: the method's negotiation ended.
 	Authenticated func(method byte, err error)
+	// SpareTaken: a connection that was ready is used, and was so for that long.
+	SpareTaken func(idle time.Duration)
 	// RequestSent: a request went out: "CONNECT", "BIND", "UDP ASSOCIATE", "RESOLVE" or "RESOLVE_PTR".
 	RequestSent func(command string, dst *Addr)
 	// Replied: the gateway answered with its bound address, or err says why not. BIND answers twice.
 	Replied func(command string, dst, bound *Addr, err error)
 	// PacketDropped: a datagram from the relay was not delivered, for this reason.
 	PacketDropped func(relay net.Addr, reason DropReason)
+}
+
+type traceKey struct{}
+
+// WithTrace returns a context for a dial that calls the hooks of t. Datagrams of an association are the
+// Client's Trace's alone: a context governs the call that it is given to.
+func WithTrace(ctx context.Context, t *Trace) context.Context {
+	return context.WithValue(ctx, traceKey{}, t)
+}
+
+// hooks are the Traces of one dial: the Client's and the context's, nil each where there is none.
+type hooks [2]*Trace
+
+func (c *Client) hooks(ctx context.Context) hooks {
+	t, _ := ctx.Value(traceKey{}).(*Trace)
+	return hooks{c.Trace, t}
+}
+
+func (h hooks) gatewayConnected(gateway func() net.Addr, begun time.Time, err error) {
+	for _, t := range h {
+		if t != nil && t.GatewayConnected != nil {
+			t.GatewayConnected(gateway(), time.Since(begun), err)
+		}
+	}
+}
+
+func (h hooks) methodChosen(method byte) {
+	for _, t := range h {
+		if t != nil && t.MethodChosen != nil {
+			t.MethodChosen(method)
+		}
+	}
+}
+
+func (h hooks) authenticated(method byte, err error) {
+	for _, t := range h {
+		if t != nil && t.Authenticated != nil {
+			t.Authenticated(method, err)
+		}
+	}
+}
+
+func (h hooks) spareTaken(idle time.Duration) {
+	for _, t := range h {
+		if t != nil && t.SpareTaken != nil {
+			t.SpareTaken(idle)
+		}
+	}
+}
+
+func (h hooks) requestSent(command string, dst *Addr) {
+	for _, t := range h {
+		if t != nil && t.RequestSent != nil {
+			t.RequestSent(command, dst)
+		}
+	}
+}
+
+func (h hooks) replied(command string, dst *Addr, bound Addr, err error) {
+	for _, t := range h {
+		if t != nil && t.Replied != nil {
+			t.Replied(command, dst, &bound, err)
+		}
+	}
+}
+
+func (h hooks) packetDropped(relay func() net.Addr, reason DropReason) {
+	for _, t := range h {
+		if t != nil && t.PacketDropped != nil {
+			t.PacketDropped(relay(), reason)
+		}
+	}
 }

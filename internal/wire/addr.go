@@ -72,3 +72,8 @@ func splitAddr(b []byte) (name []byte, ip netip.Addr, port uint16) {
 	ip, _ = netip.AddrFromSlice(host)
 	return nil, ip.Unmap(), port
 }
+
+func newAddr(b []byte) Addr {
+	name, ip, port := splitAddr(b)
+	return Addr{Name: string(name), IP: ip, Port: port}
+}

@@ -43,7 +43,7 @@ func AppendUserPass(b []byte, username, password string) ([]byte, error) {
 	case len(password) > maxField:
 		return nil, fmt.Errorf("password of more than %d octets", maxField)
 	}
-	b = append(append(b, userPassVersion, byte(len(username))), username...)
+	b = append(append(b, UserPassVersion, byte(len(username))), username...)
 	return append(append(b, byte(len(password))), password...), nil
 }
 
@@ -53,8 +53,8 @@ func (r *Reader) ReadUserPass() (username, password string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	if version[0] != userPassVersion {
-		return "", "", versionError("username/password request", version, userPassVersion)
+	if version[0] != UserPassVersion {
+		return "", "", versionError("username/password request", version, UserPassVersion)
 	}
 	if username, err = r.field(); err != nil {
 		return "", "", err
@@ -66,9 +66,9 @@ func (r *Reader) ReadUserPass() (username, password string, err error) {
 }
 
 // AppendStatus writes the gateway's answer to a username and password.
-func AppendStatus(b []byte, status byte) []byte { return append(b, userPassVersion, status) }
+func AppendStatus(b []byte, status byte) []byte { return append(b, UserPassVersion, status) }
 
 // ReadStatus reads what AppendStatus writes. Anything but StatusSuccess refuses.
 func (r *Reader) ReadStatus() (byte, error) {
-	return r.pair("username/password reply", userPassVersion)
+	return r.pair("username/password reply", UserPassVersion)
 }

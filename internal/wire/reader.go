@@ -17,9 +17,9 @@ const maxMessage = 1 + 1 + maxField + 1 + maxField
 
 // Least lengths of messages that a gateway answers with when all goes well.
 const (
-	MethodLen   = 2
-	StatusLen   = 2
-	minReplyLen = 3 + 1 + 1 + 2 // an empty name: some gateways send one
+	MethodLen = 2
+	StatusLen = 2
+	ReplyLen  = 3 + 1 + 1 + 2 // with an empty name: some gateways send one
 )
 
 // NewReader returns a Reader of src.
@@ -63,9 +63,13 @@ func (r *Reader) next(n int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.consume(n)
+	return p, nil
+}
+
+func (r *Reader) consume(n int) {
 	r.r += n
 	r.owed = max(0, r.owed-n)
-	return p, nil
 }
 
 // rest is next in the midst of a message, where the end of the stream is never a clean one.
@@ -94,8 +98,7 @@ func (r *Reader) addr() (Addr, error) {
 	if err != nil {
 		return Addr{}, err
 	}
-	name, ip, port := splitAddr(b)
-	return Addr{Name: string(name), IP: ip, Port: port}, nil
+	return newAddr(b), nil
 }
 
 // field reads a length octet and as many octets, RFC 1929, section 2.

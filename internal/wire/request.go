@@ -24,18 +24,34 @@ func AppendReply(b []byte, rep byte, bnd Addr) ([]byte, error) {
 }
 
 // ReadReply reads what AppendReply writes. Of a reply other than Succeeded it reads VER and REP alone:
-// gateways end such replies after 3, 4 or 10 octets, with an ATYP of 0 or an empty name, and close.
+// gateways end such replies after 3, 4 or 10 octets, with an ATYP of 0 or an empty name, and close. When the
+// stream fails within the reply, nothing is consumed, and after a deadline it can be called again.
 func (r *Reader) ReadReply() (rep byte, bnd Addr, err error) {
-	if r.owed < minReplyLen {
-		r.owed = minReplyLen
+	r.owed = max(r.owed, ReplyLen)
+	head, err := r.Peek(2)
+	if err != nil {
+		return 0, Addr{}, err
 	}
-	rep, err = r.pair("reply", Version)
-	if err != nil || rep != Succeeded {
+	if head[0] != Version {
+		return 0, Addr{}, versionError("reply", head, Version)
+	}
+	if rep = head[1]; rep != Succeeded {
+		r.consume(2)
+		return rep, Addr{}, nil
+	}
+	const fixed = 3 // VER, REP, RSV
+	if head, err = r.Peek(fixed + 2); err != nil {
 		return rep, Addr{}, err
 	}
-	if _, err := r.rest(1); err != nil { // RSV
+	n, err := addrLen(head[fixed], head[fixed+1])
+	if err != nil {
 		return rep, Addr{}, err
 	}
-	bnd, err = r.addr()
-	return rep, bnd, err
+	whole, err := r.Peek(fixed + n)
+	if err != nil {
+		return rep, Addr{}, err
+	}
+	bnd = newAddr(whole[fixed:])
+	r.consume(fixed + n)
+	return rep, bnd, nil
 }

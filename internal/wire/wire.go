@@ -24,7 +24,7 @@ const (
 
 // The version of RFC 1929's sub-negotiation, and the one status that means success.
 const (
-	userPassVersion = 1
+	UserPassVersion = 1
 	StatusSuccess   = 0
 )
 

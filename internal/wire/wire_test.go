@@ -160,7 +160,7 @@ func TestOwed(t *testing.T) {
 	var reads int
 	stream := bytes.NewReader(append(answers, "first data"...))
 	r := NewReader(readerFunc(func(p []byte) (int, error) { reads++; return stream.Read(p) }))
-	r.Owe(MethodLen + StatusLen + minReplyLen)
+	r.Owe(MethodLen + StatusLen + ReplyLen)
 	m, err := r.ReadMethod()
 	require.NoError(t, err)
 	require.EqualValues(t, MethodUserPass, m)

@@ -1,0 +1,77 @@
+package socks
+
+import (
+	"time"
+
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+// together sends greeting, authentication and request in one write, and reads the answers. One method is
+// offered, so what is sent with it is right, or the connection useless, whatever the gateway chooses.
+func (h *handshake) together(s *scratch) error {
+	auth := h.pipelined
+	msg, err := h.appendAll(s.out[:0])
+	if err != nil {
+		return err
+	}
+	h.send(msg)
+	h.hooks.requestSent(h.cmd.String(), h.dst)
+	s.in.Owe(wire.MethodLen + auth.answerLen() + wire.ReplyLen)
+	if err := h.readMethod(s); err != nil || h.replied {
+		return err
+	}
+	h.hooks.methodChosen(h.method)
+	err = auth.readAnswer(&s.in)
+	h.accepted = err == nil
+	h.hooks.authenticated(h.method, err)
+	if err != nil {
+		return err
+	}
+	return h.readReply(s)
+}
+
+func (h *handshake) appendAll(b []byte) ([]byte, error) {
+	b, err := wire.AppendMethods(b, h.pipelined.Method())
+	if err != nil {
+		return nil, err
+	}
+	if b, err = h.pipelined.message(b); err != nil {
+		return nil, err
+	}
+	return h.appendRequest(b)
+}
+
+// readMethod reads the gateway's choice. Tor leaves it out when username and password came with the
+// greeting: its answer begins with their status, or when it rejects the request while parsing, with the
+// reply. A reply is told from a choice by the RSV that follows.
+func (h *handshake) readMethod(s *scratch) error {
+	offered := h.pipelined.Method()
+	h.method = offered
+	head, err := s.in.Peek(wire.MethodLen)
+	if err != nil {
+		return readFailed("greeting", err)
+	}
+	if offered == wire.MethodUserPass {
+		switch {
+		case head[0] == wire.UserPassVersion:
+			return nil
+		case head[0] == wire.Version && head[1] != offered && head[1] != wire.MethodNone && head[1] != wire.MethodNoAcceptable:
+			h.raw.SetReadDeadline(time.Now().Add(lastWords))
+			reply, err := s.in.Peek(3)
+			h.raw.SetReadDeadline(time.Time{})
+			if err == nil && reply[2] == 0 {
+				return h.readReply(s)
+			}
+		}
+	}
+	if h.method, err = s.in.ReadMethod(); err != nil {
+		return readFailed("greeting", err)
+	}
+	switch h.method {
+	case offered:
+		return nil
+	case wire.MethodNoAcceptable:
+		return ErrNoAcceptableAuth
+	}
+	return unoffered(h.method)
+}
