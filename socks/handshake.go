@@ -97,6 +97,25 @@ func (h *handshake) connect(ctx context.Context) (err error) {
 	return nil
 }
 
+// secure runs TLS over the transport.
+func (h *handshake) secure(ctx context.Context) error {
+	config := h.client.TLS
+	if config.ServerName == "" && !config.InsecureSkipVerify {
+		host, _, err := net.SplitHostPort(h.client.Addr)
+		if err != nil {
+			return gatewayFailed("TLS", errors.New("a ServerName is needed for a unix socket"))
+		}
+		config = config.Clone()
+		config.ServerName = host
+	}
+	conn := newTLSConn(h.raw, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return gatewayFailed("TLS", err)
+	}
+	h.conn = conn
+	return nil
+}
+
 // lastWords is how long an answer is waited for after a write has failed.
 const lastWords = time.Second
 
