@@ -1,0 +1,71 @@
+//go:build linux
+
+package netns
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/internal/testgw"
+)
+
+// gatewayPort is where every gateway listens.
+const gatewayPort = 1080
+
+// gateway is the bundled one, on a node of its own.
+type gateway struct{ g testgw.Gateway }
+
+// GatewayConfig is what a gateway is started with.
+type GatewayConfig struct {
+	Listen []netip.Addr
+	Hosts  map[string][]netip.Addr
+	Next   string // URL of the gateway through which this one reaches everything; empty: directly
+	Quirks testgw.Quirks
+}
+
+// Start starts the gateway, until the node ends. With a gateway behind it, its outgoing side is this
+// library (RFC 3089, section 4).
+func (g *gateway) Start(c GatewayConfig, _ *none) error {
+	g.g = testgw.Gateway{Hosts: c.Hosts, Timeout: patience, Quirks: c.Quirks}
+	if c.Next != "" {
+		d, err := dialer.FromURL(c.Next)
+		if err != nil {
+			return err
+		}
+		g.g.Dial, g.g.Listen, g.g.ListenPacket = d.DialContext, d.Listen, d.ListenPacket
+	}
+	for _, at := range c.Listen {
+		if err := g.g.Start("tcp", netip.AddrPortFrom(at, gatewayPort).String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Asked is what a gateway was asked for.
+type Asked struct {
+	Requests  []testgw.Request
+	Datagrams []testgw.Datagram
+}
+
+// requests are the commands with their destinations.
+func (a Asked) requests() []string {
+	var all []string
+	for _, r := range a.Requests {
+		all = append(all, r.Command.String()+" "+r.Target.String())
+	}
+	return all
+}
+
+// Take returns what the gateway was asked for since the last Take.
+func (g *gateway) Take(_ none, asked *Asked) error {
+	*asked = Asked{g.g.Requests(), g.g.Datagrams()}
+	g.g.Reset()
+	return nil
+}
+
+func (g *gateway) close() { g.g.Close() }
+
+// gatewayAt is the address of the gateway at a host.
+func gatewayAt(host string) string { return net.JoinHostPort(host, "1080") }

@@ -1,0 +1,180 @@
+//go:build linux
+
+package netns
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// families is the set of those that a node, or a link, has.
+type families int
+
+const (
+	v4 families = 1 << iota
+	v6
+	dual = v4 | v6
+)
+
+// digit is how a network's name says a single family.
+func (f families) digit() string {
+	if f == v4 {
+		return "4"
+	}
+	return "6"
+}
+
+// pick returns an address of a single family.
+func (f families) pick(e end) netip.Addr {
+	if f == v4 {
+		return e.v4
+	}
+	return e.v6
+}
+
+// lab is a network of nodes that a test makes, and that ends with the test. Nothing in it leads out of it.
+type lab struct {
+	t      *testing.T
+	prefix string // of the names of its namespaces
+	links  int
+}
+
+// end is one node's end of a link. It lacks the addresses of a family that the node or the link lacks.
+type end struct {
+	device string
+	v4, v6 netip.Addr
+}
+
+const labPrefix = "sockslib-"
+
+var (
+	labs  atomic.Int64
+	tidy  sync.Once
+	probe = sync.OnceValue(canNamespace)
+)
+
+// newLab skips t where there can be no namespaces, or fails it where everything has to be there.
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	if err := probe(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("needs network namespaces, which have to be there: CI is true: %v", err)
+		}
+		t.Skipf("needs network namespaces (root, and ip of the Debian package iproute2): %v", err)
+	}
+	tidy.Do(func() { removeLeftovers(t) })
+	return &lab{t: t, prefix: fmt.Sprintf("%s%d-%d-", labPrefix, os.Getpid(), labs.Add(1))}
+}
+
+// canNamespace makes a namespace and removes it.
+func canNamespace() error {
+	name := fmt.Sprintf("%s%d-0-probe", labPrefix, os.Getpid())
+	if err := ip("netns", "add", name); err != nil {
+		return err
+	}
+	return ip("netns", "del", name)
+}
+
+// removeLeftovers removes the namespaces, and what runs in them, of runs that could not do so themselves.
+func removeLeftovers(t *testing.T) {
+	list, err := exec.Command("ip", "netns", "list").Output()
+	require.NoError(t, err)
+	for line := range strings.Lines(string(list)) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		number, ours := strings.CutPrefix(name, labPrefix)
+		number, _, _ = strings.Cut(number, "-")
+		run, err := strconv.Atoi(number)
+		if !ours || err != nil || syscall.Kill(run, 0) != syscall.ESRCH {
+			continue
+		}
+		pids, _ := exec.Command("ip", "netns", "pids", name).Output()
+		for field := range strings.FieldsSeq(string(pids)) {
+			if pid, err := strconv.Atoi(field); err == nil {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		t.Logf("removed %s, left by an earlier run: %v", name, ip("netns", "del", name))
+	}
+}
+
+// ip runs iproute2's ip. The error is what it printed.
+func ip(args ...string) error {
+	out, err := exec.Command("ip", args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+func (l *lab) ip(args ...string) {
+	l.t.Helper()
+	require.NoError(l.t, ip(args...))
+}
+
+// node makes a namespace with no address but the loopback of its families, and starts the process in it.
+func (l *lab) node(name string, f families) *node {
+	l.t.Helper()
+	n := &node{name: name, netns: l.prefix + name, families: f}
+	l.ip("netns", "add", n.netns)
+	l.t.Cleanup(func() { l.ip("netns", "del", n.netns) })
+	l.ip("-n", n.netns, "link", "set", "lo", "up")
+	loopback := "127.0.0.1"
+	switch f {
+	case v4:
+		l.ip("-n", n.netns, "-6", "address", "flush", "dev", "lo")
+	case v6:
+		l.ip("-n", n.netns, "-4", "address", "flush", "dev", "lo")
+		loopback = "::1"
+	}
+	n.start(l.t, loopback)
+	return n
+}
+
+// link connects two nodes with a network of its own, in the families that both it and the node have.
+func (l *lab) link(a, b *node, f families) (atA, atB end) {
+	l.t.Helper()
+	l.links++
+	end := func(at, to *node, host int) end {
+		e := end{device: "to-" + to.name}
+		if at.families&f&v4 != 0 {
+			e.v4 = netip.AddrFrom4([4]byte{192, 0, 2, byte(16*l.links + host)})
+		}
+		if at.families&f&v6 != 0 {
+			e.v6 = netip.MustParseAddr(fmt.Sprintf("2001:db8:%x::%x", l.links, host))
+		}
+		return e
+	}
+	atA, atB = end(a, b, 1), end(b, a, 2)
+	l.ip("-n", a.netns, "link", "add", atA.device, "type", "veth", "peer", "name", atB.device, "netns", b.netns)
+	l.up(a, atA)
+	l.up(b, atB)
+	l.address(a, atA)
+	l.address(b, atB)
+	return atA, atB
+}
+
+// up brings an end up, without the link-local address that would come along.
+func (l *lab) up(n *node, e end) {
+	l.ip("-n", n.netns, "link", "set", e.device, "addrgenmode", "none")
+	l.ip("-n", n.netns, "link", "set", e.device, "up")
+}
+
+// address gives an end its addresses. IPv6 is not to wait and see whether they are taken.
+func (l *lab) address(n *node, e end) {
+	if e.v4.IsValid() {
+		l.ip("-n", n.netns, "address", "add", e.v4.String()+"/28", "dev", e.device)
+	}
+	if e.v6.IsValid() {
+		l.ip("-n", n.netns, "address", "add", e.v6.String()+"/64", "dev", e.device, "nodad")
+	}
+}
