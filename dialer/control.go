@@ -1,7 +1,6 @@
 package dialer
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,17 +11,28 @@ import (
 
 // Control is a guard for other people's dialers: set it as the Control of a [net.Dialer] or
 // [net.ListenConfig], and an address of the reserved space that reaches a real socket fails there, with
-// the name that it stands for in the error, instead of going out and meeting a timeout. Every other address passes.
+// the name that it stands for in the error, instead of going out and meeting a timeout. Every other address
+// passes. It sees what is dialed and listened at; not the destinations of an unconnected UDP socket.
 func (d *Dialer) Control(network, address string, _ syscall.RawConn) error {
 	if d.Table == nil {
-		return errors.New("dialer: no Table")
+		return errNoTable
 	}
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil || !d.Table.Contains(ap.Addr()) {
-		return nil // a unix socket's path is no address
+	ip, ok := addrIn(address)
+	if !ok || !d.Table.Contains(ip) {
+		return nil
 	}
-	if name, ok := d.Table.Name(ap.Addr()); ok {
+	if name, ok := d.Table.Name(ip); ok {
 		return &net.AddrError{Err: fmt.Sprintf("fake address of %s: dial it through the gateway", name), Addr: address}
 	}
 	return fmt.Errorf("%w: %s", mapping.ErrStale, address)
+}
+
+// addrIn finds the address in what a Control is given: with a port, or without one for an IP network. A
+// unix socket's path has none.
+func addrIn(address string) (netip.Addr, bool) {
+	if ap, err := netip.ParseAddrPort(address); err == nil {
+		return ap.Addr(), true
+	}
+	ip, err := netip.ParseAddr(address)
+	return ip, err == nil
 }

@@ -23,16 +23,15 @@ func destinationOf(addr net.Addr) (destination, error) {
 		if a == nil {
 			break
 		}
-		ap := a.AddrPort()
-		if !ap.IsValid() || ap.Addr().Zone() != "" {
-			return destination{}, &net.AddrError{Err: "not an address that a gateway can be sent", Addr: a.String()}
-		}
-		return destination{ip: ap.Addr().Unmap(), port: ap.Port()}, nil
+		return destinationAt(a.AddrPort())
 	case *socks.Addr:
-		if a == nil {
-			break
+		switch {
+		case a == nil:
+		case a.IP.IsValid():
+			return destinationAt(netip.AddrPortFrom(a.IP, a.Port))
+		default:
+			return destination{name: a.Name, port: a.Port}, nil
 		}
-		return destination{a.Name, a.IP, a.Port}, nil
 	case nil:
 	default:
 		parsed, err := socks.ParseAddr("udp", addr.String())
@@ -42,6 +41,13 @@ func destinationOf(addr net.Addr) (destination, error) {
 		return destination{parsed.Name, parsed.IP, parsed.Port}, nil
 	}
 	return destination{}, errors.New("missing address")
+}
+
+func destinationAt(ap netip.AddrPort) (destination, error) {
+	if !ap.IsValid() || ap.Addr().Zone() != "" {
+		return destination{}, &net.AddrError{Err: "not an address that a gateway can be sent", Addr: ap.String()}
+	}
+	return destination{ip: ap.Addr().Unmap(), port: ap.Port()}, nil
 }
 
 func (d destination) addr() *socks.Addr {

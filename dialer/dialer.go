@@ -40,13 +40,16 @@ func (d *Dialer) Dial(network, address string) (net.Conn, error) {
 // For tcp networks the connection is a *[Conn], for udp networks a *[PacketConn] with a fixed peer. Where
 // Direct decided, it is what Net returned.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	t, err := d.target(network, address)
+	t, err := d.parse(network, address)
 	if err != nil {
 		return nil, opError("socks connect", network, address, err)
 	}
-	if d.Direct != nil && d.Direct(network, t.address) {
+	if to := t.to.String(); d.Direct != nil && d.Direct(network, to) {
 		t.lease.release()
-		return d.net().DialContext(ctx, network, t.address)
+		return d.net().DialContext(ctx, network, to)
+	}
+	if err := d.pin(network, &t); err != nil {
+		return nil, opError("socks connect", network, address, err)
 	}
 	c, err := d.dial(ctx, network, t)
 	if err != nil {
@@ -57,18 +60,19 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 }
 
 func (d *Dialer) dial(ctx context.Context, network string, t target) (net.Conn, error) {
-	if t.transport == "udp" {
-		p, err := d.connect(ctx, network, t)
+	if t.to.Net == "udp" {
+		p, err := d.associate(ctx, network, "")
 		if err != nil {
 			return nil, err
 		}
+		p.connect(t)
 		return p, nil
 	}
-	c, err := d.Gateway.DialContext(ctx, "tcp", t.address)
+	c, err := d.Gateway.DialContext(ctx, "tcp", t.to.String())
 	if err != nil {
 		return nil, err
 	}
-	return newConn(c, t.remote, t.lease), nil
+	return newConn(c, t.remote(), t.lease), nil
 }
 
 func (d *Dialer) net() *net.Dialer {
@@ -78,13 +82,18 @@ func (d *Dialer) net() *net.Dialer {
 	return d.Net
 }
 
+var (
+	errNoGateway = errors.New("dialer: no Gateway")
+	errNoTable   = errors.New("dialer: no Table")
+)
+
 // check refuses a Dialer that cannot work.
 func (d *Dialer) check() error {
 	switch {
 	case d.Gateway == nil:
-		return errors.New("dialer: no Gateway")
+		return errNoGateway
 	case d.Table == nil:
-		return errors.New("dialer: no Table")
+		return errNoTable
 	}
 	return nil
 }

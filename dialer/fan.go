@@ -12,16 +12,17 @@ import (
 type fanIn struct {
 	packets  chan packet
 	deadline deadline
-	closed   <-chan struct{}
+	closed   <-chan struct{} // the PacketConn was
+	ended    chan struct{}   // closed when the last association has ended
+	cause    error           // why it has; the PacketConn's mu guards it, until ended is closed
 	pumps    sync.WaitGroup
 }
 
-// packet is a datagram, or the error that ended an association.
+// packet is a datagram.
 type packet struct {
 	buf  *[maxPacket]byte
 	n    int
 	from netip.AddrPort
-	err  error
 }
 
 const maxPacket = 1 << 16
@@ -33,7 +34,7 @@ var packets = sync.Pool{New: func() any { return new([maxPacket]byte) }}
 func (p *PacketConn) fanOut(a *association) {
 	fan := p.fan.Load()
 	if fan == nil {
-		fan = &fanIn{packets: make(chan packet, 16), closed: p.closing.Done()}
+		fan = &fanIn{packets: make(chan packet, 16), closed: p.closing, ended: make(chan struct{})}
 		fan.deadline.init()
 		fan.deadline.set(p.readBy)
 		p.fan.Store(fan)
@@ -48,29 +49,25 @@ func (p *PacketConn) fanOut(a *association) {
 	fan.pumps.Go(func() { p.pump(fan, a) }) // owned by p; ends with the association
 }
 
-// pump hands the datagrams of a to the fan's readers until a ends. When it was the gateway that ended it, a
-// reader is told, and the next datagram to its names makes another one.
+// pump hands the datagrams of a to the fan's readers until a ends.
 func (p *PacketConn) pump(fan *fanIn, a *association) {
 	for {
-		pkt := packet{buf: packets.Get().(*[maxPacket]byte)}
-		pkt.n, pkt.from, pkt.err = a.read(pkt.buf[:])
-		if pkt.err != nil {
-			p.mu.Lock()
-			unexpected := p.forget(a) && !p.closed
-			p.mu.Unlock()
-			if !unexpected {
-				return
-			}
-			a.close()
-		} else {
-			pkt.from = p.source(a, pkt.from)
-		}
-		select {
-		case fan.packets <- pkt:
-		case <-fan.closed:
+		buf := packets.Get().(*[maxPacket]byte)
+		n, from, err := a.read(buf[:])
+		if err != nil {
+			packets.Put(buf)
+			p.end(a, err)
 			return
 		}
-		if pkt.err != nil {
+		from, ok := p.source(a, from)
+		if !ok {
+			packets.Put(buf)
+			continue
+		}
+		select {
+		case fan.packets <- packet{buf, n, from}:
+		case <-a.gone:
+			packets.Put(buf)
 			return
 		}
 	}
@@ -87,52 +84,30 @@ func (f *fanIn) read(b []byte) (int, netip.AddrPort, error) {
 	}
 	select {
 	case pkt := <-f.packets:
-		n := copy(b, pkt.buf[:pkt.n])
-		packets.Put(pkt.buf)
-		return n, pkt.from, pkt.err
+		return pkt.take(b)
 	case <-f.closed:
 		return 0, netip.AddrPort{}, net.ErrClosed
 	case <-passed:
 		return 0, netip.AddrPort{}, os.ErrDeadlineExceeded
+	case <-f.ended:
 	}
-}
-
-// deadline is a time that can be set while others wait for it.
-type deadline struct {
-	mu    sync.Mutex
-	timer *time.Timer
-	done  chan struct{} // closed when the time has passed
-}
-
-func (d *deadline) init() { d.done = make(chan struct{}) }
-
-// passed returns a channel that is closed when the time has passed, also one that is set later.
-func (d *deadline) passed() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.done
-}
-
-// set sets the time. Zero: never.
-func (d *deadline) set(t time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.timer != nil && !d.timer.Stop() {
-		<-d.done // the timer has fired, and closes it
-	}
-	d.timer = nil
 	select {
-	case <-d.done:
-		d.done = make(chan struct{})
+	case pkt := <-f.packets:
+		return pkt.take(b)
 	default:
+		return 0, netip.AddrPort{}, f.cause
 	}
-	if t.IsZero() {
-		return
-	}
-	done := d.done
-	if wait := time.Until(t); wait > 0 {
-		d.timer = time.AfterFunc(wait, func() { close(done) })
-	} else {
-		close(done)
-	}
+}
+
+// take copies the payload into b and gives the buffer back.
+func (p packet) take(b []byte) (int, netip.AddrPort, error) {
+	n := copy(b, p.buf[:p.n])
+	packets.Put(p.buf)
+	return n, p.from, nil
+}
+
+// end tells the readers that nothing comes any more.
+func (f *fanIn) end(cause error) {
+	f.cause = cause
+	close(f.ended)
 }

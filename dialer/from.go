@@ -2,6 +2,7 @@ package dialer
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 
@@ -34,7 +35,7 @@ func FromEnvironment() (*Dialer, error) {
 	}
 	d, err := FromURL(gateway)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ALL_PROXY: %w", err)
 	}
 	rules := httpproxy.Config{HTTPSProxy: "http://gateway.invalid", NoProxy: firstEnv("NO_PROXY", "no_proxy")}
 	proxy := rules.ProxyFunc() // that there is one for an address, not which, is what counts

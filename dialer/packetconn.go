@@ -2,14 +2,13 @@ package dialer
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/sockslib/sockslib/socks"
 )
 
 // PacketConn sends and receives datagrams through the gateway; see [socks.PacketConn] for what they are
@@ -21,21 +20,25 @@ import (
 // that name. So a port belongs to one name in an association, and a second name on the same port gets an
 // association of its own, made by the WriteTo that needs it. An answer that nobody asked for keeps its real
 // address. The pairs of the names stay pinned as long as their association.
+//
+// When the gateway ends one of several associations, what was on its way is lost, and the next datagram to
+// its names makes another. When it ends the last, reads and writes fail with net.ErrClosed and the cause.
 type PacketConn struct {
 	dialer  *Dialer
 	network string
 	first   *association // made with the PacketConn
 	fixed   *peer        // nil: none
+	most    int          // associations
 
-	closing context.Context // ends with Close, for associations that are being made
-	cancel  context.CancelFunc
-	opening sync.Mutex // held while an association is made
+	closing chan struct{} // closed by Close
+	opening sync.Mutex    // held while an association is made
 
 	alone sync.RWMutex          // held for reading while somebody reads from first
 	fan   atomic.Pointer[fanIn] // collects from several associations; nil: there has been one
 
 	mu      sync.Mutex
 	assocs  []*association
+	attempt *attempt              // at one more; nil: none
 	peers   map[destination]*peer // of names, by fake and by name
 	clock   uint64                // counts what is sent
 	readBy  time.Time
@@ -62,27 +65,19 @@ func (d *Dialer) associate(ctx context.Context, network, address string) (*Packe
 		return nil, err
 	}
 	first := newAssociation(conn)
-	p := &PacketConn{dialer: d, network: network, first: first, assocs: []*association{first}, peers: make(map[destination]*peer)}
-	p.closing, p.cancel = context.WithCancel(context.Background())
-	return p, nil
+	return &PacketConn{
+		dialer: d, network: network, first: first, most: maxAssociations, closing: make(chan struct{}),
+		assocs: []*association{first}, peers: make(map[destination]*peer),
+	}, nil
 }
 
-// connect is associate with t as the fixed peer.
-func (d *Dialer) connect(ctx context.Context, network string, t target) (*PacketConn, error) {
-	p, err := d.associate(ctx, network, "")
-	if err != nil {
-		return nil, err
-	}
-	a, err := socks.ParseAddr("udp", t.address)
-	if err != nil {
-		p.Close()
-		return nil, opError("socks associate", network, t.address, err)
-	}
-	p.fixed = &peer{lease: t.lease, seen: t.remote, addr: a, by: p.first}
+// connect makes t the fixed peer, before anybody else has p.
+func (p *PacketConn) connect(t target) {
+	p.fixed = newPeer(t)
+	p.fixed.by = p.first
 	if t.lease.Lease != nil {
-		p.first.ports[a.Port] = p.fixed // a name's answers come from addresses that only the gateway knows
+		p.first.ports[t.to.Port] = p.fixed // a name's answers come from addresses that only the gateway knows
 	}
-	return p, nil
 }
 
 // ReadFromAddrPort reads a datagram's payload into b; what does not fit is lost, as with UDP.
@@ -106,10 +101,15 @@ func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
 		}
 		n, from, err := p.first.read(b)
 		p.alone.RUnlock()
-		if err != nil && p.fan.Load() != nil {
-			continue // woken to read from the fan
+		if err != nil {
+			if p.fan.Load() != nil {
+				continue // woken to read from the fan
+			}
+			return 0, netip.AddrPort{}, p.fail("read", nil, err)
 		}
-		return n, p.source(p.first, from), err
+		if from, ok := p.source(p.first, from); ok {
+			return n, from, nil
+		}
 	}
 }
 
@@ -148,18 +148,30 @@ func (p *PacketConn) write(b []byte, dst destination) (int, error) {
 	if p.fixed != nil {
 		return 0, p.fail("write", p.RemoteAddr(), net.ErrWriteToConnected)
 	}
-	if dst.ip.IsValid() && !p.dialer.Table.Contains(dst.ip) {
-		a, err := p.real(dst.port)
-		if err != nil {
-			return 0, p.fail("write", dst.addr(), err)
-		}
-		return a.writeTo(b, netip.AddrPortFrom(dst.ip, dst.port))
+	a, n, err := p.send(b, dst)
+	if errors.Is(err, net.ErrClosed) && a != nil && p.fan.Load() != nil && p.end(a, err) {
+		_, n, err = p.send(b, dst) // by another association
 	}
-	to, err := p.peer(dst)
 	if err != nil {
 		return 0, p.fail("write", dst.addr(), err)
 	}
-	return to.by.conn.WriteTo(b, to.addr)
+	return n, nil
+}
+
+// send sends b by the association that is for dst, and returns that too, unless there is none.
+func (p *PacketConn) send(b []byte, dst destination) (a *association, n int, err error) {
+	if dst.ip.IsValid() && !p.dialer.Table.Contains(dst.ip) {
+		if a, err = p.real(dst.port); err == nil {
+			n, err = a.writeTo(b, netip.AddrPortFrom(dst.ip, dst.port))
+		}
+		return a, n, err
+	}
+	to, err := p.peer(dst)
+	if err != nil {
+		return nil, 0, err
+	}
+	n, err = to.by.conn.WriteTo(b, to.to)
+	return to.by, n, err
 }
 
 // Write sends b to the fixed peer.
@@ -167,7 +179,7 @@ func (p *PacketConn) Write(b []byte) (int, error) {
 	if p.fixed == nil {
 		return 0, p.fail("write", nil, syscall.EDESTADDRREQ)
 	}
-	return p.first.conn.WriteTo(b, p.fixed.addr)
+	return p.first.conn.WriteTo(b, p.fixed.to)
 }
 
 // Close ends the associations and unpins the names. Reads and writes that wait return net.ErrClosed.
@@ -178,10 +190,15 @@ func (p *PacketConn) Close() error {
 		return p.fail("close", nil, net.ErrClosed)
 	}
 	p.closed = true
+	close(p.closing)
+	if p.attempt != nil {
+		p.attempt.cancel(net.ErrClosed)
+	}
 	assocs := p.assocs
+	p.assocs = nil
+	clear(p.peers)
 	p.mu.Unlock()
 
-	p.cancel()
 	var err error
 	for _, a := range assocs {
 		if e := a.close(); err == nil {
@@ -190,6 +207,7 @@ func (p *PacketConn) Close() error {
 	}
 	if fan := p.fan.Load(); fan != nil {
 		fan.pumps.Wait()
+		fan.deadline.set(time.Time{})
 	}
 	return err
 }
@@ -237,10 +255,11 @@ func (p *PacketConn) SetReadDeadline(t time.Time) error {
 		fan.deadline.set(t)
 		return nil
 	}
-	return p.first.conn.SetReadDeadline(t)
+	return p.fail("set", nil, p.first.conn.SetReadDeadline(t))
 }
 
-// SetWriteDeadline sets the time after which writes fail, among them those that make an association. Zero: none.
+// SetWriteDeadline sets the time after which writes fail, among them those that make an association. Zero:
+// none, but an association is waited for no longer than 30 seconds.
 func (p *PacketConn) SetWriteDeadline(t time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -248,9 +267,12 @@ func (p *PacketConn) SetWriteDeadline(t time.Time) error {
 		return p.fail("set", nil, net.ErrClosed)
 	}
 	p.writeBy = t
+	if p.attempt != nil {
+		p.attempt.limit.Reset(patience(t))
+	}
 	for _, a := range p.assocs {
-		if err := a.conn.SetWriteDeadline(t); err != nil {
-			return err
+		if err := a.conn.SetWriteDeadline(t); err != nil && len(p.assocs) == 1 {
+			return p.fail("set", nil, err) // one of several may have ended, which others notice
 		}
 	}
 	return nil

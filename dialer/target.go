@@ -10,10 +10,8 @@ import (
 
 // target is a destination on its way from what the application gave to what the gateway is sent.
 type target struct {
-	transport string         // "tcp" or "udp"
-	address   string         // "host:port" for the gateway: a name, or an address that is no fake
-	remote    netip.AddrPort // what the application sees as the peer: the fake, or the same address
-	lease     lease          // pins the fake
+	to    socks.Addr // for the gateway: a name, or an address that is no fake
+	lease lease      // pins the fake that stands for it
 }
 
 // lease is a *mapping.Lease or nothing, for a real address.
@@ -33,8 +31,16 @@ func (l lease) name() string {
 	return l.Name()
 }
 
-// target finds what address stands for, steps 4 and 5 of RFC 3089, section 3.
-func (d *Dialer) target(network, address string) (target, error) {
+// remote is what the application sees as the peer: the fake, or the address that it gave.
+func (t target) remote() netip.AddrPort {
+	if t.lease.Lease != nil {
+		return netip.AddrPortFrom(t.lease.Addr(), t.to.Port)
+	}
+	return netip.AddrPortFrom(t.to.IP, t.to.Port)
+}
+
+// parse is target for "host:port".
+func (d *Dialer) parse(network, address string) (target, error) {
 	if err := d.check(); err != nil {
 		return target{}, err
 	}
@@ -42,32 +48,45 @@ func (d *Dialer) target(network, address string) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	return d.lookup(network, a)
+	return d.target(*a)
 }
 
-func (d *Dialer) lookup(network string, a *socks.Addr) (target, error) {
-	t := target{transport: a.Net}
-	family := family(network)
-	var l *mapping.Lease
-	var err error
-	switch {
-	case a.IP.IsValid() && d.Table.Contains(a.IP):
-		l, err = d.Table.Acquire(a.IP)
-	case a.IP.Is6() && strings.HasSuffix(network, "4"), a.IP.Is4() && strings.HasSuffix(network, "6"):
-		l, err = d.Table.AcquireName(family, a.IP.String()) // a literal of the other family is a name, section 3
-	case !a.IP.IsValid():
-		l, err = d.Table.AcquireName(family, a.Name)
-	default:
-		t.address, t.remote = a.String(), netip.AddrPortFrom(a.IP, a.Port)
-		return t, nil
+// target finds what a stands for, RFC 3089, section 3: a fake becomes its name. A name is not given a
+// fake before pin.
+func (d *Dialer) target(a socks.Addr) (target, error) {
+	if !a.IP.IsValid() || !d.Table.Contains(a.IP) {
+		return target{to: a}, nil
 	}
+	l, err := d.Table.Acquire(a.IP)
 	if err != nil {
 		return target{}, err
 	}
+	to := socks.Addr{Net: a.Net, Name: l.Name(), Port: a.Port}
+	if ip, err := netip.ParseAddr(l.Name()); err == nil {
+		to.Name, to.IP = "", ip // a literal that was looked up in the other family
+	}
+	return target{to: to, lease: lease{l}}, nil
+}
+
+// pin gives t its fake, in the family of network, where it is to be seen by one and has none yet: a name,
+// and an address of the other family, which is a name too (RFC 3089, section 5).
+func (d *Dialer) pin(network string, t *target) error {
+	name := t.to.Name
+	switch {
+	case t.lease.Lease != nil:
+		return nil
+	case !t.to.IP.IsValid():
+	case t.to.IP.Is6() && strings.HasSuffix(network, "4"), t.to.IP.Is4() && strings.HasSuffix(network, "6"):
+		name = t.to.IP.String()
+	default:
+		return nil
+	}
+	l, err := d.Table.AcquireName(family(network), name)
+	if err != nil {
+		return err
+	}
 	t.lease = lease{l}
-	t.remote = netip.AddrPortFrom(l.Addr(), a.Port)
-	t.address = (&socks.Addr{Name: l.Name(), Port: a.Port}).String()
-	return t, nil
+	return nil
 }
 
 // family is that of the fake that a network asks for. Without a digit it is IPv4.

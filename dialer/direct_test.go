@@ -1,0 +1,82 @@
+package dialer_test
+
+import (
+	"net"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/mapping"
+)
+
+// Direct is asked with the name that a fake stands for, and Net dials it: here, "localhost".
+func TestDirect(t *testing.T) {
+	port := echo(t, loopback4)
+	service := strconv.Itoa(int(port))
+	g := new(testgw.Gateway)
+	d := behind(t, g)
+	var asked [][2]string
+	d.Direct = func(network, address string) bool {
+		asked = append(asked, [2]string{network, address})
+		return address == "localhost:"+service
+	}
+	var dialed []string
+	d.Net = &net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
+		dialed = append(dialed, address)
+		return nil
+	}}
+	fake := assign(t, d, "ip4", "LocalHost")
+
+	for _, address := range []string{at(fake, port), "LOCALHOST.:" + service} {
+		c, err := d.Dial("tcp4", address)
+		require.NoError(t, err)
+		echoes(t, c)
+		require.IsType(t, (*net.TCPConn)(nil), c)
+		require.NoError(t, c.Close())
+	}
+	require.Equal(t, []string{"127.0.0.1:" + service, "127.0.0.1:" + service}, dialed)
+	require.Empty(t, g.Requests())
+	require.Zero(t, leases(d))
+
+	u, err := d.Dial("udp4", at(fake, port))
+	require.NoError(t, err)
+	require.IsType(t, (*net.UDPConn)(nil), u)
+	require.NoError(t, u.Close())
+
+	c, err := d.Dial("tcp6", at(name, port))
+	require.NoError(t, err)
+	echoes(t, c)
+	require.NoError(t, c.Close())
+	require.Equal(t, testgw.Name, lastTarget(t, g).ATYP)
+	require.Equal(t, [][2]string{
+		{"tcp4", "localhost:" + service}, {"tcp4", "localhost:" + service}, {"udp4", "localhost:" + service}, {"tcp6", name + ":" + service},
+	}, asked)
+}
+
+// What is dialed directly needs no room in the table, and without Net a zero net.Dialer does it.
+func TestDirectTakesNoRoom(t *testing.T) {
+	d := behind(t, new(testgw.Gateway))
+	d.Table = newTable(t, mapping.Config{Size: 1, Hold: time.Hour})
+	assign(t, d, "ip4", name)
+	d.Direct = func(_, address string) bool { return address != at(other, 80) }
+	_, err := d.Dial("tcp", at(other, 80))
+	require.ErrorIs(t, err, mapping.ErrFull)
+	c, err := d.Dial("tcp", at("localhost", echo(t, loopback4)))
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+}
+
+// A stale address is not dialed directly, whatever Direct says, and Direct is not asked for it.
+func TestDirectAndStale(t *testing.T) {
+	d := behind(t, new(testgw.Gateway))
+	d.Direct = func(network, address string) bool { t.Error("asked for", address); return true }
+	_, err := d.Dial("tcp", "240.0.0.0:80")
+	require.ErrorIs(t, err, mapping.ErrStale)
+	_, err = (&dialer.Dialer{Direct: d.Direct}).Dial("tcp", "127.0.0.1:80")
+	require.ErrorContains(t, err, "no Gateway")
+}

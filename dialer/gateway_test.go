@@ -1,0 +1,141 @@
+package dialer_test
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/socks"
+)
+
+var (
+	loopback4 = netip.MustParseAddr("127.0.0.1")
+	loopback6 = netip.IPv6Loopback()
+)
+
+// The names that exist in the gateways alone.
+const (
+	name  = "only.test"
+	other = "other.test"
+)
+
+func hosts() map[string][]netip.Addr {
+	return map[string][]netip.Addr{name: {loopback4}, other: {loopback4}}
+}
+
+// behind starts g, with hosts when it has none, and returns a Dialer that goes through it.
+func behind(t testing.TB, g *testgw.Gateway) *dialer.Dialer {
+	if g.Hosts == nil {
+		g.Hosts = hosts()
+	}
+	testgw.Start(t, g)
+	return &dialer.Dialer{Gateway: clientOf(t, g), Table: newTable(t, mapping.Config{Size: 64})}
+}
+
+func clientOf(t testing.TB, g *testgw.Gateway) *socks.Client {
+	c := &socks.Client{Addr: g.Addr().String()}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func newTable(t testing.TB, c mapping.Config) *mapping.Table {
+	table, err := mapping.New(c)
+	require.NoError(t, err)
+	return table
+}
+
+func assign(t testing.TB, d *dialer.Dialer, network, name string) netip.Addr {
+	fake, err := d.Table.Assign(network, name)
+	require.NoError(t, err)
+	return fake
+}
+
+// at is "host:port".
+func at(host any, port uint16) string {
+	if ip, ok := host.(netip.Addr); ok {
+		return netip.AddrPortFrom(ip, port).String()
+	}
+	return (&socks.Addr{Name: host.(string), Port: port}).String()
+}
+
+// leases are those not released.
+func leases(d *dialer.Dialer) (n int) {
+	for e := range d.Table.All() {
+		n += e.Leases
+	}
+	return n
+}
+
+// listen is a destination.
+func listen(t testing.TB, host netip.Addr) (l *net.TCPListener, port uint16) {
+	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(host, 0)))
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	return l, l.Addr().(*net.TCPAddr).AddrPort().Port()
+}
+
+// echo starts a destination that sends back what it gets, until the test ends.
+func echo(t testing.TB, host netip.Addr) (port uint16) {
+	l, port := listen(t, host)
+	var running sync.WaitGroup
+	running.Go(func() { // ends when l is closed
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() { // ends with the connection
+				defer c.Close()
+				_, _ = io.Copy(c, c)
+			})
+		}
+	})
+	t.Cleanup(func() { l.Close(); running.Wait() })
+	return port
+}
+
+// echoes checks that c leads to an echo.
+func echoes(t testing.TB, c net.Conn) {
+	const text = "the quick brown fox"
+	_, err := c.Write([]byte(text))
+	require.NoError(t, err)
+	got := make([]byte, len(text))
+	_, err = io.ReadFull(c, got)
+	require.NoError(t, err)
+	require.Equal(t, text, string(got))
+}
+
+// connect dials name through d and returns both ends.
+func connect(t testing.TB, d *dialer.Dialer) (near *dialer.Conn, far *net.TCPConn) {
+	l, port := listen(t, loopback4)
+	c, err := d.DialContext(t.Context(), "tcp", at(name, port))
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	accepted, err := l.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { accepted.Close() })
+	return c.(*dialer.Conn), accepted.(*net.TCPConn)
+}
+
+// lastTarget is what the gateway was asked for last.
+func lastTarget(t testing.TB, g *testgw.Gateway) testgw.Target {
+	requests := g.Requests()
+	require.NotEmpty(t, requests)
+	return requests[len(requests)-1].Target
+}
+
+// needsIPv6 skips where this machine has no IPv6.
+func needsIPv6(t testing.TB) {
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skip("needs IPv6 on loopback: ", err)
+	}
+	l.Close()
+}

@@ -1,0 +1,283 @@
+package dialer_test
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// A name goes out as a name, however it is given, and its answers come from its fake; one association
+// does for all.
+func TestPacketsByName(t *testing.T) {
+	g := new(testgw.Gateway)
+	d := behind(t, g)
+	port := echoPackets(t)
+	fake4, fake6 := assign(t, d, "ip4", name), assign(t, d, "ip6", name)
+	p := listenPacket(t, d)
+	for _, to := range []net.Addr{
+		net.UDPAddrFromAddrPort(netip.AddrPortFrom(fake4, port)),
+		&net.UDPAddr{IP: fake4.AsSlice(), Port: int(port)},
+		&net.UDPAddr{IP: net.IP(fake4.AsSlice()).To16(), Port: int(port)},
+		&socks.Addr{Net: "udp", Name: name, Port: port},
+		&socks.Addr{Name: "Only.TEST.", Port: port},
+		&socks.Addr{Name: "ignored.test", IP: fake4, Port: port},
+		plainAddr(at(name, port)),
+		plainAddr(at("ONLY.test.", port)),
+		plainAddr(at(fake4, port)),
+	} {
+		write(t, p, to.String(), to)
+		text, from := read(t, p)
+		require.Equal(t, to.String(), text)
+		require.Equal(t, at(fake4, port), from)
+	}
+	n, err := p.WriteToAddrPort([]byte("ap"), netip.AddrPortFrom(fake4, port))
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	b := make([]byte, 1)
+	n, from, err := p.ReadFromAddrPort(b)
+	require.NoError(t, err)
+	require.Equal(t, "a", string(b[:n]), "what does not fit is lost")
+	require.Equal(t, netip.AddrPortFrom(fake4, port), from)
+	require.Len(t, g.Requests(), 1)
+	require.Equal(t, []testgw.Datagram{{Conn: 0, Target: testgw.Target{ATYP: testgw.Name, Name: name, Port: port}}}, g.Datagrams())
+	require.Equal(t, 1, leases(d))
+
+	// The same name by its other fake is another peer: answers have to come from that.
+	write(t, p, "six", net.UDPAddrFromAddrPort(netip.AddrPortFrom(fake6, port)))
+	_, seen := read(t, p)
+	require.Equal(t, at(fake6, port), seen)
+	require.NoError(t, p.Close())
+	require.Zero(t, leases(d))
+}
+
+// In the family of the network, a name is seen.
+func TestPacketFamilies(t *testing.T) {
+	g := new(testgw.Gateway)
+	d := behind(t, g)
+	port := echoPackets(t)
+	for network, family := range map[string]string{"udp": "ip4", "udp4": "ip4", "udp6": "ip6"} {
+		fake := assign(t, d, family, name)
+		p, err := d.ListenPacket(t.Context(), network, "")
+		require.NoError(t, err)
+		write(t, p.(*dialer.PacketConn), "x", plainAddr(at(name, port)))
+		_, from := read(t, p.(*dialer.PacketConn))
+		require.Equal(t, at(fake, port), from)
+		require.NoError(t, p.Close())
+
+		c, err := d.DialContext(t.Context(), network, at(name, port))
+		require.NoError(t, err)
+		require.Equal(t, net.UDPAddrFromAddrPort(netip.AddrPortFrom(fake, port)), c.RemoteAddr())
+		require.Equal(t, network, "udp"+strings.TrimPrefix(network, "udp"))
+		require.NoError(t, c.Close())
+	}
+}
+
+func TestPacketsByAddress(t *testing.T) {
+	g := new(testgw.Gateway)
+	d := behind(t, g)
+	r := newResponder(t)
+	p := listenPacket(t, d)
+	write(t, p, "x", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback4, r.port)))
+	_, relay := r.receive()
+	r.send("asked", relay)
+	text, from := read(t, p)
+	require.Equal(t, []string{"asked", at(loopback4, r.port)}, []string{text, from})
+	require.Equal(t, testgw.IPv4, g.Datagrams()[0].ATYP)
+
+	stranger := newResponder(t)
+	stranger.send("unasked", relay)
+	text, from = read(t, p)
+	require.Equal(t, []string{"unasked", at(loopback4, stranger.port)}, []string{text, from})
+	require.Zero(t, leases(d))
+}
+
+func TestFixedPeer(t *testing.T) {
+	g := new(testgw.Gateway)
+	d := behind(t, g)
+	fake := assign(t, d, "ip6", name)
+	for what, host := range map[string]any{"fake": fake, "name": name, "address": loopback4} {
+		t.Run(what, func(t *testing.T) {
+			r := newResponder(t)
+			c, err := d.Dial("udp", at(host, r.port))
+			require.NoError(t, err)
+			defer c.Close()
+			p := c.(*dialer.PacketConn)
+			require.NoError(t, p.SetDeadline(time.Now().Add(patience)))
+			n, err := p.Write([]byte("question"))
+			require.NoError(t, err)
+			require.Equal(t, 8, n)
+			text, relay := r.receive()
+			require.Equal(t, "question", text)
+			newResponder(t).send("stranger's", relay)
+			r.send("answer", relay)
+			b := make([]byte, 100)
+			n, err = p.Read(b)
+			require.NoError(t, err)
+			require.Equal(t, "answer", string(b[:n]))
+
+			r.send("another", relay)
+			_, from, err := p.ReadFrom(b)
+			require.NoError(t, err)
+			require.Equal(t, c.RemoteAddr(), from)
+			require.Equal(t, r.port, from.(*net.UDPAddr).AddrPort().Port())
+			require.Equal(t, what != "address", d.Table.Contains(from.(*net.UDPAddr).AddrPort().Addr()))
+			require.Equal(t, what != "address", p.Name() == name)
+
+			_, err = p.WriteTo(b, from)
+			require.ErrorIs(t, err, net.ErrWriteToConnected)
+			_, err = p.WriteToAddrPort(b, from.(*net.UDPAddr).AddrPort())
+			require.ErrorIs(t, err, net.ErrWriteToConnected)
+
+			again, err := d.Dial("udp", c.RemoteAddr().String())
+			require.NoError(t, err)
+			require.Equal(t, c.RemoteAddr(), again.RemoteAddr())
+			require.NoError(t, again.Close())
+		})
+	}
+	require.Zero(t, leases(d))
+}
+
+func TestNoFixedPeer(t *testing.T) {
+	d := behind(t, new(testgw.Gateway))
+	p := listenPacket(t, d)
+	require.Nil(t, p.RemoteAddr())
+	require.Empty(t, p.Name())
+	require.IsType(t, (*net.UDPAddr)(nil), p.LocalAddr())
+	require.IsType(t, (*net.UDPAddr)(nil), p.BoundAddr())
+	_, err := p.Write([]byte("x"))
+	require.ErrorIs(t, err, syscall.EDESTADDRREQ)
+}
+
+func TestWriteToRefuses(t *testing.T) {
+	g := new(testgw.Gateway)
+	d := behind(t, g)
+	d.Table = newTable(t, mapping.Config{Size: 1, Hold: time.Hour})
+	p := listenPacket(t, d)
+	assign(t, d, "ip4", name)
+	var bad *net.AddrError
+	for _, addr := range []net.Addr{&net.UDPAddr{}, &net.UDPAddr{IP: loopback6.AsSlice(), Zone: "eth0", Port: 1}, plainAddr("nothing"), plainAddr("bad name:80")} {
+		_, err := p.WriteTo([]byte("x"), addr)
+		require.ErrorAs(t, err, &bad, "%v", addr)
+	}
+	for _, addr := range []net.Addr{nil, (*net.UDPAddr)(nil), (*socks.Addr)(nil)} {
+		_, err := p.WriteTo([]byte("x"), addr)
+		require.ErrorContains(t, err, "missing address")
+	}
+	_, err := p.WriteToAddrPort([]byte("x"), netip.AddrPort{})
+	require.Error(t, err)
+	for _, a := range []*socks.Addr{{}, {Name: "bad name"}, {Name: strings.Repeat("a", 300)}} {
+		_, err := p.WriteTo([]byte("x"), a)
+		require.ErrorIs(t, err, mapping.ErrBadName)
+	}
+	_, err = p.WriteTo([]byte("x"), plainAddr("240.0.0.0:80"))
+	require.ErrorIs(t, err, mapping.ErrStale)
+	_, err = p.WriteTo([]byte("x"), plainAddr(at(other, 80)))
+	require.ErrorIs(t, err, mapping.ErrFull)
+	var op *net.OpError
+	require.ErrorAs(t, err, &op)
+	require.Equal(t, at(other, 80), op.Addr.String())
+	require.Empty(t, g.Datagrams())
+	require.Zero(t, leases(d))
+}
+
+func TestListenPacketRefuses(t *testing.T) {
+	g := new(testgw.Gateway)
+	d := behind(t, g)
+	for _, tt := range [][2]string{{"tcp", ""}, {"unixgram", ""}, {"udp", "192.0.2.1:80"}} {
+		_, err := d.ListenPacket(t.Context(), tt[0], tt[1])
+		require.Error(t, err)
+	}
+	require.Empty(t, g.Requests())
+}
+
+func TestPacketConnCloses(t *testing.T) {
+	d := behind(t, new(testgw.Gateway))
+	p := listenPacket(t, d)
+	write(t, p, "x", plainAddr(at(name, 9)))
+	ended := make(chan error)
+	for range 2 {
+		go func() { // the test's, which waits for ended; Close ends it
+			_, _, err := p.ReadFrom(make([]byte, 1))
+			ended <- err
+		}()
+	}
+	require.NoError(t, p.Close())
+	require.ErrorIs(t, <-ended, net.ErrClosed)
+	require.ErrorIs(t, <-ended, net.ErrClosed)
+	_, err := p.WriteTo([]byte("x"), plainAddr(at(name, 9)))
+	require.ErrorIs(t, err, net.ErrClosed)
+	_, err = p.WriteTo([]byte("x"), plainAddr(at(loopback4, 9)))
+	require.ErrorIs(t, err, net.ErrClosed)
+	require.ErrorIs(t, p.Close(), net.ErrClosed)
+	require.ErrorIs(t, p.SetDeadline(time.Time{}), net.ErrClosed)
+	require.ErrorIs(t, p.SetWriteDeadline(time.Time{}), net.ErrClosed)
+	require.Zero(t, leases(d))
+}
+
+// The gateway ends the association: that is told, with the cause.
+func TestOnlyAssociationEnds(t *testing.T) {
+	d, c := behindControls(t, new(testgw.Gateway))
+	p := listenPacket(t, d)
+	write(t, p, "x", plainAddr(at(name, 9)))
+	c.end(t, 0)
+	for range 2 {
+		_, _, err := p.ReadFrom(make([]byte, 1))
+		require.ErrorIs(t, err, net.ErrClosed)
+		require.ErrorIs(t, err, socks.ErrGateway)
+	}
+	_, err := p.WriteTo([]byte("x"), plainAddr(at(name, 9)))
+	require.ErrorIs(t, err, socks.ErrGateway)
+	require.NoError(t, p.Close())
+	require.Zero(t, leases(d))
+}
+
+// scripted is a gateway's net.PacketConn that tells of datagrams from where it is told.
+type scripted struct {
+	net.PacketConn
+	from chan net.Addr
+}
+
+func (s scripted) ReadFrom(b []byte) (int, net.Addr, error) {
+	from, ok := <-s.from
+	if !ok {
+		return 0, nil, net.ErrClosed
+	}
+	return copy(b, from.String()), from, nil
+}
+
+// A gateway cannot pass off a datagram as one of a name that was not asked, nor as one of nobody.
+func TestPassedOff(t *testing.T) {
+	d := &dialer.Dialer{Table: newTable(t, mapping.Config{})}
+	fake := assign(t, d, "ip4", name)
+	beneath, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := scripted{beneath, make(chan net.Addr, 10)}
+	d.Gateway = gatewayFunc{listenPacket: func(context.Context) (net.PacketConn, error) { return s, nil }}
+	p, err := d.ListenPacket(t.Context(), "udp", "")
+	require.NoError(t, err)
+	defer p.Close()
+	for _, from := range []net.Addr{
+		plainAddr(at(fake, 53)), plainAddr("[100::1]:53"), plainAddr("240.0.0.0:53"), plainAddr(at(name, 53)), plainAddr("garbage"),
+		&socks.Addr{Name: name, Port: 53}, plainAddr("192.0.2.1:53"),
+	} {
+		s.from <- from
+	}
+	_, from := read(t, p.(*dialer.PacketConn))
+	require.Equal(t, "192.0.2.1:53", from)
+	close(s.from)
+	_, _, err = p.ReadFrom(nil)
+	require.ErrorIs(t, err, net.ErrClosed)
+	var op *net.OpError
+	require.ErrorAs(t, err, &op)
+}
