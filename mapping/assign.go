@@ -75,8 +75,8 @@ func (t *Table) add(hash uint64, p *pair) {
 	t.count.Names++
 }
 
-// takeNumber returns the next number whose slot is free. There is one: the ring is longer than the most
-// pairs held, or has a slot for each number, of which there are no fewer.
+// takeNumber returns the next number whose slot is free. There is one, because one more pair may be
+// held: the ring has more slots than that, or a slot for each number.
 func (t *Table) takeNumber() uint32 {
 	for {
 		n := t.next

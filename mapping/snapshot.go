@@ -29,20 +29,24 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // not kept. The table may be used meanwhile: the snapshot shows one moment.
 func (t *Table) WriteTo(w io.Writer) (int64, error) {
 	h, records := t.snapshot()
-	count := countingWriter{w: w}
-	buffer, sum := bufio.NewWriterSize(&count, 64<<10), crc32.New(castagnoli)
-	out := io.MultiWriter(sum, buffer) // neither fails before Flush does
+	count, sum := countingWriter{w: w}, crc32.New(castagnoli)
+	buffer := bufio.NewWriterSize(io.MultiWriter(&count, sum), 64<<10)
 	b := h.append(nil)
-	out.Write(b)
 	for _, r := range records {
-		r.assigned, r.used = t.toWall(r.assigned), t.toWall(r.used)
-		b = r.append(b[:0])
-		if _, err := out.Write(b); err != nil {
+		if _, err := buffer.Write(b); err != nil {
 			return count.n, err
 		}
+		r.assigned, r.used = t.toWall(r.assigned), t.toWall(r.used)
+		b = r.append(b[:0])
 	}
-	buffer.Write(sum.Sum(b[:0]))
-	return count.n, buffer.Flush()
+	if _, err := buffer.Write(b); err != nil {
+		return count.n, err
+	}
+	if err := buffer.Flush(); err != nil {
+		return count.n, err
+	}
+	_, err := count.Write(sum.Sum(b[:0]))
+	return count.n, err
 }
 
 // countingWriter counts what w took.
