@@ -29,8 +29,9 @@ type Client struct {
 	Spare     int                 // authenticated connections kept ready; zero: none
 	Trace     *Trace              // hooks for what happens; nil: none
 
-	learnt knowledge
-	spares spares
+	learnt   knowledge
+	spares   spares
+	counters counters
 }
 
 // Handshake is how the messages to the gateway are grouped. Greeting, authentication and request together
@@ -77,7 +78,7 @@ func (c *Client) DialContext(ctx context.Context, network, address string) (net.
 	if err != nil {
 		return nil, c.opError(opConnect, network, &dst, err)
 	}
-	return newConn(conn, dst, bound), nil
+	return c.newConn(conn, dst, bound), nil
 }
 
 func (c *Client) network() string {

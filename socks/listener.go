@@ -93,7 +93,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		return nil, l.fail(err)
 	}
 	conn.SetReadDeadline(time.Time{})
-	return newConn(conn, addrFrom("tcp", peer), l.addr.wire()), nil
+	return l.client.newConn(conn, addrFrom("tcp", peer), l.addr.wire()), nil
 }
 
 // check compares the peer that the gateway let in with the one that was asked for.

@@ -37,7 +37,8 @@ type PacketConn struct {
 	close   sync.Once
 	watched chan struct{}         // closed when watch has ended
 	cause   atomic.Pointer[error] // why the gateway's side ended
-	dropped [dropReasons]atomic.Uint64
+
+	counters packetCounters
 }
 
 // ListenPacket asks the gateway for an association, UDP ASSOCIATE, and returns a *[PacketConn]. The
@@ -79,6 +80,7 @@ func (c *Client) associate(ctx context.Context, network string, peer *Addr) (*Pa
 	if err != nil {
 		return nil, c.opError(opAssociate, network, p.RemoteAddr(), err)
 	}
+	c.counters.open.Add(1)
 	go p.watch() // owned by p; ends when the gateway ends the control connection, or with Close
 	return p, nil
 }
@@ -118,6 +120,7 @@ func (p *PacketConn) Close() error {
 	err := p.fail("close", net.ErrClosed)
 	p.close.Do(func() {
 		close(p.closed)
+		p.client.counters.open.Add(-1)
 		p.control.Close()
 		<-p.watched // closes the relay
 		err = nil
@@ -171,6 +174,8 @@ func (p *PacketConn) receive(b []byte, withName bool) (n int, from Addr, err err
 		if withName && !d.IP.IsValid() {
 			from.Name = string(d.Name)
 		}
+		p.counters.received.Add(1)
+		p.counters.bytesReceived.Add(uint64(len(d.Payload)))
 		return copy(b, d.Payload), from, nil
 	}
 }
@@ -226,6 +231,8 @@ func (p *PacketConn) transmit(b []byte, dst wire.Addr) (int, error) {
 	if err != nil {
 		return 0, p.fail("write", err)
 	}
+	p.counters.sent.Add(1)
+	p.counters.bytesSent.Add(uint64(len(b)))
 	return len(b), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
 	"github.com/sockslib/sockslib/internal/wire"
 )
@@ -12,6 +13,14 @@ import (
 // its first reply. The connection it returns has given up nothing of what follows the reply. A dst
 // without host and port is the wildcard of the family in which the gateway was reached.
 func (c *Client) request(ctx context.Context, cmd wire.Command, dst *Addr) (net.Conn, wire.Addr, error) {
+	begun := time.Now()
+	conn, bound, err := c.bounded(ctx, question{cmd: cmd, dst: dst, hooks: c.hooks(ctx)})
+	c.counters.count(time.Since(begun), err)
+	return conn, bound, err
+}
+
+// bounded asks within the Client's Timeout, and in an error tells that from the end of ctx.
+func (c *Client) bounded(ctx context.Context, q question) (net.Conn, wire.Addr, error) {
 	if err := c.check(); err != nil {
 		return nil, wire.Addr{}, err
 	}
@@ -24,7 +33,7 @@ func (c *Client) request(ctx context.Context, cmd wire.Command, dst *Addr) (net.
 		limit, cancel = context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
 	}
-	h := c.try(limit, question{cmd: cmd, dst: dst, hooks: c.hooks(ctx)})
+	h := c.try(limit, q)
 	if h.err != nil {
 		return nil, wire.Addr{}, contextFailed(ctx, limit, h.accepted, h.err)
 	}

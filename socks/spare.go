@@ -53,6 +53,7 @@ func (c *Client) bySpare(ctx context.Context, q question) *handshake {
 			continue
 		}
 		q.hooks.spareTaken(time.Since(s.since))
+		c.counters.spareHits.Add(1)
 		s.h.question = q
 		s.h.finish(ctx)
 		if !errors.Is(s.h.err, ErrGateway) || s.h.replied || ctx.Err() != nil {
