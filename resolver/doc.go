@@ -22,8 +22,8 @@
 //     (db.corp.example. where corp.example is searched first): nothing tells one from the other;
 //   - a name that is a possible first expansion, from a stub that never walks its list for names with
 //     ndots dots or more (musl's);
-//   - a name that the same client asks for, in the same millisecond, in two spellings of which one is the
-//     other's expansion: that is a temporary error.
+//   - a name that the same client asks for at the very moment at which it asks for another one of which
+//     the first is an expansion: that is a temporary error, for two seconds.
 //
 // The Lookup methods take all of them.
 package resolver

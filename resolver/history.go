@@ -9,9 +9,8 @@ import (
 // What is kept of questions is bounded. A client for which there is no room is refused, since what is
 // forgotten would be answered.
 const (
-	maxHistories = 1 << 14 // names under question, of all clients
-	maxPerClient = 1 << 10 // and of one
-	maxSightings = 1 << 7  // questions remembered of one name
+	maxSightings = 1 << 16 // of all clients
+	maxPerClient = 1 << 12 // and of one
 )
 
 // question is what a history is kept of. Stubs ask for A and AAAA in parallel and walk the list once for
@@ -26,6 +25,7 @@ type history struct {
 	denied   []sighting // lookups that were sent on to their next candidate, the oldest first
 	finished []sighting // lookups that were answered here, with the name that was typed
 	held     *contest   // nil: none
+	lost     time.Time  // when a contest was; zero: never
 }
 
 type sighting struct {
@@ -55,63 +55,74 @@ func (s *searches) evidence(key question, names []string, while time.Duration) i
 	return least
 }
 
+// disputed reports whether a contest for the name was lost just now. The lookups that it was about may
+// still be under way, so that what was denied them tells nothing.
+func (s *searches) disputed(key question) bool {
+	h := s.histories[key]
+	return h != nil && time.Since(h.lost) < fresh
+}
+
 // note remembers that a lookup was sent on, and returns the verdict that does it; without room, retry.
 func (s *searches) note(key question, a asker, v verdict) verdict {
-	h := s.history(key)
-	if h == nil {
+	if !s.remember(key, &s.history(key).denied, a) {
 		return retry
 	}
-	h.denied = remember(h.denied, a)
 	return v
 }
 
-func remember(all []sighting, a asker) []sighting {
-	if len(all) == maxSightings {
-		all = slices.Delete(all, 0, 1)
+// remember adds to one list of a history, and reports whether there was room.
+func (s *searches) remember(key question, to *[]sighting, a asker) bool {
+	if s.sightings >= maxSightings || s.perClient[key.client] >= maxPerClient {
+		s.forget(key, s.histories[key])
+		return false
 	}
-	return append(all, sighting{time.Now(), a.from, a.id})
+	*to = append(*to, sighting{time.Now(), a.from, a.id})
+	s.count(key.client, 1)
+	return true
+}
+
+// count keeps the numbers of sightings.
+func (s *searches) count(client netip.Addr, change int) {
+	s.sightings += change
+	if s.perClient[client] += change; s.perClient[client] == 0 {
+		delete(s.perClient, client)
+	}
 }
 
 func seen(all []sighting, a asker) bool {
 	return slices.ContainsFunc(all, func(s sighting) bool { return s.from == a.from && s.id == a.id })
 }
 
-// history returns what is kept of a question, or nil when there is no room.
+// history returns what is kept of a question.
 func (s *searches) history(key question) *history {
-	if h := s.histories[key]; h != nil {
-		return h
+	h := s.histories[key]
+	if h == nil {
+		h = new(history)
+		s.histories[key] = h
 	}
-	if len(s.histories) >= maxHistories || s.perClient[key.client] >= maxPerClient {
-		return nil
-	}
-	h := new(history)
-	s.histories[key] = h
-	s.perClient[key.client]++
 	return h
 }
 
 // sweep forgets what is older than remembered, once in that time, or more often when there is no room.
 func (s *searches) sweep(now time.Time) {
-	full := len(s.histories) >= maxHistories
+	full := s.sightings >= maxSightings
 	if since := now.Sub(s.swept); since < fresh || since < remembered && !full {
 		return
 	}
 	s.swept = now
 	old := func(d sighting) bool { return now.Sub(d.at) > remembered }
 	for key, h := range s.histories {
+		before := len(h.denied) + len(h.finished)
 		h.denied = slices.DeleteFunc(h.denied, old)
 		h.finished = slices.DeleteFunc(h.finished, old)
+		s.count(key.client, len(h.denied)+len(h.finished)-before)
 		s.forget(key, h)
 	}
 }
 
 // forget drops a history that has nothing more to tell.
 func (s *searches) forget(key question, h *history) {
-	if len(h.denied) > 0 || len(h.finished) > 0 || h.held != nil {
-		return
-	}
-	delete(s.histories, key)
-	if s.perClient[key.client]--; s.perClient[key.client] == 0 {
-		delete(s.perClient, key.client)
+	if len(h.denied) == 0 && len(h.finished) == 0 && h.held == nil && time.Since(h.lost) > fresh {
+		delete(s.histories, key)
 	}
 }

@@ -40,7 +40,8 @@ type searches struct {
 
 	mu        sync.Mutex
 	histories map[question]*history
-	perClient map[netip.Addr]int
+	sightings int                // in all histories
+	perClient map[netip.Addr]int // and in those of each client
 	swept     time.Time
 }
 
@@ -99,6 +100,8 @@ func (s *searches) typed(a asker, qtype uint16, name string) (string, verdict) {
 	}
 	switch {
 	case s.evidence(key, w.before, fresh) == 0:
+	case s.disputed(key):
+		return "", s.note(key, asker{}, retry)
 	case !s.contested(key, w):
 		return s.finish(a, key, w)
 	default:
@@ -173,9 +176,6 @@ func (w walk) contestedNext() bool {
 // end turned out to be another lookup's.
 func (s *searches) hold(a asker, key question, w walk) (string, verdict) {
 	h := s.history(key)
-	if h == nil {
-		return "", retry
-	}
 	if h.held == nil {
 		h.held = new(contest)
 	}
@@ -191,6 +191,7 @@ func (s *searches) hold(a asker, key question, w walk) (string, verdict) {
 	switch {
 	case c.lost || 0 < n && n < c.waiting:
 		c.lost = true
+		h.lost = time.Now()
 		return "", s.note(key, asker{}, retry) // of nobody: the same question again is decided again
 	case n == 0:
 		return "", deny
@@ -209,12 +210,8 @@ func (s *searches) pause() {
 // finish ends a lookup: its denials are used up, the newest of each name, and a retransmission of the
 // question gets the same answer. Where the question can be no expansion, that needs no memory.
 func (s *searches) finish(a asker, key question, w walk) (string, verdict) {
-	if len(w.stems) > 0 {
-		h := s.history(key)
-		if h == nil {
-			return "", retry
-		}
-		h.finished = remember(h.finished, a)
+	if len(w.stems) > 0 && !s.remember(key, &s.history(key).finished, a) {
+		return "", retry
 	}
 	for _, name := range w.before {
 		earlier := question{key.client, key.qtype, name}
@@ -223,6 +220,7 @@ func (s *searches) finish(a asker, key question, w walk) (string, verdict) {
 			continue // used up already: the domain is listed twice
 		}
 		h.denied = h.denied[:len(h.denied)-1]
+		s.count(key.client, -1)
 		s.forget(earlier, h)
 	}
 	return w.typed, answer

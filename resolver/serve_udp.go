@@ -91,7 +91,7 @@ func passing(err error) bool {
 
 // socket reads queries and sends their answers, from the address that was asked.
 type socket struct {
-	any     net.PacketConn
+	conn    net.PacketConn
 	udp     *net.UDPConn // nil: not one
 	session bool         // bound to all addresses: each answer must name its own
 }
@@ -104,7 +104,7 @@ type peer struct {
 }
 
 func newSocket(p net.PacketConn) *socket {
-	sock := &socket{any: p}
+	sock := &socket{conn: p}
 	udp, ok := p.(*net.UDPConn)
 	if !ok {
 		return sock
@@ -128,7 +128,7 @@ func (s *socket) read(buf []byte) (n int, from peer, err error) {
 	case s.udp != nil:
 		n, from.addr, err = s.udp.ReadFromUDPAddrPort(buf)
 	default:
-		n, from.other, err = s.any.ReadFrom(buf)
+		n, from.other, err = s.conn.ReadFrom(buf)
 		if err == nil {
 			from.addr, _ = netip.ParseAddrPort(from.other.String()) // of another kind of socket: one client
 		}
@@ -143,7 +143,7 @@ func (s *socket) write(msg []byte, to peer) (err error) {
 	case s.udp != nil:
 		_, err = s.udp.WriteToUDPAddrPort(msg, to.addr)
 	default:
-		_, err = s.any.WriteTo(msg, to.other)
+		_, err = s.conn.WriteTo(msg, to.other)
 	}
 	return err
 }

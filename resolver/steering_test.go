@@ -126,25 +126,40 @@ func TestContest(t *testing.T) {
 		require.Equal(t, retry, <-verdicts)
 		require.Equal(t, retry, <-verdicts)
 		w.ask(t, "db", answer, "db")
+
+		// The denial of the name that was given up is still there: it must not answer a later lookup.
+		w.ask(t, "db.corp.example", retry, "")
+		w.ask(t, "db", answer, "db")
+		time.Sleep(fresh + time.Second)
+		w.ask(t, "db.corp.example.corp.example", deny, "")
+		w.ask(t, "db.corp.example", answer, "db.corp.example")
 	})
 }
 
 // A client that leaves its lookups unfinished runs out of room, and is refused; others are not.
 func TestSearchesAreBounded(t *testing.T) {
-	w := newWalker(1, "corp.example")
-	label := func(i int) string { return string([]byte{'a' + byte(i/676), 'a' + byte(i/26%26), 'a' + byte(i%26)}) }
-	for i := range maxPerClient {
-		w.ask(t, label(i)+".corp.example", deny, "")
-	}
-	w.ask(t, label(maxPerClient)+".corp.example", retry, "")
-	_, v := w.typed(asker{client: netip.MustParseAddr("192.0.2.1"), from: 1}, dns.TypeA, "db.corp.example")
-	require.Equal(t, deny, v)
-	w.ask(t, label(0), answer, label(0)) // it makes room
-	w.ask(t, label(maxPerClient)+".corp.example", deny, "")
-	for range 2 * maxSightings {
-		w.ask(t, label(1)+".corp.example", deny, "")
-	}
-	require.Len(t, w.histories[question{netip.IPv6Loopback(), dns.TypeA, label(1) + ".corp.example"}].denied, maxSightings)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWalker(1, "corp.example")
+		for range maxPerClient - 1 {
+			w.ask(t, "db.corp.example", deny, "")
+		}
+		w.ask(t, "www.corp.example", deny, "")
+		w.ask(t, "www.corp.example", retry, "")
+		w.ask(t, "mail.corp.example", retry, "")
+		require.Len(t, w.histories, 2, "who is refused takes no room")
+		w.ask(t, "db.corp.example", retry, "")
+		_, v := w.typed(asker{client: netip.MustParseAddr("192.0.2.1"), from: 1}, dns.TypeA, "db.corp.example")
+		require.Equal(t, deny, v)
+		w.ask(t, "www", answer, "www") // it makes room
+		w.ask(t, "db.corp.example", deny, "")
+		require.Equal(t, maxPerClient+1, w.sightings)
+
+		time.Sleep(2 * remembered)
+		w.ask(t, "www", answer, "www")
+		require.Zero(t, w.sightings)
+		require.Empty(t, w.perClient)
+		require.Empty(t, w.histories)
+	})
 }
 
 // What is answered with another name's address says so, and for this lookup alone.
