@@ -1,6 +1,7 @@
 package socks
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -70,10 +71,13 @@ func transport(network string) (string, error) {
 
 // parsePort takes a number or, as package net does, a service's name; that asks no DNS.
 func parsePort(proto, service string) (uint16, error) {
-	if port, err := strconv.ParseUint(service, 10, 16); err == nil {
-		return uint16(port), nil
-	}
-	if service == "" {
+	number, err := strconv.ParseUint(service, 10, 16)
+	switch {
+	case err == nil:
+		return uint16(number), nil
+	case errors.Is(err, strconv.ErrRange): // LookupPort wraps some of these around: 2^32+80 is 80 to it
+		return 0, &net.AddrError{Err: "invalid port", Addr: service}
+	case service == "":
 		return 0, &net.AddrError{Err: "missing port in address", Addr: service}
 	}
 	port, err := net.LookupPort(proto, service)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 )
 
 // defaultPort is where SOCKS servers listen, RFC 1928, section 3.
@@ -69,6 +70,9 @@ func (c *Client) setAddress(u *url.URL) error {
 	port := u.Port()
 	if port == "" {
 		port = defaultPort
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return errors.New("port outside 0 to 65535")
 	}
 	c.Addr = net.JoinHostPort(u.Hostname(), port)
 	return nil

@@ -1,0 +1,191 @@
+package socks_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// What is offered is what is configured, in its order; what the gateway chooses is done.
+func TestOffers(t *testing.T) {
+	users := map[string]string{"user": "pass"}
+	right := socks.UserPass("user", "pass")
+	tests := map[string]struct {
+		gateway *testgw.Gateway
+		auth    []socks.Auth
+		user    string // that the gateway let in
+		err     error
+	}{
+		"nothing configured":          {&testgw.Gateway{}, nil, "", nil},
+		"none":                        {&testgw.Gateway{}, []socks.Auth{socks.NoAuth}, "", nil},
+		"user":                        {&testgw.Gateway{Users: users}, []socks.Auth{right}, "user", nil},
+		"user, where none is wanted":  {&testgw.Gateway{}, []socks.Auth{right}, "", socks.ErrNoAcceptableAuth},
+		"user or none, none wanted":   {&testgw.Gateway{}, []socks.Auth{right, socks.NoAuth}, "", nil},
+		"none or user, user wanted":   {&testgw.Gateway{Users: users}, []socks.Auth{socks.NoAuth, right}, "user", nil},
+		"none, where user is wanted":  {&testgw.Gateway{Users: users}, nil, "", socks.ErrNoAcceptableAuth},
+		"none, where it is let be":    {&testgw.Gateway{Users: users, Optional: true}, nil, "", nil},
+		"longest":                     {&testgw.Gateway{Users: map[string]string{longest: longest}}, []socks.Auth{socks.UserPass(longest, longest)}, longest, nil},
+		"empty password":              {&testgw.Gateway{Users: map[string]string{"user": ""}}, []socks.Auth{socks.UserPass("user", "")}, "user", nil},
+		"octets that are not letters": {&testgw.Gateway{Users: map[string]string{"\x00\xff:@": "\r\n%"}}, []socks.Auth{socks.UserPass("\x00\xff:@", "\r\n%")}, "\x00\xff:@", nil},
+		"wrong user":                  {&testgw.Gateway{Users: users}, []socks.Auth{socks.UserPass("User", "pass")}, "", socks.ErrAuthFailed},
+		"wrong password, or none":     {&testgw.Gateway{Users: users}, []socks.Auth{socks.UserPass("user", "pas"), socks.NoAuth}, "", socks.ErrAuthFailed},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			g := test.gateway
+			g.Dial = toNobody
+			c := clientOf(t, g)
+			c.Auth = test.auth
+			conn, err := c.Dial("tcp", "name.example:80")
+			if test.err != nil {
+				requireClasses(t, err, test.err)
+				require.Empty(t, g.Requests())
+				return
+			}
+			require.NoError(t, err)
+			defer conn.Close()
+			require.Equal(t, test.user, g.Requests()[0].User)
+		})
+	}
+}
+
+var longest = strings.Repeat("x", 255)
+
+// Credentials that RFC 1929 cannot carry are an error before the gateway is reached.
+func TestCredentialsThatCannotBeSent(t *testing.T) {
+	c := func(auth ...socks.Auth) *socks.Client {
+		return &socks.Client{Addr: "127.0.0.1:1", Auth: auth, Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
+			t.Error("dialed")
+			return nil, net.ErrClosed
+		})}
+	}
+	for name, auth := range map[string]socks.Auth{
+		"no user":       socks.UserPass("", "pass"),
+		"long user":     socks.UserPass(longest+"x", "pass"),
+		"long password": socks.UserPass("user", longest+"x"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, request := range commands {
+				err := request(t.Context(), c(socks.NoAuth, auth))
+				require.Error(t, err)
+				require.NotErrorIs(t, err, socks.ErrGateway)
+				require.NotContains(t, err.Error(), longest)
+			}
+		})
+	}
+	many := make([]socks.Auth, 256)
+	for i := range many {
+		many[i] = socks.NoAuth
+	}
+	clientOfMany := clientOf(t, new(testgw.Gateway))
+	clientOfMany.Auth = many
+	clientOfMany.Handshake = socks.Stepwise
+	_, err := clientOfMany.Dial("tcp", "name.example:80")
+	require.ErrorContains(t, err, "256")
+}
+
+// tlsAuth is a method of somebody else's that protects the connection, as GSSAPI may.
+type tlsAuth struct{ config *tls.Config }
+
+func (tlsAuth) Method() byte { return 0x86 }
+
+func (a tlsAuth) Negotiate(ctx context.Context, c net.Conn) (net.Conn, error) {
+	secure := tls.Client(c, a.config)
+	return secure, secure.HandshakeContext(ctx)
+}
+
+// failingAuth is one that gives up.
+type failingAuth struct{ err error }
+
+func (failingAuth) Method() byte { return 0x80 }
+func (a failingAuth) Negotiate(context.Context, net.Conn) (net.Conn, error) {
+	return nil, a.err
+}
+
+// chooses is a Forward to a gateway in memory that chooses a method of its own, and goes on as told.
+func chooses(method byte, then func(net.Conn) net.Conn) dialFunc {
+	return func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		go func() { // ends with the connection
+			defer far.Close()
+			wire.NewReader(far).ReadMethods()
+			far.Write([]byte{wire.Version, method})
+			c := then(far)
+			wire.NewReader(c).ReadRequest()
+			c.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"))
+			io.Copy(c, c)
+		}()
+		return near, nil
+	}
+}
+
+// An Auth may wrap the connection; everything afterwards goes through what it returned.
+func TestAuthThatWraps(t *testing.T) {
+	server, client := certified()
+	client = client.Clone()
+	client.ServerName = "example.com"
+	c := &socks.Client{
+		Addr: "gateway.example:1080",
+		Auth: []socks.Auth{tlsAuth{client}},
+		Forward: chooses(0x86, func(c net.Conn) net.Conn {
+			return tls.Server(c, server)
+		}),
+	}
+	conn, err := c.Dial("tcp", "name.example:80")
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte("in TLS"))
+	require.NoError(t, err)
+	buf := make([]byte, 6)
+	_, err = io.ReadFull(conn, buf)
+	require.NoError(t, err)
+	require.Equal(t, "in TLS", string(buf))
+}
+
+func TestAuthThatFails(t *testing.T) {
+	why := errors.New("no ticket")
+	c := &socks.Client{
+		Addr:    "gateway.example:1080",
+		Auth:    []socks.Auth{socks.NoAuth, failingAuth{why}},
+		Forward: chooses(0x80, func(c net.Conn) net.Conn { return c }),
+	}
+	_, err := c.Dial("tcp", "name.example:80")
+	require.ErrorIs(t, err, why)
+	require.NotErrorIs(t, err, socks.ErrGateway)
+}
+
+// An Auth of somebody else's may build on UserPass.
+func TestUserPassNegotiates(t *testing.T) {
+	for status, want := range map[byte]error{0: nil, 1: socks.ErrAuthFailed, 255: socks.ErrAuthFailed} {
+		near, far := net.Pipe()
+		read := make(chan string, 1)
+		go func() { // ends with one message each way
+			defer far.Close()
+			user, password, _ := wire.NewReader(far).ReadUserPass()
+			read <- user + " " + password
+			far.Write([]byte{1, status})
+		}()
+		auth := socks.UserPass("user", "pass")
+		require.EqualValues(t, wire.MethodUserPass, auth.Method())
+		c, err := auth.Negotiate(t.Context(), near)
+		if want != nil {
+			require.ErrorIs(t, err, want)
+		} else {
+			require.NoError(t, err)
+			require.Equal(t, near, c)
+		}
+		require.Equal(t, "user pass", <-read)
+		near.Close()
+	}
+	require.Zero(t, socks.NoAuth.Method())
+}

@@ -1,0 +1,128 @@
+package socks_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// noting is a connection to the gateway that notes the copies that reach it.
+type noting struct {
+	*net.TCPConn
+	readFrom, writeTo atomic.Int64
+}
+
+func (c *noting) ReadFrom(r io.Reader) (int64, error) {
+	n, err := c.TCPConn.ReadFrom(r)
+	c.readFrom.Add(n)
+	return n, err
+}
+
+func (c *noting) WriteTo(w io.Writer) (int64, error) {
+	n, err := c.TCPConn.WriteTo(w)
+	c.writeTo.Add(n)
+	return n, err
+}
+
+// io.Copy reaches the connection's own ReadFrom and WriteTo, which is where package net splices.
+func TestCopyReachesTheSocket(t *testing.T) {
+	c := clientOf(t, new(testgw.Gateway))
+	var conn *noting
+	c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+		raw, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		conn = &noting{TCPConn: raw.(*net.TCPConn)}
+		return conn, nil
+	})
+	near, far := connect(t, c, listen(t))
+	require.Zero(t, conn.readFrom.Load()+conn.writeTo.Load(), "the handshake has no need of it")
+
+	application, local := tcpPair(t)
+	transfer(t, application, local, near, far)
+	require.EqualValues(t, len(bulk), conn.readFrom.Load(), "from a socket to the Conn")
+
+	application, local = tcpPair(t)
+	transfer(t, far, near, local, application)
+	require.EqualValues(t, len(bulk), conn.writeTo.Load(), "from the Conn to a socket")
+}
+
+var bulk = bytes.Repeat([]byte("0123456789abcdef"), 4<<20/16)
+
+// transfer feeds bulk in at one end, copies from src to dst, and has to find it whole at the other end.
+func transfer(t testing.TB, in, src, dst, out halfCloser) {
+	t.Helper()
+	go func() { // ends when all is fed, which the copy waits for
+		in.Write(bulk)
+		in.CloseWrite()
+	}()
+	arrived := make(chan []byte)
+	go func() { // ends with dst's end, and with the receive below
+		all, _ := io.ReadAll(out)
+		arrived <- all
+	}()
+	n, err := io.Copy(dst, src)
+	require.NoError(t, err)
+	require.EqualValues(t, len(bulk), n)
+	require.NoError(t, dst.CloseWrite())
+	require.True(t, bytes.Equal(bulk, <-arrived))
+}
+
+// tcpPair is a connection without a gateway.
+func tcpPair(t testing.TB) (a, b *net.TCPConn) {
+	l := listen(t)
+	dialed, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { dialed.Close() })
+	accepted, err := l.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { accepted.Close() })
+	return dialed.(*net.TCPConn), accepted.(*net.TCPConn)
+}
+
+// A process of its own copies, so that what strace sees is the client alone and not the gateway.
+const (
+	spliceGateway   = "SOCKS_TEST_SPLICE_GATEWAY"
+	spliceDirection = "SOCKS_TEST_SPLICE_DIRECTION"
+)
+
+func TestCopySplices(t *testing.T) {
+	if gateway := os.Getenv(spliceGateway); gateway != "" {
+		near, far := connect(t, &socks.Client{Addr: gateway}, listen(t))
+		application, local := tcpPair(t)
+		if os.Getenv(spliceDirection) == "up" {
+			transfer(t, application, local, near, far)
+		} else {
+			transfer(t, far, near, local, application)
+		}
+		return
+	}
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("needs strace: ", err)
+	}
+	if out, err := exec.Command(strace, "-e", "trace=none", os.Args[0], "-test.run=^$").CombinedOutput(); err != nil {
+		t.Skipf("needs the permission to trace: %v: %s", err, out)
+	}
+	gateway := clientOf(t, new(testgw.Gateway)).Addr
+	spliced := regexp.MustCompile(`splice\(.*\) += [1-9]|<\.\.\. splice resumed>.*\) += [1-9]`)
+	for _, direction := range []string{"up", "down"} {
+		child := exec.Command(strace, "-f", "-e", "trace=splice,sendfile", os.Args[0], "-test.run=^TestCopySplices$")
+		child.Env = append(os.Environ(), spliceGateway+"="+gateway, spliceDirection+"="+direction)
+		out, err := child.CombinedOutput()
+		require.NoError(t, err, "%s: %s", direction, out)
+		require.Regexp(t, spliced, string(out), direction)
+	}
+}

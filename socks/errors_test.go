@@ -1,0 +1,316 @@
+package socks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// classes are what errors are told apart by. An error matches those of its row, and no other.
+var classes = []error{
+	socks.ErrGateway, socks.ErrProtocol, socks.ErrNoAcceptableAuth, socks.ErrAuthFailed,
+	socks.ErrGeneralFailure, socks.ErrNotAllowed, socks.ErrNetworkUnreachable, socks.ErrHostUnreachable,
+	socks.ErrConnectionRefused, socks.ErrTTLExpired, socks.ErrCommandNotSupported, socks.ErrAddressTypeNotSupported,
+	context.Canceled, context.DeadlineExceeded,
+	syscall.EACCES, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ECONNREFUSED, syscall.ETIMEDOUT, errors.ErrUnsupported,
+}
+
+func requireClasses(t testing.TB, err error, want ...error) {
+	t.Helper()
+	require.Error(t, err)
+	for _, class := range append(want, classes...) {
+		var expected bool
+		for _, w := range want {
+			expected = expected || w == class
+		}
+		require.Equal(t, expected, errors.Is(err, class), "%v: %v", class, err)
+	}
+}
+
+// answering is a fault that gives one answer in place of the gateway's.
+func answering(at testgw.Stage, answer string) func(int) testgw.Fault {
+	return func(int) testgw.Fault {
+		return testgw.Fault{Answer: func(stage testgw.Stage, b []byte) []byte {
+			if stage == at {
+				return []byte(answer)
+			}
+			return b
+		}}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	users := map[string]string{"user": "right"}
+	rows := []struct {
+		name    string
+		gateway testgw.Gateway
+		auth    []socks.Auth
+		want    []error
+		says    string
+	}{
+		{name: "no acceptable method", gateway: testgw.Gateway{Users: users},
+			want: []error{socks.ErrNoAcceptableAuth}},
+		{name: "wrong password", gateway: testgw.Gateway{Users: users}, auth: []socks.Auth{socks.UserPass("user", "wrong")},
+			want: []error{socks.ErrAuthFailed}},
+		{name: "a method that was not offered", gateway: testgw.Gateway{Quirks: testgw.Quirks{Method0Unoffered: true}}, auth: []socks.Auth{socks.UserPass("user", "right")},
+			want: []error{socks.ErrProtocol}, says: "not offered"},
+		{name: "method 2 unoffered", gateway: testgw.Gateway{Misbehave: answering(testgw.StageMethod, "\x05\x02")},
+			want: []error{socks.ErrProtocol}, says: "not offered"},
+		{name: "SOCKS 4", gateway: testgw.Gateway{Misbehave: answering(testgw.StageMethod, "\x00\x5b\x00\x00\x00\x00\x00\x00")},
+			want: []error{socks.ErrProtocol}},
+		{name: "HTTP", gateway: testgw.Gateway{Misbehave: answering(testgw.StageMethod, "HTTP/1.1 400 Bad Request\r\n\r\n")},
+			want: []error{socks.ErrProtocol}, says: "HTTP"},
+		{name: "a status of another version", gateway: testgw.Gateway{Users: users, Misbehave: answering(testgw.StageStatus, "\x05\x00")}, auth: []socks.Auth{socks.UserPass("user", "right")},
+			want: []error{socks.ErrProtocol}},
+		{name: "a reply of another version", gateway: testgw.Gateway{Misbehave: answering(testgw.StageReply, "\x04\x00\x00\x01\x00\x00\x00\x00\x00\x00")},
+			want: []error{socks.ErrProtocol}},
+		{name: "a reply with an unknown address type", gateway: testgw.Gateway{Misbehave: answering(testgw.StageReply, "\x05\x00\x00\x02\x00\x00\x00\x00\x00\x00")},
+			want: []error{socks.ErrProtocol}},
+		{name: "hangs up on the methods", gateway: testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{End: testgw.FIN} }},
+			want: []error{socks.ErrGateway, io.ErrUnexpectedEOF}, says: "hung up"},
+		{name: "hangs up instead of an error reply", gateway: testgw.Gateway{Quirks: testgw.Quirks{NoReplyOnError: true}},
+			want: []error{socks.ErrGateway, io.ErrUnexpectedEOF}, says: "hung up"},
+		{name: "refused", want: []error{socks.ErrConnectionRefused, syscall.ECONNREFUSED}, says: "connection refused"},
+	}
+	dst := closedPort(t)
+	for i := range rows {
+		row := &rows[i]
+		t.Run(row.name, func(t *testing.T) {
+			c := clientOf(t, &row.gateway)
+			c.Auth = row.auth
+			_, err := c.DialContext(t.Context(), "tcp", dst)
+			requireClasses(t, err, row.want...)
+			requireOpError(t, err, "socks connect", "tcp", c.Addr, dst)
+			require.ErrorContains(t, err, row.says)
+			var timeout net.Error
+			require.True(t, errors.As(err, &timeout) && !timeout.Timeout())
+		})
+	}
+}
+
+func requireOpError(t testing.TB, err error, op, network, gateway, dst string) {
+	t.Helper()
+	oe, ok := err.(*net.OpError) //nolint:errorlint // the error itself is one, as package net's are
+	require.True(t, ok, "%T", err)
+	require.Equal(t, op, oe.Op)
+	require.Equal(t, network, oe.Net)
+	require.Equal(t, gateway, oe.Source.String())
+	require.Equal(t, dst, oe.Addr.String())
+}
+
+func TestOpErrors(t *testing.T) {
+	c := &socks.Client{Addr: closedPort(t)}
+	ctx := t.Context()
+	_, err := c.DialContext(ctx, "tcp4", "name.example:80")
+	requireOpError(t, err, "socks connect", "tcp4", c.Addr, "name.example:80")
+	_, err = c.Listen(ctx, "tcp6", "[2001:db8::1]:21")
+	requireOpError(t, err, "socks bind", "tcp6", c.Addr, "[2001:db8::1]:21")
+	_, err = c.DialContext(ctx, "udp", "name.example:53")
+	requireOpError(t, err, "socks associate", "udp", c.Addr, "name.example:53")
+	_, err = c.ListenPacket(ctx, "udp4", "")
+	require.EqualValues(t, "socks associate", err.(*net.OpError).Op)
+	require.Nil(t, err.(*net.OpError).Addr)
+	require.NotContains(t, err.Error(), "nil")
+}
+
+func TestDeadGateway(t *testing.T) {
+	_, roots := certified()
+	silent := testgw.Start(t, new(testgw.Gateway)) // it waits for a SOCKS greeting, and gets a TLS one
+	tests := map[string]struct {
+		client *socks.Client
+		cause  []error
+	}{
+		"nobody listens":     {&socks.Client{Addr: closedPort(t)}, []error{syscall.ECONNREFUSED}},
+		"no socket":          {&socks.Client{Network: "unix", Addr: socketPath(t)}, []error{syscall.ENOENT, fs.ErrNotExist}},
+		"no TLS":             {&socks.Client{Addr: silent.Addr().String(), TLS: roots}, nil},
+		"not an address":     {&socks.Client{Addr: "127.0.0.1"}, nil},
+		"no address":         {&socks.Client{}, nil},
+		"dead behind a live": {&socks.Client{Addr: closedPort(t), Forward: clientOf(t, new(testgw.Gateway))}, []error{syscall.ECONNREFUSED, socks.ErrConnectionRefused}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := test.client.Dial("tcp", "name.example:80")
+			requireClasses(t, err, append(test.cause, socks.ErrGateway)...)
+		})
+	}
+	_, err := (&socks.Client{Network: "udp", Addr: "127.0.0.1:1080"}).Dial("tcp", "name.example:80")
+	require.ErrorAs(t, err, new(net.UnknownNetworkError))
+}
+
+// A gateway with a certificate that nobody vouches for is not talked to.
+func TestUntrustedGateway(t *testing.T) {
+	c := clientOverTLS(t, &testgw.Gateway{Users: map[string]string{"user": "right"}})
+	for name, refusal := range map[string]error{"other.example": socks.ErrGateway, "example.com": socks.ErrAuthFailed} {
+		t.Run(name, func(t *testing.T) {
+			config := c.TLS.Clone()
+			config.ServerName = name
+			named := &socks.Client{Addr: c.Addr, TLS: config, Auth: []socks.Auth{socks.UserPass("user", "wrong")}}
+			_, err := named.Dial("tcp", "name.example:80")
+			require.ErrorIs(t, err, refusal)
+			if refusal == socks.ErrGateway {
+				require.ErrorContains(t, err, "certificate")
+			}
+		})
+	}
+}
+
+// Every REP is an error of its own.
+func TestReplies(t *testing.T) {
+	also := map[socks.Reply][]error{
+		socks.ErrNotAllowed:              {syscall.EACCES, fs.ErrPermission},
+		socks.ErrNetworkUnreachable:      {syscall.ENETUNREACH},
+		socks.ErrHostUnreachable:         {syscall.EHOSTUNREACH},
+		socks.ErrConnectionRefused:       {syscall.ECONNREFUSED},
+		socks.ErrTTLExpired:              {syscall.ETIMEDOUT},
+		socks.ErrCommandNotSupported:     {errors.ErrUnsupported},
+		socks.ErrAddressTypeNotSupported: {errors.ErrUnsupported},
+	}
+	var rep atomic.Uint32
+	c := clientOf(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault {
+		return testgw.Fault{Answer: func(at testgw.Stage, b []byte) []byte {
+			if at == testgw.StageReply {
+				b[1] = byte(rep.Load())
+			}
+			return b
+		}}
+	}})
+	c.Handshake = socks.Stepwise
+	dst := closedPort(t)
+	texts := make(map[string]socks.Reply)
+	for r := 1; r <= 255; r++ {
+		rep.Store(uint32(r))
+		reply := socks.Reply(r)
+		_, err := c.Dial("tcp", dst)
+		requireClasses(t, err, append(also[reply], reply)...)
+		var got socks.Reply
+		require.ErrorAs(t, err, &got)
+		require.Equal(t, reply, got)
+		require.Equal(t, reply == socks.ErrTTLExpired || reply == socks.ErrOnionIntroTimedOut, err.(net.Error).Timeout(), "%v", err)
+		require.NotContains(t, texts, err.Error(), "each has a text of its own")
+		texts[err.Error()] = reply
+	}
+	rep.Store(0)
+	conn, err := c.Dial("tcp", dst)
+	require.NoError(t, err, "only 0 grants")
+	conn.Close()
+}
+
+// REP decides, whatever comes behind it or does not.
+func TestErrorRepliesOfAnyLength(t *testing.T) {
+	for _, quirks := range []testgw.Quirks{
+		{ShortErrorReply: 2}, {ShortErrorReply: 3}, {ShortErrorReply: 4}, {ShortErrorReply: 10},
+		{NameInErrorReply: true}, {NameInErrorReply: true, ShortErrorReply: 5},
+	} {
+		t.Run(fmt.Sprintf("%+v", quirks), func(t *testing.T) {
+			port := closedPort(t)[len("127.0.0.1:"):]
+			g := &testgw.Gateway{Quirks: quirks, Hosts: map[string][]netip.Addr{"name.example": {loopback4}}}
+			for _, host := range []string{"127.0.0.1", "name.example"} {
+				_, err := clientOf(t, g).Dial("tcp", net.JoinHostPort(host, port))
+				requireClasses(t, err, socks.ErrConnectionRefused, syscall.ECONNREFUSED)
+			}
+		})
+	}
+}
+
+// The gateway hangs up behind each of its octets: that is the gateway's failure, never a success.
+func TestHangUpAtEachByte(t *testing.T) {
+	const all = 2 + 2 + 10
+	for _, end := range []testgw.End{testgw.FIN, testgw.RST} {
+		for after := range all {
+			g := &testgw.Gateway{
+				Users:     map[string]string{"user": "pass"},
+				Misbehave: func(int) testgw.Fault { return testgw.Fault{End: end, After: after} },
+			}
+			c := clientOf(t, g)
+			c.Auth = []socks.Auth{socks.UserPass("user", "pass")}
+			_, err := c.Dial("tcp", listen(t).Addr().String())
+			require.ErrorIs(t, err, socks.ErrGateway, "%d octets", after)
+			if end == testgw.FIN {
+				requireClasses(t, err, socks.ErrGateway, io.ErrUnexpectedEOF)
+			}
+		}
+	}
+}
+
+// The same answer is given for a name that the gateway does not know and for a host that is not there.
+func TestUnknownName(t *testing.T) {
+	c := clientOf(t, new(testgw.Gateway))
+	_, err := c.Dial("tcp", "unknown.example:80")
+	requireClasses(t, err, socks.ErrHostUnreachable, syscall.EHOSTUNREACH)
+	require.ErrorContains(t, err, "does not know the name")
+	require.ErrorContains(t, err, "unknown.example:80")
+}
+
+// What cannot be sent is an error before the gateway is even reached.
+func TestNothingIsSentOfWhatCannotBe(t *testing.T) {
+	c := &socks.Client{Addr: "127.0.0.1:1", Forward: dialFunc(func(_ context.Context, network, address string) (net.Conn, error) {
+		t.Errorf("dialed %s %s", network, address)
+		return nil, net.ErrClosed
+	})}
+	hosts := map[string]string{
+		"300 octets":          strings.Repeat("a.", 150) + "x",
+		"a label of 64":       strings.Repeat("a", 64) + ".example",
+		"NUL":                 "a\x00b",
+		"CR LF":               "a\r\nb",
+		"percent":             "a%b",
+		"space":               "a b",
+		"a number":            "2130706433",
+		"ends in a number":    "example.127",
+		"empty":               "",
+		"dot":                 ".",
+		"empty label":         "a..b",
+		"invalid UTF-8":       "a\xffb",
+		"zone":                "[fe80::1%eth0]",
+		"zone, IPv4 in IPv6":  "[::ffff:127.0.0.1%lo]",
+		"port 65536":          "name.example:65536",
+		"port -1":             "name.example:-1",
+		"port 2^32+80":        "name.example:4294967376",
+		"no port":             "name.example:",
+		"two ports":           "name.example:80:80",
+		"unbalanced brackets": "[::1:80",
+	}
+	for name, host := range hosts {
+		t.Run(name, func(t *testing.T) {
+			address := host
+			if !strings.Contains(name, "port") && !strings.Contains(name, "brackets") {
+				address += ":80"
+			}
+			ctx := t.Context()
+			errs := make(map[string]error)
+			_, errs["socks connect tcp"] = c.DialContext(ctx, "tcp", address)
+			_, errs["socks associate udp"] = c.DialContext(ctx, "udp", address)
+			_, errs["socks bind tcp"] = c.Listen(ctx, "tcp", address)
+			for prefix, err := range errs {
+				var bad *net.AddrError
+				require.ErrorAs(t, err, &bad)
+				require.IsType(t, (*net.OpError)(nil), err)
+				require.ErrorContains(t, err, prefix)
+				for _, control := range "\x00\r\n\xff" {
+					require.NotContains(t, err.Error(), string(control), "the message is fit for a log")
+				}
+			}
+			if address != host {
+				_, err := c.Resolve(ctx, strings.Trim(host, "[]"))
+				require.ErrorAs(t, err, new(*net.AddrError))
+				require.IsType(t, (*net.DNSError)(nil), err)
+			}
+		})
+	}
+	_, err := c.Dial("tcp", "name.example:no-such-service")
+	require.Error(t, err)
+	_, err = c.Dial("ip", "name.example:80")
+	require.ErrorAs(t, err, new(net.UnknownNetworkError))
+}

@@ -1,0 +1,133 @@
+package socks_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/socks"
+)
+
+var (
+	loopback4 = netip.MustParseAddr("127.0.0.1")
+	loopback6 = netip.IPv6Loopback()
+)
+
+// dialFunc is a Forward.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+func (f dialFunc) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	return f(ctx, network, address)
+}
+
+// ways are those to a gateway. Each starts g and gives a Client that reaches it so.
+var ways = map[string]func(testing.TB, *testgw.Gateway) *socks.Client{
+	"tcp":   clientOf,
+	"TLS":   clientOverTLS,
+	"unix":  clientOverUnix,
+	"chain": clientBehind,
+}
+
+func clientOf(t testing.TB, g *testgw.Gateway) *socks.Client {
+	testgw.Start(t, g)
+	return &socks.Client{Addr: g.Addr().String()}
+}
+
+func clientOverTLS(t testing.TB, g *testgw.Gateway) *socks.Client {
+	var c *socks.Client
+	server, client := certified()
+	g.TLS = server
+	c = clientOf(t, g)
+	c.TLS = client
+	return c
+}
+
+func clientOverUnix(t testing.TB, g *testgw.Gateway) *socks.Client {
+	path := socketPath(t)
+	require.NoError(t, g.Start("unix", path))
+	t.Cleanup(g.Close)
+	return &socks.Client{Network: "unix", Addr: path}
+}
+
+func clientBehind(t testing.TB, g *testgw.Gateway) *socks.Client {
+	first := clientOf(t, new(testgw.Gateway))
+	c := clientOf(t, g)
+	c.Forward = first
+	return c
+}
+
+// socketPath is shorter than t.TempDir's, which a socket's address might not hold.
+func socketPath(t testing.TB) string {
+	dir, err := os.MkdirTemp("", "socks")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return filepath.Join(dir, "gw")
+}
+
+// certified returns the two sides of a TLS for 127.0.0.1 and example.com.
+var certified = sync.OnceValues(func() (server, client *tls.Config) {
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(s.Certificate())
+	return &tls.Config{Certificates: s.TLS.Certificates}, &tls.Config{RootCAs: roots}
+})
+
+// listen is a destination.
+func listen(t testing.TB) net.Listener {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// closedPort is an address at which nobody listens.
+func closedPort(t testing.TB) string {
+	l := listen(t)
+	l.Close()
+	return l.Addr().String()
+}
+
+// connect dials l through c and returns both ends.
+func connect(t testing.TB, c *socks.Client, l net.Listener) (near *socks.Conn, far *net.TCPConn) {
+	conn, err := c.DialContext(t.Context(), "tcp", l.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	accepted, err := l.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { accepted.Close() })
+	return conn.(*socks.Conn), accepted.(*net.TCPConn)
+}
+
+// let has c BIND, comes to it, and returns both ends.
+func let(t testing.TB, c *socks.Client) (near *socks.Conn, far *net.TCPConn) {
+	l, err := c.Listen(t.Context(), "tcp", "")
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	came, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { came.Close() })
+	conn, err := l.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	return conn.(*socks.Conn), came.(*net.TCPConn)
+}
+
+// needsIPv6 skips where this machine has no IPv6.
+func needsIPv6(t testing.TB) {
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skip("needs IPv6 on loopback: ", err)
+	}
+	l.Close()
+}

@@ -1,0 +1,253 @@
+package socks_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/socks"
+)
+
+var _ net.Listener = (*socks.Listener)(nil)
+
+func bind(t testing.TB, c *socks.Client, peer string) *socks.Listener {
+	l, err := c.Listen(t.Context(), "tcp", peer)
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	return l.(*socks.Listener)
+}
+
+func TestListenerAcceptsOnce(t *testing.T) {
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			g := new(testgw.Gateway)
+			l := bind(t, way(t, g), "127.0.0.1:21")
+			require.Equal(t, "127.0.0.1:21", g.Requests()[0].Target.String())
+			require.NotZero(t, l.Addr().(*net.TCPAddr).Port)
+			far, err := net.Dial("tcp", l.Addr().String())
+			require.NoError(t, err)
+			defer far.Close()
+			near, err := l.Accept()
+			require.NoError(t, err)
+			defer near.Close()
+			require.Equal(t, far.LocalAddr(), near.RemoteAddr(), "the peer as the gateway saw it")
+			require.Equal(t, l.Addr(), near.(*socks.Conn).BoundAddr())
+
+			_, err = l.Accept()
+			require.ErrorIs(t, err, net.ErrClosed)
+			requireOpError(t, err, "socks bind", "tcp", g.Addr().String(), l.Addr().String())
+			require.ErrorIs(t, l.SetDeadline(time.Now()), net.ErrClosed)
+
+			require.NoError(t, l.Close())
+			require.ErrorIs(t, l.Close(), net.ErrClosed)
+			_, err = far.Write([]byte("still there"))
+			require.NoError(t, err)
+			_, err = io.ReadFull(near, make([]byte, len("still there")))
+			require.NoError(t, err, "the connection is not the Listener's any more")
+		})
+	}
+}
+
+// Anyone may come when no peer is asked for: the request has the wildcard of the gateway's family.
+func TestListenerForAnyone(t *testing.T) {
+	g := new(testgw.Gateway)
+	c := clientOf(t, g)
+	for i, peer := range []string{"", ":0"} {
+		bind(t, c, peer)
+		require.Equal(t, "0.0.0.0:0", g.Requests()[i].Target.String())
+	}
+	needsIPv6(t)
+	six := new(testgw.Gateway)
+	require.NoError(t, six.Start("tcp", "[::1]:0"))
+	t.Cleanup(six.Close)
+	l := bind(t, &socks.Client{Addr: six.Addr().String()}, "")
+	require.Equal(t, "[::]:0", six.Requests()[0].Target.String())
+	require.True(t, l.Addr().(*net.TCPAddr).IP.Equal(net.IPv6loopback))
+}
+
+func TestListenerClose(t *testing.T) {
+	g := new(testgw.Gateway)
+	l := bind(t, clientOf(t, g), "")
+	accepted := make(chan error)
+	begun := make(chan struct{})
+	go func() { // ends with Close
+		close(begun)
+		_, err := l.Accept()
+		accepted <- err
+	}()
+	<-begun
+	require.NoError(t, l.Close())
+	require.ErrorIs(t, <-accepted, net.ErrClosed)
+	_, err := net.Dial("tcp", l.Addr().String())
+	for err == nil { // until the gateway has seen it
+		_, err = net.Dial("tcp", l.Addr().String())
+	}
+}
+
+// A deadline ends the waiting, not the Listener.
+func TestListenerDeadline(t *testing.T) {
+	l := bind(t, clientOf(t, new(testgw.Gateway)), "")
+	for _, deadline := range []time.Time{time.Unix(1, 0), time.Now().Add(time.Millisecond)} {
+		require.NoError(t, l.SetDeadline(deadline))
+		_, err := l.Accept()
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		require.True(t, err.(net.Error).Timeout())
+	}
+	require.NoError(t, l.SetDeadline(time.Time{}))
+	far, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	defer far.Close()
+	near, err := l.Accept()
+	require.NoError(t, err)
+	defer near.Close()
+	_, err = far.Write([]byte("x"))
+	require.NoError(t, err)
+	_, err = near.Read(make([]byte, 1))
+	require.NoError(t, err, "the connection has no deadline of the Listener's")
+}
+
+// A deadline that passes within the second reply loses nothing of it.
+func TestListenerDeadlineWithinReply(t *testing.T) {
+	rest := make(chan struct{})
+	c := clientOf(t, new(testgw.Gateway))
+	c.Forward = dialFunc(func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		go func() { // ends when it has said all
+			defer far.Close()
+			read := make([]byte, 64)
+			far.Read(read)
+			far.Write([]byte("\x05\x00"))
+			far.Read(read)
+			far.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x15"))
+			far.Write([]byte("\x05\x00\x00"))
+			<-rest
+			far.Write([]byte("\x01\x7f\x00\x00\x01\x00\x14first data"))
+		}()
+		return near, nil
+	})
+	c.Handshake = socks.Stepwise
+	l := bind(t, c, "")
+	require.NoError(t, l.SetDeadline(time.Now().Add(10*time.Millisecond)))
+	_, err := l.Accept()
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	close(rest)
+	require.NoError(t, l.SetDeadline(time.Time{}))
+	near, err := l.Accept()
+	require.NoError(t, err)
+	defer near.Close()
+	require.Equal(t, "127.0.0.1:20", near.RemoteAddr().String())
+	all, err := io.ReadAll(near)
+	require.NoError(t, err)
+	require.Equal(t, "first data", string(all))
+}
+
+// Only the peer that was asked for gets in, whether it is the gateway that sees it or the client.
+func TestListenerRefusesStrangers(t *testing.T) {
+	t.Run("the gateway's rule", func(t *testing.T) {
+		l := bind(t, clientOf(t, new(testgw.Gateway)), "127.0.0.2:21")
+		if stranger, err := net.Dial("tcp", l.Addr().String()); err == nil { // it may be reset before it knows
+			defer stranger.Close()
+		}
+		_, err := l.Accept()
+		require.ErrorIs(t, err, socks.ErrNotAllowed)
+		_, err = l.Accept()
+		require.ErrorIs(t, err, net.ErrClosed)
+	})
+	t.Run("the client's check", func(t *testing.T) {
+		g := &testgw.Gateway{Misbehave: answering(testgw.StageSecondReply, "\x05\x00\x00\x01\xc0\x00\x02\x01\x00\x15")}
+		l := bind(t, clientOf(t, g), "127.0.0.1:21")
+		far, err := net.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		defer far.Close()
+		_, err = l.Accept()
+		require.ErrorIs(t, err, socks.ErrProtocol)
+		require.ErrorContains(t, err, "192.0.2.1")
+		_, err = far.Read(make([]byte, 1))
+		require.Error(t, err, "the connection is closed")
+	})
+	t.Run("a name", func(t *testing.T) {
+		g := &testgw.Gateway{Hosts: map[string][]netip.Addr{"peer.example": {loopback4}}}
+		l := bind(t, clientOf(t, g), "peer.example:21")
+		require.Equal(t, "peer.example", g.Requests()[0].Name)
+		far, err := net.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		defer far.Close()
+		near, err := l.Accept()
+		require.NoError(t, err)
+		near.Close()
+	})
+}
+
+// A gateway that tells the wildcard is to be found where it was reached.
+func TestListenerAtUnspecified(t *testing.T) {
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			l := bind(t, way(t, &testgw.Gateway{Quirks: testgw.Quirks{UnspecifiedBound: true}}), "")
+			require.Equal(t, "127.0.0.1", l.Addr().(*net.TCPAddr).IP.String())
+			far, err := net.Dial("tcp", l.Addr().String())
+			require.NoError(t, err)
+			defer far.Close()
+			near, err := l.Accept()
+			require.NoError(t, err)
+			near.Close()
+		})
+	}
+}
+
+// The gateway's failures while a peer is waited for.
+func TestListenerSecondReplyFails(t *testing.T) {
+	const first = 2 + replyOctets
+	tests := map[string]struct {
+		fault testgw.Fault
+		want  []error
+	}{
+		"hangs up":           {testgw.Fault{End: testgw.FIN, After: first}, []error{socks.ErrGateway, io.ErrUnexpectedEOF}},
+		"hangs up within it": {testgw.Fault{End: testgw.FIN, After: first + 5}, []error{socks.ErrGateway, io.ErrUnexpectedEOF}},
+		"garbage":            {answering(testgw.StageSecondReply, "garbage!!!")(0), []error{socks.ErrProtocol}},
+		"timed out":          {answering(testgw.StageSecondReply, "\x05\x06")(0), []error{socks.ErrTTLExpired}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			l := bind(t, clientOf(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault { return test.fault }}), "")
+			if far, err := net.Dial("tcp", l.Addr().String()); err == nil {
+				defer far.Close()
+			}
+			_, err := l.Accept()
+			for _, want := range test.want {
+				require.ErrorIs(t, err, want)
+			}
+			_, err = l.Accept()
+			require.ErrorIs(t, err, net.ErrClosed)
+		})
+	}
+}
+
+func TestListenerOutlivesItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	l, err := clientOf(t, new(testgw.Gateway)).Listen(ctx, "tcp", "")
+	require.NoError(t, err)
+	defer l.Close()
+	cancel()
+	far, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	defer far.Close()
+	near, err := l.Accept()
+	require.NoError(t, err)
+	near.Close()
+}
+
+func TestListenOnWrongNetwork(t *testing.T) {
+	c := &socks.Client{Addr: closedPort(t)}
+	for _, network := range []string{"udp", "unix", "ip", ""} {
+		_, err := c.Listen(t.Context(), network, "")
+		require.ErrorAs(t, err, new(net.UnknownNetworkError), network)
+		require.NotErrorIs(t, err, socks.ErrGateway)
+	}
+}
