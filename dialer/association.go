@@ -148,6 +148,7 @@ func (p *PacketConn) add(a *association) (victim *association, err error) {
 	if err := a.conn.SetWriteDeadline(p.writeBy); err != nil {
 		return nil, err
 	}
+	_ = p.buffers.apply(a.conn) // too small a buffer loses what UDP may lose
 	if len(p.assocs) == p.most {
 		// Never the oldest: it is what LocalAddr and BoundAddr tell of.
 		victim = slices.MinFunc(p.assocs[1:], func(a, b *association) int { return cmp.Compare(a.used, b.used) })

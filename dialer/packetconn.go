@@ -43,6 +43,7 @@ type PacketConn struct {
 	clock   uint64                // counts what is sent
 	readBy  time.Time
 	writeBy time.Time
+	buffers buffers
 	closed  bool
 }
 
