@@ -70,7 +70,8 @@ func (c *Client) takeSpare() *spare {
 	p.dialed = time.Now()
 	var s *spare
 	if len(p.idle) > 0 {
-		s, p.idle = p.idle[0], slices.Delete(p.idle, 0, 1)
+		s = p.idle[0]
+		p.idle = slices.Delete(p.idle, 0, 1)
 	}
 	c.makeSpares()
 	return s

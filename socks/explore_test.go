@@ -1,0 +1,223 @@
+package socks_test
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// counted is a Forward that counts the connections to the gateway.
+type counted struct{ n atomic.Int64 }
+
+func (c *counted) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c.n.Add(1)
+	return new(net.Dialer).DialContext(ctx, network, address)
+}
+
+// took returns how many connections f made.
+func (c *counted) took(f func()) int64 {
+	before := c.n.Load()
+	f()
+	return c.n.Load() - before
+}
+
+var both = []socks.Auth{socks.UserPass("user", "pass"), socks.NoAuth}
+
+// What a gateway takes is found out by the first dial, and used from then on.
+func TestAutoLearns(t *testing.T) {
+	users := map[string]string{"user": "pass"}
+	password := both[:1]
+	for name, test := range map[string]struct {
+		gateway *testgw.Gateway
+		auth    []socks.Auth
+		first   int64 // connections of the first dial
+		silent  bool  // it needs the silence to be found out
+	}{
+		"no auth":                          {gateway: &testgw.Gateway{}, first: 1},
+		"password":                         {gateway: &testgw.Gateway{Users: users}, auth: password, first: 1},
+		"both offered, password wanted":    {gateway: &testgw.Gateway{Users: users}, auth: both, first: 1},
+		"both offered, none wanted":        {gateway: &testgw.Gateway{}, auth: both, first: 2},
+		"tor, password":                    {gateway: &testgw.Gateway{Users: users, Quirks: testgw.Quirks{MissingMethodReply: true}}, auth: password, first: 1},
+		"one message a read":               {gateway: &testgw.Gateway{Quirks: testgw.Quirks{OneRecv: true}}, first: 2, silent: true},
+		"one message a read, password":     {gateway: &testgw.Gateway{Users: users, Quirks: testgw.Quirks{OneRecv: true}}, auth: password, first: 2, silent: true},
+		"garbage for pipelined, then well": {gateway: &testgw.Gateway{Misbehave: firstOnly(testgw.Fault{Answer: garbage})}, first: 2},
+		"a close for pipelined, then well": {gateway: &testgw.Gateway{Misbehave: firstOnly(testgw.Fault{End: testgw.FIN, After: 1})}, first: 2},
+		"a reset for pipelined, then well": {gateway: &testgw.Gateway{Misbehave: firstOnly(testgw.Fault{End: testgw.RST})}, first: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := clientOf(t, test.gateway)
+			c.Auth = test.auth
+			forward := new(counted)
+			c.Forward = forward
+			l := listen(t)
+			begun := time.Now()
+			require.Equal(t, test.first, forward.took(func() { connect(t, c, l) }))
+			require.Equal(t, test.silent, time.Since(begun) >= 250*time.Millisecond)
+			for range 3 {
+				require.EqualValues(t, 1, forward.took(func() { connect(t, c, l) }))
+			}
+		})
+	}
+}
+
+func firstOnly(f testgw.Fault) func(int) testgw.Fault {
+	return func(conn int) testgw.Fault {
+		if conn == 0 {
+			return f
+		}
+		return testgw.Fault{}
+	}
+}
+
+func garbage(testgw.Stage, []byte) []byte { return []byte("HTTP/1.1 400 Bad Request\r\n\r\n") }
+
+// A destination's error is the outcome, also of the first dial; nothing is asked twice for it.
+func TestAutoTakesRefusals(t *testing.T) {
+	for name, test := range map[string]struct {
+		quirks testgw.Quirks
+		users  map[string]string
+		auth   []socks.Auth
+	}{
+		"plain":                   {},
+		"short":                   {quirks: testgw.Quirks{ShortErrorReply: 3}},
+		"tor":                     {quirks: testgw.Quirks{MissingMethodReply: true}, users: map[string]string{"user": "pass"}, auth: both[:1]},
+		"wrong password is final": {users: map[string]string{"user": "other"}, auth: both[:1]},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := &testgw.Gateway{Quirks: test.quirks, Users: test.users}
+			c := clientOf(t, g)
+			c.Auth = test.auth
+			forward := new(counted)
+			c.Forward = forward
+			require.EqualValues(t, 1, forward.took(func() {
+				_, err := c.Dial("tcp", closedPort(t))
+				if name == "wrong password is final" {
+					require.ErrorIs(t, err, socks.ErrAuthFailed)
+					require.Empty(t, g.Requests())
+				} else {
+					require.ErrorIs(t, err, socks.ErrConnectionRefused)
+				}
+			}))
+		})
+	}
+}
+
+// Tor rejects what it does not know before it answers to the credentials.
+func TestAutoTorRejects(t *testing.T) {
+	c := clientOf(t, &testgw.Gateway{
+		Users:  map[string]string{"user": "pass"},
+		Quirks: testgw.Quirks{MissingMethodReply: true},
+		Misbehave: func(int) testgw.Fault {
+			return testgw.Fault{Answer: func(at testgw.Stage, b []byte) []byte {
+				if at == testgw.StageStatus {
+					return []byte{5, 7, 0, 0, 0, 0, 0, 0, 0, 0}
+				}
+				return b
+			}}
+		},
+	})
+	c.Auth = both[:1]
+	_, err := c.Listen(t.Context(), "tcp", "")
+	require.ErrorIs(t, err, socks.ErrCommandNotSupported)
+}
+
+// A slow destination looks like a gateway that cannot pipeline, until the gateway is known.
+func TestAutoSlowDestination(t *testing.T) {
+	slow := make(chan struct{})
+	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{"slow.example": {loopback4}, "fast.example": {loopback4}}}
+	g.Misbehave = func(int) testgw.Fault {
+		return testgw.Fault{Hold: func(ctx context.Context, at testgw.Stage) {
+			if at == testgw.StageReply {
+				select {
+				case <-slow:
+				case <-ctx.Done():
+				}
+			}
+		}}
+	}
+	c := clientOf(t, g)
+	forward := new(counted)
+	c.Forward = forward
+	l := listen(t)
+	stop := time.AfterFunc(600*time.Millisecond, func() { close(slow) })
+	defer stop.Stop()
+	require.EqualValues(t, 2, forward.took(func() { connect(t, c, l) }), "unknown: a second attempt, after the silence")
+
+	g2 := &testgw.Gateway{Misbehave: func(conn int) testgw.Fault {
+		if conn == 0 {
+			return testgw.Fault{}
+		}
+		return testgw.Fault{Hold: testgw.Delay(testgw.StageReply, 600*time.Millisecond)}
+	}}
+	c = clientOf(t, g2)
+	c.Forward = forward
+	require.EqualValues(t, 1, forward.took(func() { connect(t, c, l) }))
+	require.EqualValues(t, 1, forward.took(func() { connect(t, c, l) }), "known: one, however slow")
+	require.Len(t, g2.Requests(), 2)
+}
+
+// Pipelined is one write, and a gateway that cannot take it fails.
+func TestPipelined(t *testing.T) {
+	c := clientOf(t, &testgw.Gateway{Users: map[string]string{"user": "pass"}, Hosts: map[string][]netip.Addr{"x": {loopback4}}})
+	c.Handshake, c.Auth = socks.Pipelined, both[:1]
+	var conn *writes
+	c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+		raw, err := new(net.Dialer).DialContext(ctx, network, address)
+		conn = &writes{Conn: raw}
+		return conn, err
+	})
+	_, err := c.Dial("tcp", "unknown.example:80")
+	require.ErrorIs(t, err, socks.ErrHostUnreachable)
+	require.Equal(t, []string{"\x05\x01\x02\x01\x04user\x04pass\x05\x01\x00\x03\x0funknown.example\x00\x50"}, conn.all)
+
+	c = clientOf(t, &testgw.Gateway{Quirks: testgw.Quirks{OneRecv: true}})
+	c.Handshake = socks.Pipelined
+	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
+	defer cancel()
+	_, err = c.DialContext(ctx, "tcp", "x.example:80")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+
+	c = clientOf(t, new(testgw.Gateway))
+	c.Handshake, c.Auth = socks.Pipelined, both
+	forward := new(counted)
+	c.Forward = forward
+	l := listen(t)
+	require.EqualValues(t, 2, forward.took(func() { connect(t, c, l) }), "the gateway takes the other method")
+	require.EqualValues(t, 1, forward.took(func() { connect(t, c, l) }))
+}
+
+type mutualAuth struct{}
+
+func (mutualAuth) Method() byte { return 0x80 }
+func (mutualAuth) Negotiate(_ context.Context, c net.Conn) (net.Conn, error) {
+	return c, nil
+}
+
+// A method of several messages goes step by step, and cannot be pipelined.
+func TestCustomAuthIsStepwise(t *testing.T) {
+	c := &socks.Client{Addr: closedPort(t), Handshake: socks.Pipelined, Auth: []socks.Auth{mutualAuth{}}}
+	_, err := c.Dial("tcp", "x.example:80")
+	require.ErrorContains(t, err, "cannot be pipelined")
+
+	g := &testgw.Gateway{Misbehave: func(int) testgw.Fault {
+		return testgw.Fault{Answer: func(at testgw.Stage, b []byte) []byte {
+			if at == testgw.StageMethod {
+				return []byte{5, 0x80}
+			}
+			return b
+		}}
+	}}
+	c = clientOf(t, g)
+	c.Auth = []socks.Auth{mutualAuth{}, socks.NoAuth}
+	forward := new(counted)
+	c.Forward = forward
+	require.EqualValues(t, 1, forward.took(func() { connect(t, c, listen(t)) }))
+}

@@ -1,0 +1,145 @@
+package socks_test
+
+import (
+	"context"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks"
+)
+
+func deadClient(t testing.TB) *socks.Client { return &socks.Client{Addr: closedPort(t)} }
+
+func TestGroupFailsOver(t *testing.T) {
+	dead, alive := deadClient(t), clientOf(t, new(testgw.Gateway))
+	toDead := new(counted)
+	dead.Forward = toDead
+	g := &socks.Group{Clients: []*socks.Client{dead, alive}}
+	defer g.Close()
+	l := listen(t)
+	for range 3 {
+		conn, err := g.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		conn.Close()
+	}
+	require.EqualValues(t, 1, toDead.n.Load(), "the dead one rests")
+
+	health := g.Health()
+	require.Equal(t, 1, health[0].Failures)
+	require.ErrorIs(t, health[0].Err, socks.ErrGateway)
+	require.True(t, health[0].Rests.After(time.Now()))
+	require.Zero(t, health[1].Failures)
+	require.NoError(t, health[1].Err)
+	require.False(t, health[1].Used.IsZero())
+
+	bound, err := g.Listen(t.Context(), "tcp", "")
+	require.NoError(t, err)
+	bound.Close()
+	packets, err := g.ListenPacket(t.Context(), "udp", "")
+	require.NoError(t, err)
+	packets.Close()
+}
+
+// What a gateway says of the destination or the credentials is the outcome: no other one is asked.
+func TestGroupKeepsTheAnswer(t *testing.T) {
+	second := &testgw.Gateway{}
+	other := clientOf(t, second)
+	_, err := (&socks.Group{Clients: []*socks.Client{clientOf(t, new(testgw.Gateway)), other}}).Dial("tcp", closedPort(t))
+	require.ErrorIs(t, err, socks.ErrConnectionRefused)
+
+	strict := clientOf(t, &testgw.Gateway{Users: map[string]string{"user": "pass"}})
+	_, err = (&socks.Group{Clients: []*socks.Client{strict, other}}).Dial("tcp", closedPort(t))
+	require.ErrorIs(t, err, socks.ErrNoAcceptableAuth)
+
+	http := clientOf(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{Answer: garbage} }})
+	_, err = (&socks.Group{Clients: []*socks.Client{http, other}}).Dial("tcp", closedPort(t))
+	require.ErrorIs(t, err, socks.ErrProtocol)
+	require.Empty(t, second.Requests())
+}
+
+func TestGroupWithoutAGateway(t *testing.T) {
+	_, err := new(socks.Group).Dial("tcp", "x.example:80")
+	require.ErrorIs(t, err, socks.ErrGateway)
+	var op *net.OpError
+	require.ErrorAs(t, err, &op)
+
+	g := &socks.Group{Clients: []*socks.Client{deadClient(t), deadClient(t)}}
+	for range 2 { // also when all rest
+		_, err = g.Dial("tcp", "x.example:80")
+		require.ErrorIs(t, err, socks.ErrGateway)
+	}
+}
+
+func TestGroupSpreads(t *testing.T) {
+	gateways := []*testgw.Gateway{{}, {}, {}}
+	g := &socks.Group{Spread: true}
+	for _, gw := range gateways {
+		g.Clients = append(g.Clients, clientOf(t, gw))
+	}
+	l := listen(t)
+	for range 9 {
+		conn, err := g.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		conn.Close()
+	}
+	for _, gw := range gateways {
+		require.Len(t, gw.Requests(), 3)
+	}
+}
+
+func TestGroupStopsWithTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	first := &socks.Client{Addr: "127.0.0.1:1080", Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
+		cancel()
+		return nil, net.ErrClosed
+	})}
+	second := &socks.Client{Addr: "127.0.0.1:1080", Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
+		t.Error("asked after the context's end")
+		return nil, net.ErrClosed
+	})}
+	_, err := (&socks.Group{Clients: []*socks.Client{first, second}}).DialContext(ctx, "tcp", "x.example:80")
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// A gateway that goes on failing is tried after 1, 2, 4 … seconds, and at once when it works again.
+func TestGroupPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		var tried []time.Duration
+		works := false
+		first := &socks.Client{Addr: "127.0.0.1:1080", Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+			tried = append(tried, time.Since(begun))
+			if works {
+				return inMemory(wire.MethodNone, nil, 1<<20)(ctx, network, address)
+			}
+			return nil, net.ErrClosed
+		}), Handshake: socks.Stepwise}
+		second := &socks.Client{Addr: "127.0.0.1:1081", Forward: inMemory(wire.MethodNone, nil, 1<<20), Handshake: socks.Stepwise}
+		g := &socks.Group{Clients: []*socks.Client{first, second}, MaxRest: 5 * time.Second}
+		dial := func() {
+			conn, err := g.Dial("tcp", "x.example:80")
+			require.NoError(t, err)
+			conn.Close()
+		}
+		for range 20 {
+			dial()
+			time.Sleep(time.Second) // of the bubble's
+		}
+		s := time.Second
+		require.Equal(t, []time.Duration{0, 1 * s, 3 * s, 7 * s, 12 * s, 17 * s}, tried)
+
+		works, tried = true, nil
+		time.Sleep(5 * time.Second)
+		dial()
+		dial()
+		require.Len(t, tried, 2)
+		require.Zero(t, g.Health()[0].Failures)
+		synctest.Wait()
+	})
+}
