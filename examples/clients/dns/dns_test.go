@@ -1,0 +1,71 @@
+package dns
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/leakcheck"
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// answer gives a text record of 10 octets, or one that UDP has no room for.
+func answer(w dns.ResponseWriter, question *dns.Msg) {
+	count := 1
+	if question.Question[0].Name == "long.test." {
+		count = 100
+	}
+	m := new(dns.Msg).SetReply(question)
+	for range count {
+		m.Answer = append(m.Answer, &dns.TXT{
+			Hdr: dns.RR_Header{Name: question.Question[0].Name, Rrtype: dns.TypeTXT, Class: dns.ClassINET},
+			Txt: []string{strings.Repeat("x", 10)},
+		})
+	}
+	if _, ok := w.RemoteAddr().(*net.UDPAddr); ok {
+		m.Truncate(dns.MinMsgSize)
+	}
+	w.WriteMsg(m)
+}
+
+// listenBoth listens at one port for TCP and UDP.
+func listenBoth(t *testing.T, n *behind.Network) (net.Listener, net.PacketConn) {
+	for range 10 {
+		l := n.Listen()
+		if c, err := net.ListenPacket("udp", l.Addr().String()); err == nil {
+			return l, c
+		}
+	}
+	require.Fail(t, "no port is free for both")
+	return nil, nil
+}
+
+func serve(t *testing.T, s *dns.Server) {
+	started := make(chan struct{})
+	s.Handler, s.NotifyStartedFunc = dns.HandlerFunc(answer), func() { close(started) }
+	go s.ActivateAndServe() // the test's; Shutdown ends it
+	<-started
+	t.Cleanup(func() { require.NoError(t, s.Shutdown()) })
+}
+
+func TestDNS(t *testing.T) {
+	n := behind.Start(t)
+	l, c := listenBoth(t, n)
+	serve(t, &dns.Server{Listener: l})
+	serve(t, &dns.Server{PacketConn: c})
+	ask := func(name string) []dns.RR {
+		m, err := Exchange(n.Context(), n.Dialer, n.Address(l.Addr()), new(dns.Msg).SetQuestion(name, dns.TypeTXT))
+		require.NoError(t, err)
+		return m.Answer
+	}
+	require.Len(t, ask("short.test."), 1)
+	n.OnlyByName(wire.Associate)
+	require.Len(t, ask("long.test."), 100)
+	n.OnlyByName(wire.Associate, wire.Associate, wire.Connect)
+}

@@ -1,0 +1,45 @@
+package grpc
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/peer"
+
+	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/leakcheck"
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// TestDNSResolver: with the default scheme and with dns written out, the name that the certificate has and the
+// gateway is sent is the target's, although gRPC resolved it.
+func TestDNSResolver(t *testing.T) {
+	serverTLS, clientTLS := behind.TLS(t)
+	for _, scheme := range []string{"", "dns:///"} {
+		t.Run("scheme "+scheme, func(t *testing.T) {
+			n := behind.Start(t)
+			l := n.Listen()
+			server := grpc.NewServer(grpc.Creds(credentials.NewTLS(serverTLS)))
+			grpc_health_v1.RegisterHealthServer(server, health.NewServer())
+			go server.Serve(l) // the test's; Stop ends it
+			defer server.Stop()
+
+			UseResolver(n.Resolver)
+			conn, err := NewClient(n.Dialer, scheme+n.Address(l.Addr()), grpc.WithTransportCredentials(credentials.NewTLS(clientTLS)))
+			require.NoError(t, err)
+			defer conn.Close()
+			var from peer.Peer
+			answer, err := grpc_health_v1.NewHealthClient(conn).Check(n.Context(), &grpc_health_v1.HealthCheckRequest{}, grpc.Peer(&from))
+			require.NoError(t, err)
+			require.Equal(t, grpc_health_v1.HealthCheckResponse_SERVING, answer.Status)
+			n.RequireFake(from.Addr)
+			n.OnlyByName(wire.Connect)
+		})
+	}
+}

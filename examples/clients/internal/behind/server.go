@@ -1,0 +1,137 @@
+package behind
+
+import (
+	"bytes"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Program finds a server's program, by name or by a pattern of paths, and skips the
+// test without it.
+func Program(t *testing.T, debianPackage string, patterns ...string) string {
+	t.Helper()
+	for _, pattern := range patterns {
+		if path, err := exec.LookPath(pattern); err == nil {
+			return path
+		}
+		if paths, _ := filepath.Glob(pattern); len(paths) > 0 {
+			return paths[len(paths)-1]
+		}
+	}
+	Skip(t, "needs Debian's "+debianPackage)
+	return ""
+}
+
+// Skip skips a test that needs what is not here; in CI it fails it.
+func Skip(t *testing.T, needs string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(needs)
+	}
+	t.Skip(needs)
+}
+
+// nobody is the user that servers run as when root runs the tests; some refuse root.
+const nobody = 65534
+
+func unprivileged() *syscall.SysProcAttr {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+}
+
+// Dir makes a directory of the servers' user that is removed after the test.
+func Dir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sockslib")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	Own(t, dir)
+	return dir
+}
+
+// Own gives a file to the servers' user.
+func Own(t *testing.T, path string) {
+	t.Helper()
+	if os.Getuid() == 0 {
+		require.NoError(t, os.Chown(path, nobody, nobody))
+	}
+}
+
+// Run runs a program of the servers' user to its end.
+func Run(t *testing.T, program string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.SysProcAttr, cmd.Dir = unprivileged(), "/"
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// Port is a free one of the server's address.
+func (n *Network) Port() string {
+	n.t.Helper()
+	l, err := net.Listen("tcp", netip.AddrPortFrom(n.IP, 0).String())
+	require.NoError(n.t, err)
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+// Serve starts a server program that is to listen on a port of the server's address, and waits until it
+// does. The server is ended after the test.
+func (n *Network) Serve(port, program string, args ...string) {
+	n.t.Helper()
+	n.serve(unprivileged(), port, program, args)
+}
+
+// ServeAsMe is Serve for a server that needs the user that runs the tests.
+func (n *Network) ServeAsMe(port, program string, args ...string) {
+	n.t.Helper()
+	n.serve(nil, port, program, args)
+}
+
+func (n *Network) serve(as *syscall.SysProcAttr, port, program string, args []string) {
+	n.t.Helper()
+	var log bytes.Buffer
+	cmd := exec.Command(program, args...)
+	cmd.SysProcAttr, cmd.Dir, cmd.Stdout, cmd.Stderr = as, "/", &log, &log
+	require.NoError(n.t, cmd.Start())
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }() // the test's, whose cleanup ends the server and waits
+	n.t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		defer time.AfterFunc(5*time.Second, func() { cmd.Process.Kill() }).Stop()
+		<-ended
+		if n.t.Failed() {
+			n.t.Logf("%s:\n%s", program, log.Bytes())
+		}
+	})
+	require.Eventually(n.t, func() bool { return listens(net.JoinHostPort(n.IP.String(), port)) || closed(ended) }, 10*time.Second, 10*time.Millisecond)
+	require.False(n.t, closed(ended), "%s has ended", program)
+}
+
+func listens(address string) bool {
+	c, err := net.Dial("tcp", address)
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
