@@ -113,13 +113,13 @@ func TestCopySplices(t *testing.T) {
 	if err != nil {
 		t.Skip("needs strace: ", err)
 	}
-	if out, err := exec.Command(strace, "-e", "trace=none", os.Args[0], "-test.run=^$").CombinedOutput(); err != nil {
+	if out, err := exec.Command(strace, "-f", "--seccomp-bpf", "-e", "trace=splice", os.Args[0], "-test.run=^$").CombinedOutput(); err != nil {
 		t.Skipf("needs the permission to trace: %v: %s", err, out)
 	}
 	gateway := clientOf(t, new(testgw.Gateway)).Addr
 	spliced := regexp.MustCompile(`splice\(.*\) += [1-9]|<\.\.\. splice resumed>.*\) += [1-9]`)
 	for _, direction := range []string{"up", "down"} {
-		child := exec.Command(strace, "-f", "-e", "trace=splice,sendfile", os.Args[0], "-test.run=^TestCopySplices$")
+		child := exec.Command(strace, "-f", "--seccomp-bpf", "-e", "trace=splice,sendfile", os.Args[0], "-test.run=^TestCopySplices$")
 		child.Env = append(os.Environ(), spliceGateway+"="+gateway, spliceDirection+"="+direction)
 		out, err := child.CombinedOutput()
 		require.NoError(t, err, "%s: %s", direction, out)

@@ -2,15 +2,19 @@ package socks_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"math/big"
 	"net"
-	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,10 +48,9 @@ func clientOf(t testing.TB, g *testgw.Gateway) *socks.Client {
 }
 
 func clientOverTLS(t testing.TB, g *testgw.Gateway) *socks.Client {
-	var c *socks.Client
 	server, client := certified()
 	g.TLS = server
-	c = clientOf(t, g)
+	c := clientOf(t, g)
 	c.TLS = client
 	return c
 }
@@ -74,13 +77,31 @@ func socketPath(t testing.TB) string {
 	return filepath.Join(dir, "gw")
 }
 
-// certified returns the two sides of a TLS for 127.0.0.1 and example.com.
+// certified returns the two sides of a TLS for 127.0.0.1 and example.com. The certificate is valid in a
+// synctest bubble's time too.
 var certified = sync.OnceValues(func() (server, client *tls.Config) {
-	s := httptest.NewTLSServer(nil)
-	defer s.Close()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotBefore:    time.Unix(0, 0),
+		NotAfter:     time.Now().Add(time.Hour),
+		DNSNames:     []string{"example.com"},
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		panic(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
 	roots := x509.NewCertPool()
-	roots.AddCert(s.Certificate())
-	return &tls.Config{Certificates: s.TLS.Certificates}, &tls.Config{RootCAs: roots}
+	roots.AddCert(certificate)
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, &tls.Config{RootCAs: roots}
 })
 
 // listen is a destination.
