@@ -102,6 +102,9 @@ func (a *Addr) String() string {
 	return net.JoinHostPort(host, strconv.Itoa(int(a.Port)))
 }
 
+// pointer returns a copy on the heap, where only the case that needs it pays for it.
+func (a Addr) pointer() *Addr { return &a }
+
 func (a *Addr) wire() wire.Addr { return wire.Addr{Name: a.Name, IP: a.IP, Port: a.Port} }
 
 func addrFrom(proto string, w wire.Addr) Addr {

@@ -68,15 +68,15 @@ func (c *Client) DialContext(ctx context.Context, network, address string) (net.
 	case err != nil:
 		return nil, c.opError(opFor(network), network, asGiven{network, address}, err)
 	case dst.Net == "udp":
-		p, err := c.associate(ctx, network, &dst)
+		p, err := c.associate(ctx, network, dst)
 		if err != nil {
 			return nil, err
 		}
 		return p, nil
 	}
-	conn, bound, err := c.request(ctx, wire.Connect, &dst)
+	conn, bound, err := c.request(ctx, wire.Connect, dst)
 	if err != nil {
-		return nil, c.opError(opConnect, network, &dst, err)
+		return nil, c.opError(opConnect, network, dst.pointer(), err)
 	}
 	return c.newConn(conn, dst, bound), nil
 }

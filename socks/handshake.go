@@ -61,7 +61,7 @@ func (h *handshake) talk(ctx context.Context) error {
 			return h.judge(err)
 		}
 	}
-	if h.dst == nil {
+	if h.cmd == 0 {
 		return nil // a spare has nothing to ask yet
 	}
 	return h.judge(h.ask(s))
@@ -75,17 +75,19 @@ func (h *handshake) reach(ctx context.Context) error {
 	if err == nil && h.reached != nil {
 		close(h.reached)
 	}
-	h.hooks.gatewayConnected(h.client.source, begun, err)
+	h.hooks.gatewayConnected(h.client, h.took, err)
 	return err
 }
+
+// direct reaches gateways and relays without a Forward.
+var direct net.Dialer
 
 func (h *handshake) connect(ctx context.Context) (err error) {
 	c := h.client
 	if c.Forward != nil {
 		h.raw, err = c.Forward.DialContext(ctx, c.network(), c.Addr)
 	} else {
-		var d net.Dialer
-		h.raw, err = d.DialContext(ctx, c.network(), c.Addr)
+		h.raw, err = direct.DialContext(ctx, c.network(), c.Addr)
 	}
 	if err != nil {
 		return gatewayFailed("gateway unreachable", err)
@@ -213,7 +215,7 @@ func (h *handshake) ask(s *scratch) error {
 		return err
 	}
 	h.send(msg)
-	h.hooks.requestSent(h.cmd.String(), h.dst)
+	h.hooks.requestSent(h.cmd, &h.dst)
 	return h.readReply(s)
 }
 
@@ -226,8 +228,8 @@ func (h *handshake) appendRequest(b []byte) ([]byte, error) {
 }
 
 func (h *handshake) readReply(s *scratch) (err error) {
-	h.bound, h.replied, err = readReply(&s.in, h.dst)
-	h.hooks.replied(h.cmd.String(), h.dst, addrFrom(h.dst.Net, h.bound), err)
+	h.bound, h.replied, err = readReply(&s.in, &h.dst)
+	h.hooks.replied(h.cmd, &h.dst, h.bound, err)
 	return err
 }
 

@@ -42,7 +42,7 @@ func (c *Client) Listen(ctx context.Context, network, peer string) (net.Listener
 		return nil, c.opError(opBind, network, asGiven{network, peer}, err)
 	}
 	l := &Listener{client: c, network: network, peer: dst, hooks: hooks{c.Trace}}
-	conn, bound, err := c.request(ctx, wire.Bind, &dst)
+	conn, bound, err := c.request(ctx, wire.Bind, dst)
 	if err != nil {
 		return nil, c.opError(opBind, network, &dst, err)
 	}
@@ -84,7 +84,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	if err == nil {
 		err = l.check(peer)
 	}
-	l.hooks.replied(wire.Bind.String(), &l.peer, addrFrom("tcp", peer), err)
+	l.hooks.replied(wire.Bind, &l.peer, peer, err)
 	switch given := l.giveAway(); {
 	case !given:
 		return nil, l.fail(net.ErrClosed) // whatever the closed socket said

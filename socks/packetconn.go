@@ -48,7 +48,7 @@ func (c *Client) ListenPacket(ctx context.Context, network, address string) (net
 	if err := checkLocal(network, address); err != nil {
 		return nil, c.opError(opAssociate, network, nil, err)
 	}
-	p, err := c.associate(ctx, network, &Addr{Net: "udp"})
+	p, err := c.associate(ctx, network, Addr{Net: "udp"})
 	if err != nil {
 		return nil, err
 	}
@@ -67,11 +67,11 @@ func checkLocal(network, address string) error {
 }
 
 // associate makes an association whose fixed peer is peer, or none when it is no address.
-func (c *Client) associate(ctx context.Context, network string, peer *Addr) (*PacketConn, error) {
-	p := &PacketConn{client: c, network: network, peer: *peer, closed: make(chan struct{}), watched: make(chan struct{})}
+func (c *Client) associate(ctx context.Context, network string, peer Addr) (*PacketConn, error) {
+	p := &PacketConn{client: c, network: network, peer: peer, closed: make(chan struct{}), watched: make(chan struct{})}
 	var bound wire.Addr
 	var err error
-	p.control, bound, err = c.request(ctx, wire.Associate, &Addr{Net: "udp"})
+	p.control, bound, err = c.request(ctx, wire.Associate, Addr{Net: "udp"})
 	if err == nil {
 		if err = p.dialRelay(ctx, bound); err != nil {
 			p.control.Close()
@@ -94,8 +94,7 @@ func (p *PacketConn) dialRelay(ctx context.Context, bound wire.Addr) error {
 	if p.client.Forward != nil {
 		p.relay, err = p.client.Forward.DialContext(ctx, "udp", p.bound.String())
 	} else {
-		var d net.Dialer
-		p.relay, err = d.DialContext(ctx, "udp", p.bound.String())
+		p.relay, err = direct.DialContext(ctx, "udp", p.bound.String())
 	}
 	if err != nil {
 		return gatewayFailed("relay unreachable", err)

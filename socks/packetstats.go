@@ -46,5 +46,5 @@ func (p *PacketConn) Stats() PacketStats {
 // drop counts a datagram and tells the Trace.
 func (p *PacketConn) drop(reason DropReason) {
 	p.counters.dropped[reason].Add(1)
-	hooks{p.client.Trace}.packetDropped(p.BoundAddr, reason)
+	hooks{p.client.Trace}.packetDropped(p, reason)
 }

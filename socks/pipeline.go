@@ -15,7 +15,7 @@ func (h *handshake) together(s *scratch) error {
 		return err
 	}
 	h.send(msg)
-	h.hooks.requestSent(h.cmd.String(), h.dst)
+	h.hooks.requestSent(h.cmd, &h.dst)
 	s.in.Owe(wire.MethodLen + auth.answerLen() + wire.ReplyLen)
 	if err := h.readMethod(s); err != nil || h.replied {
 		return err

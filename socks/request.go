@@ -12,7 +12,7 @@ import (
 // request has a request granted: it reaches the gateway, authenticates, sends the request and waits for
 // its first reply. The connection it returns has given up nothing of what follows the reply. A dst
 // without host and port is the wildcard of the family in which the gateway was reached.
-func (c *Client) request(ctx context.Context, cmd wire.Command, dst *Addr) (net.Conn, wire.Addr, error) {
+func (c *Client) request(ctx context.Context, cmd wire.Command, dst Addr) (net.Conn, wire.Addr, error) {
 	begun := time.Now()
 	conn, bound, err := c.bounded(ctx, question{cmd: cmd, dst: dst, hooks: c.hooks(ctx)})
 	c.counters.count(time.Since(begun), err)
@@ -43,7 +43,7 @@ func (c *Client) bounded(ctx context.Context, q question) (net.Conn, wire.Addr, 
 // question is what the gateway is asked.
 type question struct {
 	cmd   wire.Command
-	dst   *Addr
+	dst   Addr
 	hooks hooks
 }
 

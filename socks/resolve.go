@@ -19,7 +19,7 @@ func (c *Client) Resolve(ctx context.Context, name string) (netip.Addr, error) {
 	if err != nil {
 		return netip.Addr{}, c.dnsError(name, err)
 	}
-	bound, err := c.resolve(ctx, wire.Resolve, &dst)
+	bound, err := c.resolve(ctx, wire.Resolve, dst)
 	if err == nil && !bound.IP.IsValid() {
 		err = fmt.Errorf("%w: it resolved to no address", ErrProtocol)
 	}
@@ -34,7 +34,7 @@ func (c *Client) ResolveAddr(ctx context.Context, addr netip.Addr) (string, erro
 	if !addr.IsValid() || addr.Zone() != "" {
 		return "", c.dnsError(addr.String(), &net.AddrError{Err: "not an address that a gateway can be sent", Addr: addr.String()})
 	}
-	bound, err := c.resolve(ctx, wire.ResolvePTR, &Addr{Net: "tcp", IP: addr.Unmap()})
+	bound, err := c.resolve(ctx, wire.ResolvePTR, Addr{Net: "tcp", IP: addr.Unmap()})
 	if err == nil && bound.Name == "" {
 		err = fmt.Errorf("%w: it resolved to no name", ErrProtocol)
 	}
@@ -56,7 +56,7 @@ func resolvable(name string) (Addr, error) {
 }
 
 // resolve sends a request whose reply is all there is.
-func (c *Client) resolve(ctx context.Context, cmd wire.Command, dst *Addr) (wire.Addr, error) {
+func (c *Client) resolve(ctx context.Context, cmd wire.Command, dst Addr) (wire.Addr, error) {
 	conn, bound, err := c.request(ctx, cmd, dst)
 	if err != nil {
 		return wire.Addr{}, err

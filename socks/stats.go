@@ -80,21 +80,20 @@ const (
 
 // count counts a request that took that long.
 func (c *counters) count(took time.Duration, err error) {
-	c.outcomes[outcome(err)].Add(1)
 	if err != nil {
+		c.outcomes[failure(err)].Add(1)
 		return
 	}
+	c.outcomes[granted].Add(1)
 	bucket := bits.Len64(uint64(took) >> histogramUnit)
 	c.handshakes[min(bucket, len(c.handshakes)-1)].Add(1)
 	c.sum.Add(int64(took))
 }
 
-func outcome(err error) int {
+func failure(err error) int {
 	var reply Reply
 	var timeout interface{ Timeout() bool }
 	switch {
-	case err == nil:
-		return granted
 	case errors.Is(err, ErrGateway):
 		return gatewayDown
 	case errors.Is(err, ErrProtocol):

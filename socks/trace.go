@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"time"
+
+	"github.com/sockslib/sockslib/internal/wire"
 )
 
 // Trace is a set of hooks for what a Client does, as net/http/httptrace has them for requests. Each may
@@ -43,10 +45,10 @@ func (c *Client) hooks(ctx context.Context) hooks {
 	return hooks{c.Trace, t}
 }
 
-func (h hooks) gatewayConnected(gateway func() net.Addr, begun time.Time, err error) {
+func (h hooks) gatewayConnected(c *Client, took time.Duration, err error) {
 	for _, t := range h {
 		if t != nil && t.GatewayConnected != nil {
-			t.GatewayConnected(gateway(), time.Since(begun), err)
+			t.GatewayConnected(c.source(), took, err)
 		}
 	}
 }
@@ -75,26 +77,26 @@ func (h hooks) spareTaken(idle time.Duration) {
 	}
 }
 
-func (h hooks) requestSent(command string, dst *Addr) {
+func (h hooks) requestSent(cmd wire.Command, dst *Addr) {
 	for _, t := range h {
 		if t != nil && t.RequestSent != nil {
-			t.RequestSent(command, dst)
+			t.RequestSent(cmd.String(), dst.pointer())
 		}
 	}
 }
 
-func (h hooks) replied(command string, dst *Addr, bound Addr, err error) {
+func (h hooks) replied(cmd wire.Command, dst *Addr, bound wire.Addr, err error) {
 	for _, t := range h {
 		if t != nil && t.Replied != nil {
-			t.Replied(command, dst, &bound, err)
+			t.Replied(cmd.String(), dst.pointer(), addrFrom(dst.Net, bound).pointer(), err)
 		}
 	}
 }
 
-func (h hooks) packetDropped(relay func() net.Addr, reason DropReason) {
+func (h hooks) packetDropped(p *PacketConn, reason DropReason) {
 	for _, t := range h {
 		if t != nil && t.PacketDropped != nil {
-			t.PacketDropped(relay(), reason)
+			t.PacketDropped(p.BoundAddr(), reason)
 		}
 	}
 }
