@@ -3,6 +3,7 @@
 package netns
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,7 @@ type Ask struct {
 	Command string // one of commands
 	Family  string // "4" or "6": that of the addresses which the application knows; empty: either
 	Host    string // the destination, a name or a literal
+	Port    uint16 // zero: port
 	Lookup  bool   // Host is looked up first, and the address that comes back is used
 }
 
@@ -92,7 +94,11 @@ func (c *client) Do(a Ask, o *Outcome) error {
 	return errors.New("unknown command")
 }
 
-func (a Ask) address() string { return net.JoinHostPort(a.Host, strconv.Itoa(port)) }
+func (a Ask) isUDP() bool { return a.Command == associate || a.Command == associateDialed }
+
+func (a Ask) address() string {
+	return net.JoinHostPort(a.Host, strconv.Itoa(int(cmp.Or(a.Port, port))))
+}
 
 func (c *client) connect(ctx context.Context, a Ask, o *Outcome) error {
 	conn, err := c.dialer.DialContext(ctx, "tcp"+a.Family, a.address())

@@ -5,9 +5,12 @@ package netns
 import (
 	"net"
 	"net/netip"
+	"strconv"
+	"testing"
 
 	"github.com/sockslib/sockslib/dialer"
 	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/internal/wire"
 )
 
 // gatewayPort is where every gateway listens.
@@ -45,27 +48,34 @@ func (g *gateway) Start(c GatewayConfig, _ *none) error {
 
 // Asked is what a gateway was asked for.
 type Asked struct {
-	Requests  []testgw.Request
-	Datagrams []testgw.Datagram
+	Requests  []Request
+	Datagrams []testgw.Target // each once an association
 }
 
-// requests are the commands with their destinations.
-func (a Asked) requests() []string {
-	var all []string
-	for _, r := range a.Requests {
-		all = append(all, r.Command.String()+" "+r.Target.String())
-	}
-	return all
+// Request is a request that a gateway read.
+type Request struct {
+	Command wire.Command
+	testgw.Target
 }
 
 // Take returns what the gateway was asked for since the last Take.
 func (g *gateway) Take(_ none, asked *Asked) error {
-	*asked = Asked{g.g.Requests(), g.g.Datagrams()}
+	for _, r := range g.g.Requests() {
+		asked.Requests = append(asked.Requests, Request{r.Command, r.Target})
+	}
+	for _, d := range g.g.Datagrams() {
+		asked.Datagrams = append(asked.Datagrams, d.Target)
+	}
 	g.g.Reset()
 	return nil
+}
+
+func take(t *testing.T, at *node) Asked {
+	t.Helper()
+	return call[Asked](t, at, "Gateway.Take", none{})
 }
 
 func (g *gateway) close() { g.g.Close() }
 
 // gatewayAt is the address of the gateway at a host.
-func gatewayAt(host string) string { return net.JoinHostPort(host, "1080") }
+func gatewayAt(host string) string { return net.JoinHostPort(host, strconv.Itoa(gatewayPort)) }

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -57,22 +56,21 @@ type end struct {
 
 const labPrefix = "sockslib-"
 
-var (
-	labs  atomic.Int64
-	tidy  sync.Once
-	probe = sync.OnceValue(canNamespace)
-)
+var labs atomic.Int64 // so far
 
-// newLab skips t where there can be no namespaces, or fails it where everything has to be there.
-func newLab(t *testing.T) *lab {
+// needNamespaces skips t where there can be none, or fails it where everything has to be there.
+func needNamespaces(t *testing.T) {
 	t.Helper()
-	if err := probe(); err != nil {
+	if err := canNamespace(); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("needs network namespaces, which have to be there: CI is true: %v", err)
 		}
 		t.Skipf("needs network namespaces (root, and ip of the Debian package iproute2): %v", err)
 	}
-	tidy.Do(func() { removeLeftovers(t) })
+	removeLeftovers(t)
+}
+
+func newLab(t *testing.T) *lab {
 	return &lab{t: t, prefix: fmt.Sprintf("%s%d-%d-", labPrefix, os.Getpid(), labs.Add(1))}
 }
 

@@ -48,7 +48,8 @@ func (n *node) start(t *testing.T, loopback string) {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command("ip", "netns", "exec", n.netns, self)
-	cmd.Env = append(os.Environ(), nodeVariable+"="+loopback)
+	// The race detector would have it wait for a second before it ends.
+	cmd.Env = append(os.Environ(), nodeVariable+"="+loopback, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
