@@ -83,6 +83,7 @@ func (x *triple) run(t *testing.T, checkGateway func(*testing.T, Ask)) {
 		x.checkSeen(t, a, call[[]Seen](t, x.d, "Destination.Take", none{}))
 		checkGateway(t, a)
 	})
+	checkErrors(t, x.c)
 
 	traffic := call[Traffic](t, x.c, "Capture.Stop", none{})
 	t.Logf("%d IP packets on C's interface: %v", traffic.packets(), traffic.Between)

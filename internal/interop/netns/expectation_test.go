@@ -10,6 +10,7 @@ import (
 
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks"
 )
 
 // expectation is what has to come of an Ask.
@@ -52,6 +53,17 @@ func (e expectation) checkOutcome(t *testing.T, a Ask, o Outcome) {
 	}
 	require.Equal(t, bound, o.Bound.Addr())
 	require.NotZero(t, o.Bound.Port())
+}
+
+// checkErrors: what the last gateway says of a destination reaches the application.
+func checkErrors(t *testing.T, c *node) {
+	t.Helper()
+	a := Ask{Command: connect, Host: "unknown.test"}
+	_, err := try[Outcome](c, "Client.Do", a)
+	require.ErrorContains(t, err, socks.ErrHostUnreachable.Error())
+	a.Host, a.Port = name, port+1
+	_, err = try[Outcome](c, "Client.Do", a)
+	require.ErrorContains(t, err, socks.ErrConnectionRefused.Error())
 }
 
 // checkSeen: D had to do with the last gateway alone.

@@ -6,40 +6,11 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
-	"strconv"
-	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
-
-// families is the set of those that a node, or a link, has.
-type families int
-
-const (
-	v4 families = 1 << iota
-	v6
-	dual = v4 | v6
-)
-
-// digit is how a network's name says a single family.
-func (f families) digit() string {
-	if f == v4 {
-		return "4"
-	}
-	return "6"
-}
-
-// pick returns an address of a single family.
-func (f families) pick(e end) netip.Addr {
-	if f == v4 {
-		return e.v4
-	}
-	return e.v6
-}
 
 // lab is a network of nodes that a test makes, and that ends with the test. Nothing in it leads out of it.
 type lab struct {
@@ -48,70 +19,10 @@ type lab struct {
 	links  int
 }
 
-// end is one node's end of a link. It lacks the addresses of a family that the node or the link lacks.
-type end struct {
-	device string
-	v4, v6 netip.Addr
-}
-
-const labPrefix = "sockslib-"
-
 var labs atomic.Int64 // so far
 
-// needNamespaces skips t where there can be none, or fails it where everything has to be there.
-func needNamespaces(t *testing.T) {
-	t.Helper()
-	if err := canNamespace(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("needs network namespaces, which have to be there: CI is true: %v", err)
-		}
-		t.Skipf("needs network namespaces (root, and ip of the Debian package iproute2): %v", err)
-	}
-	removeLeftovers(t)
-}
-
 func newLab(t *testing.T) *lab {
-	return &lab{t: t, prefix: fmt.Sprintf("%s%d-%d-", labPrefix, os.Getpid(), labs.Add(1))}
-}
-
-// canNamespace makes a namespace and removes it.
-func canNamespace() error {
-	name := fmt.Sprintf("%s%d-0-probe", labPrefix, os.Getpid())
-	if err := ip("netns", "add", name); err != nil {
-		return err
-	}
-	return ip("netns", "del", name)
-}
-
-// removeLeftovers removes the namespaces, and what runs in them, of runs that could not do so themselves.
-func removeLeftovers(t *testing.T) {
-	list, err := exec.Command("ip", "netns", "list").Output()
-	require.NoError(t, err)
-	for line := range strings.Lines(string(list)) {
-		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-		number, ours := strings.CutPrefix(name, labPrefix)
-		number, _, _ = strings.Cut(number, "-")
-		run, err := strconv.Atoi(number)
-		if !ours || err != nil || syscall.Kill(run, 0) != syscall.ESRCH {
-			continue
-		}
-		pids, _ := exec.Command("ip", "netns", "pids", name).Output()
-		for field := range strings.FieldsSeq(string(pids)) {
-			if pid, err := strconv.Atoi(field); err == nil {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
-			}
-		}
-		t.Logf("removed %s, left by an earlier run: %v", name, ip("netns", "del", name))
-	}
-}
-
-// ip runs iproute2's ip. The error is what it printed.
-func ip(args ...string) error {
-	out, err := exec.Command("ip", args...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, out)
-	}
-	return nil
+	return &lab{t: t, prefix: fmt.Sprintf("%s%d-%d-", ours, os.Getpid(), labs.Add(1))}
 }
 
 func (l *lab) ip(args ...string) {

@@ -24,7 +24,8 @@ const nodeVariable = "SOCKSLIB_NETNS_LOOPBACK"
 const patience = 5 * time.Second
 
 // node is a network namespace and a process in it, this binary once more, which offers the services of
-// serveNode by net/rpc over its standard input and output.
+// serveNode by net/rpc over its standard input and output. That is why the services' methods, and the
+// types of their arguments and results, are exported.
 type node struct {
 	name     string
 	netns    string

@@ -1,0 +1,70 @@
+//go:build linux
+
+package netns
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// ours begins the names of all namespaces of these tests. The number of the process that made it follows.
+const ours = "sockslib-netns-"
+
+// needNamespaces skips t where there can be none, or fails it where everything has to be there.
+func needNamespaces(t *testing.T) {
+	t.Helper()
+	if err := canNamespace(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("needs network namespaces, which have to be there: CI is true: %v", err)
+		}
+		t.Skipf("needs network namespaces (root, and ip of the Debian package iproute2): %v", err)
+	}
+	removeLeftovers(t)
+}
+
+// canNamespace makes a namespace and removes it.
+func canNamespace() error {
+	name := fmt.Sprintf("%s%d-0-probe", ours, os.Getpid())
+	if err := ip("netns", "add", name); err != nil {
+		return err
+	}
+	return ip("netns", "del", name)
+}
+
+// removeLeftovers removes the namespaces, and what runs in them, of runs that could not do so themselves.
+func removeLeftovers(t *testing.T) {
+	list, err := exec.Command("ip", "netns", "list").Output()
+	require.NoError(t, err)
+	for line := range strings.Lines(string(list)) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		number, made := strings.CutPrefix(name, ours)
+		number, _, _ = strings.Cut(number, "-")
+		run, err := strconv.Atoi(number)
+		if !made || err != nil || syscall.Kill(run, 0) != syscall.ESRCH {
+			continue
+		}
+		pids, _ := exec.Command("ip", "netns", "pids", name).Output()
+		for field := range strings.FieldsSeq(string(pids)) {
+			if pid, err := strconv.Atoi(field); err == nil {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		t.Logf("removed %s, left by an earlier run: %v", name, ip("netns", "del", name))
+	}
+}
+
+// ip runs iproute2's ip. The error is what it printed.
+func ip(args ...string) error {
+	out, err := exec.Command("ip", args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
