@@ -1,17 +1,22 @@
 package socks_test
 
 import (
+	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks"
 )
 
 // Writes that time out over and over, and go on where they stopped, lose nothing and send nothing twice.
@@ -61,4 +66,73 @@ func TestTLSCloseAfterTimeout(t *testing.T) {
 	_, err = io.Copy(io.Discard, far)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, net.ErrClosed)
+}
+
+// gatedConn lets so many octets be read, and the others once it is open.
+type gatedConn struct {
+	net.Conn
+	left int // negative: all
+	open chan struct{}
+}
+
+func (c *gatedConn) Read(b []byte) (int, error) {
+	if c.left == 0 {
+		<-c.open
+		c.left = -1
+	}
+	if c.left > 0 {
+		b = b[:min(len(b), c.left)]
+	}
+	n, err := c.Conn.Read(b)
+	if c.left > 0 {
+		c.left -= n
+	}
+	return n, err
+}
+
+// Wherever in a record the deadline catches it, the stream goes on from there.
+func TestTLSTimeoutWithinARecord(t *testing.T) {
+	server, client := certified()
+	sent := bulk[:3000] // at first, records are as long as a segment
+	for _, taken := range []int{1, 4, 5, 6, 100, 1000, 2000} {
+		synctest.Test(t, func(t *testing.T) {
+			open, arrived := make(chan struct{}), make(chan []byte, 1)
+			c := &socks.Client{Addr: "127.0.0.1:1080", TLS: client, Handshake: socks.Stepwise}
+			c.Forward = dialFunc(func(context.Context, string, string) (net.Conn, error) {
+				near, far := net.Pipe()
+				go func() { // ends with the stream
+					defer far.Close()
+					gate := &gatedConn{Conn: far, left: -1, open: open}
+					conn := tls.Server(gate, server)
+					r := wire.NewReader(conn)
+					r.ReadMethods()
+					conn.Write([]byte{wire.Version, wire.MethodNone})
+					r.ReadRequest()
+					conn.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x09"))
+					gate.left = taken
+					all, _ := io.ReadAll(conn)
+					arrived <- all
+				}()
+				return near, nil
+			})
+			conn, err := c.Dial("tcp", "name.example:80")
+			require.NoError(t, err)
+			defer conn.Close()
+			begun := time.Now()
+			require.NoError(t, conn.SetWriteDeadline(begun.Add(time.Second)))
+			n, err := conn.Write(sent)
+			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			require.Equal(t, time.Second, time.Since(begun))
+			m, err := conn.Write(sent[n:])
+			require.ErrorIs(t, err, os.ErrDeadlineExceeded, "still")
+			require.Zero(t, m)
+
+			close(open)
+			require.NoError(t, conn.SetWriteDeadline(time.Time{}))
+			_, err = conn.Write(sent[n:])
+			require.NoError(t, err)
+			require.NoError(t, conn.(*socks.Conn).CloseWrite())
+			require.Equal(t, sent, <-arrived, "%d octets were taken in time", taken)
+		})
+	}
 }
