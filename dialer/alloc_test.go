@@ -1,0 +1,141 @@
+//go:build !race
+
+package dialer_test
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// mirror is a gateway that grants a UDP ASSOCIATE and sends each datagram back as it came, as if its
+// destination had. It allocates nothing a packet, so that what is counted is the library's. It returns its
+// address.
+func mirror(t *testing.T) string {
+	l, _ := listen(t, loopback4)
+	relay := newResponder(t)
+	require.NoError(t, relay.SetDeadline(time.Time{}))
+	ended := make(chan struct{}, 2)
+	go func() { // the test's, which waits for ended; ends when relay is closed
+		b := make([]byte, 1<<16)
+		for {
+			n, from, err := relay.ReadFromUDPAddrPort(b)
+			if err != nil {
+				break
+			}
+			_, _ = relay.WriteToUDPAddrPort(b[:n], from)
+		}
+		ended <- struct{}{}
+	}()
+	go func() { // the test's, which waits for ended; ends with l or with the client's connection
+		defer func() { ended <- struct{}{} }()
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		request := make([]byte, 3+10) // one method, and a wildcard
+		if _, err := io.ReadFull(c, request[:3]); err != nil {
+			return
+		}
+		_, _ = c.Write([]byte{5, 0})
+		if _, err := io.ReadFull(c, request[3:]); err != nil || !bytes.Equal(request[3:7], []byte{5, 3, 0, 1}) {
+			return
+		}
+		_, _ = c.Write([]byte{5, 0, 0, 1, 127, 0, 0, 1, byte(relay.port >> 8), byte(relay.port)})
+		_, _ = io.Copy(io.Discard, c)
+	}()
+	t.Cleanup(func() { l.Close(); relay.Close(); <-ended; <-ended })
+	return l.Addr().String()
+}
+
+// A packet costs no allocation, neither way.
+func TestPacketsAllocateNothing(t *testing.T) {
+	address := netip.MustParseAddrPort("192.0.2.1:53")
+	for what, run := range map[string]func(t *testing.T, d *dialer.Dialer, fake netip.AddrPort) func() error{
+		"by fake": func(t *testing.T, d *dialer.Dialer, fake netip.AddrPort) func() error {
+			return exchange(t, d, net.UDPAddrFromAddrPort(fake))
+		},
+		"by name": func(t *testing.T, d *dialer.Dialer, _ netip.AddrPort) func() error {
+			return exchange(t, d, &socks.Addr{Net: "udp", Name: name, Port: 53})
+		},
+		"by address": func(t *testing.T, d *dialer.Dialer, _ netip.AddrPort) func() error {
+			return exchange(t, d, net.UDPAddrFromAddrPort(address))
+		},
+		"by fake AddrPort": exchangeAddrPort,
+		"by AddrPort": func(t *testing.T, d *dialer.Dialer, _ netip.AddrPort) func() error {
+			return exchangeAddrPort(t, d, address)
+		},
+		"fixed name": func(t *testing.T, d *dialer.Dialer, _ netip.AddrPort) func() error {
+			return exchangeFixed(t, d, at(name, 53))
+		},
+		"fixed address": func(t *testing.T, d *dialer.Dialer, _ netip.AddrPort) func() error {
+			return exchangeFixed(t, d, address.String())
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			d := &dialer.Dialer{Gateway: &socks.Client{Addr: mirror(t), Handshake: socks.Stepwise}, Table: newTable(t, mapping.Config{})}
+			packet := run(t, d, netip.AddrPortFrom(assign(t, d, "ip4", name), 53))
+			for range 10 { // pools and maps are filled
+				require.NoError(t, packet())
+			}
+			require.Zero(t, testing.AllocsPerRun(500, func() {
+				if err := packet(); err != nil {
+					t.Error(err)
+				}
+			}))
+		})
+	}
+}
+
+// exchange sends a packet to addr and reads it back.
+func exchange(t *testing.T, d *dialer.Dialer, to net.Addr) func() error {
+	p := listenPacket(t, d)
+	b := make([]byte, 1200)
+	return func() error {
+		if _, err := p.WriteTo(b, to); err != nil {
+			return err
+		}
+		_, _, err := p.ReadFromAddrPort(b)
+		return err
+	}
+}
+
+func exchangeAddrPort(t *testing.T, d *dialer.Dialer, to netip.AddrPort) func() error {
+	p := listenPacket(t, d)
+	b := make([]byte, 1200)
+	return func() error {
+		if _, err := p.WriteToAddrPort(b, to); err != nil {
+			return err
+		}
+		_, from, err := p.ReadFromAddrPort(b)
+		if from != to {
+			t.Error(from)
+		}
+		return err
+	}
+}
+
+func exchangeFixed(t *testing.T, d *dialer.Dialer, to string) func() error {
+	p, err := d.Dial("udp", to)
+	require.NoError(t, err)
+	t.Cleanup(func() { p.Close() })
+	require.NoError(t, p.SetDeadline(time.Now().Add(patience)))
+	b := make([]byte, 1200)
+	return func() error {
+		if _, err := p.Write(b); err != nil {
+			return err
+		}
+		_, err := p.Read(b)
+		return err
+	}
+}

@@ -1,0 +1,176 @@
+package dialer_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// several gives a PacketConn with an association for each of n names, all at one echo's port, and those.
+func several(t *testing.T, g *testgw.Gateway, n int) (p *dialer.PacketConn, d *dialer.Dialer, c *controls, to []net.Addr) {
+	g.Hosts = make(map[string][]netip.Addr)
+	port := echoPackets(t)
+	d, c = behindControls(t, g)
+	for i := range n {
+		name := fmt.Sprintf("n%d.test", i)
+		g.Hosts[name] = []netip.Addr{loopback4}
+		to = append(to, net.UDPAddrFromAddrPort(netip.AddrPortFrom(assign(t, d, "ip4", name), port)))
+	}
+	p = listenPacket(t, d)
+	for _, a := range to {
+		write(t, p, a.String(), a)
+		text, from := read(t, p)
+		require.Equal(t, a.String(), text)
+		require.Equal(t, a.String(), from)
+	}
+	return p, d, c, to
+}
+
+// An association that the gateway refuses is an error of that write alone.
+func TestSecondAssociationRefused(t *testing.T) {
+	g := &testgw.Gateway{Misbehave: func(conn int) testgw.Fault {
+		return testgw.Fault{Answer: func(at testgw.Stage, b []byte) []byte {
+			if conn == 1 && at == testgw.StageReply {
+				b[1] = byte(socks.ErrNotAllowed)
+			}
+			return b
+		}}
+	}}
+	d := behind(t, g)
+	p := listenPacket(t, d)
+	port := echoPackets(t)
+	write(t, p, "x", plainAddr(at(name, port)))
+	_, err := p.WriteTo([]byte("x"), plainAddr(at(other, port)))
+	require.ErrorIs(t, err, socks.ErrNotAllowed)
+	require.Equal(t, 1, leases(d))
+	read(t, p)
+	write(t, p, "x", plainAddr(at(other, port)))
+	_, from := read(t, p)
+	require.Equal(t, at(assign(t, d, "ip4", other), port), from)
+}
+
+func TestCloseSeveral(t *testing.T) {
+	g := new(testgw.Gateway)
+	p, d, _, to := several(t, g, 3)
+	ended := make(chan error)
+	for range 3 {
+		go func() { // the test's, which waits for ended; Close ends it
+			_, _, err := p.ReadFrom(make([]byte, 1))
+			ended <- err
+		}()
+	}
+	require.NoError(t, p.Close())
+	for range 3 {
+		require.ErrorIs(t, <-ended, net.ErrClosed)
+	}
+	_, _, err := p.ReadFrom(make([]byte, 1))
+	require.ErrorIs(t, err, net.ErrClosed)
+	_, err = p.WriteTo([]byte("x"), to[1])
+	require.ErrorIs(t, err, net.ErrClosed)
+	require.Zero(t, leases(d))
+	require.Eventually(t, func() bool { return g.Sessions() == 0 }, patience, time.Millisecond)
+}
+
+// Of several associations, one that the gateway ends is made again by the next datagram to its name.
+func TestOneOfSeveralEnds(t *testing.T) {
+	for _, ends := range []int{0, 1} {
+		t.Run(fmt.Sprint(ends), func(t *testing.T) {
+			g := new(testgw.Gateway)
+			p, d, c, to := several(t, g, 2)
+			c.end(t, ends)
+			require.Eventually(t, func() bool { // until it was noticed, datagrams go by the old one
+				write(t, p, "x", to[ends])
+				return len(g.Requests()) == 3
+			}, patience, time.Millisecond)
+			for text, from := "", ""; text != "marked"; require.Equal(t, to[ends].String(), from) {
+				write(t, p, "marked", to[ends])
+				text, from = read(t, p)
+			}
+			write(t, p, "still there", to[1-ends])
+			for text, from := "", ""; text != "still there"; {
+				text, from = read(t, p)
+				require.Equal(t, text == "still there", from == to[1-ends].String())
+			}
+			require.Equal(t, 2, leases(d))
+			require.NoError(t, p.SetDeadline(time.Time{}))
+			require.NoError(t, p.Close())
+			require.Zero(t, leases(d))
+		})
+	}
+}
+
+// When the last one has ended, that is the end, with the cause.
+func TestAllOfSeveralEnd(t *testing.T) {
+	p, d, c, to := several(t, new(testgw.Gateway), 3)
+	for i := range to {
+		c.end(t, i)
+	}
+	for range 2 {
+		_, _, err := p.ReadFrom(make([]byte, 1))
+		require.ErrorIs(t, err, net.ErrClosed)
+		require.ErrorIs(t, err, socks.ErrGateway)
+		_, err = p.WriteTo([]byte("x"), to[0])
+		require.ErrorIs(t, err, net.ErrClosed)
+		require.ErrorIs(t, err, socks.ErrGateway)
+	}
+	require.NoError(t, p.Close())
+	require.Zero(t, leases(d))
+}
+
+// With as many associations as there may be, one more takes the place of the one unused for longest; its
+// names are unpinned, and come back when they are needed.
+func TestMostAssociations(t *testing.T) {
+	g := new(testgw.Gateway)
+	p, d, _, to := several(t, g, 3)
+	p.SetMost(3)
+	write(t, p, "x", to[1]) // so that it is to[2]'s turn
+	read(t, p)
+
+	address := plainAddr(at(loopback4, to[0].(*net.UDPAddr).AddrPort().Port()))
+	write(t, p, "x", address)
+	_, from := read(t, p)
+	require.Equal(t, address.String(), from)
+	require.Equal(t, 2, leases(d))
+	for e := range d.Table.All() {
+		require.Equal(t, e.Name != "n2.test", e.Leases == 1, e.Name)
+	}
+	require.Len(t, g.Requests(), 4)
+	require.Eventually(t, func() bool { return g.Sessions() == 3 }, patience, time.Millisecond)
+
+	write(t, p, "x", to[2]) // takes the place of to[1]'s: to[0]'s, the oldest, stays
+	_, from = read(t, p)
+	require.Equal(t, to[2].String(), from)
+	write(t, p, "x", to[0])
+	_, from = read(t, p)
+	require.Equal(t, to[0].String(), from)
+	require.Len(t, g.Requests(), 5)
+}
+
+// Who sends and never reads holds no more than that either.
+func TestMostAssociationsUnread(t *testing.T) {
+	g := &testgw.Gateway{Lookup: func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{loopback4}, nil }}
+	d := behind(t, g)
+	port := echoPackets(t)
+	p := listenPacket(t, d)
+	p.SetMost(2)
+	for i := range 20 {
+		to := plainAddr(fmt.Sprintf("n%d.test:%d", i, port))
+		for range 30 {
+			write(t, p, "x", to)
+		}
+	}
+	require.Len(t, g.Requests(), 20)
+	require.Equal(t, 2, leases(d))
+	require.Eventually(t, func() bool { return g.Sessions() == 2 }, patience, time.Millisecond)
+	require.NoError(t, p.Close())
+	require.Zero(t, leases(d))
+}
