@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	txthinking "github.com/txthinking/socks5"
+
+	"github.com/sockslib/sockslib/internal/bench/report"
+	"github.com/sockslib/sockslib/internal/bench/servers"
+)
+
+// countedConn counts calls.
+type countedConn struct {
+	*net.TCPConn
+	count *callCount
+}
+
+type callCount struct{ writes, reads int }
+
+func (c countedConn) Write(b []byte) (int, error) {
+	c.count.writes++
+	return c.TCPConn.Write(b)
+}
+
+func (c countedConn) Read(b []byte) (int, error) {
+	c.count.reads++
+	return c.TCPConn.Read(b)
+}
+
+const countedDials = 50
+
+// countCalls tells the write and read calls of a dial, by candidate.
+func countCalls(a *servers.Addrs, auth bool) map[string]string {
+	var count callCount
+	forward := dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+		var d net.Dialer
+		c, err := d.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return countedConn{c.(*net.TCPConn), &count}, nil
+	})
+	c := newSocks(a, auth)
+	c.Forward = forward
+	list := []candidate{socksClient(ours, c)}
+	was := txthinking.DialTCP
+	defer func() { txthinking.DialTCP = was }()
+	if others, err := peerClients(a, auth, forward); err == nil {
+		list = append(list, others...)
+	}
+	calls := map[string]string{direct: "0"}
+	for _, c := range list {
+		var writes, reads report.Sample
+		for range countedDials {
+			count = callCount{}
+			conn, err := c.dial(context.Background(), answered(c, a))
+			if err != nil {
+				break // told by the measurement itself
+			}
+			writes, reads = append(writes, float64(count.writes)), append(reads, float64(count.reads))
+			conn.Close()
+		}
+		calls[c.name] = fmt.Sprintf("%s + %s", report.Number(writes.Median()), report.Number(reads.Median()))
+	}
+	return calls
+}

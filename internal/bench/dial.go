@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"net"
+	"strconv"
+
+	"github.com/sockslib/sockslib/internal/bench/report"
+	"github.com/sockslib/sockslib/internal/bench/servers"
+)
+
+// dialBatch is how many dials are measured together: as many as are open at once.
+const dialBatch = 100
+
+// dial measures what a dial costs the process that makes it.
+func dial(l *lab) (*report.Section, error) {
+	a, err := l.servers()
+	if err != nil {
+		return nil, err
+	}
+	s := &report.Section{
+		Title: "Cost of a dial",
+		Text: `
+Of the client's process alone, on loopback, by name, with a background context: processor time, user and system,
+by getrusage; allocations by runtime.MemStats; write and read calls by a connection that counts, where a client lets
+it be put beneath. The gateway is a process of this program that opens no connection but answers itself. Each figure is
+of ` + strconv.Itoa(dialBatch) + ` dials; closing is not counted. The dialer is given a name's fake address.`,
+	}
+	for _, auth := range []bool{false, true} {
+		if err := dialTable(l, a, auth, s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// dialCost is what a dial takes.
+type dialCost struct{ cpu, allocs, bytes report.Sample }
+
+func dialTable(l *lab, a *servers.Addrs, auth bool, s *report.Section) error {
+	list, err := ourClients(a, auth)
+	if err != nil {
+		return err
+	}
+	others, err := peerClients(a, auth, nil)
+	if err != nil {
+		return err
+	}
+	list = append(append([]candidate{directClient()}, list...), others...)
+	costs := make([]dialCost, len(list))
+	calls := countCalls(a, auth)
+	err = interleave("cost of a dial", l.pick(41, 7), len(list), func(i int) error {
+		c, err := dialMany(list[i], a, dialBatch)
+		to := &costs[i]
+		to.cpu = append(to.cpu, float64(c.cpu.Nanoseconds())/1e3/dialBatch)
+		to.allocs = append(to.allocs, float64(int(c.allocs/dialBatch+0.5)))
+		to.bytes = append(to.bytes, c.bytes/dialBatch)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	method := "no auth"
+	if auth {
+		method = "user/password"
+	}
+	t := &report.Table{Head: []string{method, "processor time, µs", "of x/net's", "allocations", "bytes", "write + read calls"}}
+	x := costs[3]
+	for i, c := range list {
+		t.Row(c.name, costs[i].cpu, costs[i].cpu.Over(x.cpu), costs[i].allocs, costs[i].bytes.Median(), calls[c.name])
+	}
+	s.Parts = append(s.Parts, t)
+	bound := 0.95
+	if auth {
+		bound = 0.85
+	}
+	s.Figures = append(s.Figures,
+		report.AtMost("allocations of a dial over direct, "+method, costs[1].allocs.Minus(costs[0].allocs), 3),
+		report.AtMost("allocations of a dial over x/net's, "+method, costs[1].allocs.Minus(x.allocs), 0),
+		report.AtMost("processor time of a dial, of x/net's, "+method, costs[1].cpu.Over(x.cpu), bound))
+	return nil
+}
+
+// answered is the address of a destination for which the gateway answers.
+func answered(c candidate, a *servers.Addrs) string {
+	if c.name == direct {
+		return a.Direct
+	}
+	return net.JoinHostPort(destination, strconv.Itoa(servers.AnsweredPort))
+}
+
+// dialMany dials n times, and closes the connections only when the cost has been taken.
+func dialMany(c candidate, a *servers.Addrs, n int) (cost, error) {
+	address, conns := answered(c, a), make([]net.Conn, 0, n)
+	defer func() {
+		for _, conn := range conns {
+			conn.Close()
+		}
+	}()
+	return measure(func() error {
+		for range n {
+			conn, err := c.dial(context.Background(), address)
+			if err != nil {
+				return err
+			}
+			conns = append(conns, conn)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/sockslib/sockslib/internal/bench/link"
+	"github.com/sockslib/sockslib/internal/bench/report"
+	"github.com/sockslib/sockslib/internal/bench/servers"
+)
+
+// lab is what the sections measure in.
+type lab struct {
+	quick    bool
+	isolated bool // in a network namespace of its own
+	near     *servers.Addrs
+	children []*child
+}
+
+// section is one part of the measurements.
+type section struct {
+	name string
+	run  func(*lab) (*report.Section, error)
+}
+
+// sections are in the order of the document. The last one leaves the most garbage.
+var sections = []section{
+	{"trips", trips},
+	{"chain", chain},
+	{"dial", dial},
+	{"rate", rate},
+	{"bulk", bulk},
+	{"udp", udp},
+	{"lookup", lookup},
+	{"dns", dnsServer},
+	{"table", table},
+}
+
+// pick is full, or for a quick run quick.
+func (l *lab) pick(full, quick int) int {
+	if l.quick {
+		return quick
+	}
+	return full
+}
+
+// servers returns where the servers on loopback are.
+func (l *lab) servers() (*servers.Addrs, error) {
+	if l.near != nil {
+		return l.near, nil
+	}
+	var a servers.Addrs
+	if err := l.start(roleServers, &a); err != nil {
+		return nil, err
+	}
+	l.near = &a
+	return l.near, nil
+}
+
+func (l *lab) start(role string, hello any) error {
+	c, err := start(role, hello, nil)
+	if err == nil {
+		l.children = append(l.children, c)
+	}
+	return err
+}
+
+// distance is servers with a delay before them.
+type distance struct {
+	*child
+	addrs servers.Addrs
+	// missing is how many round trips of each connection that is waited for are not delayed: 1, TCP's
+	// handshake, where a relay makes the delay.
+	missing float64
+}
+
+// distant starts servers behind a link, or where there is none, behind relays.
+func (l *lab) distant() (*distance, error) {
+	var d distance
+	near, err := openLink(l.isolated)
+	if err == nil {
+		d.child, err = start(roleDistant, &d.addrs, near)
+		near.Close()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "round trips by a relay, for there is no link between namespaces:", err)
+		d.missing = 1
+		d.child, err = start(roleDelayed, &d.addrs, nil)
+	}
+	return &d, err
+}
+
+func openLink(isolated bool) (*os.File, error) {
+	if !isolated {
+		return nil, fmt.Errorf("no network namespace")
+	}
+	return link.Open(link.Near)
+}
+
+func (l *lab) close() {
+	for _, c := range l.children {
+		c.stop()
+	}
+}

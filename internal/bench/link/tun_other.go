@@ -1,0 +1,28 @@
+//go:build !linux
+
+package link
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// Near and Far are not used here.
+var Near, Far netip.Addr
+
+// Isolate does nothing: there are no namespaces.
+func Isolate(*exec.Cmd) {}
+
+// Loopback returns errors.ErrUnsupported.
+func Loopback() error { return errors.ErrUnsupported }
+
+// Open returns errors.ErrUnsupported.
+func Open(netip.Addr) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+// Join is not called: there are no ends.
+func Join(near, far *os.File, d *Delay) {}
+
+func sleep(d time.Duration) { time.Sleep(d) }

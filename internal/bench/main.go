@@ -1,0 +1,149 @@
+// Command bench measures this library beside what its users would take instead, and writes
+// docs/PERFORMANCE.md. It needs no network: its servers are processes of its own, on loopback, in a network
+// namespace where one can be made.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/sockslib/sockslib/internal/bench/link"
+	"github.com/sockslib/sockslib/internal/bench/report"
+)
+
+var (
+	quick = flag.Bool("quick", false, "few rounds of everything, to see that it works; writes nothing unless -out is given")
+	only  = flag.String("section", "", "run these alone, with commas between them: "+sectionNames()+"; writes nothing unless -out is given")
+	out   = flag.String("out", "", "folder to write PERFORMANCE.md and performance/*.svg to (default ../../docs)")
+	check = flag.Bool("check", false, "exit with 1 when a figure is short of its bound")
+)
+
+func main() {
+	role := os.Getenv(roleVar)
+	if role != "" && role != roleInner {
+		exit(serve(role))
+	}
+	flag.Parse()
+	if role == "" {
+		if ran, err := isolated(); ran {
+			exit(err)
+		}
+	}
+	exit(run(role == roleInner))
+}
+
+func exit(err error) {
+	var status *exec.ExitError
+	switch {
+	case err == nil:
+		os.Exit(0)
+	case errors.As(err, &status): // it has said why
+		os.Exit(1)
+	}
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
+}
+
+func run(isolated bool) error {
+	if isolated {
+		if err := link.Loopback(); err != nil {
+			return err
+		}
+	}
+	chosen, err := choose(*only)
+	if err != nil {
+		return err
+	}
+	l := &lab{quick: *quick, isolated: isolated}
+	defer l.close()
+	begun := time.Now()
+	doc := &report.Document{Peers: peers()}
+	for _, s := range chosen {
+		since := time.Now()
+		done, err := s.run(l)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		doc.Sections = append(doc.Sections, done)
+		fmt.Printf("%s, %.0f s\n\n", done.Title, time.Since(since).Seconds())
+		done.Print(os.Stdout)
+		debug.FreeOSMemory()
+	}
+	doc.Took = time.Since(begun)
+	folder := *out
+	if folder == "" && !*quick && *only == "" {
+		folder = "../../docs"
+	}
+	if folder != "" {
+		if err := doc.Save(folder); err != nil {
+			return err
+		}
+	}
+	return judge(doc.Figures())
+}
+
+// judge says how many figures are short.
+func judge(figures []report.Figure) error {
+	short := 0
+	for _, f := range figures {
+		if !f.Pass() {
+			short++
+		}
+	}
+	fmt.Printf("%d figures, %d short\n", len(figures), short)
+	if *check && short > 0 {
+		return fmt.Errorf("%d figures are short of their bounds", short)
+	}
+	return nil
+}
+
+func sectionNames() string {
+	var names []string
+	for _, s := range sections {
+		names = append(names, s.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// choose returns the sections of a list, or all.
+func choose(list string) ([]section, error) {
+	if list == "" {
+		return sections, nil
+	}
+	var chosen []section
+	for name := range strings.SplitSeq(list, ",") {
+		found := false
+		for _, s := range sections {
+			if s.name == name {
+				chosen, found = append(chosen, s), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("no section %q", name)
+		}
+	}
+	return chosen, nil
+}
+
+// peers lists what is measured beside this library, with the versions that this program was built with.
+func peers() []string {
+	versions := map[string]string{}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			versions[m.Path] = m.Version
+		}
+	}
+	list := []string{"direct connections by package net"}
+	for _, path := range []string{
+		"golang.org/x/net", "github.com/wzshiming/socks5", "github.com/txthinking/socks5", "github.com/Jigsaw-Code/outline-sdk", "github.com/miekg/dns",
+	} {
+		list = append(list, path+" "+versions[path])
+	}
+	return append(list, "two Go maps with a sync.RWMutex")
+}

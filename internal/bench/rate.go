@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sockslib/sockslib/internal/bench/report"
+	"github.com/sockslib/sockslib/internal/bench/servers"
+)
+
+// rate tells how the dial rate grows with the goroutines that dial.
+func rate(l *lab) (*report.Section, error) {
+	a, err := l.servers()
+	if err != nil {
+		return nil, err
+	}
+	list, err := ourClients(a, false)
+	if err != nil {
+		return nil, err
+	}
+	others, err := peerClients(a, false, nil)
+	if err != nil {
+		return nil, err
+	}
+	list = append(append([]candidate{directClient()}, list...), others...)
+	t := &report.Table{Head: []string{"dials a second, by goroutines"}}
+	rows := make([][]any, len(list))
+	p := &report.Plot{File: "dial-rate.svg", Title: "Dials a second by dialing goroutines", X: "goroutines", Y: "dials a second", Log: true}
+	for i, c := range list {
+		rows[i] = []any{c.name}
+		p.Lines = append(p.Lines, report.Line{Name: plain(c.name)})
+	}
+	goroutines := []int{1, 4, 16, 64, 256}
+	dials := l.pick(1024, 256)
+	for _, n := range goroutines {
+		rates := make([]report.Sample, len(list))
+		err := interleave(fmt.Sprintf("dial rate, %d goroutines", n), l.pick(7, 1), len(list), func(i int) error {
+			took, err := dialAtOnce(list[i], a, n, dials)
+			rates[i] = append(rates[i], float64(dials)/took.Seconds())
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		t.Head = append(t.Head, fmt.Sprint(n))
+		for i, r := range rates {
+			rows[i] = append(rows[i], r)
+			p.Lines[i].X, p.Lines[i].Y = append(p.Lines[i].X, float64(n)), append(p.Lines[i].Y, r.Median())
+		}
+	}
+	for _, row := range rows {
+		t.Row(row...)
+	}
+	return &report.Section{
+		Title: "Dial rate",
+		Text: `
+As before, without authentication, and each connection is closed at once. The gateway is on the same machine and
+takes its share of the cores.`,
+		Parts: []report.Part{p, t},
+	}, nil
+}
+
+// dialAtOnce dials from n goroutines, so many times in all.
+func dialAtOnce(c candidate, a *servers.Addrs, n, dials int) (time.Duration, error) {
+	address := answered(c, a)
+	failed := make(chan error, n)
+	var all sync.WaitGroup
+	begun := time.Now()
+	for range n {
+		all.Go(func() { // ends with its share of the dials; awaited below
+			for range dials / n {
+				conn, err := c.dial(context.Background(), address)
+				if err != nil {
+					failed <- err
+					return
+				}
+				conn.Close()
+			}
+		})
+	}
+	all.Wait()
+	took := time.Since(begun)
+	select {
+	case err := <-failed:
+		return 0, err
+	default:
+		return took, nil
+	}
+}

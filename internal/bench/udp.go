@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/sockslib/sockslib/internal/bench/report"
+)
+
+const packetSize = 64
+
+// udp measures datagrams through the relay.
+func udp(l *lab) (*report.Section, error) {
+	a, err := l.servers()
+	if err != nil {
+		return nil, err
+	}
+	list, err := packetClients(a)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		for _, c := range list {
+			c.close()
+		}
+	}()
+	s := &report.Section{
+		Title: "UDP",
+		Text: `
+Datagrams of 64 octets to a destination that sends them back, through the same relay with SOCKS's header and without.
+The rate is of one datagram after another; a ratio is to the relay without a header, in the same round. Processor time
+is the client's. Allocations are the whole process's.`,
+	}
+	if err := udpTable(l, list, s); err != nil {
+		return nil, err
+	}
+	return s, udpPlot(l, list, s)
+}
+
+// packetCost is what datagrams take.
+type packetCost struct{ rate, cpu, sent, received report.Sample }
+
+func udpTable(l *lab, list []packetClient, s *report.Section) error {
+	exchanges := l.pick(2000, 300)
+	costs := make([]packetCost, len(list))
+	err := interleave("UDP", l.pick(25, 3), len(list), func(i int) error {
+		c, err := measure(func() error { return exchange(list[i], packetSize, exchanges, 1) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", list[i].name, err)
+		}
+		to := &costs[i]
+		to.rate = append(to.rate, float64(exchanges)/c.wall.Seconds())
+		to.cpu = append(to.cpu, float64(c.cpu.Nanoseconds())/1e3/float64(exchanges))
+		sent, received, err := countPacketAllocs(list[i])
+		to.sent, to.received = append(to.sent, sent), append(to.received, received)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	t := &report.Table{Head: []string{"", "round trips a second", "of no header", "client's µs each", "allocations, send", "allocations, receive"}}
+	for i, c := range list {
+		ratio := costs[i].rate.Over(costs[0].rate)
+		t.Row(c.name, costs[i].rate, ratio, costs[i].cpu, costs[i].sent, costs[i].received)
+		if i == 0 || !c.ours {
+			continue
+		}
+		s.Figures = append(s.Figures,
+			report.AtMost("UDP allocations a datagram sent, "+plain(c.name), costs[i].sent, 0),
+			report.AtMost("UDP allocations a datagram received, "+plain(c.name), costs[i].received, 0),
+			report.AtLeast("UDP ping-pong of the relay's without a header, "+plain(c.name), ratio, 0.97))
+	}
+	s.Parts = append(s.Parts, t)
+	return nil
+}
+
+// udpPlot shows the rate by payload, with several datagrams on their way.
+func udpPlot(l *lab, list []packetClient, s *report.Section) error {
+	const inFlight = 16
+	p := &report.Plot{File: "udp-rate.svg", Title: "UDP round trips a second by payload, 16 on their way", X: "octets", Y: "round trips a second"}
+	for _, c := range list {
+		p.Lines = append(p.Lines, report.Line{Name: plain(c.name)})
+	}
+	exchanges := l.pick(4000, 400)
+	for _, size := range []int{64, 256, 512, 1024, 1400} {
+		rates := make([]report.Sample, len(list))
+		err := interleave(fmt.Sprintf("UDP, %d octets", size), l.pick(7, 1), len(list), func(i int) error {
+			begun := time.Now()
+			if err := exchange(list[i], size, exchanges, inFlight); err != nil {
+				return fmt.Errorf("%s: %w", list[i].name, err)
+			}
+			rates[i] = append(rates[i], float64(exchanges)/time.Since(begun).Seconds())
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for i, r := range rates {
+			p.Lines[i].X, p.Lines[i].Y = append(p.Lines[i].X, float64(size)), append(p.Lines[i].Y, r.Median())
+		}
+	}
+	s.Parts = append(s.Parts, p)
+	return nil
+}
+
+// exchange sends so many datagrams and receives as many, with some on their way.
+func exchange(c packetClient, size, times, inFlight int) error {
+	out, in := make([]byte, size), make([]byte, 2048)
+	for i := range times + inFlight {
+		if i >= inFlight {
+			n, err := c.receive(in)
+			if err != nil {
+				return err
+			}
+			if n != size {
+				return fmt.Errorf("%d octets came back, not %d", n, size)
+			}
+		}
+		if i < times {
+			if err := c.send(out); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// countPacketAllocs tells the allocations of a datagram, sent and received.
+func countPacketAllocs(c packetClient) (sent, received float64, err error) {
+	const n = 100 // fit the receive buffer
+	out, in := make([]byte, packetSize), make([]byte, 2048)
+	count := func(do func() error) (float64, error) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range n {
+			if err := do(); err != nil {
+				return 0, err
+			}
+		}
+		runtime.ReadMemStats(&after)
+		return float64((after.Mallocs - before.Mallocs + n/2) / n), nil
+	}
+	if sent, err = count(func() error { return c.send(out) }); err != nil {
+		return 0, 0, err
+	}
+	received, err = count(func() error { _, err := c.receive(in); return err })
+	return sent, received, err
+}
