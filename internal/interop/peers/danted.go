@@ -1,11 +1,8 @@
 package peers
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,16 +30,15 @@ func (d Danted) Start(t testing.TB) *Peer {
 	if d.Port == 0 {
 		d.Port = freePort(t, d.Internal)
 	}
-	dir := t.TempDir()
+	dir := tempDir(t)
 	config := filepath.Join(dir, "danted.conf")
-	if err := os.WriteFile(config, []byte(d.config()), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, config, d.config())
 	return start(t, process{
 		node:    d.Node,
 		command: []string{program, "-f", config, "-p", filepath.Join(dir, "pid")},
 		files:   accounts(t, d.User, d.Password),
 		listens: at(d.Internal, d.Port),
+		version: DebianVersion(t, "dante-server"),
 	})
 }
 
@@ -72,28 +68,4 @@ func (d Danted) config() string {
 	line("client pass {\n from: 0/0 to: 0/0\n}")
 	line("socks pass {\n from: 0/0 to: 0/0\n command: connect bind bindreply udpassociate udpreply\n}")
 	return b.String()
-}
-
-// accounts returns an /etc/passwd and an /etc/shadow with one more user; none when user is empty.
-func accounts(t testing.TB, user, password string) map[string]string {
-	t.Helper()
-	if user == "" {
-		return nil
-	}
-	crypted, err := exec.Command(need(t, "perl", "perl-base"), "-e", `print crypt($ARGV[0], q{$6$sockslib$})`, password).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := make(map[string]string)
-	for path, entry := range map[string]string{
-		"/etc/passwd": user + ":x:65533:65534::/nonexistent:/bin/false",
-		"/etc/shadow": user + ":" + cmp.Or(string(crypted), "*") + ":19000:0:99999:7:::",
-	} {
-		was, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[path] = strings.TrimRight(string(was), "\n") + "\n" + entry + "\n"
-	}
-	return files
 }

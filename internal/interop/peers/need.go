@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/sockslib/sockslib/internal/interop/table"
 )
 
 // lacks skips t, or fails it where everything has to be there.
@@ -11,6 +13,9 @@ func lacks(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatal("needs " + what + ", which has to be there: CI is true")
+	}
+	if err := table.LeftOut(); err != nil {
+		t.Fatal(err)
 	}
 	t.Skip("needs " + what)
 }

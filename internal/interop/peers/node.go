@@ -38,12 +38,10 @@ func (n Node) command(t testing.TB, files map[string]string, command []string) *
 	for path, content := range files {
 		private[path] = content
 	}
-	dir := t.TempDir()
+	dir := tempDir(t)
 	for path, content := range private {
 		source := filepath.Join(dir, strings.ReplaceAll(path, "/", "_"))
-		if err := os.WriteFile(source, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		writeFile(t, source, content)
 		argv = append(argv, source, path)
 	}
 	argv = append(append(argv, "--"), command...)

@@ -20,8 +20,9 @@ const patience = 5 * time.Second
 
 // Peer is a process that listens. Its methods are safe for concurrent use.
 type Peer struct {
-	Addr  string           // host:port of the first of Addrs
-	Addrs []netip.AddrPort // where it listens
+	Addr    string           // host:port of the first of Addrs
+	Addrs   []netip.AddrPort // where it listens
+	Version string           // of its package or module; empty when nobody asks
 
 	name    string
 	process *os.Process
@@ -35,13 +36,14 @@ type process struct {
 	command []string
 	files   map[string]string // absolute path → what the process finds there
 	listens []netip.AddrPort
+	version string
 }
 
 // start starts a process and returns when it listens. It fails t when that does not come to pass. The
 // process ends with t, and what it printed is logged if t failed.
 func start(t testing.TB, p process) *Peer {
 	t.Helper()
-	output := filepath.Join(t.TempDir(), "output")
+	output := filepath.Join(tempDir(t), "output")
 	cmd := p.node.command(t, p.files, p.command)
 	log, err := os.Create(output)
 	if err != nil {
@@ -54,7 +56,7 @@ func start(t testing.TB, p process) *Peer {
 		t.Fatal(err)
 	}
 	peer := &Peer{
-		Addrs: p.listens, name: filepath.Base(p.command[0]),
+		Addrs: p.listens, Version: p.version, name: filepath.Base(p.command[0]),
 		process: cmd.Process, output: output, ended: make(chan struct{}),
 	}
 	if len(p.listens) > 0 {

@@ -51,3 +51,12 @@ func at(addrs []netip.Addr, port uint16) []netip.AddrPort {
 	}
 	return all
 }
+
+// listensAt gives a peer that listens once its address, with a free port; a zero one is 127.0.0.1.
+func listensAt(t testing.TB, addr netip.Addr) netip.AddrPort {
+	t.Helper()
+	if !addr.IsValid() {
+		addr = Loopback[0]
+	}
+	return netip.AddrPortFrom(addr, freePort(t, []netip.Addr{addr}))
+}

@@ -3,6 +3,8 @@
 package peers
 
 import (
+	"errors"
+	"os/exec"
 	"syscall"
 	"testing"
 )
@@ -12,3 +14,9 @@ func endsTogether(t testing.TB) *syscall.SysProcAttr {
 	lacks(t, "Linux, for namespaces")
 	return nil
 }
+
+func mayIsolate() bool { return false }
+
+func runIsolated(*exec.Cmd) error { return errors.ErrUnsupported }
+
+func settle() error { return errors.ErrUnsupported }

@@ -1,0 +1,75 @@
+package gateways
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/interop/peers"
+	"github.com/sockslib/sockslib/internal/interop/table"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// against is the library and one gateway.
+type against struct {
+	world
+	name       string
+	gateway    *peers.Peer
+	addr       string // where the gateway is reached; empty: at its Addr
+	auth       []socks.Auth
+	handshakes []socks.Handshake // those that the gateway is known to take
+}
+
+var handshakes = map[socks.Handshake]string{socks.Stepwise: "stepwise", socks.Pipelined: "pipelined", socks.Auto: "auto"}
+
+var (
+	anyHandshake = []socks.Handshake{socks.Stepwise, socks.Pipelined, socks.Auto}
+	notTogether  = []socks.Handshake{socks.Stepwise, socks.Auto}
+)
+
+// Who may use a gateway that does not take everybody.
+const (
+	user     = "sockslib-alice"
+	password = "open sesame"
+)
+
+// works is the result of what has to work.
+const works = "works"
+
+// patience bounds what has to come to an end by itself.
+const patience = 5 * time.Second
+
+// each runs a test for every handshake, and records what it returns.
+func (a against) each(t *testing.T, request string, test func(t *testing.T, ctx context.Context, c *socks.Client) string) {
+	t.Helper()
+	for _, h := range a.handshakes {
+		t.Run(request+"/"+handshakes[h], func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			c := &socks.Client{Addr: cmp.Or(a.addr, a.gateway.Addr), Auth: a.auth, Handshake: h}
+			defer c.Close()
+			result := test(t, ctx, c)
+			table.Gateways.Record(t, table.Row{
+				Peer: a.name, Version: a.gateway.Version, Request: request, How: handshakes[h], Result: result,
+			})
+		})
+	}
+}
+
+// fails runs a test for every handshake that has to end with an error, and records which it matches.
+func (a against) fails(t *testing.T, request string, want error, do func(ctx context.Context, c *socks.Client) error) {
+	t.Helper()
+	a.each(t, request, func(t *testing.T, ctx context.Context, c *socks.Client) string {
+		err := do(ctx, c)
+		require.ErrorIs(t, err, want)
+		var op *net.OpError
+		var dns *net.DNSError
+		require.True(t, errors.As(err, &op) || errors.As(err, &dns), "%T", err)
+		return matches(err)
+	})
+}

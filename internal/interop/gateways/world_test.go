@@ -1,0 +1,105 @@
+package gateways
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/interop/peers"
+)
+
+// world is what lies beyond a gateway: servers that send back what they get, over TCP and UDP, one a
+// family, and the names that the gateway alone has for them.
+type world struct {
+	node   peers.Node
+	port   string // of the servers
+	closed string // where nobody listens
+}
+
+const (
+	loopback4 = "127.0.0.1"
+	loopback6 = "::1"
+	name4     = "four.test" // only the gateway knows these
+	name6     = "six.test"
+	unknown   = "nowhere.test" // not even the gateway
+)
+
+// destination is a host of the servers.
+type destination struct{ what, host string }
+
+var destinations = []destination{
+	{"a name, of IPv4", name4},
+	{"a name, of IPv6", name6},
+	{"an IPv4 address", loopback4},
+	{"an IPv6 address", loopback6},
+}
+
+func newWorld(t *testing.T) world {
+	peers.Isolated(t)
+	var running sync.WaitGroup
+	t.Cleanup(running.Wait)
+	port := "0"
+	for _, host := range []string{loopback4, loopback6} {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, port))
+		require.NoError(t, err)
+		t.Cleanup(func() { l.Close() })
+		port = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+		running.Go(func() { serveTCP(l, &running) }) // the test's; ends with l
+
+		u, err := net.ListenPacket("udp", net.JoinHostPort(host, port))
+		require.NoError(t, err)
+		t.Cleanup(func() { u.Close() })
+		running.Go(func() { serveUDP(u) }) // the test's; ends with u
+	}
+	return world{
+		node: peers.Node{Hosts: map[string][]netip.Addr{
+			name4: {netip.MustParseAddr(loopback4)},
+			name6: {netip.MustParseAddr(loopback6)},
+		}},
+		port:   port,
+		closed: closedPort(t),
+	}
+}
+
+func serveTCP(l net.Listener, running *sync.WaitGroup) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		running.Go(func() { // the test's; ends with the connection, which the client closes, or the gateway's end
+			defer c.Close()
+			_, _ = io.Copy(c, c)
+		})
+	}
+}
+
+func serveUDP(u net.PacketConn) {
+	buf := make([]byte, 1<<16)
+	for {
+		n, from, err := u.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		_, _ = u.WriteTo(buf[:n], from)
+	}
+}
+
+// closedPort is one at which nobody listens: in a network of one's own, nobody comes.
+func closedPort(t *testing.T) string {
+	l, err := net.Listen("tcp", loopback4+":0")
+	require.NoError(t, err)
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+// server is host:port of the servers.
+func (w world) server(host string) string { return net.JoinHostPort(host, w.port) }
+
+// nobody is host:port where nobody listens.
+func (w world) nobody(host string) string { return net.JoinHostPort(host, w.closed) }

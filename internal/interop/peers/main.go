@@ -1,0 +1,86 @@
+package peers
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/sockslib/sockslib/internal/interop/table"
+	"github.com/sockslib/sockslib/internal/leakcheck"
+)
+
+// builtVariable names the directory of what Main's prepare funcs made.
+const builtVariable = "SOCKSLIB_INTEROP_BUILT"
+
+// Main runs a package's tests and exits; call it from TestMain. The tests run in a process of their own, in
+// network, PID and mount namespaces of their own: nothing that they do reaches a network, and nothing that
+// they start outlives them. What they recorded is compared with the document afterwards.
+//
+// The prepare funcs run before, outside, and leave what they make in a directory. Where there can be no
+// namespaces, the tests run without, and those that call [Isolated] skip.
+func Main(m *testing.M, s table.Section, prepare ...func(dir string) error) {
+	flag.Parse()
+	if isolated() {
+		if err := settle(); err != nil {
+			fail(err)
+		}
+		leakcheck.Main(m)
+	}
+	if !mayIsolate() || flag.Lookup("test.list").Value.String() != "" {
+		leakcheck.Main(m)
+	}
+	os.Exit(outside(s, prepare))
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "peers:", err)
+	os.Exit(1)
+}
+
+// outside runs this program again inside, and returns its exit code.
+func outside(s table.Section, prepare []func(string) error) int {
+	dir, err := os.MkdirTemp("", "peers")
+	if err != nil {
+		fail(err)
+	}
+	defer os.RemoveAll(dir)
+	for _, f := range prepare {
+		if err := f(dir); err != nil {
+			fmt.Fprintln(os.Stderr, "peers:", err) // the tests that need it will say so
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		fail(err)
+	}
+	run := table.NewRun(s, dir)
+	cmd := exec.Command(self, os.Args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), isolatedVariable+"=1", builtVariable+"="+dir, run.Environ())
+	err = runIsolated(cmd)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return max(exit.ExitCode(), 1)
+	}
+	if err == nil {
+		err = run.Finish(all())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "peers:", err)
+		return 1
+	}
+	return 0
+}
+
+// all reports whether the flags ask for all the tests.
+func all() bool {
+	for _, name := range []string{"test.run", "test.skip"} {
+		if flag.Lookup(name).Value.String() != "" {
+			return false
+		}
+	}
+	return true
+}

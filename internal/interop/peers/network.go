@@ -1,0 +1,62 @@
+package peers
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Destinations that are not there, each in its own way, in the network that [Main] makes. The addresses are
+// reserved for documentation, RFC 5737 and RFC 3849.
+const (
+	HostUnreachable4 = "192.0.2.1" // EHOSTUNREACH at once
+	HostUnreachable6 = "2001:db8::1"
+	Prohibited4      = "192.0.2.2" // EACCES at once
+	Prohibited6      = "2001:db8::2"
+	NetUnreachable4  = "198.51.100.1" // ENETUNREACH at once
+	NetUnreachable6  = "2001:db8:1::1"
+	Silent4          = "203.0.113.9" // nothing ever comes back
+	Silent6          = "2001:db8:2::9"
+)
+
+// SilentInterface is the interface behind which the silent destinations are.
+const SilentInterface = "silent0"
+
+// network is what ip(8) is told. At the other end of the veth pair is nobody.
+var network = fmt.Sprintf(`link set lo up
+link add %[1]s type veth peer name silent1
+addr add 203.0.113.1/24 dev %[1]s
+addr add 2001:db8:2::1/64 dev %[1]s nodad
+link set %[1]s up
+link set silent1 up
+neigh add %[2]s lladdr 02:00:00:00:00:09 dev %[1]s
+neigh add %[3]s lladdr 02:00:00:00:00:09 dev %[1]s
+route add unreachable %[4]s
+route add unreachable %[5]s
+route add prohibit %[6]s
+route add prohibit %[7]s
+`, SilentInterface, Silent4, Silent6, HostUnreachable4, HostUnreachable6, Prohibited4, Prohibited6)
+
+func makeNetwork() error {
+	cmd := exec.Command("ip", "-batch", "-")
+	cmd.Stdin = strings.NewReader(network)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("ip: %w: %s", err, out)
+	}
+	return nil
+}
+
+// isolatedVariable is set inside of the namespaces that Main makes.
+const isolatedVariable = "SOCKSLIB_INTEROP_ISOLATED"
+
+func isolated() bool { return os.Getenv(isolatedVariable) != "" }
+
+// Isolated skips t when it does not run in the namespaces of [Main].
+func Isolated(t testing.TB) {
+	t.Helper()
+	if !isolated() {
+		lacks(t, "root on Linux, and ip of the Debian package iproute2, for namespaces of its own")
+	}
+}

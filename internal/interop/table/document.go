@@ -1,0 +1,116 @@
+package table
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// document is where it is, from the folder of a package that records rows.
+const document = "../../../docs/INTEROP.md"
+
+const head = `# Interoperability
+
+What was seen between sockslib and programs that others wrote, on loopback and in a network namespace. This
+is written by the tests themselves, as root on Debian with the packages of .ci/packages:
+
+    INTEROP_WRITE=1 go test -p 1 ./internal/interop/gateways ./internal/interop/clients
+
+Without INTEROP_WRITE the same tests fail when they see a row that is not here, or do not see one that is.
+The versions are those of the last writing. A result in *italics* is an error that the test asked for.
+`
+
+// read returns the rows that the document has, without their versions.
+func (s Section) read() ([]Row, error) {
+	b, err := os.ReadFile(document)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	_, rest, _ := strings.Cut(string(b), s.heading())
+	mine, _, _ := strings.Cut(rest, "\n## ")
+	var rows []Row
+	for line := range strings.Lines(mine) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		if len(cells) != len(s.Columns) {
+			continue
+		}
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		if cells[0] == s.Columns[0] {
+			continue
+		}
+		for how := range strings.SplitSeq(cells[3], ", ") {
+			rows = append(rows, Row{Peer: cells[0], Request: cells[2], How: how, Result: cells[4]})
+		}
+	}
+	return rows, err
+}
+
+func (s Section) heading() string { return "\n## " + s.Title + "\n" }
+
+// compare tells which rows of the document a complete run has not seen.
+func (s Section) compare(seen []Row) error {
+	written, err := s.read()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, w := range written {
+		if !slices.ContainsFunc(seen, func(r Row) bool { return r.key() == w }) {
+			errs = append(errs, fmt.Errorf("%s says what no test saw: %v", document, w))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// write puts the rows into the section's place in the document.
+func (s Section) write(rows []Row) error {
+	b, err := os.ReadFile(document)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	sections := map[string]string{}
+	for _, other := range []Section{Gateways, Clients} {
+		_, rest, _ := strings.Cut(string(b), other.heading())
+		sections[other.Title], _, _ = strings.Cut(rest, "\n## ")
+	}
+	sections[s.Title] = s.format(rows)
+	var out strings.Builder
+	out.WriteString(head)
+	for _, each := range []Section{Gateways, Clients} {
+		out.WriteString(each.heading())
+		out.WriteString("\n" + strings.TrimSpace(sections[each.Title]) + "\n")
+	}
+	if err := os.MkdirAll(filepath.Dir(document), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(document, []byte(out.String()), 0o644)
+}
+
+// format makes the table. Rows of one peer stay together, in the order in which they were seen.
+func (s Section) format(rows []Row) string {
+	var lines []Row
+	for _, r := range rows {
+		same := slices.IndexFunc(lines, func(l Row) bool {
+			return l.Peer == r.Peer && l.Request == r.Request && l.Result == r.Result
+		})
+		switch {
+		case same < 0:
+			lines = append(lines, r)
+		case !slices.Contains(strings.Split(lines[same].How, ", "), r.How):
+			lines[same].How += ", " + r.How
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b Row) int { return cmp.Compare(a.Peer, b.Peer) })
+	var b strings.Builder
+	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(s.Columns[:], " | "), strings.Repeat("---|", len(s.Columns)))
+	for _, l := range lines {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join([]string{l.Peer, l.Version, l.Request, l.How, l.Result}, " | "))
+	}
+	return b.String()
+}

@@ -1,0 +1,86 @@
+// Package table keeps docs/INTEROP.md true: tests record what they saw, a row each, and a row that is not
+// in the document, or a row of the document that no test saw, fails the run. With INTEROP_WRITE=1 the run
+// writes the rows there instead.
+package table
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Row is the outcome of one test of one peer.
+type Row struct {
+	Peer    string
+	Version string // may change without making the document untrue
+	Request string // what was tried
+	How     string // in which way; rows that differ in nothing else are one line of the document
+	Result  string // what came of it
+}
+
+// key is what has to be the same in the document.
+func (r Row) key() Row {
+	r.Version = ""
+	return r
+}
+
+func (r Row) String() string {
+	return strings.Join([]string{r.Peer, r.Request, r.How, r.Result}, " | ")
+}
+
+// Section is a part of the document, with a table.
+type Section struct {
+	Title   string
+	Columns [5]string // the titles of Peer, Version, Request, How and Result
+}
+
+// The sections, each filled by one package.
+var (
+	Gateways = Section{"Gateways that this library uses", [...]string{"gateway", "version", "request", "handshake", "result"}}
+	Clients  = Section{"Clients that use the bundled gateway", [...]string{"client", "version", "request", "as the gateway saw it", "result"}}
+)
+
+// Rows of a run are kept in the file that this variable names, as JSON.
+const rowsVariable = "SOCKSLIB_INTEROP_ROWS"
+
+// writing is set to make a run write the document.
+const writing = "INTEROP_WRITE"
+
+// Record notes a row that a test saw, and fails t when the document does not have it.
+func (s Section) Record(t testing.TB, r Row) {
+	t.Helper()
+	if t.Failed() || t.Skipped() {
+		return
+	}
+	written, err := s.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Getenv(writing) == "" && !slices.Contains(written, r.key()) {
+		t.Errorf("%s does not say so: %v", document, r)
+	}
+	if err := appendRow(r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// appendRow adds a row to the run's, when somebody collects them.
+func appendRow(r Row) error {
+	path := os.Getenv(rowsVariable)
+	if path == "" {
+		return nil
+	}
+	b, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(b, '\n'))
+	return errors.Join(err, f.Close())
+}
