@@ -81,17 +81,30 @@ func (c *muteConn) Write(b []byte) (int, error) {
 // CloseWrite is silent too.
 func (c *muteConn) CloseWrite() error { return nil }
 
-// muteListener gives connections on which the gateway falls silent.
+// silence is when the connections of one request fall silent.
+type silence struct {
+	after int           // octets
+	mute  chan struct{} // has one when it came
+}
+
+// muteListener gives connections on which the gateway falls silent. Each request has a silence of its own:
+// what an earlier one's connection still swallows is no sign of this one's.
 type muteListener struct {
 	net.Listener
-	after atomic.Int64
-	sent  atomic.Int64
-	mute  chan struct{}
+	silence atomic.Pointer[silence]
+	sent    atomic.Int64
+}
+
+func (l *muteListener) fallSilent(after int) *silence {
+	s := &silence{after: after, mute: make(chan struct{}, 1)}
+	l.silence.Store(s)
+	return s
 }
 
 func (l *muteListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
-	return &muteConn{Conn: c, left: int(l.after.Load()), sent: &l.sent, mute: l.mute}, err
+	s := l.silence.Load()
+	return &muteConn{Conn: c, left: s.after, sent: &l.sent, mute: s.mute}, err
 }
 
 // muted starts g behind a muteListener.
@@ -106,7 +119,8 @@ func muted(t *testing.T, g *testgw.Gateway, transport string) (*socks.Client, *m
 	inner, err := net.Listen(c.Network, c.Addr)
 	require.NoError(t, err)
 	c.Addr = inner.Addr().String()
-	l := &muteListener{Listener: inner, mute: make(chan struct{}, 1)}
+	l := &muteListener{Listener: inner}
+	l.fallSilent(1 << 30)
 	require.NoError(t, g.Serve(l))
 	t.Cleanup(g.Close)
 	return c, l
@@ -141,11 +155,10 @@ func TestCancelAtEachByte(t *testing.T) {
 					c, l := muted(t, g, transport)
 					c.Auth = cred.auth
 
-					l.after.Store(1 << 30)
 					require.NoError(t, request(t.Context(), c))
-					total := l.sent.Load()
-					var after int64
-					for l.after.Store(0); cancelledWhenSilent(t, l, c, request); l.after.Store(after) {
+					total := int(l.sent.Load())
+					after := 0
+					for cancelledWhenSilent(t, l.fallSilent(after), c, request) {
 						after++
 						if transport == "TLS" && after < total-100 {
 							after += 60 // most of it is the certificate
@@ -155,7 +168,7 @@ func TestCancelAtEachByte(t *testing.T) {
 					if transport == "TLS" {
 						require.Greater(t, after, total/2)
 					} else {
-						require.EqualValues(t, cred.octets+replyOctets, after)
+						require.Equal(t, cred.octets+replyOctets, after)
 					}
 					g.Close()
 					require.Empty(t, before.Left(5*time.Second))
@@ -168,16 +181,16 @@ func TestCancelAtEachByte(t *testing.T) {
 }
 
 // cancelledWhenSilent is false when the gateway gave all its answers.
-func cancelledWhenSilent(t *testing.T, l *muteListener, c *socks.Client, request func(context.Context, *socks.Client) error) bool {
+func cancelledWhenSilent(t *testing.T, s *silence, c *socks.Client, request func(context.Context, *socks.Client) error) bool {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- request(ctx, c) }() // ends with the context
 	select {
-	case <-l.mute:
+	case <-s.mute:
 	case err := <-done:
-		require.NoError(t, err, "after %d octets", l.after.Load())
+		require.NoError(t, err, "after %d octets", s.after)
 		return false
 	}
 	begun := time.Now()
