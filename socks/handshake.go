@@ -222,7 +222,7 @@ func (h *handshake) ask(s *scratch) error {
 func (h *handshake) appendRequest(b []byte) ([]byte, error) {
 	dst := h.dst.wire()
 	if dst == (wire.Addr{}) {
-		dst.IP = wildcard(h.raw.RemoteAddr())
+		dst.IP = wildcard(h.raw)
 	}
 	return wire.AppendRequest(b, h.cmd, dst)
 }

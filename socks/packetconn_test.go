@@ -121,6 +121,23 @@ func TestPacketConnIPv6(t *testing.T) {
 	require.Equal(t, testgw.IPv4, g.Datagrams()[1].ATYP)
 }
 
+// A gateway known by a name alone is reached in the family that the one before it tells.
+func TestAssociateFamilyInChain(t *testing.T) {
+	needsIPv6(t)
+	for at, want := range map[string]string{"127.0.0.1": "0.0.0.0:0", "::1": "[::]:0"} {
+		second := new(testgw.Gateway)
+		require.NoError(t, second.Start("tcp", net.JoinHostPort(at, "0")))
+		t.Cleanup(second.Close)
+		_, port, err := net.SplitHostPort(second.Addr().String())
+		require.NoError(t, err)
+		associate(t, &socks.Client{
+			Addr:    net.JoinHostPort("second.example", port),
+			Forward: clientOf(t, &testgw.Gateway{Hosts: map[string][]netip.Addr{"second.example": {netip.MustParseAddr(at)}}}),
+		})
+		require.Equal(t, want, second.Requests()[0].Target.String())
+	}
+}
+
 // A datagram is read at once or lost, and the buffer needs no room for the header.
 func TestShortBuffer(t *testing.T) {
 	to := echo(t, "udp", "127.0.0.1:0")

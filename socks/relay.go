@@ -20,10 +20,15 @@ func hostOf(a net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// wildcard is the unspecified address of the family in which the gateway was reached. Where that cannot
-// be known, it is IPv4's.
-func wildcard(gateway net.Addr) netip.Addr {
-	if hostOf(gateway).Is6() {
+// wildcard is the unspecified address of the family in which the gateway was reached. One behind another
+// gateway may be known by a name alone; the address from which that one reaches it tells then. Where
+// nothing does, it is IPv4's.
+func wildcard(gateway net.Conn) netip.Addr {
+	host := hostOf(gateway.RemoteAddr())
+	if behind, ok := gateway.(interface{ BoundAddr() net.Addr }); ok && !host.IsValid() {
+		host = hostOf(behind.BoundAddr())
+	}
+	if host.Is6() {
 		return netip.IPv6Unspecified()
 	}
 	return netip.IPv4Unspecified()

@@ -130,17 +130,8 @@ func (x *chain) byClient(t *testing.T, hosts []string) {
 	x.startForClient(t, hosts, len(hosts))
 	x.run(t, func(t *testing.T, a Ask) {
 		x.checkAskedForNext(t, hosts)
-		x.checkAsked(t, a, take(t, x.gateways[last]), x.reached(hosts, last))
+		x.checkAsked(t, a, take(t, x.gateways[last]), x.legs[last])
 	})
-}
-
-// reached is the family in which the client takes a gateway to be reached. Of one that it knows by name
-// alone it cannot know.
-func (x *chain) reached(hosts []string, i int) families {
-	if hosts[i] != x.near[i].String() {
-		return v4
-	}
-	return x.legs[i]
 }
 
 // startForClient starts the first n gateways, each of which knows the name of the next, if that has one.
@@ -171,7 +162,7 @@ func (x *chain) checkAskedForNext(t *testing.T, hosts []string) {
 		require.NotEmpty(t, asked.Requests)
 		for _, r := range asked.Requests {
 			if r.Command == wire.Associate {
-				require.Equal(t, wildcard(x.reached(hosts, i)), r.Target)
+				require.Equal(t, wildcard(x.legs[i]), r.Target)
 				require.Len(t, asked.Datagrams, 1)
 				require.Equal(t, x.near[i+1], asked.Datagrams[0].IP)
 				continue
@@ -182,19 +173,24 @@ func (x *chain) checkAskedForNext(t *testing.T, hosts []string) {
 	}
 }
 
-// TestChainThroughDanted: the last gateway is one that nobody here wrote, and has a name that only the first knows.
+// TestChainThroughDanted: danted wants UDP ASSOCIATE to name the wildcard of the family in which it was
+// reached, and the client knows it by a name alone.
 func TestChainThroughDanted(t *testing.T) {
 	needNamespaces(t)
-	x := newChain(t, v6, v4, v6)
-	hosts := x.names()
-	x.startForClient(t, hosts, 1)
-	peers.Danted{
-		Node:     peers.Node{Netns: x.gateways[1].netns, Hosts: map[string][]netip.Addr{name: {x.target}}},
-		Internal: []netip.Addr{x.near[1]},
-		Port:     gatewayPort,
-		External: []string{x.toD},
-	}.Start(t)
-	x.run(t, func(t *testing.T, _ Ask) { x.checkAskedForNext(t, hosts) })
+	for _, legs := range [][]families{{v4, v6, v4}, {v6, v4, v6}} {
+		t.Run("IPv"+legs[0].digit()+"-IPv"+legs[1].digit()+"-IPv"+legs[2].digit(), func(t *testing.T) {
+			x := newChain(t, legs...)
+			hosts := x.names()
+			x.startForClient(t, hosts, 1)
+			peers.Danted{
+				Node:     peers.Node{Netns: x.gateways[1].netns, Hosts: map[string][]netip.Addr{name: {x.target}}},
+				Internal: []netip.Addr{x.near[1]},
+				Port:     gatewayPort,
+				External: []string{x.toD},
+			}.Start(t)
+			x.run(t, func(t *testing.T, _ Ask) { x.checkAskedForNext(t, hosts) })
+		})
+	}
 }
 
 // TestChainUnspecifiedBound: a relay at no address is where the gateway is, which the gateway before it may
