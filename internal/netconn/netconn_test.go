@@ -44,13 +44,13 @@ func TestHandsOn(t *testing.T) {
 // A pipe can do none of it: copying works all the same, the rest says so.
 func TestPlainConn(t *testing.T) {
 	near, far := net.Pipe()
-	go func() { // ends when the copy below closes its end
-		io.Copy(far, far)
-		far.Close()
+	go func() { // ends when it has echoed what is sent below
+		defer far.Close()
+		io.CopyN(far, far, int64(len("data")))
 	}()
 	c := Conn{near}
 	echoed := make(chan string)
-	go func() { // ends with the connection
+	go func() { // ends with the echo
 		var b strings.Builder
 		c.WriteTo(&b)
 		echoed <- b.String()
@@ -63,6 +63,6 @@ func TestPlainConn(t *testing.T) {
 		var op *net.OpError
 		require.ErrorAs(t, err, &op)
 	}
-	require.NoError(t, c.Close())
 	require.Equal(t, "data", <-echoed)
+	require.NoError(t, c.Close())
 }
