@@ -151,7 +151,7 @@ func TestDialRefuses(t *testing.T) {
 		_, err := d.DialContext(t.Context(), tt.network, tt.address)
 		var op *net.OpError
 		require.ErrorAs(t, err, &op, "%q", tt.address)
-		require.Equal(t, "socks connect", op.Op)
+		require.Equal(t, map[bool]string{false: "socks connect", true: "socks associate"}[tt.network == "udp"], op.Op)
 		require.Equal(t, tt.network, op.Net)
 		require.Equal(t, tt.address, op.Addr.String())
 		require.Equal(t, tt.network, op.Addr.Network())

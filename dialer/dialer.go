@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 
 	"github.com/sockslib/sockslib/mapping"
 )
@@ -42,14 +43,14 @@ func (d *Dialer) Dial(network, address string) (net.Conn, error) {
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	t, err := d.parse(network, address)
 	if err != nil {
-		return nil, opError("socks connect", network, address, err)
+		return nil, opError(opFor(network), network, address, err)
 	}
 	if to := t.to.String(); d.Direct != nil && d.Direct(network, to) {
 		t.lease.release()
 		return d.net().DialContext(ctx, network, to)
 	}
 	if err := d.pin(network, &t); err != nil {
-		return nil, opError("socks connect", network, address, err)
+		return nil, opError(opFor(network), network, address, err)
 	}
 	c, err := d.dial(ctx, network, t)
 	if err != nil {
@@ -96,6 +97,14 @@ func (d *Dialer) check() error {
 		return errNoTable
 	}
 	return nil
+}
+
+// opFor is the operation of a dial, as socks has it.
+func opFor(network string) string {
+	if strings.HasPrefix(network, "udp") {
+		return "socks associate"
+	}
+	return "socks connect"
 }
 
 func opError(op, network, address string, err error) error {
