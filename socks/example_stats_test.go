@@ -22,8 +22,8 @@ func closedAddress() string {
 	return l.Addr().String()
 }
 
-// echo sends back what the first client sends, and returns the address at which it does.
-func echo() string {
+// echoAddress sends back what the first client sends, and returns the address at which it does.
+func echoAddress() string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
@@ -48,7 +48,7 @@ func ExampleGroup() {
 	}}
 	defer group.Close()
 
-	conn, err := group.DialContext(context.Background(), "tcp", echo())
+	conn, err := group.DialContext(context.Background(), "tcp", echoAddress())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func ExampleStats() {
 	defer gateway.Close()
 	client := &socks.Client{Addr: gateway.Addr().String()}
 
-	conn, err := client.Dial("tcp", echo())
+	conn, err := client.Dial("tcp", echoAddress())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func ExampleConnStats() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
 	client := &socks.Client{Addr: gateway.Addr().String()}
-	conn, err := client.Dial("tcp", echo())
+	conn, err := client.Dial("tcp", echoAddress())
 	if err != nil {
 		log.Fatal(err)
 	}
