@@ -3,6 +3,8 @@ package socks
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -12,7 +14,8 @@ import (
 
 // tlsConn is a TLS connection on which a write may time out and be repeated, as on any net.Conn. A
 // *tls.Conn alone is of no use after that, since a part of a record may have gone out. Here the rest of it
-// is kept, and goes out before anything else. It is safe for concurrent use.
+// is kept, and goes out before anything else. And the stream ends by TLS's own notice alone: a connection
+// that is cut is an error. It is safe for concurrent use.
 type tlsConn struct {
 	*tls.Conn
 	records *recordConn
@@ -100,7 +103,7 @@ func (c *tlsConn) Close() error {
 // NetConn returns the connection that TLS protects.
 func (c *tlsConn) NetConn() net.Conn { return c.records.Conn }
 
-// recordConn is what a *tls.Conn writes to. To that, a write never times out.
+// recordConn is what a *tls.Conn reads from and writes to. To that, a write never times out.
 type recordConn struct {
 	net.Conn
 	kept    atomic.Bool // rest is not empty
@@ -111,6 +114,18 @@ type recordConn struct {
 
 // maxRest bounds what a gateway can make TLS itself answer while nothing can be sent.
 const maxRest = 4 * maxPlaintext
+
+// errCut is the end of a connection without TLS's own notice, which whoever is between can bring about. A
+// *tls.Conn takes it for the end of the stream when it falls between records (RFC 8446, section 6.1).
+var errCut = fmt.Errorf("the connection ended without TLS's notice: %w", io.ErrUnexpectedEOF)
+
+func (c *recordConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err == io.EOF {
+		err = errCut
+	}
+	return n, err
+}
 
 func (c *recordConn) Write(b []byte) (int, error) {
 	c.sending.Lock()

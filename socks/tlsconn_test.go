@@ -136,3 +136,27 @@ func TestTLSTimeoutWithinARecord(t *testing.T) {
 		})
 	}
 }
+
+// A stream that is cut between records is not one that has ended, whoever cut it.
+func TestTLSCut(t *testing.T) {
+	c := clientOverTLS(t, new(testgw.Gateway))
+	var raw *net.TCPConn
+	c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err == nil {
+			raw = conn.(*net.TCPConn)
+		}
+		return conn, err
+	})
+	near, far := connect(t, c, listen(t))
+	_, err := far.Write([]byte("whole record"))
+	require.NoError(t, err)
+	buf := make([]byte, 100)
+	n, err := near.Read(buf)
+	require.NoError(t, err)
+	require.Equal(t, "whole record", string(buf[:n]))
+	require.NoError(t, raw.CloseRead()) // as a FIN from the network
+	_, err = near.Read(buf)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.ErrorContains(t, err, "without TLS's notice")
+}
