@@ -144,6 +144,17 @@ func (p *PacketConn) fail(op string, err error) error {
 	return p.client.opError(op, p.network, p.RemoteAddr(), err)
 }
 
+// relayFailed makes the gateway's failure of a relay that is not there, which must not look like a refusal
+// by the destination.
+func relayFailed(err error) error {
+	for _, errno := range []error{syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH} {
+		if errors.Is(err, errno) {
+			return gatewayFailed("relay", errno)
+		}
+	}
+	return err
+}
+
 // endedError is net.ErrClosed with the reason why the gateway's side ended.
 type endedError struct{ cause error }
 
@@ -162,7 +173,7 @@ func (p *PacketConn) receive(b []byte, withName bool) (n int, from Addr, err err
 	for {
 		m, err := p.relay.Read(buf[:])
 		if err != nil {
-			return 0, Addr{}, p.fail("read", err)
+			return 0, Addr{}, p.fail("read", relayFailed(err))
 		}
 		d, err := wire.ParseDatagram(buf[:m])
 		if reason, ok := p.judge(&d, err); !ok {
@@ -226,6 +237,7 @@ func (p *PacketConn) transmit(b []byte, dst wire.Addr) (int, error) {
 	}
 	if err == nil {
 		_, err = p.relay.Write(append(header, b...))
+		err = relayFailed(err)
 	}
 	if err != nil {
 		return 0, p.fail("write", err)
@@ -281,22 +293,29 @@ func (p *PacketConn) RemoteAddr() net.Addr {
 // BoundAddr returns the relay's address, BND.ADDR and BND.PORT.
 func (p *PacketConn) BoundAddr() net.Addr { return p.bound.std() }
 
-func (p *PacketConn) SetDeadline(t time.Time) error      { return p.relay.SetDeadline(t) }
-func (p *PacketConn) SetReadDeadline(t time.Time) error  { return p.relay.SetReadDeadline(t) }
-func (p *PacketConn) SetWriteDeadline(t time.Time) error { return p.relay.SetWriteDeadline(t) }
+func (p *PacketConn) SetDeadline(t time.Time) error      { return p.set(p.relay.SetDeadline(t)) }
+func (p *PacketConn) SetReadDeadline(t time.Time) error  { return p.set(p.relay.SetReadDeadline(t)) }
+func (p *PacketConn) SetWriteDeadline(t time.Time) error { return p.set(p.relay.SetWriteDeadline(t)) }
 
 // SetReadBuffer sets the size of the operating system's receive buffer of the socket to the relay.
 func (p *PacketConn) SetReadBuffer(bytes int) error {
 	if s, ok := p.relay.(interface{ SetReadBuffer(int) error }); ok {
-		return s.SetReadBuffer(bytes)
+		return p.set(s.SetReadBuffer(bytes))
 	}
-	return p.fail("set", errors.ErrUnsupported)
+	return p.set(errors.ErrUnsupported)
 }
 
 // SetWriteBuffer sets the size of the operating system's transmit buffer of the socket to the relay.
 func (p *PacketConn) SetWriteBuffer(bytes int) error {
 	if s, ok := p.relay.(interface{ SetWriteBuffer(int) error }); ok {
-		return s.SetWriteBuffer(bytes)
+		return p.set(s.SetWriteBuffer(bytes))
 	}
-	return p.fail("set", errors.ErrUnsupported)
+	return p.set(errors.ErrUnsupported)
+}
+
+func (p *PacketConn) set(err error) error {
+	if err == nil {
+		return nil
+	}
+	return p.fail("set", err)
 }

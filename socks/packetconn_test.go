@@ -256,6 +256,23 @@ func TestPacketConnDeadlines(t *testing.T) {
 	require.NoError(t, p.SetWriteBuffer(1<<16))
 }
 
+// A relay that is gone is the gateway's failure: nobody is to take it for a destination that refuses.
+func TestRelayGone(t *testing.T) {
+	p, relay := relayed(t, new(socks.Client), "")
+	relay.Close()
+	buf := make([]byte, 10)
+	for _, operate := range []func() error{
+		func() error { _, _, err := p.ReadFrom(buf); return err },
+		func() error { _, err := p.WriteToAddrPort(buf, netip.MustParseAddrPort("192.0.2.1:53")); return err },
+	} {
+		_, err := p.WriteToAddrPort(buf, netip.MustParseAddrPort("192.0.2.1:53")) // which the system answers to
+		require.NoError(t, err)
+		err = operate()
+		require.ErrorIs(t, err, socks.ErrGateway)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	}
+}
+
 // noticed tells when the gateway has let go of a connection.
 type noticed struct {
 	net.Listener
