@@ -92,9 +92,13 @@ func (c *tlsConn) CloseWrite() error {
 	return c.records.late()
 }
 
-// Close does not wait for the rest of a record, without which the notice of the end would mean nothing.
+// Close does not wait for the rest of a record, without which the notice of the end would mean nothing. A
+// reset tells that where there is one: between records, some take a FIN for the notice.
 func (c *tlsConn) Close() error {
 	if c.records.kept.Load() {
+		if tcp, ok := c.records.Conn.(interface{ SetLinger(sec int) error }); ok {
+			_ = tcp.SetLinger(0) // a FIN, at worst
+		}
 		return c.records.Conn.Close()
 	}
 	return c.Conn.Close()
