@@ -1,0 +1,73 @@
+package browsertest
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// patience is how long anything in the browser may take.
+const patience = 90 * time.Second
+
+// browser starts a chromium of its own for a test, with no profile, no network of its own, and every name
+// leading to this machine, so that a site of any name can be played. The context is that of its one tab.
+func browser(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("CI=true, and there is no chromium: ", err)
+		}
+		t.Skip("needs Debian's package chromium: ", err)
+	}
+	flags = append([]chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(path),
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("hide-scrollbars", true),
+		chromedp.Flag("host-resolver-rules", "MAP * 127.0.0.1"),
+	}, flags...)
+	allocator, cancel := chromedp.NewExecAllocator(t.Context(), flags...)
+	t.Cleanup(cancel)
+	tab, end := chromedp.NewContext(allocator)
+	t.Cleanup(end)
+	require.NoError(t, chromedp.Do(tab)) // starts it, for as long as tab lasts and not only the first action
+	limited, stop := context.WithTimeout(tab, 2*patience)
+	t.Cleanup(stop)
+	return limited
+}
+
+// run does what is listed in order.
+func run(t *testing.T, tab context.Context, actions ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	require.NoError(t, chromedp.Do(tab, actions...))
+}
+
+// eventually waits until a JavaScript expression is true.
+func eventually(t *testing.T, tab context.Context, expression string) {
+	t.Helper()
+	_, err := chromedp.Run(tab, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(patience)))
+	require.NoError(t, err, "%s\n%s", expression, value[string](t, tab, `document.body.innerText`))
+}
+
+// value is that of a JavaScript expression.
+func value[T any](t *testing.T, tab context.Context, expression string, options ...chromedp.EvaluateOption) T {
+	t.Helper()
+	v, err := chromedp.Run(tab, chromedp.Evaluate[T](expression, options...))
+	require.NoError(t, err, expression)
+	return v
+}

@@ -1,0 +1,8 @@
+// Package browsertest tests the page of examples/status in a real browser, Debian's chromium. It is a module of
+// its own, so that the library's has no dependency on what drives the browser.
+//
+//	go test ./...
+//	go test -run TestDemonstration -screenshot ../../../docs/status.png .
+//
+// The latter takes the picture that the README shows.
+package browsertest

@@ -1,0 +1,176 @@
+package browsertest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/examples/status/page"
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// program is one with a page.
+type program struct {
+	dialer *dialer.Dialer
+	table  *mapping.Table
+	url    string
+}
+
+// start starts a program behind g, for which every name leads to a server that waits.
+func start(t *testing.T, g *testgw.Gateway) *program {
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { server.Close() })
+	g.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", server.Addr().String())
+	}
+	testgw.Start(t, g)
+
+	table, err := mapping.New(mapping.Config{})
+	require.NoError(t, err)
+	watch := &page.Watch{Group: &socks.Group{Clients: []*socks.Client{{Addr: g.Addr().String()}}}}
+	site := httptest.NewServer(&page.Page{Watch: watch, Table: table, Every: 50 * time.Millisecond})
+	t.Cleanup(site.Close)
+	return &program{&dialer.Dialer{Gateway: watch, Table: table}, table, site.URL}
+}
+
+// dial keeps a connection to a name open until the test ends.
+func (p *program) dial(t *testing.T, name string) net.Conn {
+	t.Helper()
+	c, err := p.dialer.Dial("tcp", name+":80")
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// The names in the first column of a table, as an array in JavaScript.
+func column(table string) string {
+	return fmt.Sprintf(`Array.from(document.querySelectorAll("#%s tbody td:first-child"), (td) => td.firstChild.textContent)`, table)
+}
+
+func TestNamesComeAndGoWithoutReload(t *testing.T) {
+	p := start(t, new(testgw.Gateway))
+	first := p.dial(t, "first.example")
+	tab := browser(t)
+	run(t, tab, chromedp.Navigate(p.url), chromedp.WaitVisible(chromedp.CSS("#connections td")))
+	require.Equal(t, []string{"first.example"}, value[[]string](t, tab, column("connections")))
+	require.Equal(t, []string{"first.example"}, value[[]string](t, tab, column("names")))
+	require.Contains(t, value[string](t, tab, `document.querySelector("#connections").innerText`), netip.MustParseAddrPort(first.RemoteAddr().String()).Addr().String())
+
+	value[int](t, tab, `window.loaded = 1`) // a reload would forget it
+	p.dial(t, "second.example")
+	eventually(t, tab, column("connections")+`.join() === "second.example,first.example"`)
+	require.Equal(t, "2", value[string](t, tab, `document.getElementById("granted").textContent`))
+
+	_, err := first.Write(make([]byte, 2000))
+	require.NoError(t, err)
+	eventually(t, tab, `document.getElementById("connections").innerText.includes("2.0 KiB")`)
+	require.NoError(t, first.Close())
+	eventually(t, tab, column("connections")+`.join() === "second.example"`)
+	require.Equal(t, 1, value[int](t, tab, `window.loaded`))
+}
+
+func TestFilterAndSort(t *testing.T) {
+	p := start(t, new(testgw.Gateway))
+	for _, name := range []string{"mail.example", "api.example", "www.other.example", "zeta.example"} {
+		_, err := p.table.Assign("ip4", name)
+		require.NoError(t, err)
+	}
+	p.dial(t, "api.example")
+	tab := browser(t)
+	names := column("names") + `.join(" ")`
+	by := func(what string) chromedp.Action[chromedp.Void] {
+		return chromedp.Click(chromedp.CSS(`[data-sort="` + what + `"]`))
+	}
+
+	run(t, tab, chromedp.Navigate(p.url), chromedp.WaitVisible(chromedp.CSS("#names td")))
+	require.Equal(t, "zeta.example www.other.example api.example mail.example", value[string](t, tab, names), "the last one first")
+	run(t, tab, by("name"))
+	eventually(t, tab, names+` === "api.example mail.example www.other.example zeta.example"`)
+	require.Equal(t, "ascending", value[string](t, tab, `document.querySelector("[data-sort=name]").closest("th").getAttribute("aria-sort")`))
+	run(t, tab, by("name"))
+	eventually(t, tab, names+` === "zeta.example www.other.example mail.example api.example"`)
+	run(t, tab, by("leases"))
+	eventually(t, tab, names+` === "api.example mail.example www.other.example zeta.example"`)
+
+	run(t, tab, chromedp.SendKeys(chromedp.CSS("#search"), "OTHER"))
+	eventually(t, tab, names+` === "www.other.example"`)
+	require.Equal(t, "1 of 4 names", value[string](t, tab, `document.getElementById("names-count").textContent`))
+	run(t, tab, chromedp.SendKeys(chromedp.CSS("#search"), "wise"))
+	eventually(t, tab, `!document.getElementById("names-none").hidden`)
+
+	fake, err := p.table.Assign("ip6", "mail.example")
+	require.NoError(t, err)
+	value[string](t, tab, `document.getElementById("search").value = ""`)
+	run(t, tab, chromedp.SendKeys(chromedp.CSS("#search"), fake.String()))
+	eventually(t, tab, names+` === "mail.example"`)
+}
+
+// No name of the table can be hostile: what is no host name does not get in. But a gateway is believed what
+// it says it is bound to, which may be any text.
+func TestHostileTextStaysText(t *testing.T) {
+	const hostile = `<img src=x onerror="hacked=1"><script>hacked=1</script>`
+	p := start(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault {
+		return testgw.Fault{Answer: func(at testgw.Stage, answer []byte) []byte {
+			if at != testgw.StageReply {
+				return answer
+			}
+			return append(append([]byte{5, 0, 0, 3, byte(len(hostile))}, hostile...), 0, 80)
+		}}
+	}})
+	_, err := p.table.Assign("ip4", hostile)
+	require.ErrorIs(t, err, mapping.ErrBadName)
+	p.dial(t, "victim.example")
+	tab := browser(t)
+	run(t, tab, chromedp.Navigate(p.url), chromedp.WaitVisible(chromedp.CSS("#connections td")))
+	require.Contains(t, value[[]string](t, tab, `Array.from(document.querySelectorAll("#connections td"), (td) => td.textContent)`), hostile+":80")
+
+	// The same in every text that the program could ever send, as if nothing before the page held.
+	value[bool](t, tab, `(() => {
+		source.close();
+		const text = `+"`"+hostile+"`"+`;
+		last.Names = [{ Name: text, IPv4: text, IPv6: text, Ago: 1, Leases: 1 }];
+		for (const g of last.Gateways) Object.assign(g, { Address: text, Error: text, State: "rests" });
+		for (const c of last.Connections) Object.assign(c, { Host: text, Port: text, Network: text, Fake: text, Gateway: text });
+		show(last);
+		return true;
+	})()`)
+	require.Contains(t, value[[]string](t, tab, column("names")), hostile)
+	require.Equal(t, 0, value[int](t, tab, `document.querySelectorAll("img, main script").length`))
+	require.Equal(t, "undefined", value[string](t, tab, `typeof hacked`))
+
+	// And if it became part of the document after all, the policy would not let it run.
+	require.Equal(t, "script-src-attr", value[string](t, tab, `(() => {
+		const refused = new Promise((resolve) => addEventListener("securitypolicyviolation", (e) => resolve(e.effectiveDirective)));
+		document.body.insertAdjacentHTML("beforeend", '<b onclick="hacked=1"></b>');
+		return refused;
+	})()`, chromedp.EvalAwaitPromise))
+	require.Equal(t, "undefined", value[string](t, tab, `typeof hacked`))
+}
+
+// A site whose name was made to lead here is not given the page, nor its events.
+func TestRebinding(t *testing.T) {
+	p := start(t, new(testgw.Gateway))
+	p.dial(t, "secret.example")
+	u, err := url.Parse(p.url)
+	require.NoError(t, err)
+	tab := browser(t)
+	run(t, tab, chromedp.Navigate("http://rebound.example:"+u.Port()+"/"))
+	require.NotContains(t, value[string](t, tab, `document.documentElement.innerText`), "secret.example")
+	require.Equal(t, 403, value[int](t, tab, `fetch("/events").then((r) => r.status)`, chromedp.EvalAwaitPromise))
+
+	run(t, tab, chromedp.Navigate(strings.Replace(p.url, "127.0.0.1", "localhost", 1)), chromedp.WaitVisible(chromedp.CSS("#connections td")))
+	require.Equal(t, []string{"secret.example"}, value[[]string](t, tab, column("connections")))
+}

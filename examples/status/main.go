@@ -1,0 +1,112 @@
+// Status shows a live page about a running program: its mapping table, its open connections, its gateways
+// and its dial times.
+//
+//	go run ./examples/status
+//
+// The program that it shows is itself: it starts three of the bundled gateways and some servers on
+// loopback, and makes traffic for names that the gateways alone know. One of the gateways fails now and
+// then, some names do not exist. The page is at the URL that is printed; package page, in the folder
+// beside this, is what another program needs for it. The program ends with SIGINT, SIGTERM, or after
+// -duration.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/sockslib/sockslib/examples/status/page"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "status:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx is done. It tells on stdout where.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var o options
+	if err := o.parse(args, stderr); err != nil {
+		return err
+	}
+	if o.duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.duration)
+		defer cancel()
+	}
+	w, err := newWorld()
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	l, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "the status page is at http://%s/\n", l.Addr())
+
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	running.Go(func() { w.traffic(ctx, o.rate) }) // run's; ends with ctx
+	server := &http.Server{
+		Handler:           &page.Page{Watch: w.watch, Table: w.table, Hosts: o.hosts},
+		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends the streams of events
+		ReadHeaderTimeout: 10 * time.Second,
+	}
+	defer context.AfterFunc(ctx, func() { server.Close() })()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+type options struct {
+	listen   string
+	hosts    []string
+	rate     float64
+	duration time.Duration
+}
+
+// maxRate is what traffic can make without being a load.
+const maxRate = 100
+
+func (o *options) parse(args []string, stderr io.Writer) error {
+	flags := flag.NewFlagSet("status", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:3089", "`address` of the page")
+	flags.Func("host", "`name` or address by which the page may be reached beside loopback ones, may be repeated", func(s string) error {
+		o.hosts = append(o.hosts, strings.ToLower(s))
+		return nil
+	})
+	flags.Float64Var(&o.rate, "rate", 4, fmt.Sprintf("dials a second, at most %d", maxRate))
+	flags.DurationVar(&o.duration, "duration", 0, "ends after that `time`; zero: not by itself")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return fmt.Errorf("there are flags only, not %q", flags.Arg(0))
+	case !(o.rate > 0 && o.rate <= maxRate):
+		return fmt.Errorf("-rate is not between 0 and %d", maxRate)
+	}
+	return nil
+}
