@@ -21,14 +21,20 @@ const (
 	Silent6          = "2001:db8:2::9"
 )
 
+// Addresses of this node that are not loopback ones, in the network that [Main] makes.
+const (
+	Here4 = "203.0.113.1"
+	Here6 = "2001:db8:2::1"
+)
+
 // SilentInterface is the interface behind which the silent destinations are.
 const SilentInterface = "silent0"
 
 // network is what ip(8) is told. At the other end of the veth pair is nobody.
 var network = fmt.Sprintf(`link set lo up
 link add %[1]s type veth peer name silent1
-addr add 203.0.113.1/24 dev %[1]s
-addr add 2001:db8:2::1/64 dev %[1]s nodad
+addr add %[8]s/24 dev %[1]s
+addr add %[9]s/64 dev %[1]s nodad
 link set %[1]s up
 link set silent1 up
 neigh add %[2]s lladdr 02:00:00:00:00:09 dev %[1]s
@@ -37,7 +43,7 @@ route add unreachable %[4]s
 route add unreachable %[5]s
 route add prohibit %[6]s
 route add prohibit %[7]s
-`, SilentInterface, Silent4, Silent6, HostUnreachable4, HostUnreachable6, Prohibited4, Prohibited6)
+`, SilentInterface, Silent4, Silent6, HostUnreachable4, HostUnreachable6, Prohibited4, Prohibited6, Here4, Here6)
 
 func makeNetwork() error {
 	cmd := exec.Command("ip", "-batch", "-")

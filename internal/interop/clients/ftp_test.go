@@ -1,0 +1,25 @@
+package clients
+
+import (
+	"net/netip"
+	"strconv"
+	"testing"
+
+	"github.com/sockslib/sockslib/internal/interop/peers"
+)
+
+// In active mode the FTP server connects to the client, which asks the gateway for a BIND.
+func TestFTP(t *testing.T) {
+	w := newWorld(t)
+	server := peers.Vsftpd{Internal: netip.MustParseAddr(here), Files: map[string]string{"file": page}}.Start(t)
+	port := strconv.Itoa(int(server.Addrs[0].Port()))
+	g := w.gateway(t, false)
+	g.External = []netip.Addr{netip.MustParseAddr(here)} // where the server finds it
+	// By address: of a server that it knows by name, dante's client asks BIND for the name's first letters.
+	address := here + ":" + port
+	attempt{
+		client: "tnftp with socksify", debian: "tnftp", request: "FTP, active mode, from vsftpd",
+		gateway: g, command: socksify(t, g, "", []string{"tnftp", "-A", "-o", "-", "ftp://" + address + "/file"}), prints: page,
+		sees: []string{"CONNECT " + address, "BIND " + here + ":0"},
+	}.run(t)
+}

@@ -1,0 +1,55 @@
+package clients
+
+import (
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/interop/peers"
+	"github.com/sockslib/sockslib/internal/interop/table"
+)
+
+// What makes programs use a gateway from outside replaces functions of the C library. A static Go program
+// calls none of them: it goes past the gateway, and nobody notices. With this library it does not.
+func TestStaticGoProgram(t *testing.T) {
+	w := newWorld(t)
+	g := w.gateway(t, false)
+	program := peers.Built(t, bare)
+	port := portOf(startGreeter(t))
+	server := net.JoinHostPort(here, port)
+	for _, c := range []struct {
+		by, debian string
+		wrap       func(command []string) peers.Command
+	}{
+		{"proxychains4", "proxychains4", func(c []string) peers.Command { return proxychains(t, g, "", c) }},
+		{"torsocks", "torsocks", func(c []string) peers.Command { return torsocks(g, nil, c) }},
+		{"socksify", "dante-client", func(c []string) peers.Command { return socksify(t, g, "", c) }},
+	} {
+		t.Run(c.by, func(t *testing.T) {
+			g.Reset()
+			out := peers.Node{}.Run(t, c.wrap([]string{"nc", "-d", here, port}))
+			require.Contains(t, out.Stdout, greeting, out.Stderr)
+			require.NotEmpty(t, g.Requests(), "not even a program with a C library uses the gateway")
+
+			g.Reset()
+			out = peers.Node{}.Run(t, c.wrap([]string{program, server}))
+			require.Contains(t, out.Stdout, greeting, out.Stderr)
+			require.Zero(t, out.Code)
+			saw, brief := seen(g)
+			require.Empty(t, saw, "it uses the gateway: good news, but not what is told")
+			table.Clients.Record(t, table.Row{
+				Peer: c.by, Version: peers.DebianVersion(t, c.debian), Request: "a static Go program",
+				How: brief, Result: "goes past the gateway, and says nothing",
+			})
+		})
+	}
+	t.Run("sockslib", func(t *testing.T) {
+		g.Reset()
+		out := peers.Node{}.Run(t, peers.Command{Program: program, Debian: "golang", Args: []string{"-gateway", g.URL(), server}})
+		require.Contains(t, out.Stdout, greeting, out.Stderr)
+		saw, brief := seen(g)
+		require.Equal(t, []string{"CONNECT " + server}, saw)
+		table.Clients.Record(t, table.Row{Peer: "sockslib", Version: "this", Request: "a static Go program", How: brief, Result: works})
+	})
+}

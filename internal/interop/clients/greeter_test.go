@@ -1,0 +1,31 @@
+package clients
+
+import (
+	"io"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const greeting = "hello from the server"
+
+// startGreeter starts a server that greets whoever connects, and hangs up.
+func startGreeter(t *testing.T) net.Listener {
+	l, err := net.Listen("tcp", here+":0")
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() { // the test's; ends with l
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, greeting)
+			_ = c.Close()
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	return l
+}

@@ -1,0 +1,38 @@
+package clients
+
+import (
+	"testing"
+
+	"github.com/sockslib/sockslib/internal/interop/peers"
+	"github.com/sockslib/sockslib/internal/testgw"
+)
+
+func TestTorsocks(t *testing.T) {
+	w := newWorld(t)
+	g, closed := w.gateway(t, false), w.gateway(t, true)
+	for _, a := range []attempt{
+		{
+			request: "curl, by name", gateway: g, command: torsocks(g, nil, curl(web, w.port)), prints: page,
+			sees: []string{"RESOLVE web.test", "CONNECT " + here + ":" + w.port},
+		},
+		{
+			request: "curl, user/password", gateway: closed, command: torsocks(closed, []string{"-u", user, "-p", password}, curl(web, w.port)), prints: page,
+			sees: []string{"RESOLVE by alice web.test", "CONNECT by alice " + here + ":" + w.port},
+		},
+		{
+			request: "port closed", gateway: g, command: torsocks(g, nil, curl(web, w.closed)), says: "Connection refused",
+			sees: []string{"RESOLVE web.test", "CONNECT " + here + ":" + w.closed},
+		},
+		{request: "unknown name", gateway: g, command: torsocks(g, nil, curl(unknown, w.port)), says: "Could not resolve host", sees: []string{"RESOLVE nowhere.test"}},
+		{request: "wrong password", gateway: closed, command: torsocks(closed, []string{"-u", user, "-p", "simsim"}, curl(web, w.port)), says: "Could not resolve host"},
+	} {
+		a.client, a.debian = "torsocks", "torsocks"
+		a.run(t)
+	}
+}
+
+// torsocks makes a command use a gateway.
+func torsocks(g *testgw.Gateway, options, command []string) peers.Command {
+	args := append([]string{"-a", hostOf(g), "-P", portOfGateway(g)}, options...)
+	return peers.Command{Program: "torsocks", Debian: "torsocks", Args: append(args, command...)}
+}

@@ -1,0 +1,78 @@
+package clients
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/interop/peers"
+	"github.com/sockslib/sockslib/internal/testgw"
+)
+
+// world is what lies beyond the gateway: a web server, known to the gateway alone by its name. It is not
+// at a loopback address, which clients treat as they like.
+type world struct {
+	port   string // of the web server
+	closed string // where nobody listens
+}
+
+const (
+	here    = peers.Here4
+	web     = "web.test"     // only the gateway knows it
+	unknown = "nowhere.test" // not even the gateway
+	page    = "the page that was asked for"
+)
+
+// Who may use a gateway that does not take everybody.
+const (
+	user     = "alice"
+	password = "sesame"
+)
+
+func newWorld(t *testing.T) world {
+	peers.Isolated(t)
+	l, err := net.Listen("tcp", here+":0")
+	require.NoError(t, err)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, page)
+	}))
+	s.Listener.Close()
+	s.Listener = l
+	s.Start()
+	t.Cleanup(s.Close)
+
+	nobody, err := net.Listen("tcp", here+":0")
+	require.NoError(t, err)
+	require.NoError(t, nobody.Close())
+	return world{port: portOf(l), closed: portOf(nobody)}
+}
+
+func portOf(l net.Listener) string { return strconv.Itoa(l.Addr().(*net.TCPAddr).Port) }
+
+// gateway starts one that knows the web server; with users, it takes nobody else.
+func (world) gateway(t *testing.T, users bool) *testgw.Gateway {
+	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{web: {netip.MustParseAddr(here)}}}
+	if users {
+		g.Users = map[string]string{user: password}
+	}
+	return testgw.Start(t, g)
+}
+
+// url is what a browser is told, of a host and a port.
+func url(host, port string) string { return "http://" + net.JoinHostPort(host, port) + "/" }
+
+func hostOf(g *testgw.Gateway) string { return g.Addr().(*net.TCPAddr).IP.String() }
+
+func portOfGateway(g *testgw.Gateway) string { return strconv.Itoa(g.Addr().(*net.TCPAddr).Port) }
+
+func writeFile(t *testing.T, path, content string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
+}
