@@ -111,6 +111,17 @@ func addrFrom(proto string, w wire.Addr) Addr {
 	return Addr{Net: proto, Name: w.Name, IP: w.IP, Port: w.Port}
 }
 
+// printable reports whether a name that a gateway gave can be shown, or told to a peer in a line of its
+// protocol, as FTP's PORT: whether it is of graphic ASCII characters alone.
+func printable[S string | []byte](name S) bool {
+	for i := range len(name) {
+		if name[i] <= ' ' || name[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
 // std returns what package net's users expect where it can: a *net.TCPAddr or *net.UDPAddr for an IP.
 func (a *Addr) std() net.Addr {
 	if !a.IP.IsValid() {

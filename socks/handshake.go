@@ -241,6 +241,8 @@ func readReply(in *wire.Reader, dst *Addr) (bound wire.Addr, replied bool, err e
 		return wire.Addr{}, false, readFailed("request", err)
 	case rep != wire.Succeeded:
 		return wire.Addr{}, true, replyFailed(rep, dst)
+	case !printable(bound.Name):
+		return wire.Addr{}, false, fmt.Errorf("%w: its address is a name with a character that no name has", ErrProtocol)
 	case in.Buffered() != 0:
 		return wire.Addr{}, false, fmt.Errorf("%w: its reply is too short", ErrProtocol)
 	}

@@ -3,6 +3,7 @@ package socks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -102,14 +103,19 @@ func (p *PacketConn) dialRelay(ctx context.Context, bound wire.Addr) error {
 	return nil
 }
 
-// watch waits for the end of the control connection, on which nothing else is due.
+// maxChatter is how much a gateway may say on a control connection, where nothing is due.
+const maxChatter = 1 << 16
+
+// watch waits for the end of the control connection.
 func (p *PacketConn) watch() {
 	defer close(p.watched)
-	_, err := io.Copy(io.Discard, p.control)
+	_, err := io.CopyN(io.Discard, p.control, maxChatter)
 	if err == nil {
-		err = io.EOF
+		err = fmt.Errorf("%w: it goes on talking on the control connection", ErrProtocol)
+		p.control.Close()
+	} else {
+		err = gatewayFailed("association ended", err)
 	}
-	err = gatewayFailed("association ended", err)
 	p.cause.Store(&err)
 	p.relay.Close()
 }
@@ -193,7 +199,7 @@ func (p *PacketConn) receive(b []byte, withName bool) (n int, from Addr, err err
 // judge tells whether a datagram is one to deliver, and if not, why.
 func (p *PacketConn) judge(d *wire.Datagram, err error) (DropReason, bool) {
 	switch {
-	case err != nil:
+	case err != nil, !printable(d.Name):
 		return DropMalformed, false
 	case d.Frag != 0:
 		return DropFragment, false

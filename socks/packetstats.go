@@ -6,7 +6,7 @@ import "sync/atomic"
 type DropReason int
 
 const (
-	DropMalformed DropReason = iota // its header ends early, or has an unknown address type
+	DropMalformed DropReason = iota // its header ends early, or has an unknown address type or a name that is none
 	DropFragment                    // FRAG is not 0, RFC 1928, section 7
 	DropStranger                    // it is not from the fixed peer
 	dropReasons

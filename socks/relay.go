@@ -69,7 +69,7 @@ func relayAddr(bound wire.Addr, gateway net.Addr) (wire.Addr, error) {
 	host := hostOf(gateway)
 	switch {
 	case bound.Name != "":
-		err = fmt.Errorf("%w: its relay is a name, %q", ErrProtocol, bound.Name)
+		err = fmt.Errorf("%w: its relay is a name", ErrProtocol)
 	case relay.Port == 0:
 		err = fmt.Errorf("%w: its relay has port 0", ErrProtocol)
 	case relay.IP.IsMulticast() || relay.IP == broadcast:
