@@ -18,15 +18,24 @@ func (t *Table) Assign(network, name string) (netip.Addr, error) {
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.now()
-	p, err := t.findOrAdd(v6, name, now)
+	p, added, err := t.assign(v6, name)
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	t.renew(p, now)
+	if added {
+		t.traceAssigned(p)
+	}
 	return t.space.addr(p.number, v6), nil
+}
+
+func (t *Table) assign(v6 bool, name string) (p *pair, added bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	if p, added, err = t.findOrAdd(v6, name, now); err == nil {
+		t.renew(p, now)
+	}
+	return p, added, err
 }
 
 func isIPv6(network string) (bool, error) {
@@ -39,33 +48,33 @@ func isIPv6(network string) (bool, error) {
 	return false, net.UnknownNetworkError(network)
 }
 
-// findOrAdd returns the pair of name. A new one is in no queue yet: the caller pins it or puts it into
-// one. The caller holds t.mu.
-func (t *Table) findOrAdd(v6 bool, name string, now int64) (*pair, error) {
+// findOrAdd returns the pair of name, and whether it is new. A new one is in no queue yet: the caller pins
+// it or puts it into one. The caller holds t.mu.
+func (t *Table) findOrAdd(v6 bool, name string, now int64) (p *pair, added bool, err error) {
 	// What the table has is canonical, so a name that is found as it is needs no work. Only an address
 	// may be there and yet be refused, in its own family.
 	if !maybeAddr(name) {
 		if p := t.index.find(t.index.hash(name), name); p != nil {
-			return p, nil
+			return p, false, nil
 		}
 	}
 	key, err := t.key(v6, name)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	hash := t.index.hash(key)
 	if p := t.index.find(hash, key); p != nil {
-		return p, nil
+		return p, false, nil
 	}
 	if t.count.Names == t.size && !t.evict(now) {
 		t.count.Full++
-		return nil, fmt.Errorf("%w: %d held, no room for %q", ErrFull, t.size, key)
+		return nil, false, fmt.Errorf("%w: %d held, no room for %q", ErrFull, t.size, key)
 	}
-	p := t.arena.pair(key, t.takeNumber())
+	p = t.arena.pair(key, t.takeNumber())
 	p.used = now
 	t.add(hash, p)
 	t.count.Assigned++
-	return p, nil
+	return p, true, nil
 }
 
 // add puts a pair, whose name is not there, into its slot, which is free.

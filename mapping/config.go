@@ -35,6 +35,9 @@ type Config struct {
 
 	// Hold is how long after its last Assign a name keeps its addresses, used or not. Zero: 1 hour.
 	Hold time.Duration
+
+	// Trace has hooks for what happens. Nil: none.
+	Trace *Trace
 }
 
 // New returns an empty table. It refuses a prefix of the wrong family, one that overlaps loopback,
@@ -64,7 +67,7 @@ func newTable(c Config) (*Table, error) {
 	if uint64(size) > uint64(s.usable()) {
 		return nil, fmt.Errorf("mapping: %v and %v have %d addresses to give out, too few for %d names", s.ipv4, s.ipv6, s.usable(), size)
 	}
-	t := &Table{space: s, size: size, hold: int64(hold), base: time.Now()}
+	t := &Table{space: s, size: size, hold: int64(hold), base: time.Now(), trace: c.Trace}
 	t.clear(ringBits(size, s.size))
 	return t, nil
 }

@@ -26,7 +26,7 @@ func (t *Table) Acquire(addr netip.Addr) (*Lease, error) {
 	if !reserved {
 		return nil, &net.AddrError{Err: "address outside of the reserved space", Addr: addr.String()}
 	}
-	t.stale.Add(1)
+	t.noteStale(addr)
 	return nil, fmt.Errorf("%w: %v", ErrStale, addr)
 }
 
@@ -38,14 +38,23 @@ func (t *Table) AcquireName(network, name string) (*Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	p, err := t.findOrAdd(v6, name, t.now())
+	p, added, err := t.pinName(v6, name)
 	if err != nil {
 		return nil, err
 	}
-	p.leases.Add(1) // it is not dead: it is in the table, and t.mu is held
+	if added {
+		t.traceAssigned(p)
+	}
 	return &Lease{table: t, pair: p, v6: v6}, nil
+}
+
+func (t *Table) pinName(v6 bool, name string) (p *pair, added bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p, added, err = t.findOrAdd(v6, name, t.now()); err == nil {
+		p.leases.Add(1) // it is not dead: it is in the table, and t.mu is held
+	}
+	return p, added, err
 }
 
 // Name returns the name, in its canonical form.

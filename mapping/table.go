@@ -23,6 +23,7 @@ type Table struct {
 	size  int
 	hold  int64 // nanoseconds
 	base  time.Time
+	trace *Trace
 
 	stale atomic.Uint64
 
@@ -51,7 +52,7 @@ func (t *Table) Name(addr netip.Addr) (string, bool) {
 	p, reserved := t.lookup(addr)
 	if p == nil {
 		if reserved {
-			t.stale.Add(1)
+			t.noteStale(addr)
 		}
 		return "", false
 	}
