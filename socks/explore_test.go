@@ -129,6 +129,20 @@ func TestAutoTorRejects(t *testing.T) {
 	require.ErrorIs(t, err, socks.ErrCommandNotSupported)
 }
 
+// The same without credentials: the choice of a method is missing too.
+func TestPipelinedTorRejects(t *testing.T) {
+	for rep, want := range map[byte]error{1: socks.ErrGeneralFailure, 7: socks.ErrCommandNotSupported, 8: socks.ErrAddressTypeNotSupported} {
+		for _, h := range []socks.Handshake{socks.Pipelined, socks.Auto} {
+			c := &socks.Client{Addr: "gateway:1080", Handshake: h, Forward: saying([]byte{5, rep, 0, 1, 0, 0, 0, 0, 0, 0})}
+			_, err := c.Listen(t.Context(), "tcp", "")
+			require.ErrorIs(t, err, want)
+		}
+	}
+	c := &socks.Client{Addr: "gateway:1080", Handshake: socks.Pipelined, Forward: saying([]byte{5, 7})}
+	_, err := c.Listen(t.Context(), "tcp", "")
+	require.ErrorIs(t, err, socks.ErrProtocol, "a method that was not offered")
+}
+
 // A slow destination looks like a gateway that cannot pipeline, until the gateway is known.
 func TestAutoSlowDestination(t *testing.T) {
 	slow := make(chan struct{})

@@ -42,8 +42,8 @@ func (h *handshake) appendAll(b []byte) ([]byte, error) {
 }
 
 // readMethod reads the gateway's choice. Tor leaves it out when username and password came with the
-// greeting: its answer begins with their status, or when it rejects the request while parsing, with the
-// reply. A reply is told from a choice by the RSV that follows.
+// greeting, and when it rejects the request while parsing: its answer begins with their status, or is the
+// reply alone. A reply is told from a choice by the RSV that follows.
 func (h *handshake) readMethod(s *scratch) error {
 	offered := h.pipelined.Method()
 	h.method = offered
@@ -51,17 +51,15 @@ func (h *handshake) readMethod(s *scratch) error {
 	if err != nil {
 		return readFailed("greeting", err)
 	}
-	if offered == wire.MethodUserPass {
-		switch {
-		case head[0] == wire.UserPassVersion:
-			return nil
-		case head[0] == wire.Version && head[1] != offered && head[1] != wire.MethodNone && head[1] != wire.MethodNoAcceptable:
-			h.raw.SetReadDeadline(time.Now().Add(lastWords))
-			reply, err := s.in.Peek(3)
-			h.raw.SetReadDeadline(time.Time{})
-			if err == nil && reply[2] == 0 {
-				return h.readReply(s)
-			}
+	switch {
+	case head[0] == wire.UserPassVersion && offered == wire.MethodUserPass:
+		return nil
+	case head[0] == wire.Version && !choice(head[1]):
+		h.raw.SetReadDeadline(time.Now().Add(lastWords))
+		reply, err := s.in.Peek(3)
+		h.raw.SetReadDeadline(time.Time{})
+		if err == nil && reply[2] == 0 {
+			return h.readReply(s)
 		}
 	}
 	if h.method, err = s.in.ReadMethod(); err != nil {
@@ -74,4 +72,9 @@ func (h *handshake) readMethod(s *scratch) error {
 		return ErrNoAcceptableAuth
 	}
 	return unoffered(h.method)
+}
+
+// choice reports whether an octet is what a gateway may answer to a greeting of one of our methods.
+func choice(method byte) bool {
+	return method == wire.MethodNone || method == wire.MethodUserPass || method == wire.MethodNoAcceptable
 }
