@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,6 +107,47 @@ func TestOneOfSeveralEnds(t *testing.T) {
 			require.Zero(t, leases(d))
 		})
 	}
+}
+
+// brokenWrites is a gateway's association that does not take datagrams any more, and has not said so yet.
+type brokenWrites struct {
+	net.PacketConn
+	broken *atomic.Bool
+}
+
+func (b brokenWrites) WriteTo(p []byte, to net.Addr) (int, error) {
+	if b.broken.Load() {
+		return 0, net.ErrClosed
+	}
+	return b.PacketConn.WriteTo(p, to)
+}
+
+// A datagram that meets the end of its association goes by another one.
+func TestWriteMeetsTheEnd(t *testing.T) {
+	g := new(testgw.Gateway)
+	d := behind(t, g)
+	gateway, broken := d.Gateway, new(atomic.Bool)
+	d.Gateway = gatewayFunc{listenPacket: func(ctx context.Context) (net.PacketConn, error) {
+		p, err := gateway.ListenPacket(ctx, "udp", "")
+		if len(g.Requests()) == 2 {
+			p = brokenWrites{p, broken}
+		}
+		return p, err
+	}}
+	port := echoPackets(t)
+	p := listenPacket(t, d)
+	for _, n := range []string{name, other} {
+		write(t, p, n, plainAddr(at(n, port)))
+		read(t, p)
+	}
+	broken.Store(true)
+	write(t, p, "again", plainAddr(at(other, port)))
+	text, from := read(t, p)
+	require.Equal(t, []string{"again", at(assign(t, d, "ip4", other), port)}, []string{text, from})
+	require.Len(t, g.Requests(), 3)
+	require.Equal(t, 2, leases(d))
+	require.NoError(t, p.Close())
+	require.Zero(t, leases(d))
 }
 
 // When the last one has ended, that is the end, with the cause.

@@ -108,6 +108,7 @@ func TestWriteWaits(t *testing.T) {
 				}()
 			}
 			<-asked
+			begun := time.Now()
 			require.NoError(t, end(p))
 			want := net.ErrClosed
 			if what == "deadline" {
@@ -115,6 +116,7 @@ func TestWriteWaits(t *testing.T) {
 			}
 			require.ErrorIs(t, <-ended, want)
 			require.ErrorIs(t, <-ended, want)
+			require.Less(t, time.Since(begun), patience)
 			if what == "deadline" {
 				require.Equal(t, 1, leases(d))
 				_, err := p.WriteTo([]byte("x"), plainAddr(at(name, 9)))
@@ -138,5 +140,18 @@ func TestWriteDeadline(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	require.NoError(t, p.SetWriteDeadline(time.Unix(1, 0)))
 	_, err = p.WriteTo([]byte("x"), plainAddr(at(loopback4, 9)))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+}
+
+// An association that is made after the deadline was set has it too.
+func TestWriteDeadlineOfALaterAssociation(t *testing.T) {
+	p := listenPacket(t, behind(t, new(testgw.Gateway)))
+	require.NoError(t, p.SetWriteDeadline(time.Now().Add(250*time.Millisecond)))
+	require.NoError(t, p.SetReadDeadline(time.Now().Add(350*time.Millisecond)))
+	write(t, p, "x", plainAddr(at(name, 9)))
+	write(t, p, "x", plainAddr(at(other, 9)))
+	_, _, err := p.ReadFrom(make([]byte, 1)) // until both have passed
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	_, err = p.WriteTo([]byte("x"), plainAddr(at(other, 9)))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 }

@@ -73,7 +73,6 @@ func TestDialAddresses(t *testing.T) {
 			{"tcp6", loopback6, port6, testgw.IPv6, ""},
 			{"tcp4", loopback6, port6, testgw.IPv6, "ip4"}, // R9
 		} {
-			tt := tt
 			checkDial(t, d, g, tt.network, tt.host, tt.port, tt.atyp, tt.seen)
 		}
 	})

@@ -197,7 +197,6 @@ func (p *PacketConn) Close() error {
 	}
 	assocs := p.assocs
 	p.assocs = nil
-	clear(p.peers)
 	p.mu.Unlock()
 
 	var err error

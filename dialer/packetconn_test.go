@@ -26,10 +26,10 @@ func TestPacketsByName(t *testing.T) {
 	fake4, fake6 := assign(t, d, "ip4", name), assign(t, d, "ip6", name)
 	p := listenPacket(t, d)
 	for _, to := range []net.Addr{
+		&socks.Addr{Net: "udp", Name: name, Port: port},
 		net.UDPAddrFromAddrPort(netip.AddrPortFrom(fake4, port)),
 		&net.UDPAddr{IP: fake4.AsSlice(), Port: int(port)},
 		&net.UDPAddr{IP: net.IP(fake4.AsSlice()).To16(), Port: int(port)},
-		&socks.Addr{Net: "udp", Name: name, Port: port},
 		&socks.Addr{Name: "Only.TEST.", Port: port},
 		&socks.Addr{Name: "ignored.test", IP: fake4, Port: port},
 		plainAddr(at(name, port)),
@@ -78,9 +78,31 @@ func TestPacketFamilies(t *testing.T) {
 		c, err := d.DialContext(t.Context(), network, at(name, port))
 		require.NoError(t, err)
 		require.Equal(t, net.UDPAddrFromAddrPort(netip.AddrPortFrom(fake, port)), c.RemoteAddr())
-		require.Equal(t, network, "udp"+strings.TrimPrefix(network, "udp"))
 		require.NoError(t, c.Close())
 	}
+}
+
+// A literal of the other family that was looked up is sent to as the literal, and answers from its fake.
+func TestPacketsToALookedUpLiteral(t *testing.T) {
+	g := new(testgw.Gateway)
+	d := behind(t, g)
+	port := echoPackets(t)
+	to := netip.AddrPortFrom(assign(t, d, "ip6", loopback4.String()), port)
+	p := listenPacket(t, d)
+	write(t, p, "x", net.UDPAddrFromAddrPort(to))
+	_, from := read(t, p)
+	require.Equal(t, to.String(), from)
+
+	c, err := d.Dial("udp6", at(loopback4, port))
+	require.NoError(t, err)
+	defer c.Close()
+	require.Equal(t, to.String(), c.RemoteAddr().String())
+	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
+	echoes(t, c)
+	for _, sent := range g.Datagrams() {
+		require.Equal(t, testgw.Target{ATYP: testgw.IPv4, IP: loopback4, Port: port}, sent.Target)
+	}
+	require.Len(t, g.Datagrams(), 2)
 }
 
 func TestPacketsByAddress(t *testing.T) {
