@@ -24,9 +24,12 @@ func (a *able) ReadFrom(r io.Reader) (int64, error) {
 	a.used = append(a.used, "ReadFrom")
 	return io.Copy(io.Discard, r)
 }
-func (a *able) WriteTo(io.Writer) (int64, error) { a.used = append(a.used, "WriteTo"); return 0, io.EOF }
-func (a *able) CloseRead() error                 { a.used = append(a.used, "CloseRead"); return nil }
-func (a *able) CloseWrite() error                { a.used = append(a.used, "CloseWrite"); return nil }
+func (a *able) WriteTo(io.Writer) (int64, error) {
+	a.used = append(a.used, "WriteTo")
+	return 0, io.EOF
+}
+func (a *able) CloseRead() error  { a.used = append(a.used, "CloseRead"); return nil }
+func (a *able) CloseWrite() error { a.used = append(a.used, "CloseWrite"); return nil }
 
 func TestHandsOn(t *testing.T) {
 	a := &able{}
