@@ -42,8 +42,6 @@ func (a against) tor(t *testing.T) {
 	a.fails(t, "CONNECT to a name that cannot be", socks.ErrGeneralFailure, connecting("some.exit:80"))
 	a.fails(t, "RESOLVE of a malformed onion", socks.ErrHostUnreachable, resolving("malformed.onion"))
 	a.fails(t, "RESOLVE_PTR of an address of its own network", socks.ErrHostUnreachable, resolvingAddr(netip.MustParseAddr(loopback4)))
-
-	a.handshakes = notTogether // of what it cannot parse together, it answers the end alone
 	a.fails(t, "BIND", socks.ErrCommandNotSupported, listening)
 	a.fails(t, "UDP ASSOCIATE", socks.ErrCommandNotSupported, associating)
 }

@@ -14,6 +14,7 @@ func accounts(t testing.TB, user, password string) map[string]string {
 	if user == "" {
 		return nil
 	}
+	needRoot(t)
 	crypted := "*"
 	if password != "" {
 		out, err := exec.Command(need(t, "perl", "perl-base"), "-e", `print crypt($ARGV[0], q{$6$sockslib$})`, password).Output()
