@@ -1,0 +1,248 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// endless is a gateway in memory that goes on for ever after its piece, and counts what is taken of it.
+type endless struct {
+	piece, filler string
+	taken         atomic.Int64
+	done          sync.WaitGroup
+}
+
+func (e *endless) dial(context.Context, string, string) (net.Conn, error) {
+	near, far := net.Pipe()
+	e.done.Go(func() { _, _ = io.Copy(io.Discard, far) }) // ends with the connection
+	e.done.Go(func() {                                    // ends with the connection
+		say := e.piece
+		for {
+			n, err := io.WriteString(far, say)
+			e.taken.Add(int64(n))
+			if err != nil {
+				return
+			}
+			say = e.filler
+		}
+	})
+	return near, nil
+}
+
+// mostTaken is more than the messages of a handshake have together.
+const mostTaken = 2 + 2 + 3 + wire.MaxAddr
+
+// A gateway that never ends takes no more from a client than the messages that are due are long, and makes
+// it keep no more than a fraction of 64 KiB.
+func TestEndlessGateway(t *testing.T) {
+	var fillers []string
+	for v := range 256 {
+		fillers = append(fillers, strings.Repeat(string([]byte{byte(v)}), 1024))
+	}
+	fillers = append(fillers, strings.Repeat("HTTP/1.1 200 OK\r\n", 64), strings.Repeat("\x05\x00", 512), strings.Repeat("\x05\x02", 512))
+	pieces := []string{"", "\x05", "\x05\x00", "\x05\x02", "\x05\x02\x01\x00", "\x05\x00\x05\x00\x00\x03\xff", "\x05\x02\x01\x00\x05\x00\x00\x03\xff"}
+	auth := socks.UserPass(secretUser, secretPassword)
+	for _, h := range []socks.Handshake{socks.Stepwise, socks.Pipelined} {
+		for _, piece := range pieces {
+			for _, filler := range fillers {
+				e := &endless{piece: piece, filler: filler}
+				c := &socks.Client{Addr: "gateway.example:1080", Handshake: h, Auth: []socks.Auth{auth}, Forward: dialFunc(e.dial)}
+				conn, err := c.Dial("tcp", "name.example:80")
+				if err == nil {
+					conn.Close()
+				}
+				e.done.Wait()
+				require.LessOrEqual(t, e.taken.Load(), int64(mostTaken), "%q %q", piece, filler[:2])
+			}
+		}
+	}
+}
+
+// Before a gateway has authenticated nobody, a dial allocates far less than 64 KiB, whatever it is told.
+// TLS, where there is one, allocates as crypto/tls does.
+func TestAllocatesLittle(t *testing.T) {
+	const dials, most = 100, 64 << 10
+	for _, piece := range []string{"", "\x05\x02", "\x05\x02\x01\x00\x05\x00\x00\x03\xff", "HTTP/1.1 200 OK\r\n\r\n", "\x05\x02\x01\x01"} {
+		e := &endless{piece: piece, filler: strings.Repeat("\xff", 1024)}
+		c := &socks.Client{Addr: "gateway.example:1080", Auth: []socks.Auth{socks.UserPass(secretUser, secretPassword)}, Forward: dialFunc(e.dial)}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range dials {
+			if conn, err := c.Dial("tcp", "name.example:80"); err == nil {
+				conn.Close()
+			}
+		}
+		e.done.Wait()
+		runtime.ReadMemStats(&after)
+		each := (after.TotalAlloc - before.TotalAlloc) / dials
+		t.Logf("%q…: %d octets a dial, the gateway's among them", piece, each)
+		require.Less(t, each, uint64(most), "%q", piece)
+	}
+}
+
+// Wherever a reply points, nothing but the gateway is ever dialed, and for datagrams its relay by the rule
+// of package socks; names never.
+func TestDialsNothingElse(t *testing.T) {
+	bounds := map[string]struct {
+		bound wire.Addr
+		relay bool // datagrams may go there
+	}{
+		"elsewhere":            {wire.Addr{IP: netip.MustParseAddr("198.51.100.9"), Port: 9}, true},
+		"elsewhere in IPv6":    {wire.Addr{IP: netip.MustParseAddr("2001:db8::9"), Port: 9}, true},
+		"another loopback":     {wire.Addr{IP: netip.MustParseAddr("127.0.0.9"), Port: 9}, true},
+		"multicast":            {wire.Addr{IP: netip.MustParseAddr("224.0.0.9"), Port: 9}, false},
+		"broadcast":            {wire.Addr{IP: netip.MustParseAddr("255.255.255.255"), Port: 9}, false},
+		"no port":              {wire.Addr{IP: netip.MustParseAddr("198.51.100.9")}, false},
+		"a name":               {wire.Addr{Name: "relay.example", Port: 9}, false},
+		"a name like a number": {wire.Addr{Name: "127.0.0.1", Port: 9}, false},
+	}
+	for name, b := range bounds {
+		for _, r := range requests {
+			t.Run(name+"/"+r.name, func(t *testing.T) {
+				reply, err := wire.AppendReply(nil, wire.Succeeded, b.bound)
+				require.NoError(t, err)
+				g := &testgw.Gateway{Misbehave: func(int) testgw.Fault {
+					return testgw.Fault{Answer: func(stage testgw.Stage, answer []byte) []byte {
+						if stage == testgw.StageReply {
+							return reply
+						}
+						return answer
+					}}
+				}}
+				reach(g)
+				c := overTCP(t, g)()
+				var dialed []string
+				c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+					dialed = append(dialed, network+" "+address)
+					if network == "udp" {
+						return nil, net.ErrClosed // nothing is ever sent there
+					}
+					return new(net.Dialer).DialContext(ctx, network, address)
+				})
+				table, err := mapping.New(mapping.Config{})
+				require.NoError(t, err)
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				_, err = r.do(ctx, &dialer.Dialer{Gateway: c, Table: table}, "53")
+				want := []string{"tcp " + g.Addr().String()}
+				if r.name == "ASSOCIATE" {
+					require.Error(t, err)
+					if b.relay {
+						want = append(want, "udp "+netip.AddrPortFrom(b.bound.IP, b.bound.Port).String())
+					} else { // Auto asks again, step by step, what was answered with nonsense
+						require.ErrorIs(t, err, socks.ErrProtocol)
+					}
+				}
+				require.Equal(t, want, dialed)
+			})
+		}
+	}
+}
+
+// A stranger's datagram is never passed off as the peer's: not one that is sent to the client's own socket,
+// not one that the relay says is from elsewhere, and not one that claims an address of the reserved space,
+// which would be another name's.
+func TestStrangersDatagrams(t *testing.T) {
+	var table *mapping.Table
+	var another netip.Addr // the fake of another name
+	sources := []func(peer wire.Addr) wire.Addr{
+		func(p wire.Addr) wire.Addr { p.Port++; return p },
+		func(p wire.Addr) wire.Addr { return wire.Addr{IP: another, Port: p.Port + 1} },
+		func(p wire.Addr) wire.Addr { return wire.Addr{Name: "another.example", Port: p.Port + 1} },
+	}
+	for i, source := range sources {
+		for _, connected := range []bool{false, true} {
+			t.Run(fmt.Sprint(i, connected), func(t *testing.T) {
+				var forged atomic.Bool
+				g := &testgw.Gateway{Misbehave: func(int) testgw.Fault {
+					return testgw.Fault{Answer: func(stage testgw.Stage, b []byte) []byte {
+						if stage != testgw.StageDatagram || forged.Swap(true) {
+							return b
+						}
+						d, err := wire.ParseDatagram(b)
+						if err != nil {
+							return nil
+						}
+						header, err := wire.AppendHeader(nil, source(wire.Addr{IP: d.IP, Port: d.Port}))
+						if err != nil {
+							return nil
+						}
+						return append(header, "forged"...)
+					}}
+				}}
+				reach(g)
+				port := speakerOfDatagrams(t)
+				c := overTCP(t, g)()
+				var err error
+				table, err = mapping.New(mapping.Config{})
+				require.NoError(t, err)
+				another, err = table.Assign("ip4", "another.example")
+				require.NoError(t, err)
+				d := &dialer.Dialer{Gateway: c, Table: table}
+				p := packetConn(t, d, connected, port)
+				defer p.Close()
+				require.NoError(t, p.SetDeadline(time.Now().Add(patience)))
+
+				stranger, err := net.Dial("udp", p.LocalAddr().String())
+				require.NoError(t, err)
+				defer stranger.Close()
+				_, err = stranger.Write([]byte("\x00\x00\x00\x01\x7f\x00\x00\x01\x00\x35forged"))
+				require.NoError(t, err)
+
+				fake, err := table.Assign("ip4", destination)
+				require.NoError(t, err)
+				for range 2 { // the answer to the first is the forged one
+					if connected {
+						_, err = p.Write([]byte("ping"))
+					} else {
+						_, err = p.WriteTo([]byte("ping"), &socks.Addr{Net: "udp", Name: destination, Port: portOf(port)})
+					}
+					require.NoError(t, err)
+				}
+				buf := make([]byte, 64)
+				for {
+					n, from, err := p.ReadFrom(buf)
+					require.NoError(t, err)
+					fromPeer := from.String() == net.JoinHostPort(fake.String(), port)
+					require.Equal(t, fromPeer, string(buf[:n]) == said, "%q from %v", buf[:n], from)
+					ip, _ := netip.AddrFromSlice(from.(*net.UDPAddr).IP)
+					require.NotEqual(t, another, ip.Unmap())
+					if fromPeer {
+						return
+					}
+					require.False(t, connected, "only the peer is heard")
+				}
+			})
+		}
+	}
+}
+
+func packetConn(t testing.TB, d *dialer.Dialer, connected bool, port string) *dialer.PacketConn {
+	if connected {
+		c, err := d.DialContext(t.Context(), "udp", net.JoinHostPort(destination, port))
+		require.NoError(t, err)
+		return c.(*dialer.PacketConn)
+	}
+	p, err := d.ListenPacket(t.Context(), "udp", "")
+	require.NoError(t, err)
+	return p.(*dialer.PacketConn)
+}
+
+func portOf(s string) uint16 { return netip.MustParseAddrPort("0.0.0.0:" + s).Port() }

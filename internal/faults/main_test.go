@@ -1,0 +1,49 @@
+// Package faults tests the library as a whole against gateways that fail, lie, vanish and are many: what it
+// finds is told in docs/RELIABILITY.md.
+//
+//	go test -v ./internal/faults          # the short form
+//	go test -v ./internal/faults -long    # the long one
+package faults
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"testing"
+
+	"github.com/sockslib/sockslib/internal/leakcheck"
+)
+
+var long = flag.Bool("long", false, "run the matrix over every transport, load, soak and chaos in full")
+
+// TestMain runs the tests, or where this is the process of a gateway, that.
+const gatewayVariable = "X"
+
+func serveGateway() {}
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if os.Getenv(gatewayVariable) != "" {
+		serveGateway()
+		return
+	}
+	// The cells of the matrix wait more than they work.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(&logged, nil)))
+	leakcheck.Main(m)
+}
+
+// logged is what anybody wrote to the default logs, of package log too.
+var logged bytes.Buffer
+
+// scaled is short, or long with -long.
+func scaled(short, whole int) int {
+	if *long {
+		return whole
+	}
+	return short
+}

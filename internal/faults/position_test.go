@@ -1,0 +1,148 @@
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// noises are what a gateway may say that is no SOCKS, or no SOCKS any more.
+var noises = map[string]string{
+	"zeros":       strings.Repeat("\x00", 40),
+	"ones":        strings.Repeat("\xff", 40),
+	"HTTP":        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+	"SSH":         "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n",
+	"TLS alert":   "\x15\x03\x01\x00\x02\x02\x28",
+	"credentials": secretPassword + secretUser + secretPassword,
+}
+
+// positions are the cells of what goes wrong at each octet that the gateway sends.
+func positions(r request, w way, credentials bool) (cells []cell) {
+	answers := r.answers(credentials)
+	total := 0
+	for _, a := range answers {
+		total += a.length
+	}
+	all := total
+	if r.streams {
+		all += len(said)
+	}
+	add := func(c cell, format string, args ...any) {
+		c.name = fmt.Sprintf(format, args...)
+		cells = append(cells, c)
+	}
+	same := func(f testgw.Fault) func() testgw.Fault { return func() testgw.Fault { return f } }
+	for n := range all + 1 {
+		add(cell{fault: same(testgw.Fault{End: testgw.FIN, After: n}), want: afterFIN(r, n, total)}, "FIN after %d", n)
+		add(cell{fault: same(testgw.Fault{End: testgw.RST, After: n}), want: afterRST(r, w, n, total)}, "RST after %d", n)
+		if 0 < n && n < all {
+			add(cell{fault: same(testgw.Fault{Split: n}), want: whole}, "split at %d", n)
+		}
+	}
+	for n := range total {
+		add(cell{fault: silentFrom(answers, n, 4*shortTime), silent: true, want: timesOut}, "silent after %d", n)
+		if r.name == "ASSOCIATE" && n >= total-6 {
+			continue // datagrams would go to the address that the noise is: see TestRelayRule
+		}
+		for name, noise := range noises {
+			add(cell{fault: noisyFrom(answers, n, noise), want: amidst(r, noise)}, "%s after %d", name, n)
+		}
+	}
+	add(cell{fault: same(testgw.Fault{Drip: true}), want: whole}, "one octet a segment")
+	if r.streams {
+		add(cell{fault: same(testgw.Fault{Join: true}), want: whole}, "joined with the first data")
+	}
+	return cells
+}
+
+// afterFIN is what comes of an orderly end after n octets: one within the answers is an error, one within
+// the stream is the stream's end.
+func afterFIN(r request, n, total int) outcome {
+	switch {
+	case n < total:
+		return fails(socks.ErrGateway)
+	case r.name == "ASSOCIATE":
+		return either(whole, fails(socks.ErrGateway)) // the answer is as fast as the end
+	case r.name == "RESOLVE":
+		return whole
+	}
+	return func(heard string, err error) error {
+		if err != nil || heard != said[:n-total] {
+			return errors.New("not what was said before the end")
+		}
+		return nil
+	}
+}
+
+// afterRST is what comes of a reset. It may overtake what was sent before, but it is never an end.
+func afterRST(r request, w way, n, total int) outcome {
+	broken := either(fails(socks.ErrGateway), fails(syscall.ECONNRESET))
+	if n < total {
+		return fails(socks.ErrGateway)
+	}
+	if !r.streams || !w.resets {
+		return either(afterFIN(r, n, total), broken)
+	}
+	return func(heard string, err error) error {
+		if !strings.HasPrefix(said, heard) {
+			return errors.New("not what was said")
+		}
+		return broken(heard, err)
+	}
+}
+
+// amidst is what comes of noise: an error, or where it is taken for an address, the rest as the stream.
+func amidst(r request, noise string) outcome {
+	return func(heard string, err error) error {
+		if r.streams && !strings.Contains(noise, heard) {
+			return errors.New("nobody said that")
+		}
+		return nil
+	}
+}
+
+// at finds the answer that has the octet n, and which of its octets that is.
+func at(answers []answer, n int) (stage testgw.Stage, offset int) {
+	for _, a := range answers {
+		if n < a.length {
+			return a.stage, n
+		}
+		n -= a.length
+	}
+	panic("beyond the answers")
+}
+
+// silentFrom goes on after such a pause that nobody waits for it.
+func silentFrom(answers []answer, n int, pause time.Duration) func() testgw.Fault {
+	f := testgw.Fault{Split: n, Pause: pause}
+	if stage, offset := at(answers, n); offset == 0 {
+		f = testgw.Fault{Silent: stage}
+	}
+	return func() testgw.Fault { return f }
+}
+
+func noisyFrom(answers []answer, n int, noise string) func() testgw.Fault {
+	stage, offset := at(answers, n)
+	return func() testgw.Fault {
+		return testgw.Fault{
+			Answer: replaced(stage, func(b []byte) []byte { return append(slices.Clone(b[:offset]), noise...) }),
+			End:    testgw.FIN, After: n + len(noise),
+		}
+	}
+}
+
+// replaced is a Fault's Answer that changes one answer.
+func replaced(at testgw.Stage, change func([]byte) []byte) func(testgw.Stage, []byte) []byte {
+	return func(stage testgw.Stage, b []byte) []byte {
+		if stage == at {
+			return change(b)
+		}
+		return b
+	}
+}

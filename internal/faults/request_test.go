@@ -1,0 +1,179 @@
+package faults
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// destination is a name that the gateway alone knows; said is what is heard from there, in a stream or in
+// answer to a datagram.
+const (
+	destination = "destination.example"
+	said        = "first data"
+)
+
+var destinationIP = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// request is something that is asked of a gateway, and used to its end.
+type request struct {
+	name    string
+	stages  []testgw.Stage // the gateway's answers after authentication
+	streams bool           // there is a stream at the end
+	do      func(ctx context.Context, d *dialer.Dialer, port string) (heard string, err error)
+}
+
+var requests = []request{
+	{"CONNECT", []testgw.Stage{testgw.StageReply}, true, connect},
+	{"BIND", []testgw.Stage{testgw.StageReply, testgw.StageSecondReply}, true, bind},
+	{"ASSOCIATE", []testgw.Stage{testgw.StageReply}, false, associate},
+	{"RESOLVE", []testgw.Stage{testgw.StageReply}, false, resolve},
+}
+
+func connect(ctx context.Context, d *dialer.Dialer, port string) (string, error) {
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(destination, port))
+	if err != nil {
+		return "", err
+	}
+	return hear(ctx, conn)
+}
+
+func bind(ctx context.Context, d *dialer.Dialer, port string) (string, error) {
+	l, err := d.Listen(ctx, "tcp", net.JoinHostPort(destination, port))
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	limit, _ := ctx.Deadline()
+	if err := l.(*dialer.Listener).SetDeadline(limit); err != nil {
+		return "", err
+	}
+	conn, err := l.Accept()
+	if err != nil {
+		return "", err
+	}
+	return hear(ctx, conn)
+}
+
+func hear(ctx context.Context, conn net.Conn) (string, error) {
+	defer conn.Close()
+	limit, _ := ctx.Deadline()
+	if err := conn.SetDeadline(limit); err != nil {
+		return "", err
+	}
+	heard, err := io.ReadAll(conn)
+	return string(heard), err
+}
+
+func associate(ctx context.Context, d *dialer.Dialer, port string) (string, error) {
+	conn, err := d.DialContext(ctx, "udp", net.JoinHostPort(destination, port))
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	limit, _ := ctx.Deadline()
+	if err := conn.SetDeadline(limit); err != nil {
+		return "", err
+	}
+	if _, err := conn.Write([]byte("ping")); err != nil {
+		return "", err
+	}
+	buf := make([]byte, 64)
+	n, err := conn.Read(buf)
+	return string(buf[:n]), err
+}
+
+// resolve has no part in a Dialer.
+func resolve(ctx context.Context, d *dialer.Dialer, _ string) (string, error) {
+	addr, err := d.Gateway.(*socks.Client).Resolve(ctx, destination)
+	if err == nil && addr == destinationIP {
+		return said, nil
+	}
+	return addr.String(), err
+}
+
+// reach gives g what it reaches in streams: a destination in memory.
+func reach(g *testgw.Gateway) {
+	g.Hosts = map[string][]netip.Addr{destination: {destinationIP}}
+	g.Forgetful = true
+	g.Dial = func(context.Context, string, string) (net.Conn, error) { return speaker(), nil }
+	g.Listen = func(context.Context, string, string) (net.Listener, error) { return lobby{g}, nil }
+}
+
+// speakerOfDatagrams is a destination on loopback that answers each datagram.
+func speakerOfDatagrams(t testing.TB) (port string) {
+	echo, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() { // the test's; ends with echo
+		defer close(done)
+		buf := make([]byte, 64)
+		for {
+			_, from, err := echo.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			_, _ = echo.WriteTo([]byte(said), from)
+		}
+	}()
+	t.Cleanup(func() { echo.Close(); <-done })
+	_, port, err = net.SplitHostPort(echo.LocalAddr().String())
+	require.NoError(t, err)
+	return port
+}
+
+// speaker is a connection to a destination that says its piece and hangs up.
+func speaker() net.Conn {
+	near, far := net.Pipe()
+	go func() { // ends with the connection
+		defer far.Close()
+		_, _ = io.WriteString(far, said)
+	}()
+	return peerConn{near}
+}
+
+// peerConn is a connection with the address of a peer of the gateway's.
+type peerConn struct{ net.Conn }
+
+var peerAddr = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711} // seen, never sent to
+
+func (peerConn) RemoteAddr() net.Addr { return peerAddr }
+func (peerConn) LocalAddr() net.Addr  { return peerAddr }
+
+// lobby is a listener to which somebody comes at once.
+type lobby struct{ g *testgw.Gateway }
+
+func (l lobby) Accept() (net.Conn, error) { return l.g.Dial(context.Background(), "tcp", "") }
+func (l lobby) Addr() net.Addr            { return peerAddr }
+func (l lobby) Close() error              { return nil }
+
+// answer is one that a gateway of the world's gives.
+type answer struct {
+	stage  testgw.Stage
+	length int
+}
+
+// answers are all of them, in their order, before the stream.
+func (r request) answers(credentials bool) []answer {
+	all := []answer{{testgw.StageMethod, wire.MethodLen}}
+	if credentials {
+		all = append(all, answer{testgw.StageStatus, wire.StatusLen})
+	}
+	for _, stage := range r.stages {
+		all = append(all, answer{stage, 3 + 1 + 4 + 2}) // an IPv4 BND
+	}
+	return all
+}
+
+// patience is the time that a cell may take, on a machine that does much else.
+const patience = 10 * time.Second

@@ -1,0 +1,106 @@
+package faults
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// values are the cells of one octet of one answer having a value. Those for which chosen is false are left
+// out.
+func values(r request, h socks.Handshake, credentials bool, chosen func(v byte) bool) (cells []cell) {
+	add := func(stage testgw.Stage, octet string, v byte, change func([]byte) []byte, want outcome) {
+		cells = append(cells, cell{
+			name:  fmt.Sprintf("%s of answer %d is %d", octet, stage, v),
+			fault: func() testgw.Fault { return testgw.Fault{Answer: replaced(stage, change)} },
+			want:  want,
+		})
+	}
+	for i := range 256 {
+		v := byte(i)
+		if !chosen(v) {
+			continue
+		}
+		set := func(at int) func([]byte) []byte {
+			return func(b []byte) []byte {
+				b = slices.Clone(b)
+				b[at] = v
+				return b
+			}
+		}
+		add(testgw.StageMethod, "VER", v, set(0), ofMethodVersion(h, credentials, v))
+		add(testgw.StageMethod, "METHOD", v, set(1), ofMethod(credentials, v))
+		if credentials {
+			add(testgw.StageStatus, "VER", v, set(0), only(v == wire.UserPassVersion, socks.ErrProtocol))
+			add(testgw.StageStatus, "STATUS", v, set(1), only(v == wire.StatusSuccess, socks.ErrAuthFailed))
+		}
+		for _, stage := range r.stages {
+			add(stage, "VER", v, set(0), only(v == wire.Version, socks.ErrProtocol))
+			add(stage, "REP", v, set(1), only(v == wire.Succeeded, socks.Reply(v)))
+			add(stage, "RSV", v, set(2), whole) // some gateways leave anything there
+			add(stage, "ATYP", v, withATYP(v), ofATYP(r, v))
+		}
+	}
+	return cells
+}
+
+// only is whole when the octet is the right one, and else the error.
+func only(right bool, otherwise error) outcome {
+	if right {
+		return whole
+	}
+	return fails(otherwise)
+}
+
+// ofMethodVersion: Tor leaves the choice of a method out when the credentials came along, so 1 2 is a
+// status, and no success.
+func ofMethodVersion(h socks.Handshake, credentials bool, v byte) outcome {
+	if credentials && h != socks.Stepwise && v == wire.UserPassVersion {
+		return fails(socks.ErrAuthFailed)
+	}
+	return only(v == wire.Version, socks.ErrProtocol)
+}
+
+func ofMethod(credentials bool, v byte) outcome {
+	offered := byte(wire.MethodNone)
+	if credentials {
+		offered = wire.MethodUserPass
+	}
+	if v == wire.MethodNoAcceptable {
+		return fails(socks.ErrNoAcceptableAuth)
+	}
+	return only(v == offered, socks.ErrProtocol)
+}
+
+// withATYP writes a reply's BND anew in a type that there is, and else changes the type alone.
+func withATYP(v byte) func([]byte) []byte {
+	return func(b []byte) []byte {
+		ip, port := netip.AddrFrom4([4]byte(b[4:8])), b[8:10]
+		head := append(slices.Clone(b[:3]), v)
+		switch v {
+		case testgw.Name:
+			head = append(append(head, byte(len(destination))), destination...)
+		case testgw.IPv6: // IPv4-mapped
+			mapped := ip.As16()
+			head = append(head, mapped[:]...)
+		default:
+			return append(head, b[4:]...)
+		}
+		return append(head, port...)
+	}
+}
+
+// ofATYP: a relay or a result of RESOLVE cannot be a name.
+func ofATYP(r request, v byte) outcome {
+	switch v {
+	case testgw.IPv4, testgw.IPv6:
+		return whole
+	case testgw.Name:
+		return only(r.streams, socks.ErrProtocol)
+	}
+	return fails(socks.ErrProtocol)
+}

@@ -1,0 +1,82 @@
+package faults
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// way is a transport to a gateway.
+type way struct {
+	name   string
+	resets bool // the transport can tell a reset from an end
+	start  func(testing.TB, *testgw.Gateway) template
+}
+
+// template makes Clients that differ in what they do, not in how they reach the gateway.
+type template func() *socks.Client
+
+var ways = []way{
+	{"tcp", true, overTCP},
+	{"tls", true, overTLS},
+	{"unix", false, overUnix},
+	{"chain", true, overChain},
+}
+
+func overTCP(t testing.TB, g *testgw.Gateway) template {
+	testgw.Start(t, g)
+	return func() *socks.Client { return &socks.Client{Addr: g.Addr().String()} }
+}
+
+func overTLS(t testing.TB, g *testgw.Gateway) template {
+	gateway, client, err := testgw.NewTLS()
+	require.NoError(t, err)
+	gateway.CurvePreferences = []tls.CurveID{tls.X25519} // the matrix is of SOCKS, and has no time
+	g.TLS = gateway
+	testgw.Start(t, g)
+	return func() *socks.Client { return &socks.Client{Addr: g.Addr().String(), TLS: client} }
+}
+
+func overUnix(t testing.TB, g *testgw.Gateway) template {
+	dir, err := os.MkdirTemp("", "faults") // t.TempDir's paths may be too long for a socket
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "gw")
+	require.NoError(t, g.Start("unix", path))
+	t.Cleanup(g.Close)
+	return func() *socks.Client { return &socks.Client{Network: "unix", Addr: path} }
+}
+
+// overChain has a gateway that works before the one that fails.
+func overChain(t testing.TB, g *testgw.Gateway) template {
+	first := testgw.Start(t, &testgw.Gateway{Forgetful: true})
+	testgw.Start(t, g)
+	forward := &socks.Client{Addr: first.Addr().String(), Handshake: socks.Pipelined}
+	return func() *socks.Client { return &socks.Client{Addr: g.Addr().String(), Forward: forward} }
+}
+
+// dialFunc is a Forward.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+func (f dialFunc) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	return f(ctx, network, address)
+}
+
+// within fails t when f takes longer than d.
+func within(t testing.TB, d time.Duration, what any, f func()) {
+	t.Helper()
+	begun := time.Now()
+	f()
+	if took := time.Since(begun); took > d {
+		t.Errorf("%v took %v, more than %v", what, took, d)
+	}
+}
