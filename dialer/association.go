@@ -165,6 +165,7 @@ func (p *PacketConn) forget(a *association) bool {
 	if i < 0 {
 		return false
 	}
+	p.past = plus(p.past, a.stats())
 	p.assocs = slices.Delete(p.assocs, i, i+1)
 	maps.DeleteFunc(p.peers, func(_ destination, to *peer) bool { return to.by == a })
 	return true

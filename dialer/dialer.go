@@ -27,6 +27,7 @@ type Dialer struct {
 	Table   *mapping.Table                     // knows the fake addresses; required
 	Direct  func(network, address string) bool // true: dial by Net, past the gateway; asked after a fake became its name; nil: never
 	Net     *net.Dialer                        // for Direct; nil: a zero net.Dialer
+	Trace   *Trace                             // hooks for what happens here; nil: none
 }
 
 // Dial is DialContext with the background context.

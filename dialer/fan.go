@@ -61,6 +61,7 @@ func (p *PacketConn) pump(fan *fanIn, a *association) {
 		}
 		from, ok := p.source(a, from)
 		if !ok {
+			p.drop(from)
 			packets.Put(buf)
 			continue
 		}

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/sockslib/sockslib/socks"
 )
 
 // PacketConn sends and receives datagrams through the gateway; see [socks.PacketConn] for what they are
@@ -36,8 +38,11 @@ type PacketConn struct {
 	alone sync.RWMutex          // held for reading while somebody reads from first
 	fan   atomic.Pointer[fanIn] // collects from several associations; nil: there has been one
 
+	dropped atomic.Uint64 // here, and not by an association
+
 	mu      sync.Mutex
 	assocs  []*association
+	past    socks.PacketStats     // of those that ended
 	attempt *attempt              // at one more; nil: none
 	peers   map[destination]*peer // of names, by fake and by name
 	clock   uint64                // counts what is sent
@@ -88,6 +93,7 @@ func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 		if err != nil || p.fixed == nil || from == p.fixed.seen {
 			return n, from, err
 		}
+		p.drop(from)
 	}
 }
 
@@ -111,6 +117,7 @@ func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
 		if from, ok := p.source(p.first, from); ok {
 			return n, from, nil
 		}
+		p.drop(from)
 	}
 }
 
@@ -196,6 +203,9 @@ func (p *PacketConn) Close() error {
 		p.attempt.cancel(net.ErrClosed)
 	}
 	assocs := p.assocs
+	for _, a := range assocs {
+		p.past = plus(p.past, a.stats())
+	}
 	p.assocs = nil
 	p.mu.Unlock()
 

@@ -1,0 +1,132 @@
+package dialer_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// What is not delivered is told and counted, each with where it says to be from.
+func TestTraceOfPackets(t *testing.T) {
+	var told []string
+	d := &dialer.Dialer{Table: newTable(t, mapping.Config{}), Trace: &dialer.Trace{
+		PacketDropped: func(from netip.AddrPort, reason socks.DropReason) {
+			told = append(told, fmt.Sprint(reason, " ", from.Addr().IsValid(), " ", from.Port()))
+		},
+	}}
+	beneath, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := scripted{beneath, make(chan net.Addr, 4)}
+	d.Gateway = gatewayFunc{listenPacket: func(context.Context) (net.PacketConn, error) { return s, nil }}
+	c, err := d.ListenPacket(t.Context(), "udp", "")
+	require.NoError(t, err)
+	defer c.Close()
+	p := c.(*dialer.PacketConn)
+	s.from <- plainAddr("240.0.0.1:53")
+	s.from <- &socks.Addr{Name: name, Port: 54}
+	s.from <- plainAddr("192.0.2.1:55")
+	_, from := read(t, p)
+	require.Equal(t, "192.0.2.1:55", from)
+	require.Equal(t, []string{"stranger true 53", "stranger false 54"}, told)
+	require.EqualValues(t, 2, p.Stats().Dropped[socks.DropStranger])
+}
+
+func TestTraceOfFixedPeer(t *testing.T) {
+	d := behind(t, new(testgw.Gateway))
+	var told []netip.AddrPort
+	d.Trace = &dialer.Trace{PacketDropped: func(from netip.AddrPort, _ socks.DropReason) { told = append(told, from) }}
+	r := newResponder(t)
+	c, err := d.Dial("udp", at(loopback4, r.port))
+	require.NoError(t, err)
+	defer c.Close()
+	p := c.(*dialer.PacketConn)
+	require.NoError(t, p.SetDeadline(time.Now().Add(patience)))
+	_, err = p.Write([]byte("question"))
+	require.NoError(t, err)
+	_, relay := r.receive()
+	stranger := newResponder(t)
+	stranger.send("stranger's", relay)
+	r.send("answer", relay)
+	_, err = p.Read(make([]byte, 10))
+	require.NoError(t, err)
+	require.Equal(t, []netip.AddrPort{netip.AddrPortFrom(loopback4, stranger.port)}, told)
+	stats := p.Stats()
+	require.EqualValues(t, 1, stats.Dropped[socks.DropStranger])
+	require.EqualValues(t, 8, stats.BytesSent)
+}
+
+// Two names on one port are two associations, which are counted together, and still are when they have ended.
+func TestPacketStats(t *testing.T) {
+	d := behind(t, new(testgw.Gateway))
+	port := echoPackets(t)
+	p := listenPacket(t, d)
+	for _, host := range []string{name, other} {
+		write(t, p, "1234", &socks.Addr{Name: host, Port: port})
+		read(t, p)
+	}
+	want := socks.PacketStats{Sent: 2, BytesSent: 8, Received: 2, BytesReceived: 8}
+	require.Equal(t, want, p.Stats())
+	require.NoError(t, p.Close())
+	require.Equal(t, want, p.Stats())
+}
+
+func ExampleTrace() {
+	gateway := &testgw.Gateway{Hosts: map[string][]netip.Addr{"echo.example": {netip.MustParseAddr("127.0.0.1")}}}
+	if err := gateway.Start("tcp", "127.0.0.1:0"); err != nil {
+		log.Fatal(err)
+	}
+	defer gateway.Close()
+	d, err := dialer.FromURL(gateway.URL())
+	if err != nil {
+		log.Fatal(err)
+	}
+	d.Trace = &dialer.Trace{PacketDropped: func(from netip.AddrPort, reason socks.DropReason) {
+		fmt.Println("a datagram was dropped:", reason)
+	}}
+
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	_, port, _ := net.SplitHostPort(server.LocalAddr().String())
+	c, err := d.Dial("udp", net.JoinHostPort("echo.example", port))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "hello")
+
+	b := make([]byte, 100)
+	_, relay, err := server.ReadFrom(b)
+	if err != nil {
+		log.Fatal(err)
+	}
+	stranger, err := net.Dial("udp", relay.String())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stranger.Close()
+	fmt.Fprint(stranger, "it is me")
+	server.WriteTo([]byte("hello yourself"), relay)
+
+	n, err := c.Read(b)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(b[:n]))
+	// Output:
+	// a datagram was dropped: stranger
+	// hello yourself
+}
