@@ -19,9 +19,7 @@ import (
 var long = flag.Bool("long", false, "run the matrix over every transport, load, soak and chaos in full")
 
 // TestMain runs the tests, or where this is the process of a gateway, that.
-const gatewayVariable = "X"
 
-func serveGateway() {}
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if os.Getenv(gatewayVariable) != "" {

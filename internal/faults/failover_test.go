@@ -1,0 +1,69 @@
+package faults
+
+import (
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/internal/interop/peers"
+	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// TestFailover kills one of two danteds in the midst of a load: every dial through the Group of both
+// succeeds, before, during and after.
+func TestFailover(t *testing.T) {
+	for _, spread := range []bool{false, true} {
+		first, second := peers.Danted{}.Start(t), peers.Danted{}.Start(t)
+		group := &socks.Group{Spread: spread, Clients: []*socks.Client{
+			{Addr: first.Addr, Timeout: patience},
+			{Addr: second.Addr, Timeout: patience},
+		}}
+		table, err := mapping.New(mapping.Config{})
+		require.NoError(t, err)
+		d := &dialer.Dialer{Gateway: group, Table: table}
+		to := greeter(t)
+		const total = 600
+		var dials atomic.Int64
+		each(t, total, func(int) error {
+			if dials.Add(1) == total/3 {
+				first.Stop()
+			}
+			conn, err := d.DialContext(t.Context(), "tcp", to)
+			if err != nil {
+				return err
+			}
+			_, _ = io.Copy(io.Discard, conn) // what is established may break
+			return conn.Close()
+		})
+		health := group.Health()
+		require.NotZero(t, health[0].Failures)
+		require.ErrorIs(t, health[0].Err, socks.ErrGateway)
+		require.Zero(t, health[1].Failures)
+		t.Logf("spread %t: %d dials, none lost", spread, total)
+	}
+}
+
+// greeter is a destination that says its piece and hangs up.
+func greeter(t testing.TB) (address string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() { // the test's; ends with l
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, said)
+			c.Close()
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	return l.Addr().String()
+}

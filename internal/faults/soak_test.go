@@ -1,0 +1,176 @@
+package faults
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// TestDialsInARow dials one connection after the other.
+func TestDialsInARow(t *testing.T) {
+	n := scaled(2_000, 200_000)
+	gateway := gatewayProcess(t)
+	d, client, table := through(t, gateway)
+	dial := func(i int) {
+		conn, err := d.DialContext(t.Context(), "tcp", fmt.Sprintf("host%d.example:80", i%1000))
+		require.NoError(t, err)
+		require.NoError(t, echoed(conn, "x"))
+		linger(t, conn)
+		require.NoError(t, conn.Close())
+	}
+	for i := range 100 { // pools and the table's first chunks
+		dial(i)
+	}
+	before := begin()
+	begun := time.Now()
+	for i := range n {
+		dial(i)
+	}
+	took := time.Since(begun)
+	require.Zero(t, client.Stats().Open)
+	for e := range table.All() {
+		require.Zero(t, e.Leases)
+	}
+	t.Logf("%d dials in a row in %v, %v each with an echo", n, took.Round(time.Millisecond), (took / time.Duration(n)).Round(time.Microsecond))
+	before.requireBack(t)
+}
+
+// linger has a connection's Close reset it, or the ports of this machine would all wait.
+func linger(t testing.TB, conn net.Conn) {
+	raw := conn.(*dialer.Conn).NetConn().(*socks.Conn).NetConn()
+	require.NoError(t, raw.(*net.TCPConn).SetLinger(0))
+}
+
+// TestManyDatagrams has an association carry datagrams to a destination and back, some at a time on their
+// way. What is lost is sent again: nothing may come that was not sent, or come altered.
+func TestManyDatagrams(t *testing.T) {
+	n := uint64(scaled(20_000, 1_000_000))
+	const window = 32
+	d, _, _ := through(t, gatewayProcess(t))
+	port := repeaterOfDatagrams(t)
+	before := begin()
+	conn, err := d.DialContext(t.Context(), "udp", net.JoinHostPort(destination, port))
+	require.NoError(t, err)
+	p := conn.(*dialer.PacketConn)
+	var out, in [64]byte
+	send := func(seq uint64) {
+		binary.BigEndian.PutUint64(out[:], seq)
+		binary.BigEndian.PutUint64(out[56:], ^seq)
+		_, err := p.Write(out[:])
+		require.NoError(t, err)
+	}
+	var sent, received, lost uint64
+	missing := make(map[uint64]bool, window)
+	begun := time.Now()
+	for received < n {
+		for ; sent < n && len(missing) < window; sent++ {
+			missing[sent] = true
+			send(sent)
+		}
+		require.NoError(t, p.SetReadDeadline(time.Now().Add(time.Second)))
+		size, err := p.Read(in[:])
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			for seq := range missing {
+				lost++
+				send(seq)
+			}
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, len(in), size)
+		seq := binary.BigEndian.Uint64(in[:])
+		require.Equal(t, ^seq, binary.BigEndian.Uint64(in[56:]))
+		require.Less(t, seq, sent)
+		if missing[seq] { // else it was late, and sent again
+			delete(missing, seq)
+			received++
+		}
+	}
+	took := time.Since(begun)
+	require.NoError(t, p.Close())
+	t.Logf("%d datagrams there and back in %v, %.0f a second, %d lost", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), lost)
+	require.Less(t, lost, n/100+window)
+	before.requireBack(t)
+}
+
+// repeaterOfDatagrams is a destination on loopback.
+func repeaterOfDatagrams(t testing.TB) (port string) {
+	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() { // the test's; ends with the socket
+		defer close(done)
+		var buf [256]byte
+		for {
+			n, from, err := socket.ReadFromUDPAddrPort(buf[:])
+			if err != nil {
+				return
+			}
+			_, _ = socket.WriteToUDPAddrPort(buf[:n], from)
+		}
+	}()
+	t.Cleanup(func() { socket.Close(); <-done })
+	_, port, err = net.SplitHostPort(socket.LocalAddr().String())
+	require.NoError(t, err)
+	return port
+}
+
+// TestTableCycles has more names pass through a table than it holds. Its memory is that of those it holds,
+// and an address that was one name's is never another's.
+func TestTableCycles(t *testing.T) {
+	const size, sample = 100_000, 997
+	n := scaled(500_000, 5_000_000)
+	before := begin()
+	table, err := mapping.New(mapping.Config{Size: size, Hold: time.Nanosecond})
+	require.NoError(t, err)
+	type pair struct {
+		name string
+		addr netip.Addr
+	}
+	var sampled []pair
+	var full uint64 // heap once the table was full
+	begun := time.Now()
+	for i := range n {
+		name := fmt.Sprintf("host%d.example", i)
+		addr, err := table.Assign([]string{"ip4", "ip6"}[i%2], name)
+		require.NoError(t, err)
+		if i%sample == 0 {
+			sampled = append(sampled, pair{name, addr})
+		}
+		if i == 2*size {
+			full = heapNow()
+		}
+	}
+	took := time.Since(begun)
+	require.Equal(t, size, table.Len())
+	held := 0
+	for _, p := range sampled {
+		name, ok := table.Name(p.addr)
+		if ok {
+			held++
+			require.Equal(t, p.name, name)
+		} else {
+			_, err := table.Acquire(p.addr)
+			require.ErrorIs(t, err, mapping.ErrStale)
+		}
+	}
+	require.InDelta(t, size/sample, held, 2)
+	heap := heapNow()
+	t.Logf("%d names in %v, %v each; heap with %d names %d KiB, at the end %d KiB; %d of %d sampled addresses stale",
+		n, took.Round(time.Millisecond), took/time.Duration(n), size, full>>10, heap>>10, len(sampled)-held, len(sampled))
+	require.Less(t, heap, full+4<<20)
+	runtime.KeepAlive(table) // up to here
+	before.requireBack(t)
+}
