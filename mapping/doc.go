@@ -15,4 +15,6 @@
 //
 // Names are kept in one canonical form, so EXAMPLE.com. and example.com are one pair. That form is what
 // the gateway is sent.
+//
+// [Table.Stats] counts what happens, and a [Trace] tells it.
 package mapping

@@ -3,6 +3,11 @@
 // family the destination has (RFC 3089, section 2). Dialing that address through the gateway leads to
 // the name.
 //
+//	r := &resolver.Resolver{Table: d.Table} // d is a *dialer.Dialer
+//	addrs, err := r.LookupHost(ctx, "db.example")
+//	…
+//	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(addrs[0], "5432")) // reaches db.example
+//
 // Three hooks, for three kinds of callers:
 //
 //	Resolver              the methods of *net.Resolver, straight on the table

@@ -6,6 +6,9 @@
 // resolved here but the gateway's own address. Nothing ever goes past the gateway: where it cannot be
 // used, there is an error.
 //
+// A [Group] is several gateways as one, and a Client with a Forward one behind another. What happens can be
+// seen while it does, by a [Trace], and counted, by [Client.Stats].
+//
 // The stream is the gateway's TCP connection itself, so half-close, deadlines, splice and sendfile are
 // those of a *net.TCPConn. SOCKS gives no privacy of its own: the gateway, and whoever sees the network to
 // it, can read what the application does not encrypt (RFC 1928, section 9). Client.TLS protects the way to
