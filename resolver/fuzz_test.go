@@ -1,0 +1,77 @@
+package resolver
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzParseArpa: what is taken for the owner name of a PTR record is that of the address.
+func FuzzParseArpa(f *testing.F) {
+	for _, addr := range []string{"192.0.2.1", "240.0.0.255", "100::1:2:3", "::", "::ffff:192.0.2.1"} {
+		name, err := dns.ReverseAddr(addr)
+		require.NoError(f, err)
+		f.Add(name)
+	}
+	for _, name := range []string{"", ".", "in-addr.arpa.", "ip6.arpa.", "01.2.3.4.in-addr.arpa.", "1.2.3.4.IN-ADDR.ARPA", "a.2.3.4.in-addr.arpa.", "%eth0.ip6.arpa."} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		addr, ok := parseArpa(name)
+		if !ok {
+			return
+		}
+		require.Zero(t, addr.Zone())
+		again, err := dns.ReverseAddr(addr.String())
+		require.NoError(t, err)
+		back, ok := parseArpa(again)
+		require.True(t, ok, again)
+		require.Equal(t, addr, back)
+	})
+}
+
+// FuzzStream: queries on a stream are answered alike however they are cut, and each whole one once.
+func FuzzStream(f *testing.F) {
+	for _, query := range queryVectors(f) {
+		f.Add(frame(query), uint8(1))
+		f.Add(append(frame(query), frame(query)...), uint8(7))
+	}
+	f.Add([]byte{0, 0, 0, 0}, uint8(1))
+	f.Add([]byte{0xff}, uint8(0))
+	f.Fuzz(func(t *testing.T, stream []byte, piece uint8) {
+		whole := asked(t, stream, len(stream))
+		require.Equal(t, whole, asked(t, stream, int(piece)))
+		require.Equal(t, frames(stream), whole)
+	})
+}
+
+// asked returns the queries that a memConn finds in a stream that is written in pieces.
+func asked(t *testing.T, stream []byte, piece int) (queries [][]byte) {
+	c := &memConn{stream: true, reply: func(query []byte, _ time.Time) []byte {
+		queries = append(queries, bytes.Clone(query))
+		return nil
+	}}
+	for len(stream) > 0 {
+		n := min(max(piece, 1), len(stream))
+		m, err := c.Write(stream[:n])
+		require.NoError(t, err)
+		require.Equal(t, n, m)
+		stream = stream[n:]
+	}
+	return queries
+}
+
+// frames takes a stream apart as readFrame does.
+func frames(stream []byte) (all [][]byte) {
+	r := bytes.NewReader(stream)
+	for {
+		b, err := readFrame(r)
+		if err != nil {
+			return all
+		}
+		all = append(all, b)
+	}
+}
