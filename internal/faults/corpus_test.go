@@ -1,0 +1,93 @@
+package faults
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// parsers are the packages that parse what comes from outside, and the targets that fuzz them.
+var parsers = map[string][]string{
+	"internal/names": {"FuzzCanonical"},                                                  // names that users and DNS clients give
+	"internal/wire":  {"FuzzMessages", "FuzzDatagram", "FuzzReplyLikeXNet"},              // the messages of RFC 1928 and 1929
+	"mapping":        {"FuzzRead", "FuzzAssign"},                                         // snapshots, names and literals
+	"resolver":       {"FuzzReply", "FuzzUpstreamAnswer", "FuzzParseArpa", "FuzzStream"}, // DNS queries, answers, names and framing
+	"socks":          {"FuzzParseURL", "FuzzParseAddr", "FuzzReplies", "FuzzSecondReplies", "FuzzResolutions", "FuzzDatagrams"},
+}
+
+// Every fuzz target has seeds, and every parser its targets: without seeds, `go test` would run nothing of
+// them and pass.
+func TestCorpora(t *testing.T) {
+	const root = "../.."
+	found := map[string][]string{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != root):
+			return fs.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		for _, decl := range file.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && isFuzz(f) {
+				found[filepath.ToSlash(dir)] = append(found[filepath.ToSlash(dir)], f.Name.Name)
+				kept, _ := os.ReadDir(filepath.Join(filepath.Dir(path), "testdata", "fuzz", f.Name.Name)) // none: no seeds there
+				require.Positive(t, seeds(f)+len(kept), "%s has no seeds", f.Name.Name)
+			}
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	targets := 0
+	for dir, want := range parsers {
+		require.Subset(t, found[dir], want, dir)
+	}
+	for _, all := range found {
+		targets += len(all)
+	}
+	t.Logf("%d fuzz targets", targets)
+}
+
+// isFuzz reports whether f is a fuzz target.
+func isFuzz(f *ast.FuncDecl) bool {
+	return f.Recv == nil && strings.HasPrefix(f.Name.Name, "Fuzz") && len(f.Type.Params.List) == 1
+}
+
+// seeds counts the calls of Add in a fuzz target, on its own parameter and before its Fuzz. One in a loop
+// over a literal without elements does not count.
+func seeds(f *ast.FuncDecl) (n int) {
+	name := f.Type.Params.List[0].Names[0].Name
+	ast.Inspect(f.Body, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.RangeStmt:
+			lit, ok := node.X.(*ast.CompositeLit)
+			return !ok || len(lit.Elts) > 0
+		case *ast.CallExpr:
+			s, ok := node.Fun.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if on, ok := s.X.(*ast.Ident); ok && on.Name == name && s.Sel.Name == "Add" {
+				n++
+			}
+		}
+		return true
+	})
+	return n
+}
