@@ -52,11 +52,9 @@ func isIPv6(network string) (bool, error) {
 // it or puts it into one. The caller holds t.mu.
 func (t *Table) findOrAdd(v6 bool, name string, now int64) (p *pair, added bool, err error) {
 	// What the table has is canonical, so a name that is found as it is needs no work. Only an address
-	// may be there and yet be refused, in its own family.
-	if !maybeAddr(name) {
-		if p := t.index.find(t.index.hash(name), name); p != nil {
-			return p, false, nil
-		}
+	// may be there and yet be refused, in its own family. That is looked at while memory is waited for.
+	if p := t.index.find(t.index.hash(name), name); p != nil && !maybeAddr(name) {
+		return p, false, nil
 	}
 	key, err := t.key(v6, name)
 	if err != nil {

@@ -1,6 +1,10 @@
 package mapping
 
-import "hash/maphash"
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+)
 
 // index finds a pair by its name: open addressing, in groups of one cache line, with eight bits of the
 // hash beside each pair, so that hardly any other name is ever compared. Guarded by Table.mu.
@@ -52,15 +56,22 @@ func (s *shard) next(g int) int {
 	return 0
 }
 
-// full reports whether a search for what is not in the group goes on in the next.
-func (g *group) full() bool {
-	for _, t := range g.tags[:groupLen] {
-		if t == empty {
-			return false
-		}
-	}
-	return true
+// word is all tags of a group, so that they are compared at once and without a branch for each.
+func (g *group) word() uint64 { return binary.LittleEndian.Uint64(g.tags[:]) }
+
+const (
+	lowBits  = 0x0101010101010101
+	highBits = 0x0080808080808080 // but for the tag of none
+)
+
+// match sets the highest bit of each tag in word that is tag. Above one that is, it may do so for one more.
+func match(word uint64, tag uint8) uint64 {
+	zero := word ^ uint64(tag)*lowBits
+	return (zero - lowBits) &^ zero & highBits
 }
+
+// full reports whether a search for what is not in the group goes on in the next.
+func (g *group) full() bool { return match(g.word(), empty) == 0 }
 
 // find returns the pair of a name, or nil.
 func (x *index) find(hash uint64, name string) *pair {
@@ -70,12 +81,13 @@ func (x *index) find(hash uint64, name string) *pair {
 	}
 	for g := s.home(hash); ; g = s.next(g) {
 		group := &s.groups[g]
-		for i := range groupLen {
-			if group.tags[i] == tag && group.pairs[i].name() == name {
-				return group.pairs[i]
+		word := group.word()
+		for m := match(word, tag); m != 0; m &= m - 1 {
+			if p := group.pairs[bits.TrailingZeros64(m)/8]; p != nil && p.name() == name {
+				return p
 			}
 		}
-		if !group.full() {
+		if match(word, empty) != 0 {
 			return nil
 		}
 	}
