@@ -6,6 +6,7 @@ require (
 	github.com/Jigsaw-Code/outline-sdk v0.0.20
 	github.com/miekg/dns v1.1.73
 	github.com/sockslib/sockslib v0.0.0
+	github.com/stretchr/testify v1.12.1
 	github.com/txthinking/socks5 v0.0.0-20250803014457-d3594b14cf12
 	github.com/wzshiming/socks5 v0.7.0
 	golang.org/x/net v0.58.0
@@ -22,6 +23,7 @@ require (
 	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect
 	github.com/patrickmn/go-cache v2.1.0+incompatible // indirect
 	github.com/txthinking/runnergroup v0.0.0-20210608031112-152c7c4432bf // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/image v0.30.0 // indirect
 	golang.org/x/text v0.41.0 // indirect
 )

@@ -46,13 +46,13 @@ func (s Sample) with(b Sample, op func(x, y float64) float64) Sample {
 	return both
 }
 
-// Times multiplies every value.
-func (s Sample) Times(factor float64) Sample {
-	scaled := make(Sample, len(s))
+// Plus adds a number to every value.
+func (s Sample) Plus(n float64) Sample {
+	moved := make(Sample, len(s))
 	for i, v := range s {
-		scaled[i] = v * factor
+		moved[i] = v + n
 	}
-	return scaled
+	return moved
 }
 
 // String is the median, with the quartiles behind it where they differ from it.

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/bench/report"
+	"github.com/sockslib/sockslib/internal/leakcheck"
+)
+
+// TestMain makes the test program what it starts as its servers, too.
+func TestMain(m *testing.M) {
+	if role := os.Getenv(roleVar); role != "" {
+		exit(serve(role))
+	}
+	leakcheck.Main(m)
+}
+
+func newLab(t *testing.T) *lab {
+	l := &lab{quick: true}
+	t.Cleanup(l.close)
+	return l
+}
+
+// Every candidate reaches the destination through the gateway, whatever that asks for.
+func TestCandidates(t *testing.T) {
+	a, err := newLab(t).servers()
+	require.NoError(t, err)
+	for _, auth := range []bool{false, true} {
+		list, err := tripClients(a, auth)
+		require.NoError(t, err)
+		defer closeAll(list)
+		for _, c := range append(list, directClient()) {
+			for _, port := range []string{behind(a.Echo), answered(c, a)} {
+				if c.name == direct {
+					port = a.Direct
+				}
+				conn, err := c.dial(context.Background(), port)
+				require.NoError(t, err, c.name)
+				_, err = conn.Write([]byte("octets"))
+				require.NoError(t, err, c.name)
+				var back [6]byte
+				_, err = io.ReadFull(conn, back[:])
+				require.NoError(t, err, c.name)
+				require.Equal(t, "octets", string(back[:]), c.name)
+				require.NoError(t, conn.Close(), c.name)
+				if c.ready != nil {
+					require.NoError(t, c.ready(), c.name)
+				}
+			}
+		}
+	}
+}
+
+// The gateway that wants a password turns away who has none: what is measured is the way it says.
+func TestPasswordIsWanted(t *testing.T) {
+	a, err := newLab(t).servers()
+	require.NoError(t, err)
+	c := newSocks(a, false)
+	c.Addr = a.Password
+	_, err = c.Dial("tcp", behind(a.Echo))
+	require.Error(t, err)
+}
+
+func TestPackets(t *testing.T) {
+	a, err := newLab(t).servers()
+	require.NoError(t, err)
+	list, err := packetClients(a)
+	require.NoError(t, err)
+	for _, c := range list {
+		require.NoError(t, exchange(c, 1400, 32, 4), c.name)
+		require.NoError(t, c.close())
+	}
+}
+
+func TestCopy(t *testing.T) {
+	a, err := newLab(t).servers()
+	require.NoError(t, err)
+	c := socksClient(ours, newSocks(a, false))
+	for _, up := range []bool{false, true} {
+		_, err := copyOnce(c, a, behind(a.Bulk), up, 1<<20)
+		require.NoError(t, err)
+	}
+}
+
+// A relay delays a round trip by what it was told.
+func TestDelayed(t *testing.T) {
+	far, err := newLab(t).distant() // not isolated: a relay
+	require.NoError(t, err)
+	defer far.stop()
+	const rtt = 30 * time.Millisecond
+	require.NoError(t, far.setRTT(rtt))
+	conn, err := net.Dial("tcp", far.addrs.Direct)
+	require.NoError(t, err)
+	defer conn.Close()
+	for range 2 {
+		begun := time.Now()
+		_, err = conn.Write([]byte{1})
+		require.NoError(t, err)
+		_, err = io.ReadFull(conn, make([]byte, 1))
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, time.Since(begun), rtt)
+	}
+}
+
+// Whoever measures nothing does not pass.
+func TestSections(t *testing.T) {
+	chosen, err := choose("udp,dial")
+	require.NoError(t, err)
+	require.Len(t, chosen, 2)
+	require.Equal(t, "udp", chosen[0].name)
+	_, err = choose("udp,nothing")
+	require.ErrorContains(t, err, "nothing")
+	require.False(t, report.AtMost("", nil, 1).Pass())
+	require.False(t, report.AtLeast("", nil, 1).Pass())
+}
