@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strconv"
 	"strings"
 
 	"github.com/sockslib/sockslib/mapping"
@@ -116,4 +117,11 @@ func opError(op, network, address string, err error) error {
 type unparsed struct{ network, address string }
 
 func (a unparsed) Network() string { return a.network }
-func (a unparsed) String() string  { return a.address }
+
+// String quotes what could spoil a log.
+func (a unparsed) String() string {
+	if quoted := strconv.QuoteToASCII(a.address); quoted != `"`+a.address+`"` {
+		return quoted
+	}
+	return a.address
+}
