@@ -39,6 +39,9 @@ func parseAddr(network, address string) (Addr, error) {
 	}
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
+		if e, ok := err.(*net.AddrError); ok {
+			e.Addr = asGiven{proto, e.Addr}.String() // quoted where it could spoil a log
+		}
 		return Addr{}, err
 	}
 	a := Addr{Net: proto}

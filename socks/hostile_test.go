@@ -96,3 +96,12 @@ func TestControlConnectionTalks(t *testing.T) {
 	require.ErrorIs(t, err, net.ErrClosed)
 	require.ErrorIs(t, err, socks.ErrProtocol)
 }
+
+// What an application is given for an address may end in a log too, also where it is none.
+func TestErrorsQuoteAddresses(t *testing.T) {
+	for _, address := range []string{"\x1b[2Jname.example:80", "a\nb", "[\x00", "a\r\n:80"} {
+		_, err := new(socks.Client).Dial("tcp", address)
+		require.ErrorAs(t, err, new(*net.AddrError))
+		require.NotRegexp(t, `[[:cntrl:]]`, err.Error())
+	}
+}
