@@ -35,7 +35,7 @@ func bulk(l *lab) (*report.Section, error) {
 	s := &report.Section{
 		Title: "Bulk data",
 		Text: `
-io.Copy between a local socket and a connection through the relay, 64 MiB a round. The relay is the same process for
+io.Copy between a local socket and a connection through the relay, 32 MiB a round. The relay is the same process for
 all; direct means a connection to a port of its that relays without SOCKS. A ratio is to that, in the same round. Processor
 time is the client's: with splice, next to nothing happens there.`,
 	}
@@ -48,9 +48,9 @@ time is the client's: with splice, next to nothing happens there.`,
 }
 
 func bulkTable(l *lab, a *servers.Addrs, list []candidate, direction string, s *report.Section) error {
-	const mib = 64
+	const mib = 32
 	speed, cpu := make([]report.Sample, len(list)), make([]report.Sample, len(list))
-	err := interleave("bulk data, "+direction, l.pick(31, 3), len(list), func(i int) error {
+	err := interleave("bulk data, "+direction, l.pick(61, 5), len(list), func(i int) error {
 		address := behind(a.Bulk)
 		if i == 0 {
 			address = a.Plain

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ var (
 	quick = flag.Bool("quick", false, "few rounds of everything, to see that it works; writes nothing unless -out is given")
 	only  = flag.String("section", "", "run these alone, with commas between them: "+sectionNames()+"; writes nothing unless -out is given")
 	out   = flag.String("out", "", "folder to write PERFORMANCE.md and performance/*.svg to (default ../../docs)")
+	prof  = flag.String("cpuprofile", "", "file to write this process's CPU profile to; the servers are others")
 	check = flag.Bool("check", false, "exit with 1 when a figure is short of its bound")
 )
 
@@ -62,6 +64,17 @@ func run(isolated bool) error {
 	}
 	l := &lab{quick: *quick, isolated: isolated}
 	defer l.close()
+	if *prof != "" {
+		f, err := os.Create(*prof)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	begun := time.Now()
 	doc := &report.Document{Peers: peers()}
 	for _, s := range chosen {

@@ -42,9 +42,9 @@ is the client's. Allocations are the whole process's.`,
 type packetCost struct{ rate, cpu, sent, received report.Sample }
 
 func udpTable(l *lab, list []packetClient, s *report.Section) error {
-	exchanges := l.pick(2000, 300)
+	exchanges := l.pick(800, 300)
 	costs := make([]packetCost, len(list))
-	err := interleave("UDP", l.pick(25, 3), len(list), func(i int) error {
+	err := interleave("UDP", l.pick(75, 5), len(list), func(i int) error {
 		c, err := measure(func() error { return exchange(list[i], packetSize, exchanges, 1) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", list[i].name, err)
