@@ -20,7 +20,7 @@ import (
 func FuzzParseURL(f *testing.F) {
 	for _, raw := range []string{
 		"socks5://gateway.example", "socks5h://u:p@[::1]:1080", "socks5s://127.0.0.1:443/", "socks5+unix://u@/run/gw",
-		"socks5://user:sec/ret@host", "http://x", "socks5://h:99999", "socks5://h?q#f", "socks5://[fe80::1%25lo]",
+		"socks5://user:sec/ret@host", "http://x", "socks5://h:99999", "socks5://h?q#f", "socks5://[fe80::1%25lo]", "soCks5://0]0",
 	} {
 		f.Add(raw)
 	}

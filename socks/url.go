@@ -75,5 +75,8 @@ func (c *Client) setAddress(u *url.URL) error {
 		return errors.New("port outside 0 to 65535")
 	}
 	c.Addr = net.JoinHostPort(u.Hostname(), port)
+	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+		return errors.New("malformed host") // url.Parse lets brackets through
+	}
 	return nil
 }

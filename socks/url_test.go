@@ -74,7 +74,7 @@ func TestParseURLRefuses(t *testing.T) {
 		"socks5://" + secretUser + " :" + secretUser + "@gateway.example",
 		"socks5://" + secretUser + ":%zz" + secretUser + "@gateway.example",
 		"socks5://" + secretUser + "\x00:" + secretUser + "@gateway.example",
-		"socks5://" + credentials + "@[::1", "socks5://" + credentials + "@[::1]x", "socks5://" + credentials + "@a b",
+		"socks5://" + credentials + "@[::1", "socks5://" + credentials + "@[::1]x", "socks5://" + credentials + "@0]0", "socks5://" + credentials + "@a b",
 		"socks5://" + credentials + "@%41" + secretUser + ":%",
 		"socks5+unix://" + credentials + "@", "socks5+unix://" + credentials + "@host/run/gw.sock", "socks5+unix:run/gw.sock",
 		"socks5://:" + secretUser + "@gateway.example", "socks5://@gateway.example",
