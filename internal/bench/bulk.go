@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 
@@ -35,9 +36,9 @@ func bulk(l *lab) (*report.Section, error) {
 	s := &report.Section{
 		Title: "Bulk data",
 		Text: `
-io.Copy between a local socket and a connection through the relay, 32 MiB a round. The relay is the same process for
-all; direct means a connection to a port of its that relays without SOCKS. A ratio is to that, in the same round. Processor
-time is the client's: with splice, next to nothing happens there.`,
+io.Copy between a local socket and a connection through the relay, ` + fmt.Sprint(portion>>20) + ` MiB a round and candidate, over connections
+that stay open. The relay is the same process for all; direct means a connection to a port of its that relays without
+SOCKS. A ratio is to that, in the same round. Processor time is the client's: with splice, next to nothing happens there.`,
 	}
 	for _, direction := range []string{upload, download} {
 		if err := bulkTable(l, a, list, direction, s); err != nil {
@@ -47,15 +48,26 @@ time is the client's: with splice, next to nothing happens there.`,
 	return s, nil
 }
 
+// portion is what is copied at a time, in octets.
+const portion = 16 << 20
+
 func bulkTable(l *lab, a *servers.Addrs, list []candidate, direction string, s *report.Section) error {
-	const mib = 32
-	speed, cpu := make([]report.Sample, len(list)), make([]report.Sample, len(list))
-	err := interleave("bulk data, "+direction, l.pick(61, 5), len(list), func(i int) error {
+	copies := make([]*copying, len(list))
+	for i, c := range list {
 		address := behind(a.Bulk)
 		if i == 0 {
 			address = a.Plain
 		}
-		c, err := copyOnce(list[i], a, address, direction == upload, mib<<20)
+		var err error
+		if copies[i], err = startCopy(c, a, address, direction == upload); err != nil {
+			return err
+		}
+		defer copies[i].stop()
+	}
+	const mib = portion >> 20
+	speed, cpu := make([]report.Sample, len(list)), make([]report.Sample, len(list))
+	err := interleave("bulk data, "+direction, l.pick(150, 15), len(list), func(i int) error {
+		c, err := timed(copies[i].next)
 		speed[i] = append(speed[i], mib/c.wall.Seconds())
 		cpu[i] = append(cpu[i], float64(c.cpu.Microseconds())/mib)
 		return err
@@ -77,34 +89,50 @@ func bulkTable(l *lab, a *servers.Addrs, list []candidate, direction string, s *
 	return nil
 }
 
-// copyOnce copies n octets, and takes the time until their receiver has had them.
-func copyOnce(c candidate, a *servers.Addrs, address string, up bool, n int64) (cost, error) {
+// copying is an io.Copy between a local socket and a connection through the relay.
+type copying struct {
+	from, to net.Conn
+	ended    chan struct{} // closed when the copy has ended
+}
+
+func startCopy(c candidate, a *servers.Addrs, address string, up bool) (*copying, error) {
 	remote, err := c.dial(context.Background(), address)
 	if err != nil {
-		return cost{}, err
+		return nil, err
 	}
-	defer remote.Close()
 	local, err := net.Dial("tcp", a.Bulk)
 	if err != nil {
-		return cost{}, err
+		remote.Close()
+		return nil, err
 	}
-	defer local.Close()
-	from, to := remote, local
+	p := &copying{from: remote, to: local, ended: make(chan struct{})}
 	if up {
-		from, to = local, remote
+		p.from, p.to = local, remote
 	}
-	if err := servers.Swallow(to, n); err != nil {
-		return cost{}, err
+	err = servers.Swallow(p.to, portion)
+	go func() { // owned by p; ends with stop
+		defer close(p.ended)
+		io.Copy(p.to, p.from)
+	}()
+	if err != nil {
+		p.stop()
+		return nil, err
 	}
-	return measure(func() error {
-		if err := servers.Send(from, n); err != nil {
-			return err
-		}
-		if _, err := io.Copy(to, from); err != nil {
-			return err
-		}
-		var had [1]byte
-		_, err := io.ReadFull(to, had[:])
+	return p, nil
+}
+
+// next copies a portion, and returns when its receiver has had it.
+func (p *copying) next() error {
+	if err := servers.Send(p.from, portion); err != nil {
 		return err
-	})
+	}
+	var had [1]byte
+	_, err := io.ReadFull(p.to, had[:])
+	return err
+}
+
+func (p *copying) stop() {
+	p.from.Close()
+	p.to.Close()
+	<-p.ended
 }

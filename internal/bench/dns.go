@@ -36,9 +36,9 @@ func dnsServer(l *lab) (*report.Section, error) {
 	if err != nil {
 		return nil, err
 	}
-	each := l.pick(30_000, 10_000)
+	const each = 5000
 	rate, cpu := make([]report.Sample, len(list)), make([]report.Sample, len(list))
-	err = interleave("DNS", l.pick(15, 3), len(list), func(i int) error {
+	err = interleave("DNS", l.pick(80, 12), len(list), func(i int) error {
 		before, err := servers[i].cpu()
 		if err != nil {
 			return err
@@ -47,9 +47,9 @@ func dnsServer(l *lab) (*report.Section, error) {
 		if err := flood(addrs[i], queries, each); err != nil {
 			return err
 		}
-		rate[i] = append(rate[i], float64(each)/time.Since(begun).Seconds())
+		rate[i] = append(rate[i], each/time.Since(begun).Seconds())
 		after, err := servers[i].cpu()
-		cpu[i] = append(cpu[i], float64((after-before).Nanoseconds())/1e3/float64(each))
+		cpu[i] = append(cpu[i], float64((after-before).Nanoseconds())/1e3/each)
 		return err
 	})
 	if err != nil {

@@ -84,8 +84,11 @@ func TestCopy(t *testing.T) {
 	require.NoError(t, err)
 	c := socksClient(ours, newSocks(a, false))
 	for _, up := range []bool{false, true} {
-		_, err := copyOnce(c, a, behind(a.Bulk), up, 1<<20)
+		p, err := startCopy(c, a, behind(a.Bulk), up)
 		require.NoError(t, err)
+		require.NoError(t, p.next())
+		require.NoError(t, p.next())
+		p.stop()
 	}
 }
 

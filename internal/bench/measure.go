@@ -25,14 +25,19 @@ type cost struct {
 	bytes  float64
 }
 
-// measure tells what work costs this process. Garbage of what ran before is not charged to it.
+// timed tells how long some work takes, by the clock and of this process's processor time.
+func timed(work func() error) (cost, error) {
+	cpu, begun := cpuTime(), time.Now()
+	err := work()
+	return cost{wall: time.Since(begun), cpu: cpuTime() - cpu}, err
+}
+
+// measure is timed, and counts allocations. Garbage of what ran before is not charged to the work.
 func measure(work func() error) (cost, error) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	cpu, begun := cpuTime(), time.Now()
-	err := work()
-	c := cost{wall: time.Since(begun), cpu: cpuTime() - cpu}
+	c, err := timed(work)
 	runtime.ReadMemStats(&after)
 	c.allocs, c.bytes = float64(after.Mallocs-before.Mallocs), float64(after.TotalAlloc-before.TotalAlloc)
 	return c, err

@@ -42,18 +42,24 @@ is the client's. Allocations are the whole process's.`,
 type packetCost struct{ rate, cpu, sent, received report.Sample }
 
 func udpTable(l *lab, list []packetClient, s *report.Section) error {
-	exchanges := l.pick(800, 300)
+	const exchanges = 200
 	costs := make([]packetCost, len(list))
-	err := interleave("UDP", l.pick(75, 5), len(list), func(i int) error {
-		c, err := measure(func() error { return exchange(list[i], packetSize, exchanges, 1) })
+	err := interleave("UDP", l.pick(200, 10), len(list), func(i int) error {
+		c, err := timed(func() error { return exchange(list[i], packetSize, exchanges, 1) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", list[i].name, err)
 		}
 		to := &costs[i]
-		to.rate = append(to.rate, float64(exchanges)/c.wall.Seconds())
-		to.cpu = append(to.cpu, float64(c.cpu.Nanoseconds())/1e3/float64(exchanges))
+		to.rate = append(to.rate, exchanges/c.wall.Seconds())
+		to.cpu = append(to.cpu, float64(c.cpu.Nanoseconds())/1e3/exchanges)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = interleave("UDP, allocations", 7, len(list), func(i int) error {
 		sent, received, err := countPacketAllocs(list[i])
-		to.sent, to.received = append(to.sent, sent), append(to.received, received)
+		costs[i].sent, costs[i].received = append(costs[i].sent, sent), append(costs[i].received, received)
 		return err
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -19,11 +20,27 @@ func machine() string {
 		kernel = "Linux " + version
 	}
 	memory := ""
-	var kib float64
-	if _, err := fmt.Sscan(field("/proc/meminfo", "MemTotal"), &kib); err == nil {
-		memory = fmt.Sprintf(", %.0f GiB", kib/(1<<20))
+	if total := octets("MemTotal"); total > 0 {
+		memory = fmt.Sprintf(", %.0f GiB", total/(1<<30))
 	}
 	return fmt.Sprintf("%s, %d cores%s; %s; %s", cpu, runtime.NumCPU(), memory, kernel, runtime.Version())
+}
+
+// AvailableMemory returns how many octets can be used without swapping, and infinity where that is not told.
+func AvailableMemory() float64 {
+	if available := octets("MemAvailable"); available > 0 {
+		return available
+	}
+	return math.Inf(1)
+}
+
+// octets returns a figure of /proc/meminfo, or 0.
+func octets(key string) float64 {
+	var kib float64
+	if _, err := fmt.Sscan(field("/proc/meminfo", key), &kib); err != nil {
+		return 0
+	}
+	return kib * 1024
 }
 
 // field returns a value of a file of "key : value" lines, or "".
