@@ -45,8 +45,8 @@ func TestChaos(t *testing.T) {
 		running.Wait()
 		t.Logf("%v: %d whole, %d not and told so, %d dials failed; %d restarts, %d cuts", length,
 			c.whole.Load(), c.broken.Load(), c.undialed.Load(), c.restarts(), c.cuts.Load())
-		require.Greater(t, c.whole.Load(), int64(100))
-		require.Greater(t, c.broken.Load(), int64(10))
+		require.Greater(t, c.whole.Load(), int64(20))
+		require.Greater(t, c.broken.Load(), int64(5))
 		for e := range c.dialer.Table.All() {
 			require.Zero(t, e.Leases)
 		}
