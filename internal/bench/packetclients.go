@@ -20,6 +20,7 @@ import (
 type packetClient struct {
 	name    string
 	ours    bool
+	fixed   bool // the peer is, which costs what it costs without: left out of the plot
 	send    func(b []byte) error
 	receive func(b []byte) (int, error)
 	close   func() error
@@ -92,7 +93,7 @@ func socksPackets(a *servers.Addrs) ([]packetClient, error) {
 	addr, name := byAddr.(*socks.PacketConn), byName.(*socks.PacketConn)
 	named := &socks.Addr{Net: "udp", Name: destination, Port: to.Port()}
 	peer := connected("**socks**, fixed peer", fixed)
-	peer.ours = true
+	peer.ours, peer.fixed = true, true
 	return []packetClient{
 		unconnected("**socks**, by address", addr, func(b []byte) (int, error) { return addr.WriteToAddrPort(b, to) }),
 		unconnected("**socks**, by name", name, func(b []byte) (int, error) { return name.WriteTo(b, named) }),
@@ -120,7 +121,7 @@ func dialerPackets(a *servers.Addrs) ([]packetClient, error) {
 	}
 	p := c.(*dialer.PacketConn)
 	peer := connected("**dialer**, fixed peer", fixed)
-	peer.ours = true
+	peer.ours, peer.fixed = true, true
 	return []packetClient{
 		unconnected("**dialer**, by fake", p, func(b []byte) (int, error) { return p.WriteToAddrPort(b, to) }),
 		peer,

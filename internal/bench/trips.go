@@ -120,7 +120,7 @@ func tripPlot(l *lab, far *distance, s *report.Section) error {
 	}
 	x.name, xAuth.name = "x/net, wzshiming, txthinking", "the same, user/password"
 	list = []candidate{directClient(), list[0], spareClient("socks, Spare", newSocks(&far.addrs, true)), x, xAuth}
-	list[1].name = "socks, with or without user/password"
+	list[1].name = "socks, also with user/password"
 	defer closeAll(list)
 	p := &report.Plot{File: "dial-by-rtt.svg", Title: "Time of a dial by round trip", X: "round trip, ms", Y: "dial, ms"}
 	for _, c := range list {

@@ -19,7 +19,7 @@ type Plot struct {
 	File  string // without a folder
 	Title string
 	X, Y  string // what the axes are
-	Log   bool   // both axes are logarithmic; otherwise linear, and y begins at 0
+	Log   bool   // both axes are logarithmic; otherwise linear, and Y begins at 0
 	Lines []Line
 }
 
@@ -42,23 +42,34 @@ var colours = []color.RGBA{
 	{204, 121, 167, 255}, {230, 159, 0, 255}, {86, 180, 233, 255}, {150, 150, 150, 255},
 }
 
+const (
+	width       = 23 * vg.Centimeter
+	height      = 11 * vg.Centimeter
+	legendWidth = 8 * vg.Centimeter
+	margin      = 3 * vg.Millimeter
+)
+
 // save draws the plot into a file below out.
 func (p *Plot) save(out string) error {
-	drawn := plot.New()
-	drawn.BackgroundColor = color.White // SVG viewers with a dark page would show black on black
+	drawn, legend := plot.New(), plot.NewLegend()
 	drawn.Title.Text, drawn.X.Label.Text, drawn.Y.Label.Text = p.Title, p.X, p.Y
-	drawn.Legend.Top, drawn.Legend.Left = true, true
+	drawn.Title.Padding = margin
 	drawn.Add(plotter.NewGrid())
 	if p.Log {
 		drawn.X.Scale, drawn.Y.Scale = plot.LogScale{}, plot.LogScale{}
-		drawn.X.Tick.Marker, drawn.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
+		drawn.Y.Tick.Marker = labelled{plot.LogTicks{Prec: -1}}
 	} else {
 		drawn.Y.Min = 0
+		drawn.Y.Tick.Marker = labelled{plot.DefaultTicks{}}
 	}
+	var ticks plot.ConstantTicks
 	for i, l := range p.Lines {
 		points := make(plotter.XYs, len(l.X))
 		for j := range points {
 			points[j] = plotter.XY{X: l.X[j], Y: l.Y[j]}
+			if i == 0 {
+				ticks = append(ticks, plot.Tick{Value: l.X[j], Label: Number(l.X[j])})
+			}
 		}
 		line, marks, err := plotter.NewLinePoints(points)
 		if err != nil {
@@ -67,14 +78,22 @@ func (p *Plot) save(out string) error {
 		line.Color, marks.Color = colours[i%len(colours)], colours[i%len(colours)]
 		line.Width, marks.Shape = vg.Points(1.5), draw.CircleGlyph{}
 		drawn.Add(line, marks)
-		drawn.Legend.Add(l.Name, line, marks)
+		legend.Add(l.Name, line, marks)
 	}
-	if !p.Log {
-		drawn.Y.Max *= 1.35 // room for the legend
-	}
-	canvas := vgsvg.New(18*vg.Centimeter, 11*vg.Centimeter)
-	drawn.Draw(draw.New(canvas))
-	f, err := os.Create(filepath.Join(out, folder, p.File))
+	drawn.X.Tick.Marker = ticks // where it was measured
+	canvas := vgsvg.New(width, height)
+	whole := draw.New(canvas)
+	whole.SetColor(color.White) // a viewer with a dark page would show black on black
+	whole.Fill(whole.Rectangle.Path())
+	drawn.Draw(draw.Crop(whole, margin, -legendWidth, margin, -margin))
+	legend.Top, legend.Left = true, true
+	legend.Padding = vg.Millimeter
+	legend.Draw(draw.Crop(whole, width-legendWidth+margin, -margin, margin, -4*margin))
+	return write(canvas, filepath.Join(out, folder, p.File))
+}
+
+func write(canvas *vgsvg.Canvas, path string) error {
+	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
@@ -83,4 +102,17 @@ func (p *Plot) save(out string) error {
 		return err
 	}
 	return f.Close()
+}
+
+// labelled writes a Ticker's labels as the tables write numbers.
+type labelled struct{ plot.Ticker }
+
+func (t labelled) Ticks(low, high float64) []plot.Tick {
+	ticks := t.Ticker.Ticks(low, high)
+	for i := range ticks {
+		if ticks[i].Label != "" {
+			ticks[i].Label = Number(ticks[i].Value)
+		}
+	}
+	return ticks
 }

@@ -65,13 +65,13 @@ func (s Sample) String() string {
 	return text
 }
 
-// Number writes three digits, or all of a larger whole number.
+// Number writes three digits at most, or four of thousands.
 func Number(v float64) string {
 	switch abs := math.Abs(v); {
 	case math.IsNaN(v):
 		return "–"
 	case abs >= 1e6:
-		return strconv.FormatFloat(v/1e6, 'f', 2, 64) + " M"
+		return Number(v/1e6) + " M"
 	case abs >= 1e4:
 		return strconv.FormatFloat(v/1e3, 'f', 0, 64) + " k"
 	case abs >= 100, abs == math.Trunc(abs):
