@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"net"
 	"strconv"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // dialBatch is how many dials are measured together: as many as are open at once.
-const dialBatch = 100
+const dialBatch = 50
 
 // dial measures what a dial costs the process that makes it.
 func dial(l *lab) (*report.Section, error) {
@@ -23,7 +24,8 @@ func dial(l *lab) (*report.Section, error) {
 		Text: `
 Of the client's process alone, on loopback, by name, with a background context: processor time, user and system,
 by getrusage; allocations by runtime.MemStats; write and read calls by a connection that counts, where a client lets
-it be put beneath. The gateway is a process of this program that opens no connection but answers itself. Each figure is
+it be put beneath. The gateway is a process of this program that opens no connection but answers itself, each message
+with a write of its own, as gateways do. Each figure is
 of ` + strconv.Itoa(dialBatch) + ` dials; closing is not counted. The dialer is given a name's fake address.`,
 	}
 	for _, auth := range []bool{false, true} {
@@ -49,12 +51,18 @@ func dialTable(l *lab, a *servers.Addrs, auth bool, s *report.Section) error {
 	list = append(append([]candidate{directClient()}, list...), others...)
 	costs := make([]dialCost, len(list))
 	calls := countCalls(a, auth)
-	err = interleave("cost of a dial", l.pick(41, 7), len(list), func(i int) error {
-		c, err := dialMany(list[i], a, dialBatch)
-		to := &costs[i]
-		to.cpu = append(to.cpu, float64(c.cpu.Nanoseconds())/1e3/dialBatch)
-		to.allocs = append(to.allocs, float64(int(c.allocs/dialBatch+0.5)))
-		to.bytes = append(to.bytes, c.bytes/dialBatch)
+	err = interleave("cost of a dial", l.pick(120, 15), len(list), func(i int) error {
+		c, err := dialMany(list[i], a, timed)
+		costs[i].cpu = append(costs[i].cpu, float64(c.cpu.Nanoseconds())/1e3/dialBatch)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = interleave("allocations of a dial", 7, len(list), func(i int) error {
+		c, err := dialMany(list[i], a, measure)
+		costs[i].allocs = append(costs[i].allocs, math.Round(c.allocs/dialBatch))
+		costs[i].bytes = append(costs[i].bytes, c.bytes/dialBatch)
 		return err
 	})
 	if err != nil {
@@ -89,16 +97,16 @@ func answered(c candidate, a *servers.Addrs) string {
 	return net.JoinHostPort(destination, strconv.Itoa(servers.AnsweredPort))
 }
 
-// dialMany dials n times, and closes the connections only when the cost has been taken.
-func dialMany(c candidate, a *servers.Addrs, n int) (cost, error) {
-	address, conns := answered(c, a), make([]net.Conn, 0, n)
+// dialMany measures a batch of dials, and closes the connections only when the cost has been taken.
+func dialMany(c candidate, a *servers.Addrs, measure func(func() error) (cost, error)) (cost, error) {
+	address, conns := answered(c, a), make([]net.Conn, 0, dialBatch)
 	defer func() {
 		for _, conn := range conns {
 			conn.Close()
 		}
 	}()
 	return measure(func() error {
-		for range n {
+		for range dialBatch {
 			conn, err := c.dial(context.Background(), address)
 			if err != nil {
 				return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/sockslib/sockslib/internal/bench/report"
 	"github.com/sockslib/sockslib/mapping"
@@ -57,7 +58,7 @@ func lookup(l *lab) (*report.Section, error) {
 			return nil
 		})
 		took[i] = append(took[i], float64(c.cpu.Nanoseconds())/float64(times))
-		allocs[i] = append(allocs[i], float64(int(c.allocs/float64(times)+0.5)))
+		allocs[i] = append(allocs[i], math.Round(c.allocs/float64(times)))
 		return err
 	})
 	if err != nil {
