@@ -37,7 +37,7 @@ not with the table's.`,
 	for _, m := range pairMakers {
 		p.Lines = append(p.Lines, report.Line{Name: plain(m.name)})
 	}
-	sizes, rounds := []int{10_000, 100_000, judgedSize, 10_000_000}, []int{3, 3, 7, 1}
+	sizes, rounds := []int{10_000, 100_000, judgedSize, 10_000_000}, []int{3, 3, 5, 1}
 	switch {
 	case l.quick:
 		sizes, rounds = sizes[:3], []int{1, 1, 1}
