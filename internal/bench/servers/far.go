@@ -29,14 +29,11 @@ const AnsweredPort = 7
 // Start listens at an address of this machine. What it starts ends with the process.
 func Start(ip netip.Addr) (Addrs, error) {
 	var a Addrs
-	echo, bulk := &place{at: &a.Echo, serve: echo}, &place{at: &a.Bulk, serve: bulk}
-	packets, err := listenEcho(ip, &a)
-	if err != nil {
+	if err := startEcho(ip, &a); err != nil {
 		return a, err
 	}
-	echo.port = packets // TCP and UDP at the same port
 	for _, p := range []*place{
-		echo, bulk,
+		{at: &a.Bulk, serve: bulk},
 		{at: &a.Plain, serve: func(c *net.TCPConn) { relayTo(c, a.Bulk, nil) }},
 		{at: &a.Open, serve: func(c *net.TCPConn) { gateway(c, false) }},
 		{at: &a.Password, serve: func(c *net.TCPConn) { gateway(c, true) }},
@@ -49,15 +46,28 @@ func Start(ip netip.Addr) (Addrs, error) {
 	return a, listenPlain(ip, &a)
 }
 
+// startEcho serves TCP and UDP at the same port. Another program may have the one of UDP.
+func startEcho(ip netip.Addr, a *Addrs) (err error) {
+	for range 10 {
+		p := &place{at: &a.Echo, serve: echo}
+		if err := p.start(ip); err != nil {
+			return err
+		}
+		if err = listenEcho(netip.MustParseAddrPort(a.Echo), a); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 // place is a port and what is served there.
 type place struct {
 	at    *string // where it listens, told by start
-	port  uint16  // zero: any
 	serve func(*net.TCPConn)
 }
 
 func (p *place) start(ip netip.Addr) error {
-	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, p.port)))
+	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 0)))
 	if err != nil {
 		return err
 	}

@@ -103,16 +103,16 @@ func associate(c *net.TCPConn) {
 	}
 }
 
-// listenEcho starts the UDP destinations, and returns the port of the one that answers.
-func listenEcho(ip netip.Addr, a *Addrs) (uint16, error) {
-	any := net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, 0))
-	c, err := net.ListenUDP("udp", any)
+// listenEcho starts the UDP destinations, the one that answers at the given address.
+func listenEcho(at netip.AddrPort, a *Addrs) error {
+	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
 	if err != nil {
-		return 0, err
+		return err
 	}
-	deaf, err := net.ListenUDP("udp", any)
+	deaf, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(at.Addr(), 0)))
 	if err != nil {
-		return 0, err
+		c.Close()
+		return err
 	}
 	a.Deaf = deaf.LocalAddr().String()
 	go func() { // ends with the process
@@ -124,7 +124,7 @@ func listenEcho(ip netip.Addr, a *Addrs) (uint16, error) {
 			}
 		}
 	}()
-	return c.LocalAddr().(*net.UDPAddr).AddrPort().Port(), nil
+	return nil
 }
 
 // listenPlain starts the relay without headers, which is the same but for those.
