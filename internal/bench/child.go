@@ -53,9 +53,9 @@ func isolated() (ran bool, err error) {
 		return false, err
 	}
 	cmd.Stdin, cmd.Stdout = os.Stdin, os.Stdout
-	runtime.LockOSThread() // the thread's end would be the process's
+	runtime.LockOSThread() // whose end would be the process's
 	defer runtime.UnlockOSThread()
-	link.Isolate(cmd)
+	link.Isolate(cmd, true)
 	if cmd.SysProcAttr == nil || cmd.Start() != nil {
 		return false, nil
 	}
@@ -76,8 +76,7 @@ func start(role string, hello any, near *os.File) (*child, error) {
 		return nil, err
 	}
 	if near != nil {
-		link.Isolate(cmd)
-		cmd.SysProcAttr.Pdeathsig = 0
+		link.Isolate(cmd, false)
 		cmd.ExtraFiles = []*os.File{near}
 	}
 	c := &child{cmd: cmd}

@@ -20,9 +20,13 @@ var (
 )
 
 // Isolate makes cmd start in a network namespace of its own, as root or as who may be root in a user
-// namespace of its own. What is in a namespace reaches nothing outside.
-func Isolate(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+// namespace of its own. What is in a namespace reaches nothing outside. When it is tied, it ends with the
+// thread that starts it.
+func Isolate(cmd *exec.Cmd, tied bool) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+	if tied {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
 	if os.Geteuid() != 0 {
 		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}

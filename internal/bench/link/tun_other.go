@@ -14,7 +14,7 @@ import (
 var Near, Far netip.Addr
 
 // Isolate does nothing: there are no namespaces.
-func Isolate(*exec.Cmd) {}
+func Isolate(*exec.Cmd, bool) {}
 
 // Loopback returns errors.ErrUnsupported.
 func Loopback() error { return errors.ErrUnsupported }
