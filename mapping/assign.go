@@ -18,24 +18,31 @@ func (t *Table) Assign(network, name string) (netip.Addr, error) {
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	p, added, err := t.assign(v6, name)
-	if err != nil {
-		return netip.Addr{}, err
-	}
-	if added {
-		t.traceAssigned(p)
+	p := t.index.get(name)
+	if p == nil || !t.renewShown(p) {
+		if p, err = t.assign(v6, name); err != nil {
+			return netip.Addr{}, err
+		}
 	}
 	return t.space.addr(p.number, v6), nil
 }
 
-func (t *Table) assign(v6 bool, name string) (p *pair, added bool, err error) {
+// assign is Assign with the lock and the clock.
+func (t *Table) assign(v6 bool, name string) (*pair, error) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.now()
-	if p, added, err = t.findOrAdd(v6, name, now); err == nil {
+	now := t.clock.read()
+	p, added, err := t.findOrAdd(v6, name, now)
+	if err == nil {
 		t.renew(p, now)
+		if !added {
+			t.clock.assigned(now)
+		}
 	}
-	return p, added, err
+	t.mu.Unlock()
+	if added {
+		t.traceAssigned(p)
+	}
+	return p, err
 }
 
 func isIPv6(network string) (bool, error) {
@@ -51,10 +58,8 @@ func isIPv6(network string) (bool, error) {
 // findOrAdd returns the pair of name, and whether it is new. A new one is in no queue yet: the caller pins
 // it or puts it into one. The caller holds t.mu.
 func (t *Table) findOrAdd(v6 bool, name string, now int64) (p *pair, added bool, err error) {
-	// What the table has is canonical, so a name that is found as it is needs no work. Only an address
-	// may be there and yet be refused, in its own family. That is looked at while memory is waited for.
-	if p := t.index.find(t.index.hash(name), name); p != nil && !maybeAddr(name) {
-		return p, false, nil
+	if p := t.index.get(name); p != nil {
+		return p, false, nil // what the table has is canonical
 	}
 	key, err := t.key(v6, name)
 	if err != nil {
@@ -68,8 +73,7 @@ func (t *Table) findOrAdd(v6 bool, name string, now int64) (p *pair, added bool,
 		t.count.Full++
 		return nil, false, fmt.Errorf("%w: %d held, no room for %q", ErrFull, t.size, key)
 	}
-	p = t.arena.pair(key, t.takeNumber())
-	p.used = now
+	p = t.arena.pair(key, t.takeNumber(), now)
 	t.add(hash, p)
 	t.count.Assigned++
 	return p, true, nil

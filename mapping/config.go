@@ -33,7 +33,7 @@ type Config struct {
 	// Size is the most names held at once; memory grows with the names held, not with Size. Zero: 1 << 20.
 	Size int
 
-	// Hold is how long after its last Assign a name keeps its addresses, used or not. Zero: 1 hour.
+	// Hold is how long after its last Assign a name keeps its addresses, used or not, to the millisecond. Zero: 1 hour.
 	Hold time.Duration
 
 	// Trace has hooks for what happens. Nil: none.
@@ -67,7 +67,9 @@ func newTable(c Config) (*Table, error) {
 	if uint64(size) > uint64(s.usable()) {
 		return nil, fmt.Errorf("mapping: %v and %v have %d addresses to give out, too few for %d names", s.ipv4, s.ipv6, s.usable(), size)
 	}
-	t := &Table{space: s, size: size, hold: int64(hold), base: time.Now(), trace: c.Trace}
+	t := &Table{space: s, size: size, hold: int64(hold), trace: c.Trace}
+	t.clock.init(t.hold)
+	t.index.init()
 	t.clear(ringBits(size, s.size))
 	return t, nil
 }

@@ -1,12 +1,26 @@
 package mapping
 
-// renew notes an Assign. A pair keeps its place in the queue for a while, because moving it touches
-// its neighbours, which are far away in memory; evict moves it if it must. The caller holds t.mu.
+// renewShown notes an Assign without a lock and without reading the clock, and reports whether it could: the
+// clock shows a time that serves, and p stays where it is in its queue, and in the table.
+func (t *Table) renewShown(p *pair) bool {
+	now := t.clock.shown.Load()
+	return t.stays(p, now) && p.assign(now)
+}
+
+// renew notes an Assign. The caller holds t.mu.
 func (t *Table) renew(p *pair, now int64) {
-	if queued := p.used <= p.assigned; !queued || now-p.used >= t.hold/patience {
+	if !t.stays(p, now) {
 		t.ring.push(held, p, now)
 	}
-	p.assigned = now
+	p.assigned.Store(now)
+}
+
+// stays reports whether a pair that is assigned keeps its place in the queue. It does for a while, because
+// moving it touches its neighbours, which are far away in memory; evict moves it if it must. At the time never
+// it does not.
+func (t *Table) stays(p *pair, now int64) bool {
+	used := p.used.Load()
+	return uint64(now-used) < uint64(t.hold)/patience && used <= p.assigned.Load()
 }
 
 // patience is the part of Hold that renew leaves a pair where it is.
@@ -18,19 +32,23 @@ const patience = 256
 func (t *Table) evict(now int64) bool {
 	for {
 		p := t.victim(now)
-		switch {
-		case p == nil:
+		if p == nil {
 			return false
-		case p.assigned > p.used:
-			t.ring.push(renewed, p, p.assigned)
-		case p.kill():
+		}
+		assigned, ok := p.claim()
+		switch {
+		case !ok:
+			t.ring.push(renewed, p, assigned)
+		case !p.kill(): // pinned: not met again before the last lease is released, which puts it back
+			t.ring.unlink(p)
+			p.used.Store(now) // after assigned: in no queue, or in that of idle ones
+			p.assigned.Store(assigned)
+		default:
 			t.index.remove(p)
 			t.ring.drop(p)
 			t.count.Names--
 			t.count.Evicted++
 			return true
-		default: // pinned: not met again before the last lease is released, which puts it back
-			t.ring.unlink(p)
 		}
 	}
 }
@@ -41,10 +59,10 @@ func (t *Table) evict(now int64) bool {
 func (t *Table) victim(now int64) (victim *pair) {
 	for queue := uint32(held); queue < held+queues; queue++ {
 		p := t.ring.oldest(queue)
-		if p == nil || queue != idle && t.within(p.used, now) {
+		if p == nil || queue != idle && t.within(p.used.Load(), now) {
 			continue
 		}
-		if victim == nil || p.used < victim.used {
+		if victim == nil || p.used.Load() < victim.used.Load() {
 			victim = p
 		}
 	}

@@ -13,21 +13,21 @@ func TestMatch(t *testing.T) {
 	for range 100_000 {
 		var g group
 		for i := range groupLen {
-			g.tags[i] = few[rand.IntN(len(few))]
+			g.setTag(i, few[rand.IntN(len(few))])
 		}
 		tag, full := few[rand.IntN(len(few))], true
-		found, below := match(g.word(), tag), false
-		for i, is := range g.tags[:groupLen] {
-			hit := found>>(8*i)&0x80 != 0
+		found, below := match(g.tags.Load(), tag), false
+		for i := range groupLen {
+			is, hit := g.tag(i), found>>(8*i)&0x80 != 0
 			if is == tag {
-				require.True(t, hit, "tag %d of %v is %d", i, g.tags, tag)
+				require.True(t, hit, "tag %d of %x is %d", i, g.tags.Load(), tag)
 			} else if hit {
-				require.True(t, below, "tag %d of %v is not %d", i, g.tags, tag)
+				require.True(t, below, "tag %d of %x is not %d", i, g.tags.Load(), tag)
 			}
 			below = below || is == tag
 			full = full && is != empty
 		}
 		require.Zero(t, found&^uint64(highBits))
-		require.Equal(t, full, g.full(), "%v", g.tags)
+		require.Equal(t, full, g.full(), "%x", g.tags.Load())
 	}
 }

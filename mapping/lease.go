@@ -38,23 +38,27 @@ func (t *Table) AcquireName(network, name string) (*Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, added, err := t.pinName(v6, name)
-	if err != nil {
-		return nil, err
-	}
-	if added {
-		t.traceAssigned(p)
+	p := t.index.get(name)
+	if p == nil || !p.pin() {
+		if p, err = t.pinName(v6, name); err != nil {
+			return nil, err
+		}
 	}
 	return &Lease{table: t, pair: p, v6: v6}, nil
 }
 
-func (t *Table) pinName(v6 bool, name string) (p *pair, added bool, err error) {
+// pinName is AcquireName with the lock.
+func (t *Table) pinName(v6 bool, name string) (*pair, error) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if p, added, err = t.findOrAdd(v6, name, t.now()); err == nil {
-		p.leases.Add(1) // it is not dead: it is in the table, and t.mu is held
+	p, added, err := t.findOrAdd(v6, name, t.clock.read())
+	if err == nil {
+		p.leases.Add(1) // what is in the table is not dead
 	}
-	return p, added, err
+	t.mu.Unlock()
+	if added {
+		t.traceAssigned(p)
+	}
+	return p, err
 }
 
 // Name returns the name, in its canonical form.
@@ -77,7 +81,11 @@ func (t *Table) release(p *pair) {
 	if t.ring.lookup(p.number) != p {
 		return // it was evicted since its last lease ended
 	}
-	if now := t.now(); !t.within(p.assigned, now) {
+	now, assigned := t.clock.read(), p.assigned.Load()
+	switch {
+	case !t.within(assigned, now):
 		t.ring.push(idle, p, now)
+	case !t.ring.queued(p): // renewShown did not see in time that evict had met it
+		t.ring.push(held, p, assigned)
 	}
 }

@@ -17,7 +17,7 @@ func (r *ring) links(i uint32) *links {
 	if i >= held {
 		return &r.ends[i-held]
 	}
-	return &r.slot(i).links
+	return &r.slots(i).links[i%chunkLen]
 }
 
 // oldest returns the first pair of a queue, or nil when it is empty.
@@ -26,7 +26,13 @@ func (r *ring) oldest(queue uint32) *pair {
 	if i == queue {
 		return nil
 	}
-	return r.slot(i).pair.Load()
+	return r.slots(i).pairs[i%chunkLen].Load()
+}
+
+// queued reports whether p is in a queue.
+func (r *ring) queued(p *pair) bool {
+	i := r.place(p)
+	return r.links(i).newer != i
 }
 
 // unlink takes p out of its queue.
@@ -40,7 +46,7 @@ func (r *ring) unlink(p *pair) {
 // push makes p, with this time of use, the newest of a queue.
 func (r *ring) push(queue uint32, p *pair, used int64) {
 	r.unlink(p)
-	p.used = used
+	p.used.Store(used)
 	i, end := r.place(p), r.links(queue)
 	*r.links(i) = links{newer: queue, older: end.older}
 	r.links(end.older).newer = i

@@ -6,14 +6,14 @@ import (
 	"sync/atomic"
 )
 
-// slot is a pair's place in the ring. The links are guarded by Table.mu.
-type slot struct {
-	pair  atomic.Pointer[pair] // nil: free
-	links links
-}
-
 // chunkLen is how many slots are allocated together: 32 KiB.
 const chunkLen = 2048
+
+// slots are places in the ring. The links, guarded by Table.mu, are apart: a lookup needs none of them.
+type slots struct {
+	pairs [chunkLen]atomic.Pointer[pair] // nil: free
+	links [chunkLen]links
+}
 
 // ring holds the pairs by number: that of number n is in slot n modulo the ring's length, or nowhere.
 // Numbers are handed out in order, so those of the pairs held are close together, and only the chunks
@@ -26,8 +26,8 @@ type ring struct {
 }
 
 type chunk struct {
-	slots atomic.Pointer[[chunkLen]slot] // nil: no pair here
-	live  int                            // pairs
+	slots atomic.Pointer[slots] // nil: no pair here
+	live  int                   // pairs
 }
 
 // ringBits is the binary logarithm of a ring's length: at least twice the pairs held, so that few
@@ -53,7 +53,7 @@ func (r *ring) lookup(n uint32) *pair {
 	if c == nil {
 		return nil
 	}
-	p := c[i%chunkLen].pair.Load()
+	p := c.pairs[i%chunkLen].Load()
 	if p == nil || p.number != n {
 		return nil
 	}
@@ -64,14 +64,14 @@ func (r *ring) lookup(n uint32) *pair {
 func (r *ring) free(n uint32) bool {
 	i := n & r.mask
 	c := r.chunks[i/chunkLen].slots.Load()
-	return c == nil || c[i%chunkLen].pair.Load() == nil
+	return c == nil || c.pairs[i%chunkLen].Load() == nil
 }
 
 // place is the slot of p.
 func (r *ring) place(p *pair) uint32 { return p.number & r.mask }
 
-// slot returns slot i, whose chunk exists.
-func (r *ring) slot(i uint32) *slot { return &r.chunks[i/chunkLen].slots.Load()[i%chunkLen] }
+// slots returns those of the chunk, which exists, that slot i is in.
+func (r *ring) slots(i uint32) *slots { return r.chunks[i/chunkLen].slots.Load() }
 
 // all returns the pairs in the order of the ring. Each may be dropped when it is its turn.
 func (r *ring) all() iter.Seq[*pair] {
@@ -92,8 +92,8 @@ func (c *chunk) all(yield func(*pair) bool) {
 	if slots == nil {
 		return
 	}
-	for i := range slots {
-		if p := slots[i].pair.Load(); p != nil && !yield(p) {
+	for i := range slots.pairs {
+		if p := slots.pairs[i].Load(); p != nil && !yield(p) {
 			return
 		}
 	}
@@ -104,12 +104,11 @@ func (r *ring) put(p *pair) {
 	i := r.place(p)
 	c := &r.chunks[i/chunkLen]
 	if c.slots.Load() == nil {
-		c.slots.Store(new([chunkLen]slot))
+		c.slots.Store(new(slots))
 	}
 	c.live++
-	s := r.slot(i)
-	s.links = links{i, i}
-	s.pair.Store(p)
+	*r.links(i) = links{i, i}
+	r.slots(i).pairs[i%chunkLen].Store(p)
 	if last := r.newest; last != i/chunkLen {
 		r.newest = i / chunkLen
 		r.shrink(last)
@@ -120,7 +119,7 @@ func (r *ring) put(p *pair) {
 func (r *ring) drop(p *pair) {
 	r.unlink(p)
 	i := r.place(p)
-	r.slot(i).pair.Store(nil)
+	r.slots(i).pairs[i%chunkLen].Store(nil)
 	r.chunks[i/chunkLen].live--
 	r.shrink(i / chunkLen)
 }

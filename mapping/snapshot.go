@@ -68,7 +68,7 @@ func (t *Table) snapshot() (header, []record) {
 	h := header{ipv4: t.space.ipv4, ipv6: t.space.ipv6, ringBits: t.ring.bits(), next: t.next, count: uint32(t.count.Names)}
 	records := make([]record, 0, t.count.Names)
 	for p := range t.ring.all() {
-		records = append(records, record{p.name(), p.number, p.assigned, p.used})
+		records = append(records, record{p.name(), p.number, p.assigned.Load(), p.used.Load()})
 		h.length += uint64(fixedLen + int(p.length))
 	}
 	return h, records
@@ -80,15 +80,15 @@ func (t *Table) toWall(at int64) int64 {
 	if at == never {
 		return never
 	}
-	return t.base.Add(time.Duration(at)).UnixNano()
+	return t.clock.base.Add(time.Duration(at)).UnixNano()
 }
 
 func (t *Table) fromWall(at int64) int64 {
 	if at == never {
 		return never
 	}
-	since := time.Unix(0, at).Sub(t.base)
-	return min(max(int64(since), -1<<62), t.now())
+	since := time.Unix(0, at).Sub(t.clock.base)
+	return min(max(int64(since), -1<<62), t.clock.read())
 }
 
 // Read returns a table with the pairs of a snapshot. They are used as if the table had never stopped: an
@@ -178,7 +178,7 @@ func readRecords(r *bufio.Reader, h header) ([]record, error) {
 func (t *Table) restore(records []record) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.now()
+	now := t.clock.read()
 	for i := range records {
 		r := &records[i]
 		r.assigned = t.fromWall(r.assigned)
@@ -203,8 +203,8 @@ func (t *Table) restore(records []record) error {
 		if t.index.find(hash, key) != nil {
 			return fmt.Errorf("name %q is there twice", r.name)
 		}
-		p := t.arena.pair(key, r.number)
-		p.assigned = r.assigned
+		p := t.arena.pair(key, r.number, r.used)
+		p.assigned.Store(r.assigned)
 		t.add(hash, p)
 		if r.used == r.assigned {
 			t.ring.push(held, p, r.used)

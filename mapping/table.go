@@ -17,12 +17,13 @@ var (
 )
 
 // Table holds the pairs of one process. Make it with [New] or [Read]; the zero Table is of no use. It is
-// safe for concurrent use. Name, Acquire and Contains take no lock.
+// safe for concurrent use. Name, Acquire and Contains take no lock; nor does what finds a name that is there,
+// unless it is the first to do so for a while.
 type Table struct {
 	space space
 	size  int
 	hold  int64 // nanoseconds
-	base  time.Time
+	clock clock
 	trace *Trace
 
 	stale atomic.Uint64
@@ -102,13 +103,10 @@ func (t *Table) entries(entries []Entry, c *chunk) []Entry {
 			IPv6:   t.space.addr(p.number, true),
 			Leases: int(p.leases.Load()),
 		}
-		if p.assigned != never {
-			e.Assigned = t.base.Add(time.Duration(p.assigned))
+		if at := p.assigned.Load(); at != never {
+			e.Assigned = t.clock.base.Add(time.Duration(at))
 		}
 		entries = append(entries, e)
 	}
 	return entries
 }
-
-// now is the time since the table was made, in nanoseconds.
-func (t *Table) now() int64 { return int64(time.Since(t.base)) }
