@@ -112,6 +112,9 @@ func tableRound(costs []tableCost, names []string, round int) error {
 		costs[i].bytes = append(costs[i].bytes, float64(heap()-before)/float64(len(names)))
 	}
 	questions, addrs := newNames(len(names), asked), make([]netip.Addr, asked)
+	for i := range addrs {
+		addrs[i] = netip.IPv4Unspecified() // memory is there only when it is written to, which is nobody's cost
+	}
 	for turn := range turns {
 		for n := range all {
 			i := (round + turn + n) % len(all)
