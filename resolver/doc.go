@@ -20,15 +20,15 @@
 // them that exists. Where every name exists, db becomes db.corp.example. The Lookup methods never
 // expand a name. NetResolver and Server see only what the stub asks, but they know its list; where
 // a question may be an expansion they say that there is no such host until the stub's next
-// question tells what was typed, and answer that one with the address of the typed name. Nothing is
-// ever guessed, so some lookups find no host there, all of them of names that end in a search domain:
+// question tells what was typed, and answer that one with the address of the typed name. So some lookups find no host there, all of them of names that end in a search domain:
 //
 //   - a name typed with a trailing dot that is also the first expansion of a shorter name
 //     (db.corp.example. where corp.example is searched first): nothing tells one from the other;
 //   - a name that is a possible first expansion, from a stub that never walks its list for names with
 //     ndots dots or more (musl's);
 //   - a name that the same client asks for at the very moment at which it asks for another one of which
-//     the first is an expansion: that is a temporary error, for two seconds.
+//     the first is an expansion: that is a temporary error, for two seconds. A moment is five milliseconds,
+//     and more on a busy machine; a stub that takes longer from one question to the next is not noticed.
 //
 // The Lookup methods take all of them.
 package resolver

@@ -15,8 +15,10 @@ const (
 	// no host rather than the address of an expansion.
 	remembered = 10 * time.Second
 
-	// settle is how long a contested question waits for another one that would explain it.
-	settle = 2 * time.Millisecond
+	// settle is how long a contested question waits for another one that would explain it, and longest how
+	// long it does where everything takes its time.
+	settle  = 5 * time.Millisecond
+	longest = 16 * settle
 )
 
 // asker is one query of one client. A retransmission is the same asker.
@@ -200,11 +202,15 @@ func (s *searches) hold(a asker, key question, w walk) (string, verdict) {
 	}
 }
 
-// pause lets others in for a moment.
+// pause lets others in for a moment: for as long as it takes a busy machine to end a sleep in time.
 func (s *searches) pause() {
 	s.mu.Unlock()
-	time.Sleep(settle)
-	s.mu.Lock()
+	defer s.mu.Lock()
+	for wait, late := settle, true; late && wait <= longest; wait *= 2 {
+		begun := time.Now()
+		time.Sleep(wait)
+		late = time.Since(begun) > wait+wait/2
+	}
 }
 
 // finish ends a lookup: its denials are used up, the newest of each name, and a retransmission of the
