@@ -20,7 +20,8 @@
 // them that exists. Where every name exists, db becomes db.corp.example. The Lookup methods never
 // expand a name. NetResolver and Server see only what the stub asks, but they know its list; where
 // a question may be an expansion they say that there is no such host until the stub's next
-// question tells what was typed, and answer that one with the address of the typed name. So some lookups find no host there, all of them of names that end in a search domain:
+// question tells what was typed, and answer that one with the address of the typed name. So some
+// lookups find no host there, all of them of names that end in a search domain:
 //
 //   - a name typed with a trailing dot that is also the first expansion of a shorter name
 //     (db.corp.example. where corp.example is searched first): nothing tells one from the other;

@@ -12,6 +12,10 @@ import (
 // ServePacket answers the datagrams of p until Shutdown, and closes p. It returns net.ErrClosed then,
 // else what ended the reading.
 func (s *Server) ServePacket(p net.PacketConn) error {
+	return s.servePacket(p, runtime.GOMAXPROCS(0))
+}
+
+func (s *Server) servePacket(p net.PacketConn, readers int) error {
 	s.init()
 	defer p.Close()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -24,7 +28,6 @@ func (s *Server) ServePacket(p net.PacketConn) error {
 
 	sock := newSocket(p)
 	var inHand sync.WaitGroup // readers, and queries that wait
-	readers := runtime.GOMAXPROCS(0)
 	ended := make(chan error, readers)
 	for range readers {
 		inHand.Go(func() { // ends with the socket's reads; waited for below

@@ -5,7 +5,6 @@ import (
 	"log"
 	"math"
 	"net"
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -42,7 +41,7 @@ type Server struct {
 	// Ndots is the clients' ndots option. Zero means that of /etc/resolv.conf if Search is nil, else 1.
 	Ndots int
 
-	// Listening is called by ListenAndServe with the address that both its sockets have got. Nil means
+	// Listening is called by ListenAndServe with the address that all its sockets have got. Nil means
 	// that it is of no interest.
 	Listening func(net.Addr)
 
@@ -81,53 +80,6 @@ func (s *Server) init() {
 		s.handler = &handler{resolver: s.Resolver, searches: newSearches(list), ttl: seconds(s.TTL)}
 		s.busy = make(chan struct{}, maxBusy)
 	})
-}
-
-// ListenAndServe serves on UDP and on TCP at addr, a literal "address:port"; port 0 is any that both have
-// free. When ctx ends it shuts the Server down, and returns ctx's error; after Shutdown it returns
-// net.ErrClosed. Either way the queries in hand have been answered.
-func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
-	p, l, err := listen(ctx, addr)
-	if err != nil {
-		return err
-	}
-	if s.Listening != nil {
-		s.Listening(p.LocalAddr())
-	}
-	stop := context.AfterFunc(ctx, func() { s.Shutdown(context.Background()) })
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(l) }() // ends with the Server, and is waited for below
-	err = s.ServePacket(p)
-	s.Shutdown(context.Background()) // if one socket has failed, the other is of no use
-	tcp := <-ended
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err == net.ErrClosed:
-		return tcp
-	default:
-		return err
-	}
-}
-
-// listen opens UDP and TCP on one port.
-func listen(ctx context.Context, addr string) (net.PacketConn, net.Listener, error) {
-	var config net.ListenConfig
-	for attempts := 16; ; attempts-- { // a port that is free in UDP may be taken in TCP
-		p, err := config.ListenPacket(ctx, "udp", addr)
-		if err != nil {
-			return nil, nil, err
-		}
-		l, err := config.Listen(ctx, "tcp", p.LocalAddr().String())
-		if err == nil {
-			return p, l, nil
-		}
-		p.Close()
-		if asked, bad := netip.ParseAddrPort(addr); attempts == 0 || bad != nil || asked.Port() != 0 {
-			return nil, nil, err
-		}
-	}
 }
 
 // Shutdown ends the Server: nothing more is read, the queries in hand are answered, and every Serve

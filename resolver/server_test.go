@@ -3,6 +3,7 @@ package resolver
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -295,5 +296,105 @@ func TestServerShutdownWaits(t *testing.T) {
 		}
 		cancel()
 		require.ErrorIs(t, <-ended, net.ErrClosed)
+	}
+}
+
+// A burst is more than a reader takes at once: of questions that are answered as they come, and others.
+func TestServerBurst(t *testing.T) {
+	for _, c := range []struct {
+		name, addr string
+		wrap       func(net.PacketConn) net.PacketConn
+	}{
+		{"IPv4", "127.0.0.1:0", nil},
+		{"IPv6", "[::1]:0", nil},
+		{"all addresses", "0.0.0.0:0", nil},
+		{"another kind of socket", "127.0.0.1:0", func(p net.PacketConn) net.PacketConn { return packetConn{p} }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}}
+			p, err := net.ListenPacket("udp", c.addr)
+			require.NoError(t, err)
+			client, err := net.Dial("udp", p.LocalAddr().String())
+			require.NoError(t, err)
+			defer client.Close()
+			require.NoError(t, client.SetDeadline(time.Now().Add(10*time.Second)))
+
+			const queries = 5*batchLen + 3
+			for i := range queries { // before anybody reads
+				q := newQuery(fmt.Sprintf("host%d.example.", i), [...]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeTXT}[i%3])
+				q.Id = uint16(i)
+				packed, err := q.Pack()
+				require.NoError(t, err)
+				_, err = client.Write(packed)
+				require.NoError(t, err)
+			}
+			if c.wrap != nil {
+				p = c.wrap(p)
+			}
+			var serving sync.WaitGroup
+			serving.Go(func() { s.ServePacket(p) }) // ends with the Shutdown below
+			answered := map[uint16]bool{}
+			buf := make([]byte, dns.MaxMsgSize)
+			for range queries {
+				n, err := client.Read(buf)
+				require.NoError(t, err)
+				answer := new(dns.Msg)
+				require.NoError(t, answer.Unpack(buf[:n]))
+				require.Equal(t, fmt.Sprintf("host%d.example.", answer.Id), answer.Question[0].Name)
+				require.Equal(t, dns.RcodeSuccess, answer.Rcode)
+				require.Len(t, answer.Answer, [...]int{1, 1, 0}[answer.Id%3])
+				require.False(t, answered[answer.Id], "answered twice")
+				answered[answer.Id] = true
+			}
+			require.NoError(t, s.Shutdown(t.Context()))
+			serving.Wait()
+		})
+	}
+}
+
+// An answer that cannot be sent keeps back neither those behind it nor the Server.
+func TestUnsendableAnswer(t *testing.T) {
+	p, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer p.Close()
+	client, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer client.Close()
+	for _, conn := range []net.PacketConn{p, packetConn{p}} {
+		sock := newSocket(conn)
+		b := sock.newBatch()
+		to := func(addr net.Addr) peer {
+			return peer{addr: addr.(*net.UDPAddr).AddrPort(), other: addr}
+		}
+		_, err := client.WriteTo([]byte("query"), p.LocalAddr())
+		require.NoError(t, err)
+		n, err := b.read()
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		query, from := b.query(0)
+		require.Equal(t, "query", string(query))
+		require.Equal(t, client.LocalAddr().String(), from.addr.String())
+		nowhere := to(&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}) // port 0
+		var unsent []peer
+		send := func(answers ...peer) {
+			for _, a := range answers {
+				b.answer([]byte("answer"), a)
+			}
+			b.send(func(to peer, err error) { unsent = append(unsent, to) })
+		}
+		if sock.many == nil {
+			send(nowhere)
+			require.Equal(t, []peer{nowhere}, unsent)
+			continue
+		}
+		send(nowhere, from, nowhere, from)
+		require.Equal(t, []peer{nowhere, nowhere}, unsent)
+		buf := make([]byte, 10)
+		for range 2 {
+			require.NoError(t, client.SetReadDeadline(time.Now().Add(10*time.Second)))
+			n, _, err := client.ReadFrom(buf)
+			require.NoError(t, err)
+			require.Equal(t, "answer", string(buf[:n]))
+		}
 	}
 }

@@ -1,0 +1,87 @@
+package resolver
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"runtime"
+	"syscall"
+)
+
+// ListenAndServe serves on UDP and on TCP at addr, a literal "address:port"; port 0 is any that both have
+// free. On Linux it shares the port among as many UDP sockets as there are processors, so that readers do not
+// wait for each other. When ctx ends it shuts the Server down, and returns ctx's error; after Shutdown it returns
+// net.ErrClosed. Either way the queries in hand have been answered.
+func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
+	l, sockets, err := listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	if s.Listening != nil {
+		s.Listening(l.Addr())
+	}
+	stop := context.AfterFunc(ctx, func() { s.Shutdown(context.Background()) })
+	defer stop()
+	ended := make(chan error, 1+len(sockets))
+	go func() { ended <- s.Serve(l) }() // ends with the Server, and is waited for below, as the others
+	for _, p := range sockets {
+		go func() { ended <- s.servePacket(p, readersOfMany) }()
+	}
+	err = <-ended
+	s.Shutdown(context.Background()) // if one socket has failed, the others are of no use
+	for range sockets {
+		if next := <-ended; err == net.ErrClosed {
+			err = next
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// maxSockets bounds the UDP sockets that share a port, and readersOfMany is how many read from each: one more
+// than one, for the clients of a single socket.
+const (
+	maxSockets    = 16
+	readersOfMany = 2
+)
+
+// listen opens TCP and UDP on one port. That TCP's is not shared keeps two Servers from having the same.
+func listen(ctx context.Context, addr string) (net.Listener, []net.PacketConn, error) {
+	for attempts := 16; ; attempts-- { // a port that is free in TCP may be taken in UDP
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+		if err != nil {
+			return nil, nil, err
+		}
+		sockets, err := listenPackets(ctx, l.Addr().String())
+		if err == nil {
+			return l, sockets, nil
+		}
+		l.Close()
+		if asked, bad := netip.ParseAddrPort(addr); attempts == 0 || bad != nil || asked.Port() != 0 {
+			return nil, nil, err
+		}
+	}
+}
+
+// listenPackets opens the UDP sockets of one address.
+func listenPackets(ctx context.Context, addr string) (sockets []net.PacketConn, err error) {
+	var config net.ListenConfig
+	n := 1
+	if sharePort != nil {
+		config.Control = func(_, _ string, c syscall.RawConn) error { return sharePort(c) }
+		n = min(runtime.GOMAXPROCS(0), maxSockets)
+	}
+	for range n {
+		p, err := config.ListenPacket(ctx, "udp", addr)
+		if err != nil {
+			for _, p := range sockets {
+				p.Close()
+			}
+			return nil, err
+		}
+		sockets = append(sockets, p)
+	}
+	return sockets, nil
+}

@@ -1,0 +1,36 @@
+package resolver
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+)
+
+// TestServerSharesPort counts the sockets of the port, has each of them asked, and the port refused to a second Server.
+func TestServerSharesPort(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}})
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	var number int
+	_, err = fmt.Sscan(port, &number)
+	require.NoError(t, err)
+	sockets, err := os.ReadFile("/proc/self/net/udp")
+	require.NoError(t, err)
+	require.Equal(t, 4, strings.Count(string(sockets), fmt.Sprintf(" 0100007F:%04X ", number)))
+
+	for i := range 100 { // each from a port of its own, by which the system chooses
+		answer := ask(t, "udp", addr, newQuery(fmt.Sprintf("host%d.example.", i), dns.TypeA))
+		require.Len(t, answer.Answer, 1)
+	}
+	second := &Server{Resolver: &Resolver{Table: newTable(t)}}
+	require.ErrorIs(t, second.ListenAndServe(context.Background(), addr), syscall.EADDRINUSE)
+}
