@@ -26,7 +26,7 @@ Of the client's process alone, on loopback, by name, with a background context: 
 by getrusage; allocations by runtime.MemStats; write and read calls by a connection that counts, where a client lets
 it be put beneath. The gateway is a process of this program that opens no connection but answers itself, each message
 with a write of its own, as gateways do. Each figure is
-of ` + strconv.Itoa(dialBatch) + ` dials; closing is not counted. The dialer is given a name's fake address.`,
+of ` + strconv.Itoa(dialBatch) + ` dials; closing is not counted. The two that are compared have more rounds than the others. The dialer is given a name's fake address.`,
 	}
 	for _, auth := range []bool{false, true} {
 		if err := dialTable(l, a, auth, s); err != nil {
@@ -51,12 +51,16 @@ func dialTable(l *lab, a *servers.Addrs, auth bool, s *report.Section) error {
 	list = append(append([]candidate{directClient()}, list...), others...)
 	costs := make([]dialCost, len(list))
 	calls := countCalls(a, auth)
-	err = interleave("cost of a dial", l.pick(120, 15), len(list), func(i int) error {
+	spend := func(i int) error {
 		c, err := dialMany(list[i], a, timed)
 		costs[i].cpu = append(costs[i].cpu, float64(c.cpu.Nanoseconds())/1e3/dialBatch)
 		return err
-	})
-	if err != nil {
+	}
+	if err := interleave("cost of a dial", l.pick(100, 15), len(list), spend); err != nil {
+		return err
+	}
+	judged := []int{1, 3} // socks and x/net's, which come first where they are compared
+	if err := interleave("cost of a dial, judged", l.pick(300, 1), len(judged), func(i int) error { return spend(judged[i]) }); err != nil {
 		return err
 	}
 	err = interleave("allocations of a dial", 7, len(list), func(i int) error {

@@ -43,9 +43,9 @@ is the client's. Allocations are the whole process's.`,
 type packetCost struct{ rate, cpu, sent, received report.Sample }
 
 func udpTable(l *lab, list []packetClient, s *report.Section) error {
-	const exchanges = 200
+	const exchanges = 40
 	costs := make([]packetCost, len(list))
-	err := interleave("UDP", l.pick(200, 10), len(list), func(i int) error {
+	err := interleave("UDP", l.pick(1500, 10), len(list), func(i int) error {
 		c, err := timed(func() error { return exchange(list[i], packetSize, exchanges, 1) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", list[i].name, err)
