@@ -7,8 +7,8 @@ import (
 )
 
 // index finds a pair by its name: open addressing, in groups of one cache line, with eight bits of the
-// hash beside each pair, so that hardly any other name is ever compared. Changed under Table.mu; find needs
-// no lock, but without it may not find what is there, and may find what has just been removed.
+// hash beside each pair, so that hardly any other name is ever compared. Changed under Table.mu; get and find
+// need no lock, but without it may miss what has just come, and find what has just gone.
 type index struct {
 	seed   maphash.Seed
 	shards [64]shard

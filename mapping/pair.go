@@ -18,7 +18,7 @@ const (
 //
 // The bytes of the name follow the fixed part, as far as they do not fit it, so that everything that a
 // lookup needs is in one or two cache lines: at a million names, time is spent on nothing but waiting
-// for memory. Only arena makes pairs, and only name reads behind the fixed part.
+// for memory. Only arena makes pairs, and only name and is read behind the fixed part.
 type pair struct {
 	assigned atomic.Int64 // the last Assign, or never, or gone
 	used     atomic.Int64 // orders the queue that the pair is in; changed under Table.mu

@@ -18,11 +18,11 @@ type socket struct {
 	session bool             // bound to all addresses: each answer must name its own
 }
 
-// peer is where a query came from.
+// peer is where a query came from, in the form that its answer needs too.
 type peer struct {
 	addr    netip.AddrPort
-	session *dns.SessionUDP
-	other   net.Addr
+	session *dns.SessionUDP // of a socket that is bound to all addresses
+	other   net.Addr        // of one that takes several at once, and of one that is no *net.UDPConn
 }
 
 func newSocket(p net.PacketConn) *socket {

@@ -26,7 +26,11 @@ Names of 23 octets, in random order. The two maps have one family and one lock, 
 table has both families and all of that. *Assign* fills them from empty; *name → address* assigns again what is there.
 These are processor time, the garbage collector's included. *Two goroutines* is how many times as fast two look up
 addresses as one, by the clock. Bytes are of the heap after a collection, the name's included. Both are asked in turns, a
-million times each, so that each has the caches for itself.`,
+million times each, so that each has the caches for itself.
+
+The table's *name → address* also notes when, because Hold counts from it. A name that it was not asked for in the last 14
+seconds, Hold's 256th part, is moved in a queue too, which needs the lock and memory far away: with ten million names, whose
+filling takes longer than that, that is most of what is seen.`,
 	}
 	p := &report.Plot{File: "table-memory.svg", Title: "Memory by names held", X: "names", Y: "MiB", Log: true}
 	for _, m := range pairMakers {
