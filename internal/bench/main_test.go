@@ -82,13 +82,14 @@ func TestPackets(t *testing.T) {
 func TestCopy(t *testing.T) {
 	a, err := newLab(t).servers()
 	require.NoError(t, err)
-	c := socksClient(ours, newSocks(a, false))
-	for _, up := range []bool{false, true} {
-		p, err := startCopy(c, a, behind(a.Bulk), up)
-		require.NoError(t, err)
-		require.NoError(t, p.next())
-		require.NoError(t, p.next())
-		p.stop()
+	for _, c := range []candidate{plainClient(a), socksClient(ours, newSocks(a, false))} {
+		for _, up := range []bool{false, true} {
+			p, err := startCopy(c, a, up)
+			require.NoError(t, err)
+			require.NoError(t, p.next())
+			require.NoError(t, p.next())
+			p.stop()
+		}
 	}
 }
 

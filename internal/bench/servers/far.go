@@ -14,7 +14,7 @@ import (
 type Addrs struct {
 	Open     string // a gateway that asks for nothing
 	Password string // a gateway that asks for a username and a password, and takes any
-	Plain    string // TCP: relays to Bulk without SOCKS
+	Plain    string // TCP: relays to Bulk without SOCKS, after a prelude, see Talk
 	Echo     string // TCP and UDP: sends back what it gets
 	Direct   string // Echo, as it is reached without a gateway
 	Bulk     string // TCP: sends or swallows as many octets as it is told, see bulk
@@ -34,7 +34,7 @@ func Start(ip netip.Addr) (Addrs, error) {
 	}
 	for _, p := range []*place{
 		{at: &a.Bulk, serve: bulk},
-		{at: &a.Plain, serve: func(c *net.TCPConn) { relayTo(c, a.Bulk, nil) }},
+		{at: &a.Plain, serve: func(c *net.TCPConn) { plain(c, a.Bulk) }},
 		{at: &a.Open, serve: func(c *net.TCPConn) { gateway(c, false) }},
 		{at: &a.Password, serve: func(c *net.TCPConn) { gateway(c, true) }},
 	} {

@@ -69,7 +69,7 @@ func grant(c net.Conn, bound netip.AddrPort) error {
 	return err
 }
 
-// relayTo connects c to an address. With ready, that is called before anything is relayed.
+// relayTo connects c to an address, and calls ready before anything is relayed.
 func relayTo(c *net.TCPConn, address string, ready func(bound netip.AddrPort) error) {
 	d, err := net.Dial("tcp", address)
 	if err != nil {
@@ -78,7 +78,7 @@ func relayTo(c *net.TCPConn, address string, ready func(bound netip.AddrPort) er
 	far := d.(*net.TCPConn)
 	defer far.Close()
 	far.SetLinger(0)
-	if ready != nil && ready(far.LocalAddr().(*net.TCPAddr).AddrPort()) != nil {
+	if ready(far.LocalAddr().(*net.TCPAddr).AddrPort()) != nil {
 		return
 	}
 	up := make(chan struct{})

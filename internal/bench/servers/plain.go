@@ -1,0 +1,44 @@
+package servers
+
+import (
+	"io"
+	"net"
+	"net/netip"
+)
+
+// The prelude of the plain relay has the octets of a greeting, a request and their answers, and means nothing. TCP
+// treats a connection that began as a dialogue otherwise than one that did not, and for a while is slower in it.
+const (
+	greetingLen = 3
+	requestLen  = 22
+	choiceLen   = 2
+	replyLen    = 10
+)
+
+// Talk is the client's part of the prelude.
+func Talk(c net.Conn) error {
+	var buf [greetingLen + requestLen]byte
+	if _, err := c.Write(buf[:]); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(c, buf[:choiceLen+replyLen])
+	return err
+}
+
+// plain relays to an address after the prelude.
+func plain(c *net.TCPConn, address string) {
+	var buf [requestLen]byte
+	if _, err := io.ReadFull(c, buf[:greetingLen]); err != nil {
+		return
+	}
+	if _, err := c.Write(buf[:choiceLen]); err != nil {
+		return
+	}
+	if _, err := io.ReadFull(c, buf[:requestLen]); err != nil {
+		return
+	}
+	relayTo(c, address, func(netip.AddrPort) error {
+		_, err := c.Write(buf[:replyLen])
+		return err
+	})
+}
