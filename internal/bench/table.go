@@ -25,8 +25,8 @@ func table(l *lab) (*report.Section, error) {
 Names of 23 octets, in random order. The two maps have one family and one lock, no limit, no leases and no Hold; the
 table has both families and all of that. *Assign* fills them from empty; *name → address* assigns again what is there.
 These are processor time, the garbage collector's included. *Two goroutines* is how many times as fast two look up
-addresses as one, by the clock. Bytes are of the heap after a collection, the name's included. Both are asked in turns, a
-million times each, so that each has the caches for itself.
+addresses as one, by the clock. Bytes are of the heap after a collection, the name's included. Both are asked in turns
+of ` + report.Number(asked/parts) + `: so long that each has the caches for itself, and so short that what disturbs one disturbs the other.
 
 The table's *name → address* also notes when, because Hold counts from it. A name that it was not asked for in the last 14
 seconds, Hold's 256th part, is moved in a queue too, which needs the lock and memory far away: with ten million names, whose
@@ -89,8 +89,7 @@ func tableOf(size, rounds int, s *report.Section, p *report.Plot) error {
 	return nil
 }
 
-// asked is how often a candidate is asked in a turn, and turns how often it is its turn once it is filled. A turn
-// has parts in which one goroutine is compared with two.
+// asked is how often candidates are asked, in turns, once they are filled, and that turns times.
 const (
 	asked = 1_000_000
 	turns = 2
@@ -111,38 +110,49 @@ func tableRound(costs []tableCost, names []string, round int) error {
 		costs[i].assign = append(costs[i].assign, ns)
 		costs[i].bytes = append(costs[i].bytes, float64(heap()-before)/float64(len(names)))
 	}
-	questions, addrs := newNames(len(names), asked), make([]netip.Addr, asked)
-	for i := range addrs {
-		addrs[i] = netip.IPv4Unspecified() // memory is there only when it is written to, which is nobody's cost
+	questions, answers := newNames(len(names), asked), make([][]netip.Addr, len(all))
+	for i := range answers {
+		answers[i] = make([]netip.Addr, asked)
+		for j := range answers[i] {
+			answers[i][j] = netip.IPv4Unspecified() // memory is there only when it is written to, which is nobody's cost
+		}
+	}
+	inTurns := func(turn int, ask func(i, from, to int)) {
+		for part := range parts {
+			for n := range all {
+				ask((round+turn+part+n)%len(all), part*asked/parts, (part+1)*asked/parts)
+			}
+		}
 	}
 	for turn := range turns {
-		for n := range all {
-			i := (round + turn + n) % len(all)
-			costs[i].ask(all[i], questions, addrs)
-		}
+		inTurns(turn, func(i, from, to int) { costs[i].askNames(all[i], questions[from:to], answers[i][from:to]) })
+		rand.Shuffle(asked, func(j, k int) {
+			for _, a := range answers {
+				a[j], a[k] = a[k], a[j]
+			}
+		})
+		inTurns(turn, func(i, from, to int) { costs[i].askAddrs(all[i], answers[i][from:to]) })
 	}
 	runtime.KeepAlive(all)
 	return nil
 }
 
-// ask asks for the addresses of names, and for the names of those, in another order.
-func (c *tableCost) ask(p pairs, questions []string, addrs []netip.Addr) {
+// askNames asks for the addresses of names.
+func (c *tableCost) askNames(p pairs, names []string, addrs []netip.Addr) {
 	begun := cpuTime()
-	for i, name := range questions {
+	for i, name := range names {
 		addrs[i], _ = p.Assign("ip4", name)
 	}
-	c.again = append(c.again, each(cpuTime()-begun, len(questions)))
-	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
-	// One goroutine and two take a part each, and so on: what takes a core away for a while spoils a few.
-	var all time.Duration
-	for both := range slices.Chunk(addrs, len(addrs)/parts) {
-		half := len(both) / 2
-		one, cpu := lookUp(p, both[:half], 1)
-		two, more := lookUp(p, both[half:], 2)
-		all += cpu + more
-		c.parallel = append(c.parallel, float64(one)/float64(two))
-	}
-	c.name = append(c.name, each(all, len(addrs)))
+	c.again = append(c.again, each(cpuTime()-begun, len(names)))
+}
+
+// askAddrs asks for the names of addresses: of half of them by one goroutine, of the others by two.
+func (c *tableCost) askAddrs(p pairs, addrs []netip.Addr) {
+	half := len(addrs) / 2
+	one, cpu := lookUp(p, addrs[:half], 1)
+	two, more := lookUp(p, addrs[half:], 2)
+	c.name = append(c.name, each(cpu+more, len(addrs)))
+	c.parallel = append(c.parallel, float64(one)/float64(two))
 }
 
 const nameLen = len("host0000000.example.com")
