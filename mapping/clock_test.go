@@ -60,7 +60,7 @@ func TestLateTimer(t *testing.T) {
 		for _, shown := range []int64{0, int64(time.Hour)} { // long ago, and of another clock
 			table.clock.shown.Store(shown)
 			assign(t, table, "ip4", fmt.Sprintf("host%d.example", shown))
-			require.EqualValues(t, never, table.clock.shown.Load())
+			require.Equal(t, int64(never), table.clock.shown.Load())
 		}
 	})
 }
@@ -71,7 +71,7 @@ func TestShortHoldIsExact(t *testing.T) {
 		table := newTestTable(t, Config{Hold: patience*time.Duration(step) - 1})
 		for range 10 {
 			assign(t, table, "ip4", "a.example")
-			require.EqualValues(t, never, table.clock.shown.Load())
+			require.Equal(t, int64(never), table.clock.shown.Load())
 		}
 	})
 }
