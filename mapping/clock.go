@@ -6,8 +6,8 @@ import (
 )
 
 // clock tells the time since the table was made, in nanoseconds. Reading it takes longer than finding a name
-// does, and a processor begins with nothing else meanwhile. So a reading serves the Assigns that follow it in
-// quick succession, for a step; those that come one by one read it each time.
+// that is in the cache, and a processor begins with nothing else meanwhile. So a reading serves the Assigns that
+// follow it in quick succession, for a step; those that come one by one read it each time.
 type clock struct {
 	base  time.Time
 	step  int64        // 0: each reads
@@ -38,7 +38,8 @@ func (c *clock) read() int64 {
 }
 
 // assigned takes note of an Assign that read now, and lets that serve others when it came soon after one
-// like it. The caller holds Table.mu.
+// like it. The timer is a new one each time, one a step at most: Reset would tie the table to the synctest bubble
+// of the first. The caller holds Table.mu.
 func (c *clock) assigned(now int64) {
 	soon := now-c.last < c.step
 	c.last = now

@@ -9,9 +9,10 @@ import (
 )
 
 // ListenAndServe serves on UDP and on TCP at addr, a literal "address:port"; port 0 is any that both have
-// free. On Linux it shares the port among as many UDP sockets as there are processors, so that readers do not
-// wait for each other. When ctx ends it shuts the Server down, and returns ctx's error; after Shutdown it returns
-// net.ErrClosed. Either way the queries in hand have been answered.
+// free. On Linux it shares the port among as many UDP sockets as there are processors, 16 at most, so that
+// readers do not wait for each other; another program of the same user can share it too. When ctx ends it shuts
+// the Server down, and returns ctx's error; after Shutdown it returns net.ErrClosed. Either way the queries in
+// hand have been answered.
 func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 	l, sockets, err := listen(ctx, addr)
 	if err != nil {

@@ -36,8 +36,10 @@ func bulk(l *lab) (*report.Section, error) {
 		Text: `
 io.Copy between a local socket and a connection through the relay, ` + fmt.Sprint(portion>>20) + ` MiB a round and candidate, over connections
 that stay open for ` + fmt.Sprint(bulkRounds) + ` rounds: the system treats some better than others. The relay is the same process for all; direct
-means a connection to a port of its that relays without SOCKS, after as many octets to and fro as SOCKS takes: TCP is slower for a
-while in a connection that began as a dialogue, with any client. A ratio is to that, in the same round; the peers are measured in the first rounds alone. Processor time is the client's: with splice, next to nothing happens there.`,
+means a connection to a port of its that relays without SOCKS, after as many octets to and fro as SOCKS takes: TCP
+is slower for a while in a connection that began as a dialogue, with any client. A ratio is to that, in the same round;
+the peers are measured in the first rounds alone. Processor time is the client's: with splice, next to nothing happens
+there.`,
 	}
 	for _, direction := range []string{upload, download} {
 		if err := bulkTable(l, a, list, direction, s); err != nil {

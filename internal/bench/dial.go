@@ -26,7 +26,8 @@ Of the client's process alone, on loopback, by name, with a background context: 
 by getrusage; allocations by runtime.MemStats; write and read calls by a connection that counts, where a client lets
 it be put beneath. The gateway is a process of this program that opens no connection but answers itself, each message
 with a write of its own, as gateways do. Each figure is
-of ` + strconv.Itoa(dialBatch) + ` dials; closing is not counted. The two that are compared have more rounds than the others. The dialer is given a name's fake address.`,
+of ` + strconv.Itoa(dialBatch) + ` dials; closing is not counted. The two that are compared have more rounds than the others. The dialer is
+given a name's fake address.`,
 	}
 	for _, auth := range []bool{false, true} {
 		if err := dialTable(l, a, auth, s); err != nil {

@@ -28,7 +28,7 @@ These are processor time, the garbage collector's included. *Two goroutines* is 
 addresses as one, by the clock. Bytes are of the heap after a collection, the name's included. Both are asked in turns
 of ` + report.Number(asked/parts) + `: so long that each has the caches for itself, and so short that what disturbs one disturbs the other.
 
-The table's *name → address* also notes when, because Hold counts from it. A name that it was not asked for in the last 14
+The table's *name → address* also notes when, because Hold counts from it. A name that was not asked for in the last 14
 seconds, Hold's 256th part, is moved in a queue too, which needs the lock and memory far away: with ten million names, whose
 filling takes longer than that, that is most of what is seen.`,
 	}
