@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,44 +34,65 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Snapshot is what was there at one moment.
+// Snapshot is what was there at one moment, by names that are not given twice: a goroutine that was about to
+// end then does not make up for one that is left.
 type Snapshot struct {
-	goroutines  int
+	goroutines  map[string]string // id to stack
 	descriptors []string
 }
 
-// Take counts the goroutines and the open descriptors of the process.
+// Take lists the goroutines, but for the caller's, and the open descriptors of the process.
 func Take() Snapshot {
-	return Snapshot{goroutines: runtime.NumGoroutine(), descriptors: descriptors()}
+	return Snapshot{goroutines: goroutines(), descriptors: descriptors()}
 }
 
-// Left waits until no more is there than in s, and returns "" then; after wait, it returns what is.
+// Left waits until nothing is there that is not in s, and returns "" then; after wait, it returns what is.
 func (s Snapshot) Left(wait time.Duration) string {
 	deadline := time.Now().Add(wait)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		now := Take()
-		if now.goroutines <= s.goroutines && len(now.descriptors) <= len(s.descriptors) {
-			return ""
-		}
-		if time.Now().After(deadline) {
-			return s.difference(now)
+		left := s.since(Take())
+		if left == "" || time.Now().After(deadline) {
+			return left
 		}
 		runtime.GC() // package net keeps the pipes that it splices with in a pool
 		time.Sleep(pause)
 	}
 }
 
-func (s Snapshot) difference(now Snapshot) string {
+// since describes what is in now and not in s.
+func (s Snapshot) since(now Snapshot) string {
 	var b strings.Builder
-	if now.goroutines > s.goroutines {
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		fmt.Fprintf(&b, "%d goroutines, before %d:\n%s\n", now.goroutines, s.goroutines, stacks)
+	for id, stack := range now.goroutines {
+		if _, was := s.goroutines[id]; !was {
+			fmt.Fprintf(&b, "goroutine %s\n\n", stack)
+		}
 	}
-	if len(now.descriptors) > len(s.descriptors) {
-		fmt.Fprintf(&b, "%d descriptors, before %d: %s\n", len(now.descriptors), len(s.descriptors), strings.Join(now.descriptors, ", "))
+	for _, d := range now.descriptors {
+		if !slices.Contains(s.descriptors, d) {
+			fmt.Fprintf(&b, "descriptor %s\n", d)
+		}
 	}
 	return b.String()
+}
+
+// goroutines has the stacks of all goroutines by their ids, but for the caller's.
+func goroutines() map[string]string {
+	stacks := make([]byte, 1<<16)
+	n := runtime.Stack(stacks, true)
+	for n == len(stacks) {
+		stacks = make([]byte, 2*len(stacks))
+		n = runtime.Stack(stacks, true)
+	}
+	byID := map[string]string{}
+	for i, stack := range strings.Split(string(stacks[:n]), "\n\n") {
+		if i == 0 {
+			continue // runtime.Stack begins with who calls it
+		}
+		stack = strings.TrimPrefix(stack, "goroutine ")
+		id, _, _ := strings.Cut(stack, " ")
+		byID[id] = stack
+	}
+	return byID
 }
 
 // descriptors lists what the open descriptors lead to. What the runtime opens once and keeps is not

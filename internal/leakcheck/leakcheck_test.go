@@ -27,6 +27,18 @@ func TestGoroutineIsFound(t *testing.T) {
 	require.Empty(t, before.Left(patience))
 }
 
+// What was there and ends does not make up for what is left.
+func TestGoroutineIsFoundAlthoughAnotherEnded(t *testing.T) {
+	ended, left := make(chan struct{}), make(chan struct{})
+	go func() { <-ended }()
+	before := Take()
+	close(ended)
+	go func() { <-left }() // ends with the close below
+	require.Contains(t, before.Left(10*time.Millisecond), "TestGoroutineIsFoundAlthoughAnotherEnded")
+	close(left)
+	require.Empty(t, before.Left(patience))
+}
+
 func TestDescriptorIsFound(t *testing.T) {
 	if descriptors() == nil {
 		t.Skip("needs /proc/self/fd")
