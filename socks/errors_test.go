@@ -85,7 +85,7 @@ func TestErrors(t *testing.T) {
 			want: []error{socks.ErrGateway, io.ErrUnexpectedEOF}, says: "hung up"},
 		{name: "refused", want: []error{socks.ErrConnectionRefused, syscall.ECONNREFUSED}, says: "connection refused"},
 	}
-	dst := closedPort(t)
+	dst := nobody
 	for i := range rows {
 		row := &rows[i]
 		t.Run(row.name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func requireOpError(t testing.TB, err error, op, network, gateway, dst string) {
 }
 
 func TestOpErrors(t *testing.T) {
-	c := &socks.Client{Addr: closedPort(t)}
+	c := &socks.Client{Addr: nobody}
 	ctx := t.Context()
 	_, err := c.DialContext(ctx, "tcp4", "name.example:80")
 	requireOpError(t, err, "socks connect", "tcp4", c.Addr, "name.example:80")
@@ -133,12 +133,12 @@ func TestDeadGateway(t *testing.T) {
 		client *socks.Client
 		cause  []error
 	}{
-		"nobody listens":     {&socks.Client{Addr: closedPort(t)}, []error{syscall.ECONNREFUSED}},
+		"nobody listens":     {&socks.Client{Addr: nobody}, []error{syscall.ECONNREFUSED}},
 		"no socket":          {&socks.Client{Network: "unix", Addr: socketPath(t)}, []error{syscall.ENOENT, fs.ErrNotExist}},
 		"no TLS":             {&socks.Client{Addr: silent.Addr().String(), TLS: roots}, nil},
 		"not an address":     {&socks.Client{Addr: "127.0.0.1"}, nil},
 		"no address":         {&socks.Client{}, nil},
-		"dead behind a live": {&socks.Client{Addr: closedPort(t), Forward: clientOf(t, new(testgw.Gateway))}, []error{syscall.ECONNREFUSED, socks.ErrConnectionRefused}},
+		"dead behind a live": {&socks.Client{Addr: nobody, Forward: clientOf(t, new(testgw.Gateway))}, []error{syscall.ECONNREFUSED, socks.ErrConnectionRefused}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestReplies(t *testing.T) {
 		}}
 	}})
 	c.Handshake = socks.Stepwise
-	dst := closedPort(t)
+	dst := nobody
 	texts := make(map[string]socks.Reply)
 	for r := 1; r <= 255; r++ {
 		rep.Store(uint32(r))
@@ -215,10 +215,9 @@ func TestErrorRepliesOfAnyLength(t *testing.T) {
 		{NameInErrorReply: true}, {NameInErrorReply: true, ShortErrorReply: 5},
 	} {
 		t.Run(fmt.Sprintf("%+v", quirks), func(t *testing.T) {
-			port := closedPort(t)[len("127.0.0.1:"):]
 			g := &testgw.Gateway{Quirks: quirks, Hosts: map[string][]netip.Addr{"name.example": {loopback4}}}
 			for _, host := range []string{"127.0.0.1", "name.example"} {
-				_, err := clientOf(t, g).Dial("tcp", net.JoinHostPort(host, port))
+				_, err := clientOf(t, g).Dial("tcp", net.JoinHostPort(host, "1"))
 				requireClasses(t, err, socks.ErrConnectionRefused, syscall.ECONNREFUSED)
 			}
 		})

@@ -12,16 +12,6 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// closedAddress is one at which nobody listens.
-func closedAddress() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // echoAddress sends back what the first client sends, and returns the address at which it does.
 func echoAddress() string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -43,7 +33,7 @@ func ExampleGroup() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
 	group := &socks.Group{Clients: []*socks.Client{
-		{Addr: closedAddress()},
+		{Addr: nobody},
 		{Addr: gateway.Addr().String()},
 	}}
 	defer group.Close()
@@ -59,7 +49,7 @@ func ExampleGroup() {
 
 // Health tells which gateways of a Group work.
 func ExampleHealth() {
-	group := &socks.Group{Clients: []*socks.Client{{Addr: closedAddress()}}}
+	group := &socks.Group{Clients: []*socks.Client{{Addr: nobody}}}
 	defer group.Close()
 	if _, err := group.Dial("tcp", "intranet.example:80"); err != nil {
 		for _, h := range group.Health() {
@@ -79,7 +69,7 @@ func ExampleStats() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.Dial("tcp", closedAddress())
+	client.Dial("tcp", nobody)
 	s := client.Stats()
 	fmt.Println(s.Granted, "granted,", s.Refused, "refused,", s.Open, "open")
 	conn.Close()
@@ -150,7 +140,7 @@ func (a questionAuth) Negotiate(_ context.Context, c net.Conn) (net.Conn, error)
 }
 
 func ExampleAuth() {
-	client := &socks.Client{Addr: closedAddress(), Auth: []socks.Auth{questionAuth{"42"}, socks.NoAuth}}
+	client := &socks.Client{Addr: nobody, Auth: []socks.Auth{questionAuth{"42"}, socks.NoAuth}}
 	for _, a := range client.Auth {
 		fmt.Printf("offers method %#02x\n", a.Method())
 	}

@@ -105,7 +105,7 @@ func TestAutoTakesRefusals(t *testing.T) {
 			forward := new(counted)
 			c.Forward = forward
 			require.EqualValues(t, 1, forward.took(func() {
-				_, err := c.Dial("tcp", closedPort(t))
+				_, err := c.Dial("tcp", nobody)
 				if name == "wrong password is final" {
 					require.ErrorIs(t, err, socks.ErrAuthFailed)
 					require.Empty(t, g.Requests())
@@ -224,7 +224,7 @@ func (mutualAuth) Negotiate(_ context.Context, c net.Conn) (net.Conn, error) {
 
 // A method of several messages goes step by step, and cannot be pipelined.
 func TestCustomAuthIsStepwise(t *testing.T) {
-	c := &socks.Client{Addr: closedPort(t), Handshake: socks.Pipelined, Auth: []socks.Auth{mutualAuth{}}}
+	c := &socks.Client{Addr: nobody, Handshake: socks.Pipelined, Auth: []socks.Auth{mutualAuth{}}}
 	_, err := c.Dial("tcp", "x.example:80")
 	require.ErrorContains(t, err, "cannot be pipelined")
 

@@ -105,18 +105,14 @@ var certified = sync.OnceValues(func() (server, client *tls.Config) {
 })
 
 // listen is a destination.
+// nobody is an address at which nobody listens, nor will: a port that was just closed may be given to another.
+const nobody = "127.0.0.1:1"
+
 func listen(t testing.TB) net.Listener {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { l.Close() })
 	return l
-}
-
-// closedPort is an address at which nobody listens.
-func closedPort(t testing.TB) string {
-	l := listen(t)
-	l.Close()
-	return l.Addr().String()
 }
 
 // connect dials l through c and returns both ends.

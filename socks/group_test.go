@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func deadClient(t testing.TB) *socks.Client { return &socks.Client{Addr: closedPort(t)} }
+func deadClient(t testing.TB) *socks.Client { return &socks.Client{Addr: nobody} }
 
 func TestGroupFailsOver(t *testing.T) {
 	dead, alive := deadClient(t), clientOf(t, new(testgw.Gateway))
@@ -50,15 +50,15 @@ func TestGroupFailsOver(t *testing.T) {
 func TestGroupKeepsTheAnswer(t *testing.T) {
 	second := &testgw.Gateway{}
 	other := clientOf(t, second)
-	_, err := (&socks.Group{Clients: []*socks.Client{clientOf(t, new(testgw.Gateway)), other}}).Dial("tcp", closedPort(t))
+	_, err := (&socks.Group{Clients: []*socks.Client{clientOf(t, new(testgw.Gateway)), other}}).Dial("tcp", nobody)
 	require.ErrorIs(t, err, socks.ErrConnectionRefused)
 
 	strict := clientOf(t, &testgw.Gateway{Users: map[string]string{"user": "pass"}})
-	_, err = (&socks.Group{Clients: []*socks.Client{strict, other}}).Dial("tcp", closedPort(t))
+	_, err = (&socks.Group{Clients: []*socks.Client{strict, other}}).Dial("tcp", nobody)
 	require.ErrorIs(t, err, socks.ErrNoAcceptableAuth)
 
 	http := clientOf(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{Answer: garbage} }})
-	_, err = (&socks.Group{Clients: []*socks.Client{http, other}}).Dial("tcp", closedPort(t))
+	_, err = (&socks.Group{Clients: []*socks.Client{http, other}}).Dial("tcp", nobody)
 	require.ErrorIs(t, err, socks.ErrProtocol)
 	require.Empty(t, second.Requests())
 }

@@ -30,7 +30,7 @@ func TestDanted(t *testing.T) {
 					require.Equal(t, result{exitOK, "this is " + name + ":" + port, ""}, r)
 				}
 				require.Equal(t, exitStatus, get("-f", asksFor(port, "/404")).code)
-				require.Equal(t, exitDestination, get(asksFor(closedPort(t, destination), "/")).code)
+				require.Equal(t, exitDestination, get(asksFor(closedPort, "/")).code)
 				require.Equal(t, exitName, get("http://unknown.test/").code)
 				require.Equal(t, exitTimeout, get("-timeout", "500ms", asksFor(port, "/silent")).code)
 

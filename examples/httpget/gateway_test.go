@@ -136,7 +136,7 @@ func TestNoProxy(t *testing.T) {
 	r := execute(t, httpget, env, "-v", "http://127.0.0.1:"+serve(t, loopback4))
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Contains(t, r.stderr, "directly, by NO_PROXY")
-	r = execute(t, httpget, env, "http://127.0.0.1:"+closedPort(t, loopback4))
+	r = execute(t, httpget, env, "http://127.0.0.1:"+closedPort)
 	require.Equal(t, exitDestination, r.code, r.stderr)
 	require.Empty(t, g.Requests())
 }
@@ -170,13 +170,13 @@ func TestExit(t *testing.T) {
 		code    int
 		message string
 	}{
-		"gateway is dead":       {nil, "socks5://127.0.0.1:" + closedPort(t, loopback4), asksFor(port, "/"), exitGateway, "the gateway is not working"},
+		"gateway is dead":       {nil, "socks5://127.0.0.1:" + closedPort, asksFor(port, "/"), exitGateway, "the gateway is not working"},
 		"gateway is not SOCKS":  {garbage, "", asksFor(port, "/"), exitGateway, "HTTP"},
 		"gateway hangs up":      {hangsUp, "", asksFor(port, "/"), exitGateway, "hung up"},
 		"wrong password":        {&testgw.Gateway{Users: users}, "wrong", asksFor(port, "/"), exitCredentials, "the gateway does not let us in"},
 		"no password":           {&testgw.Gateway{Users: users}, "none", asksFor(port, "/"), exitCredentials, "the gateway does not let us in"},
-		"destination refuses":   {new(testgw.Gateway), "", asksFor(closedPort(t, loopback4), "/"), exitDestination, "connection refused"},
-		"literal refuses":       {new(testgw.Gateway), "", "http://127.0.0.1:" + closedPort(t, loopback4), exitDestination, "connection refused"},
+		"destination refuses":   {new(testgw.Gateway), "", asksFor(closedPort, "/"), exitDestination, "connection refused"},
+		"literal refuses":       {new(testgw.Gateway), "", "http://127.0.0.1:" + closedPort, exitDestination, "connection refused"},
 		"not allowed":           {replies(socks.ErrNotAllowed), "", asksFor(port, "/"), exitDestination, "rules"},
 		"network unreachable":   {replies(socks.ErrNetworkUnreachable), "", asksFor(port, "/"), exitDestination, "network unreachable"},
 		"literal unreachable":   {replies(socks.ErrHostUnreachable), "", "http://127.0.0.1:" + port, exitDestination, "host unreachable"},

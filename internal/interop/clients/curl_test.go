@@ -17,7 +17,7 @@ func TestCurl(t *testing.T) {
 	for _, a := range []attempt{
 		{request: "HTTP, by name", gateway: g, command: via(free, url(web, w.port)), prints: page, sees: []string{"CONNECT web.test:" + w.port}},
 		{request: "HTTP, user/password", gateway: closed, command: via(with(user+":"+password), url(web, w.port)), prints: page, sees: []string{"CONNECT by alice web.test:" + w.port}},
-		{request: "port closed", gateway: g, command: via(free, url(web, w.closed)), says: "(97) Can't complete SOCKS5 connection to web.test. (5)", sees: []string{"CONNECT web.test:" + w.closed}},
+		{request: "port closed", gateway: g, command: via(free, url(web, closedPort)), says: "(97) Can't complete SOCKS5 connection to web.test. (5)", sees: []string{"CONNECT web.test:" + closedPort}},
 		{request: "unknown name", gateway: g, command: via(free, url(unknown, w.port)), says: "(97) Can't complete SOCKS5 connection to nowhere.test. (4)", sees: []string{"CONNECT nowhere.test:" + w.port}},
 		{request: "wrong password", gateway: closed, command: via(with(user+":simsim"), url(web, w.port)), says: "User was rejected by the SOCKS5 server"},
 		{request: "no password", gateway: closed, command: via("socks5h://"+closed.Addr().String(), url(web, w.port)), says: "No authentication method was acceptable"},

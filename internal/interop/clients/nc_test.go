@@ -19,7 +19,7 @@ func TestNC(t *testing.T) {
 	for _, a := range []attempt{
 		{request: "HTTP, by name", gateway: g, command: nc(free, web, w.port), prints: page, sees: []string{"CONNECT web.test:" + w.port}},
 		{request: "HTTP, by address", gateway: g, command: nc(free, here, w.port), prints: page, sees: []string{"CONNECT " + here + ":" + w.port}},
-		{request: "port closed", gateway: g, command: nc(free, web, w.closed), says: "Connection refused", sees: []string{"CONNECT web.test:" + w.closed}},
+		{request: "port closed", gateway: g, command: nc(free, web, closedPort), says: "Connection refused", sees: []string{"CONNECT web.test:" + closedPort}},
 		{request: "unknown name", gateway: g, command: nc(free, unknown, w.port), says: "Host unreachable", sees: []string{"CONNECT nowhere.test:" + w.port}},
 		{request: "no password", gateway: closed, command: nc(closed.Addr().String(), web, w.port), says: "authentication method negotiation failed"},
 	} {

@@ -15,7 +15,7 @@ func TestProxychains(t *testing.T) {
 	for _, a := range []attempt{
 		{request: "curl, by name", gateway: g, command: proxychains(t, g, "", curl(web, w.port)), prints: page, sees: []string{"CONNECT web.test:" + w.port}},
 		{request: "curl, user/password", gateway: closed, command: proxychains(t, closed, user+" "+password, curl(web, w.port)), prints: page, sees: []string{"CONNECT by alice web.test:" + w.port}},
-		{request: "port closed", gateway: g, command: proxychains(t, g, "", curl(web, w.closed)), says: "socket error or timeout", sees: []string{"CONNECT web.test:" + w.closed}},
+		{request: "port closed", gateway: g, command: proxychains(t, g, "", curl(web, closedPort)), says: "socket error or timeout", sees: []string{"CONNECT web.test:" + closedPort}},
 		{request: "unknown name", gateway: g, command: proxychains(t, g, "", curl(unknown, w.port)), says: "socket error or timeout", sees: []string{"CONNECT nowhere.test:" + w.port}},
 		{request: "wrong password", gateway: closed, command: proxychains(t, closed, user+" simsim", curl(web, w.port)), says: "denied"},
 		{request: "no password", gateway: closed, command: proxychains(t, closed, "", curl(web, w.port)), says: "denied"},

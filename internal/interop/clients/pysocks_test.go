@@ -25,7 +25,7 @@ func TestPySocks(t *testing.T) {
 			request: "DNS over UDP, server by address", gateway: g, command: python(t, "resolve.py", g, []string{"asked.test", here, dns}), prints: answer,
 			sees: []string{"UDP ASSOCIATE", "datagram " + here + ":" + dns},
 		},
-		{request: "port closed", gateway: g, command: python(t, "fetch.py", g, []string{web, w.closed}), says: "0x05: Connection refused", sees: []string{"CONNECT web.test:" + w.closed}},
+		{request: "port closed", gateway: g, command: python(t, "fetch.py", g, []string{web, closedPort}), says: "0x05: Connection refused", sees: []string{"CONNECT web.test:" + closedPort}},
 		{request: "unknown name", gateway: g, command: python(t, "fetch.py", g, []string{unknown, w.port}), says: "0x04: Host unreachable", sees: []string{"CONNECT nowhere.test:" + w.port}},
 		{request: "wrong password", gateway: closed, command: python(t, "fetch.py", closed, []string{web, w.port}, user, "simsim"), says: "SOCKS5 authentication failed"},
 		{request: "no password", gateway: closed, command: python(t, "fetch.py", closed, []string{web, w.port}), says: "All offered SOCKS5 authentication methods were rejected"},

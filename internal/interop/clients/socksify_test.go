@@ -15,7 +15,7 @@ func TestSocksify(t *testing.T) {
 	for _, a := range []attempt{
 		{request: "curl, by name", gateway: g, command: socksify(t, g, "", curl(web, w.port)), prints: page, sees: []string{"CONNECT web.test:" + w.port}},
 		{request: "curl, user/password", gateway: closed, command: socksify(t, closed, password, curl(web, w.port)), prints: page, sees: []string{"CONNECT by alice web.test:" + w.port}},
-		{request: "port closed", gateway: g, command: socksify(t, g, "", curl(web, w.closed)), says: "target refused connection by proxy server", sees: []string{"CONNECT web.test:" + w.closed}},
+		{request: "port closed", gateway: g, command: socksify(t, g, "", curl(web, closedPort)), says: "target refused connection by proxy server", sees: []string{"CONNECT web.test:" + closedPort}},
 		{request: "unknown name", gateway: g, command: socksify(t, g, "", curl(unknown, w.port)), says: "target unreachable by proxy server", sees: []string{"CONNECT nowhere.test:" + w.port}},
 		{request: "wrong password", gateway: closed, command: socksify(t, closed, "simsim", curl(web, w.port)), says: "proxy server rejected our username/password"},
 	} {

@@ -20,8 +20,8 @@ func TestTorsocks(t *testing.T) {
 			sees: []string{"RESOLVE by alice web.test", "CONNECT by alice " + here + ":" + w.port},
 		},
 		{
-			request: "port closed", gateway: g, command: torsocks(g, nil, curl(web, w.closed)), says: "Connection refused",
-			sees: []string{"RESOLVE web.test", "CONNECT " + here + ":" + w.closed},
+			request: "port closed", gateway: g, command: torsocks(g, nil, curl(web, closedPort)), says: "Connection refused",
+			sees: []string{"RESOLVE web.test", "CONNECT " + here + ":" + closedPort},
 		},
 		{request: "unknown name", gateway: g, command: torsocks(g, nil, curl(unknown, w.port)), says: "Could not resolve host", sees: []string{"RESOLVE nowhere.test"}},
 		{request: "wrong password", gateway: closed, command: torsocks(closed, []string{"-u", user, "-p", "simsim"}, curl(web, w.port)), says: "Could not resolve host"},

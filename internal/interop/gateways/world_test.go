@@ -16,9 +16,8 @@ import (
 // world is what lies beyond a gateway: servers that send back what they get, over TCP and UDP, one a
 // family, and the names that the gateway alone has for them.
 type world struct {
-	node   peers.Node
-	port   string // of the servers
-	closed string // where nobody listens
+	node peers.Node
+	port string // of the servers
 }
 
 const (
@@ -43,12 +42,11 @@ func newWorld(t *testing.T) world {
 	peers.Isolated(t)
 	var running sync.WaitGroup
 	t.Cleanup(running.Wait)
-	port := "0"
+	port := strconv.Itoa(int(peers.FreePort(t, peers.Loopback)))
 	for _, host := range []string{loopback4, loopback6} {
 		l, err := net.Listen("tcp", net.JoinHostPort(host, port))
 		require.NoError(t, err)
 		t.Cleanup(func() { l.Close() })
-		port = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 		running.Go(func() { serveTCP(l, &running) }) // the test's; ends with l
 
 		u, err := net.ListenPacket("udp", net.JoinHostPort(host, port))
@@ -61,8 +59,7 @@ func newWorld(t *testing.T) world {
 			name4: {netip.MustParseAddr(loopback4)},
 			name6: {netip.MustParseAddr(loopback6)},
 		}},
-		port:   port,
-		closed: closedPort(t),
+		port: port,
 	}
 }
 
@@ -90,16 +87,8 @@ func serveUDP(u net.PacketConn) {
 	}
 }
 
-// closedPort is one at which nobody listens: in a network of one's own, nobody comes.
-func closedPort(t *testing.T) string {
-	l, err := net.Listen("tcp", loopback4+":0")
-	require.NoError(t, err)
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-}
-
 // server is host:port of the servers.
 func (w world) server(host string) string { return net.JoinHostPort(host, w.port) }
 
-// nobody is host:port where nobody listens.
-func (w world) nobody(host string) string { return net.JoinHostPort(host, w.closed) }
+// nobody is host:port where nobody listens, nor will.
+func nobody(host string) string { return net.JoinHostPort(host, "1") }

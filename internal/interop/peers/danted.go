@@ -28,7 +28,7 @@ func (d Danted) Start(t testing.TB) *Peer {
 		d.Internal = Loopback
 	}
 	if d.Port == 0 {
-		d.Port = freePort(t, d.Internal)
+		d.Port = FreePort(t, d.Internal)
 	}
 	dir := tempDir(t)
 	config := filepath.Join(dir, "danted.conf")

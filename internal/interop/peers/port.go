@@ -15,9 +15,9 @@ const firstPort, lastPort = 20000, 32767
 // Loopback is where a peer listens when it is not told.
 var Loopback = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 
-// freePort finds a port that is free at all of the addresses. At addresses of another network namespace
+// FreePort finds a port that is free at all of the addresses. At addresses of another network namespace
 // it takes any: nobody else is there.
-func freePort(t testing.TB, addrs []netip.Addr) uint16 {
+func FreePort(t testing.TB, addrs []netip.Addr) uint16 {
 	t.Helper()
 	for range 100 {
 		port := uint16(firstPort + rand.IntN(lastPort-firstPort+1))
@@ -58,5 +58,5 @@ func listensAt(t testing.TB, addr netip.Addr) netip.AddrPort {
 	if !addr.IsValid() {
 		addr = Loopback[0]
 	}
-	return netip.AddrPortFrom(addr, freePort(t, []netip.Addr{addr}))
+	return netip.AddrPortFrom(addr, FreePort(t, []netip.Addr{addr}))
 }
