@@ -6,56 +6,17 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/twomaps"
 )
 
 // pairs is what is measured: the table, or what it is measured against.
 type pairs interface {
 	Assign(network, name string) (netip.Addr, error)
 	Name(addr netip.Addr) (string, bool)
-}
-
-// twoMaps is what a program would write itself: no canonical names, no leases, no limit, one family.
-type twoMaps struct {
-	mu    sync.RWMutex
-	addrs map[string]netip.Addr
-	names map[netip.Addr]string
-	next  netip.Addr
-}
-
-func newTwoMaps() *twoMaps {
-	return &twoMaps{
-		addrs: make(map[string]netip.Addr),
-		names: make(map[netip.Addr]string),
-		next:  netip.MustParseAddr("240.0.0.1"),
-	}
-}
-
-func (m *twoMaps) Assign(_, name string) (netip.Addr, error) {
-	m.mu.RLock()
-	addr, ok := m.addrs[name]
-	m.mu.RUnlock()
-	if ok {
-		return addr, nil
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if addr, ok := m.addrs[name]; ok {
-		return addr, nil
-	}
-	addr, m.next = m.next, m.next.Next()
-	m.addrs[name], m.names[addr] = addr, name
-	return addr, nil
-}
-
-func (m *twoMaps) Name(addr netip.Addr) (string, bool) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	name, ok := m.names[addr]
-	return name, ok
 }
 
 // candidates are what is measured, the table first.
@@ -70,7 +31,7 @@ var candidates = []struct {
 		}
 		return t
 	}},
-	{"maps", func(int) pairs { return newTwoMaps() }},
+	{"maps", func(int) pairs { return twomaps.New() }},
 }
 
 var benchSizes = []int{100_000, 1_000_000}

@@ -147,22 +147,6 @@ func TestFamilies(t *testing.T) {
 	require.Equal(t, testgw.IPv4, requests[len(requests)-1].ATYP, "an IPv4-mapped address goes out as IPv4")
 }
 
-func TestSyscallConn(t *testing.T) {
-	for name, way := range map[string]func(testing.TB, *testgw.Gateway) *socks.Client{"tcp": clientOf, "unix": clientOverUnix} {
-		t.Run(name, func(t *testing.T) {
-			near, _ := connect(t, way(t, new(testgw.Gateway)), listen(t))
-			raw, err := near.SyscallConn()
-			require.NoError(t, err)
-			var nonblocking bool
-			require.NoError(t, raw.Control(func(fd uintptr) {
-				flags, _, _ := syscall.Syscall(syscall.SYS_FCNTL, fd, syscall.F_GETFL, 0)
-				nonblocking = flags&syscall.O_NONBLOCK != 0
-			}))
-			require.True(t, nonblocking)
-		})
-	}
-}
-
 // A stream that the gateway resets must not look like one that ended.
 func TestResetIsNoEnd(t *testing.T) {
 	near, far := connect(t, clientOf(t, new(testgw.Gateway)), listen(t))

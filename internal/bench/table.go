@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sockslib/sockslib/internal/bench/report"
+	"github.com/sockslib/sockslib/internal/twomaps"
 	"github.com/sockslib/sockslib/mapping"
 )
 
@@ -224,5 +225,5 @@ var pairMakers = []struct {
 	make func(size int) (pairs, error)
 }{
 	{"**mapping.Table**", func(size int) (pairs, error) { return mapping.New(mapping.Config{Size: size}) }},
-	{"two maps", func(int) (pairs, error) { return newTwoMaps(), nil }},
+	{"two maps", func(int) (pairs, error) { return twomaps.New(), nil }},
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,11 +25,10 @@ func through(t testing.TB, gateway string) (*dialer.Dialer, *socks.Client, *mapp
 
 // affordable is n, or as many connections as this process may have descriptors for.
 func affordable(t testing.TB, n int) int {
-	var limit syscall.Rlimit // the runtime has raised the soft one to the hard one
-	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
 	const others = 200
-	if most := int(limit.Cur) - others; most < n {
-		t.Logf("RLIMIT_NOFILE is %d: %d connections instead of %d", limit.Cur, most, n)
+	limit := descriptorLimit(t)
+	if most := limit - others; most < n {
+		t.Logf("%d descriptors at most: %d connections instead of %d", limit, most, n)
 		return most
 	}
 	return n
