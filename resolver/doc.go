@@ -28,8 +28,9 @@
 //   - a name that is a possible first expansion, from a stub that never walks its list for names with
 //     ndots dots or more (musl's);
 //   - a name that the same client asks for at the very moment at which it asks for another one of which
-//     the first is an expansion: that is a temporary error, for two seconds. A moment is five milliseconds,
-//     and more on a busy machine; a stub that takes longer from one question to the next is not noticed.
+//     the first is an expansion: that is a temporary error, for two seconds. A moment is five milliseconds
+//     from when the stub has what it waits for, and more on a busy machine; a stub that takes longer from
+//     there to its next question is not noticed.
 //
 // The Lookup methods take all of them.
 package resolver

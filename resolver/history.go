@@ -22,10 +22,11 @@ type question struct {
 }
 
 type history struct {
-	denied   []sighting // lookups that were sent on to their next candidate, the oldest first
-	finished []sighting // lookups that were answered here, with the name that was typed
-	held     *contest   // nil: none
-	lost     time.Time  // when a contest was; zero: never
+	denied   []sighting    // lookups that were sent on to their next candidate, the oldest first
+	finished []sighting    // lookups that were answered here, with the name that was typed
+	held     *contest      // nil: none
+	lost     time.Time     // when a contest was; zero: never
+	paused   chan struct{} // closed when the newest pause of the question is over; nil: it is
 }
 
 type sighting struct {
@@ -122,7 +123,7 @@ func (s *searches) sweep(now time.Time) {
 
 // forget drops a history that has nothing more to tell.
 func (s *searches) forget(key question, h *history) {
-	if len(h.denied) == 0 && len(h.finished) == 0 && h.held == nil && time.Since(h.lost) > fresh {
+	if len(h.denied) == 0 && len(h.finished) == 0 && h.held == nil && h.paused == nil && time.Since(h.lost) > fresh {
 		delete(s.histories, key)
 	}
 }

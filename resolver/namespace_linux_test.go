@@ -172,39 +172,36 @@ func checkWalk(r *net.Resolver, table *mapping.Table, network string, c searchCa
 	return nil
 }
 
-// walkAtOnce looks up names at once of which one is the other's expansion.
+// walkAtOnce looks up names at once of which one is the other's expansion, until enough of them are found: a
+// contest that is lost makes both a temporary error for a while.
 func walkAtOnce(c searchCase) error {
 	table, err := mapping.New(mapping.Config{})
 	if err != nil {
 		return err
 	}
 	r := (&Resolver{Table: table}).NetResolver()
-	var wg sync.WaitGroup
-	wrong := make(chan error, 1000)
-	for range 16 {
-		for _, typed := range []string{"db", "db." + c.search[0]} {
-			wg.Go(func() { // ends with its lookup; waited for below
-				c := c
-				c.typed = typed
-				err := checkWalk(r, table, "ip", c)
-				if e := (*net.DNSError)(nil); errors.As(err, &e) {
-					return // none is right, another's is not
-				}
-				wrong <- err
-			})
-		}
-		wg.Wait()
-	}
-	close(wrong)
+	const enough, patience = 24, 30 * time.Second
 	answered := 0
-	for err := range wrong {
-		if err != nil {
-			return fmt.Errorf("at once: %w", err)
+	for begun := time.Now(); answered < enough; {
+		if time.Since(begun) > patience {
+			return fmt.Errorf("at once: %d lookups answered in %v", answered, patience)
 		}
-		answered++
-	}
-	if answered < 24 {
-		return fmt.Errorf("at once: %d of 32 lookups answered", answered)
+		results := make(chan error, 2)
+		for _, typed := range []string{"db", "db." + c.search[0]} {
+			c := c
+			c.typed = typed
+			go func() { results <- checkWalk(r, table, "ip", c) }() // ends with its lookup; waited for below
+		}
+		for range cap(results) {
+			err := <-results
+			if e := (*net.DNSError)(nil); errors.As(err, &e) {
+				continue // none is right, another's is not
+			}
+			if err != nil {
+				return fmt.Errorf("at once: %w", err)
+			}
+			answered++
+		}
 	}
 	return nil
 }

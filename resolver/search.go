@@ -1,10 +1,13 @@
 package resolver
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 const (
@@ -115,7 +118,7 @@ func (s *searches) typed(a asker, qtype uint16, name string) (string, verdict) {
 		return name, answer
 	}
 	if w.contestedNext() {
-		s.pause()
+		s.pause(key)
 	}
 	return "", s.note(key, a, deny)
 }
@@ -188,7 +191,7 @@ func (s *searches) hold(a asker, key question, w walk) (string, verdict) {
 			h.held = nil
 		}
 	}()
-	s.pause()
+	s.pause(key, s.twins(key, w)...)
 	n := s.evidence(key, w.before, fresh)
 	switch {
 	case c.lost || 0 < n && n < c.waiting:
@@ -202,10 +205,55 @@ func (s *searches) hold(a asker, key question, w walk) (string, verdict) {
 	}
 }
 
-// pause lets others in for a moment: for as long as it takes a busy machine to end a sleep in time.
-func (s *searches) pause() {
+// pause lets others in for a moment, and for another one when the pauses given are over.
+func (s *searches) pause(key question, others ...chan struct{}) {
+	h := s.history(key)
+	over := make(chan struct{})
+	h.paused = over
 	s.mu.Unlock()
-	defer s.mu.Lock()
+
+	moment()
+	if len(others) > 0 {
+		bound, cancel := context.WithTimeout(context.Background(), longest)
+		for _, other := range others {
+			select {
+			case <-other:
+			case <-bound.Done():
+			}
+		}
+		cancel()
+		moment()
+	}
+
+	s.mu.Lock()
+	close(over)
+	if h.paused == over {
+		h.paused = nil
+	}
+}
+
+// twins returns the pauses, in the other family, of a question and of those before it. A stub asks for A and
+// AAAA at once and goes on when it has both answers, so while it waits for one, nothing comes that
+// would explain the other.
+func (s *searches) twins(key question, w walk) (paused []chan struct{}) {
+	switch key.qtype {
+	case dns.TypeA:
+		key.qtype = dns.TypeAAAA
+	case dns.TypeAAAA:
+		key.qtype = dns.TypeA
+	default:
+		return nil
+	}
+	for _, key.name = range append([]string{w.name}, w.before...) {
+		if h := s.histories[key]; h != nil && h.paused != nil {
+			paused = append(paused, h.paused)
+		}
+	}
+	return paused
+}
+
+// moment sleeps for as long as it takes a busy machine to end a sleep in time.
+func moment() {
 	for wait, late := settle, true; late && wait <= longest; wait *= 2 {
 		begun := time.Now()
 		time.Sleep(wait)

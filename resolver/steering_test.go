@@ -136,6 +136,34 @@ func TestContest(t *testing.T) {
 	})
 }
 
+// A stub that waits for the denial of its AAAA does not go on with A, so a question of another lookup that comes
+// meanwhile does not take its place.
+func TestContestWaitsForTheOtherFamily(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWalker(5, "corp.example")
+		ask := func(qtype uint16, name string) chan verdict {
+			verdicts := make(chan verdict, 1)
+			a := w.next()
+			go func() { // ends with its answer, awaited below
+				_, v := w.typed(a, qtype, name)
+				verdicts <- v
+			}()
+			return verdicts
+		}
+		// db.corp.example was typed. Its AAAA comes a little later than its A, whose denial is there first.
+		a := ask(dns.TypeA, "db.corp.example.corp.example")
+		time.Sleep(settle * 3 / 5)
+		aaaa := ask(dns.TypeAAAA, "db.corp.example.corp.example")
+		require.Equal(t, deny, <-a)
+		other := ask(dns.TypeA, "db.corp.example") // db was typed, too
+		require.Equal(t, deny, <-aaaa)
+		time.Sleep(settle / 2) // the first stub goes on, after the other one has waited for a moment
+		goesOn := ask(dns.TypeA, "db.corp.example")
+		require.Equal(t, retry, <-other)
+		require.Equal(t, retry, <-goesOn)
+	})
+}
+
 // A client that leaves its lookups unfinished runs out of room, and is refused; others are not.
 func TestSearchesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
