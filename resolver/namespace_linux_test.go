@@ -172,17 +172,17 @@ func checkWalk(r *net.Resolver, table *mapping.Table, network string, c searchCa
 	return nil
 }
 
-// walkAtOnce looks up names at once of which one is the other's expansion, until enough of them are found: a
-// contest that is lost makes both a temporary error for a while.
+// walkAtOnce looks up names at once of which one is the other's expansion, again and again, and until enough are
+// found: a contest that is lost makes both a temporary error for a while.
 func walkAtOnce(c searchCase) error {
 	table, err := mapping.New(mapping.Config{})
 	if err != nil {
 		return err
 	}
 	r := (&Resolver{Table: table}).NetResolver()
-	const enough, patience = 24, 30 * time.Second
-	answered := 0
-	for begun := time.Now(); answered < enough; {
+	const rounds, enough, patience = 16, 24, 30 * time.Second
+	answered, begun := 0, time.Now()
+	for round := 0; round < rounds || answered < enough; round++ {
 		if time.Since(begun) > patience {
 			return fmt.Errorf("at once: %d lookups answered in %v", answered, patience)
 		}

@@ -205,7 +205,7 @@ func (s *searches) hold(a asker, key question, w walk) (string, verdict) {
 	}
 }
 
-// pause lets others in for a moment, and for another one when the pauses given are over.
+// pause lets others in for a moment, and for another one when the pauses given are over, or have taken too long.
 func (s *searches) pause(key question, others ...chan struct{}) {
 	h := s.history(key)
 	over := make(chan struct{})
@@ -232,9 +232,9 @@ func (s *searches) pause(key question, others ...chan struct{}) {
 	}
 }
 
-// twins returns the pauses, in the other family, of a question and of those before it. A stub asks for A and
-// AAAA at once and goes on when it has both answers, so while it waits for one, nothing comes that
-// would explain the other.
+// twins returns the pauses, in the other family, of a question and of those before it. A stub asks for A and AAAA
+// at once and goes on when it has both answers, so while it waits for one, nothing comes that would explain
+// the other.
 func (s *searches) twins(key question, w walk) (paused []chan struct{}) {
 	switch key.qtype {
 	case dns.TypeA:

@@ -216,8 +216,10 @@ func TestErrorRepliesOfAnyLength(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%+v", quirks), func(t *testing.T) {
 			g := &testgw.Gateway{Quirks: quirks, Hosts: map[string][]netip.Addr{"name.example": {loopback4}}}
+			_, port, err := net.SplitHostPort(nobody)
+			require.NoError(t, err)
 			for _, host := range []string{"127.0.0.1", "name.example"} {
-				_, err := clientOf(t, g).Dial("tcp", net.JoinHostPort(host, "1"))
+				_, err := clientOf(t, g).Dial("tcp", net.JoinHostPort(host, port))
 				requireClasses(t, err, socks.ErrConnectionRefused, syscall.ECONNREFUSED)
 			}
 		})

@@ -30,7 +30,7 @@ func TestGoroutineIsFound(t *testing.T) {
 // What was there and ends does not make up for what is left.
 func TestGoroutineIsFoundAlthoughAnotherEnded(t *testing.T) {
 	ended, left := make(chan struct{}), make(chan struct{})
-	go func() { <-ended }()
+	go func() { <-ended }() // ends with the close below
 	before := Take()
 	close(ended)
 	go func() { <-left }() // ends with the close below
