@@ -83,7 +83,7 @@ func TestPacketsAllocateNothing(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			d := &dialer.Dialer{Gateway: &socks.Client{Addr: mirror(t), Handshake: socks.Stepwise}, Table: newTable(t, mapping.Config{})}
+			d := &dialer.Dialer{Gateway: &socks.Client{Addr: mirror(t), Handshake: socks.HandshakeStepwise}, Table: newTable(t, mapping.Config{})}
 			packet := run(t, d, netip.AddrPortFrom(assign(t, d, "ip4", name), 53))
 			for range 10 { // pools and maps are filled
 				require.NoError(t, packet())

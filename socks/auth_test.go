@@ -89,7 +89,7 @@ func TestCredentialsThatCannotBeSent(t *testing.T) {
 	}
 	clientOfMany := clientOf(t, new(testgw.Gateway))
 	clientOfMany.Auth = many
-	clientOfMany.Handshake = socks.Stepwise
+	clientOfMany.Handshake = socks.HandshakeStepwise
 	_, err := clientOfMany.Dial("tcp", "name.example:80")
 	require.ErrorContains(t, err, "256")
 }

@@ -25,7 +25,7 @@ func FuzzSecondReplies(f *testing.F) {
 		f.Add([]byte(says), false)
 	}
 	f.Fuzz(func(t *testing.T, says []byte, anyone bool) {
-		c := &socks.Client{Addr: "gateway.example:1080", Handshake: socks.Stepwise, Forward: saying(append([]byte(first), says...))}
+		c := &socks.Client{Addr: "gateway.example:1080", Handshake: socks.HandshakeStepwise, Forward: saying(append([]byte(first), says...))}
 		peer := ""
 		if !anyone {
 			peer = "192.0.2.1:80"
@@ -59,7 +59,7 @@ func FuzzResolutions(f *testing.F) {
 		f.Add([]byte(says))
 	}
 	f.Fuzz(func(t *testing.T, says []byte) {
-		c := &socks.Client{Addr: "gateway.example:1080", Handshake: socks.Stepwise, Forward: saying(says)}
+		c := &socks.Client{Addr: "gateway.example:1080", Handshake: socks.HandshakeStepwise, Forward: saying(says)}
 		addr, err := c.Resolve(t.Context(), "name.example")
 		require.Equal(t, err == nil, addr.IsValid())
 		require.Zero(t, addr.Zone())

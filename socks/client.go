@@ -25,7 +25,7 @@ type Client struct {
 	TLS       *tls.Config         // for TLS to the gateway; without a ServerName, Addr's host is taken; nil: no TLS
 	Forward   proxy.ContextDialer // reaches the gateway and its relay, e.g. another Client for a chain; nil: a net.Dialer
 	Timeout   time.Duration       // for reaching the gateway and the handshake together; zero: bounded by the context alone
-	Handshake Handshake           // how many round trips to save; zero: Auto
+	Handshake Handshake           // how many round trips to save; zero: HandshakeAuto
 	Spare     int                 // authenticated connections kept ready; zero: none
 	Trace     *Trace              // hooks for what happens; nil: none
 
@@ -40,16 +40,16 @@ type Client struct {
 type Handshake int
 
 const (
-	// Auto sends everything together, and offers the first method of Auth alone. A gateway that answers
+	// HandshakeAuto sends everything together, and offers the first method of Auth alone. A gateway that answers
 	// with nothing, garbage or a close before any reply is tried again step by step; so is one that
 	// is silent for 250 ms, or three times what its connection needed, while the first attempt goes on. What
 	// the gateway takes is learnt from its first reply, and kept for the Client's life.
-	Auto Handshake = iota
-	// Stepwise sends each message in a write of its own, after the answer to the one before.
-	Stepwise
-	// Pipelined sends everything together, always; a gateway that cannot take it fails. When it takes none
+	HandshakeAuto Handshake = iota
+	// HandshakeStepwise sends each message in a write of its own, after the answer to the one before.
+	HandshakeStepwise
+	// HandshakePipelined sends everything together, always; a gateway that cannot take it fails. When it takes none
 	// but another of several methods, it is asked once step by step which.
-	Pipelined
+	HandshakePipelined
 )
 
 // Dial is DialContext with the background context.
@@ -107,7 +107,7 @@ func (c *Client) check() error {
 	if c.Addr == "" {
 		return gatewayFailed("configuration", errors.New("no address of a gateway"))
 	}
-	if c.Handshake < Auto || c.Handshake > Pipelined {
+	if c.Handshake < HandshakeAuto || c.Handshake > HandshakePipelined {
 		return errors.New("unknown handshake")
 	}
 	for _, a := range c.Auth {
@@ -115,7 +115,7 @@ func (c *Client) check() error {
 			return u.invalid
 		}
 	}
-	if c.Handshake == Pipelined && c.first() == nil {
+	if c.Handshake == HandshakePipelined && c.first() == nil {
 		return errors.New("the authentication method cannot be pipelined")
 	}
 	return nil

@@ -16,7 +16,7 @@ import (
 // What an error of this package matches by errors.Is, beside a [Reply], the cause, and the context's error.
 var (
 	// ErrGateway: the gateway cannot be reached, or hung up before it answered.
-	ErrGateway = errors.New("gateway")
+	ErrGateway = errors.New("SOCKS gateway failed")
 	// ErrNoAcceptableAuth: the gateway takes none of the methods that were offered.
 	ErrNoAcceptableAuth = errors.New("the gateway accepts none of the authentication methods offered")
 	// ErrAuthFailed: the gateway refused the username or password.

@@ -187,7 +187,7 @@ func TestReplies(t *testing.T) {
 			return b
 		}}
 	}})
-	c.Handshake = socks.Stepwise
+	c.Handshake = socks.HandshakeStepwise
 	dst := nobody
 	texts := make(map[string]socks.Reply)
 	for r := 1; r <= 255; r++ {

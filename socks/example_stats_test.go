@@ -47,20 +47,20 @@ func ExampleGroup() {
 	// Output: 1 request at the second
 }
 
-// Health tells which gateways of a Group work.
-func ExampleHealth() {
+// The health tells which gateways of a Group work.
+func ExampleGroup_Health() {
 	group := &socks.Group{Clients: []*socks.Client{{Addr: nobody}}}
 	defer group.Close()
 	if _, err := group.Dial("tcp", "intranet.example:80"); err != nil {
 		for _, h := range group.Health() {
-			fmt.Println(h.Failures, "failure, resting:", !h.Rests.IsZero())
+			fmt.Println(h.Failures, "failure, resting:", !h.RestsUntil.IsZero())
 		}
 	}
 	// Output: 1 failure, resting: true
 }
 
 // Stats tell how requests ended.
-func ExampleStats() {
+func ExampleClientStats() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
 	client := &socks.Client{Addr: gateway.Addr().String()}
@@ -83,7 +83,7 @@ func ExampleStats() {
 func ExampleHistogram() {
 	var h socks.Histogram
 	h.Counts[3]++
-	fmt.Println(h.Count(), "handshake took less than", h.Bound(3))
+	fmt.Println(h.Count(), "handshake took less than", socks.HistogramBound(3))
 	// Output: 1 handshake took less than 524.288µs
 }
 

@@ -248,7 +248,7 @@ func ExampleTrace() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
 
-	client := &socks.Client{Addr: gateway.Addr().String(), Handshake: socks.Stepwise, Trace: &socks.Trace{
+	client := &socks.Client{Addr: gateway.Addr().String(), Handshake: socks.HandshakeStepwise, Trace: &socks.Trace{
 		MethodChosen: func(method byte) { fmt.Println("method", method) },
 		RequestSent:  func(command string, dst *socks.Addr) { fmt.Println(command, dst) },
 		Replied: func(command string, dst, bound *socks.Addr, err error) {
@@ -270,7 +270,7 @@ func ExampleHandshake() {
 	gateway := startGateway(&testgw.Gateway{Quirks: testgw.Quirks{OneRecv: true}})
 	defer gateway.Close()
 
-	client := &socks.Client{Addr: gateway.Addr().String(), Handshake: socks.Stepwise}
+	client := &socks.Client{Addr: gateway.Addr().String(), Handshake: socks.HandshakeStepwise}
 	addr, err := client.Resolve(context.Background(), "intranet.example")
 	fmt.Println(addr, err)
 	// Output: 127.0.0.1 <nil>

@@ -46,7 +46,7 @@ func ExampleTrace_slog() {
 		return a
 	}}))
 
-	client := &socks.Client{Addr: gateway.Addr().String(), Handshake: socks.Stepwise, Trace: logged(logger)}
+	client := &socks.Client{Addr: gateway.Addr().String(), Handshake: socks.HandshakeStepwise, Trace: logged(logger)}
 	if _, err := client.Resolve(context.Background(), "intranet.example"); err != nil {
 		log.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func ExampleWithTrace() {
 }
 
 // Stats are a struct of numbers, which expvar prints as it is.
-func ExampleStats_expvar() {
+func ExampleClientStats_expvar() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
 	client := &socks.Client{Addr: gateway.Addr().String()}

@@ -25,7 +25,7 @@ const (
 
 // first returns the Auth to pipeline with, or nil when the way is step by step.
 func (c *Client) first() oneMessage {
-	if c.Handshake == Stepwise || c.Handshake == Auto && c.learnt.way.Load() == steps {
+	if c.Handshake == HandshakeStepwise || c.Handshake == HandshakeAuto && c.learnt.way.Load() == steps {
 		return nil
 	}
 	auth, _ := c.auths()[c.learnt.method.Load()].(oneMessage)

@@ -139,13 +139,13 @@ func TestAutoTorRejects(t *testing.T) {
 // The same without credentials: the choice of a method is missing too.
 func TestPipelinedTorRejects(t *testing.T) {
 	for rep, want := range map[byte]error{1: socks.ErrGeneralFailure, 7: socks.ErrCommandNotSupported, 8: socks.ErrAddressTypeNotSupported} {
-		for _, h := range []socks.Handshake{socks.Pipelined, socks.Auto} {
+		for _, h := range []socks.Handshake{socks.HandshakePipelined, socks.HandshakeAuto} {
 			c := &socks.Client{Addr: "gateway:1080", Handshake: h, Forward: saying([]byte{5, rep, 0, 1, 0, 0, 0, 0, 0, 0})}
 			_, err := c.Listen(t.Context(), "tcp", "")
 			require.ErrorIs(t, err, want)
 		}
 	}
-	c := &socks.Client{Addr: "gateway:1080", Handshake: socks.Pipelined, Forward: saying([]byte{5, 7})}
+	c := &socks.Client{Addr: "gateway:1080", Handshake: socks.HandshakePipelined, Forward: saying([]byte{5, 7})}
 	_, err := c.Listen(t.Context(), "tcp", "")
 	require.ErrorIs(t, err, socks.ErrProtocol, "a method that was not offered")
 }
@@ -188,7 +188,7 @@ func TestAutoSlowDestination(t *testing.T) {
 // Pipelined is one write, and a gateway that cannot take it fails.
 func TestPipelined(t *testing.T) {
 	c := clientOf(t, &testgw.Gateway{Users: map[string]string{"user": "pass"}, Hosts: map[string][]netip.Addr{"x": {loopback4}}})
-	c.Handshake, c.Auth = socks.Pipelined, both[:1]
+	c.Handshake, c.Auth = socks.HandshakePipelined, both[:1]
 	var conn *writes
 	c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 		raw, err := new(net.Dialer).DialContext(ctx, network, address)
@@ -200,14 +200,14 @@ func TestPipelined(t *testing.T) {
 	require.Equal(t, []string{"\x05\x01\x02\x01\x04user\x04pass\x05\x01\x00\x03\x0funknown.example\x00\x50"}, conn.all)
 
 	c = clientOf(t, &testgw.Gateway{Quirks: testgw.Quirks{OneRecv: true}})
-	c.Handshake = socks.Pipelined
+	c.Handshake = socks.HandshakePipelined
 	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 	defer cancel()
 	_, err = c.DialContext(ctx, "tcp", "x.example:80")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 
 	c = clientOf(t, new(testgw.Gateway))
-	c.Handshake, c.Auth = socks.Pipelined, both
+	c.Handshake, c.Auth = socks.HandshakePipelined, both
 	forward := new(counted)
 	c.Forward = forward
 	l := listen(t)
@@ -224,7 +224,7 @@ func (mutualAuth) Negotiate(_ context.Context, c net.Conn) (net.Conn, error) {
 
 // A method of several messages goes step by step, and cannot be pipelined.
 func TestCustomAuthIsStepwise(t *testing.T) {
-	c := &socks.Client{Addr: nobody, Handshake: socks.Pipelined, Auth: []socks.Auth{mutualAuth{}}}
+	c := &socks.Client{Addr: nobody, Handshake: socks.HandshakePipelined, Auth: []socks.Auth{mutualAuth{}}}
 	_, err := c.Dial("tcp", "x.example:80")
 	require.ErrorContains(t, err, "cannot be pipelined")
 

@@ -25,22 +25,22 @@ type Group struct {
 
 	mu     sync.Mutex
 	next   int
-	health map[*Client]*Health
+	health map[*Client]*GatewayHealth
 }
 
-// Health is what a gateway of a Group did last.
-type Health struct {
-	Used     time.Time // when a request last ended at it; zero: never
-	Failures int       // in a row; zero: it works as far as is known
-	Rests    time.Time // it rests until then; zero or past: it does not
-	Err      error     // its last ErrGateway; nil when Failures is zero
+// GatewayHealth is what a gateway of a Group did last.
+type GatewayHealth struct {
+	Used       time.Time // when a request last ended at it; zero: never
+	Failures   int       // in a row; zero: it works as far as is known
+	RestsUntil time.Time // it rests until then; zero or past: it does not
+	Err        error     // its last ErrGateway; nil when Failures is zero
 }
 
 // Health returns what each of Clients did last, in their order.
-func (g *Group) Health() []Health {
+func (g *Group) Health() []GatewayHealth {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	all := make([]Health, len(g.Clients))
+	all := make([]GatewayHealth, len(g.Clients))
 	for i, c := range g.Clients {
 		if h := g.health[c]; h != nil {
 			all[i] = *h
@@ -117,13 +117,13 @@ func (g *Group) order(now time.Time) []*Client {
 	var resting []*Client
 	for i := range n {
 		c := g.Clients[(start+i)%n]
-		if h := g.health[c]; h != nil && now.Before(h.Rests) {
+		if h := g.health[c]; h != nil && now.Before(h.RestsUntil) {
 			resting = append(resting, c)
 		} else {
 			awake = append(awake, c)
 		}
 	}
-	slices.SortStableFunc(resting, func(a, b *Client) int { return g.health[a].Rests.Compare(g.health[b].Rests) })
+	slices.SortStableFunc(resting, func(a, b *Client) int { return g.health[a].RestsUntil.Compare(g.health[b].RestsUntil) })
 	return append(awake, resting...)
 }
 
@@ -132,24 +132,24 @@ func (g *Group) note(c *Client, now time.Time, failed bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.health == nil {
-		g.health = make(map[*Client]*Health)
+		g.health = make(map[*Client]*GatewayHealth)
 	}
 	h := g.health[c]
 	if h == nil {
-		h = new(Health)
+		h = new(GatewayHealth)
 		g.health[c] = h
 	}
 	h.Used = now
 	if !failed {
-		h.Failures, h.Rests, h.Err = 0, time.Time{}, nil
+		h.Failures, h.RestsUntil, h.Err = 0, time.Time{}, nil
 		return
 	}
-	if now.Before(h.Rests) {
+	if now.Before(h.RestsUntil) {
 		return // one of several that failed at once, or one tried for want of another
 	}
 	h.Failures++
 	h.Err = err
-	h.Rests = now.Add(g.rest(h.Failures))
+	h.RestsUntil = now.Add(g.rest(h.Failures))
 }
 
 // rest is the pause after so many failures in a row.

@@ -33,7 +33,7 @@ func TestGroupFailsOver(t *testing.T) {
 	health := g.Health()
 	require.Equal(t, 1, health[0].Failures)
 	require.ErrorIs(t, health[0].Err, socks.ErrGateway)
-	require.True(t, health[0].Rests.After(time.Now()))
+	require.True(t, health[0].RestsUntil.After(time.Now()))
 	require.Zero(t, health[1].Failures)
 	require.NoError(t, health[1].Err)
 	require.False(t, health[1].Used.IsZero())
@@ -119,8 +119,8 @@ func TestGroupPauses(t *testing.T) {
 				return inMemory(wire.MethodNone, nil, 1<<20)(ctx, network, address)
 			}
 			return nil, net.ErrClosed
-		}), Handshake: socks.Stepwise}
-		second := &socks.Client{Addr: "127.0.0.1:1081", Forward: inMemory(wire.MethodNone, nil, 1<<20), Handshake: socks.Stepwise}
+		}), Handshake: socks.HandshakeStepwise}
+		second := &socks.Client{Addr: "127.0.0.1:1081", Forward: inMemory(wire.MethodNone, nil, 1<<20), Handshake: socks.HandshakeStepwise}
 		g := &socks.Group{Clients: []*socks.Client{first, second}, MaxRest: 5 * time.Second}
 		dial := func() {
 			conn, err := g.Dial("tcp", "x.example:80")

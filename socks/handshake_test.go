@@ -36,7 +36,7 @@ func TestStepwiseIsOneWriteAMessage(t *testing.T) {
 		Quirks: testgw.Quirks{OneRecv: true},
 	}
 	c := clientOf(t, g)
-	c.Handshake = socks.Stepwise
+	c.Handshake = socks.HandshakeStepwise
 	c.Auth = []socks.Auth{socks.UserPass("user", "pass"), socks.NoAuth}
 	var conn *writes
 	c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {

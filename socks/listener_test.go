@@ -132,7 +132,7 @@ func TestListenerDeadlineWithinReply(t *testing.T) {
 		}()
 		return near, nil
 	})
-	c.Handshake = socks.Stepwise
+	c.Handshake = socks.HandshakeStepwise
 	l := bind(t, c, "")
 	require.NoError(t, l.SetDeadline(time.Now().Add(10*time.Millisecond)))
 	_, err := l.Accept()

@@ -56,7 +56,7 @@ func (c *Client) try(ctx context.Context, q question) *handshake {
 	if auth == nil {
 		return c.attempt(ctx, q, nil)
 	}
-	if c.Handshake == Auto && c.learnt.way.Load() == unknown {
+	if c.Handshake == HandshakeAuto && c.learnt.way.Load() == unknown {
 		return c.explore(ctx, q, auth)
 	}
 	h := c.attempt(ctx, q, auth)

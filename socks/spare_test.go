@@ -69,7 +69,7 @@ func dialOnce(t *testing.T, c *socks.Client) {
 func TestSpare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := new(pool)
-		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: p, Handshake: socks.Stepwise, Spare: 3}
+		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: p, Handshake: socks.HandshakeStepwise, Spare: 3}
 		defer c.Close()
 		dialOnce(t, c)
 		synctest.Wait()
@@ -97,7 +97,7 @@ func TestSpare(t *testing.T) {
 func TestSpareAges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := new(pool)
-		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: p, Handshake: socks.Stepwise, Spare: 2}
+		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: p, Handshake: socks.HandshakeStepwise, Spare: 2}
 		defer c.Close()
 		dialOnce(t, c)
 		synctest.Wait()
@@ -118,7 +118,7 @@ func TestSpareAges(t *testing.T) {
 func TestSpareClose(t *testing.T) {
 	before := leakcheck.Take()
 	p := new(pool)
-	c := &socks.Client{Addr: "127.0.0.1:1080", Forward: p, Handshake: socks.Stepwise, Spare: 8}
+	c := &socks.Client{Addr: "127.0.0.1:1080", Forward: p, Handshake: socks.HandshakeStepwise, Spare: 8}
 	dialOnce(t, c)
 	require.NoError(t, c.Close()) // also while they are being made
 	dialOnce(t, c)
@@ -146,7 +146,7 @@ func TestSpareDiesOnTheRequest(t *testing.T) {
 			}()
 			return near, nil
 		})
-		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: forward, Handshake: socks.Stepwise, Spare: 2}
+		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: forward, Handshake: socks.HandshakeStepwise, Spare: 2}
 		defer c.Close()
 		_, err := c.Dial("tcp", "x.example:80")
 		require.ErrorIs(t, err, socks.ErrGateway)

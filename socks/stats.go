@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Stats is what a Client has done so far. Requests are of all commands; each is counted once, by its
+// ClientStats is what a Client has done so far. Requests are of all commands; each is counted once, by its
 // outcome, however many connections it took.
-type Stats struct {
-	Granted       uint64 // the gateway did what it was asked
-	Refused       uint64 // it replied that it would not or could not: a Reply
-	GatewayFailed uint64 // ErrGateway
-	AuthFailed    uint64 // ErrNoAcceptableAuth or ErrAuthFailed
-	Broken        uint64 // ErrProtocol
-	Cancelled     uint64 // the context or the Timeout ended first
-	Invalid       uint64 // nothing was sent: the Client or the destination cannot be used
+type ClientStats struct {
+	Granted         uint64 // the gateway did what it was asked
+	Refused         uint64 // it replied that it would not or could not: a Reply
+	GatewayFailed   uint64 // ErrGateway
+	AuthFailed      uint64 // ErrNoAcceptableAuth or ErrAuthFailed
+	ProtocolErrors  uint64 // ErrProtocol
+	Cancelled       uint64 // the context or the Timeout ended first
+	InvalidRequests uint64 // nothing was sent: the Client or the destination cannot be used
 
 	Handshake Histogram // of the granted: from the call to the reply, spares and all
 	SpareHits uint64    // requests that found a connection ready
@@ -29,15 +29,15 @@ type Stats struct {
 
 // Histogram counts durations in buckets that double in width. The zero Histogram is empty.
 type Histogram struct {
-	Counts [20]uint64    // Counts[i] are those below Bound(i), and not below Bound(i-1); the last has all others
+	Counts [20]uint64    // Counts[i] are those below HistogramBound(i), and not below HistogramBound(i-1); the last has all others
 	Sum    time.Duration // of all of them
 }
 
 // histogramUnit is the first bucket's bound: 2^16 ns, about 66 µs, less than a dial on one machine takes.
 const histogramUnit = 16
 
-// Bound returns the upper bound of bucket i: 65.536 µs for 0, twice the one before for each other.
-func (h *Histogram) Bound(i int) time.Duration { return time.Duration(1) << (histogramUnit + i) }
+// HistogramBound returns the upper bound of a Histogram's bucket i: 65.536 µs for 0, twice the one before for each other.
+func HistogramBound(i int) time.Duration { return time.Duration(1) << (histogramUnit + i) }
 
 // Count returns how many durations were counted.
 func (h *Histogram) Count() (n uint64) {
@@ -56,7 +56,7 @@ func (h *Histogram) Mean() time.Duration {
 	return h.Sum / time.Duration(n)
 }
 
-// counters are what Stats is made of. The zero counters are ready.
+// counters are what ClientStats is made of. The zero counters are ready.
 type counters struct {
 	outcomes   [outcomes]atomic.Uint64
 	handshakes [len(Histogram{}.Counts)]atomic.Uint64
@@ -109,20 +109,20 @@ func failure(err error) int {
 }
 
 // Stats returns the counters. Those of one moment are not all of the same moment.
-func (c *Client) Stats() Stats {
+func (c *Client) Stats() ClientStats {
 	n := &c.counters
-	s := Stats{
-		Granted:       n.outcomes[granted].Load(),
-		Refused:       n.outcomes[refused].Load(),
-		GatewayFailed: n.outcomes[gatewayDown].Load(),
-		AuthFailed:    n.outcomes[authFailed].Load(),
-		Broken:        n.outcomes[broken].Load(),
-		Cancelled:     n.outcomes[cancelled].Load(),
-		Invalid:       n.outcomes[invalid].Load(),
-		SpareHits:     n.spareHits.Load(),
-		Open:          n.open.Load(),
-		BytesRead:     n.read.Load(),
-		BytesWritten:  n.written.Load(),
+	s := ClientStats{
+		Granted:         n.outcomes[granted].Load(),
+		Refused:         n.outcomes[refused].Load(),
+		GatewayFailed:   n.outcomes[gatewayDown].Load(),
+		AuthFailed:      n.outcomes[authFailed].Load(),
+		ProtocolErrors:  n.outcomes[broken].Load(),
+		Cancelled:       n.outcomes[cancelled].Load(),
+		InvalidRequests: n.outcomes[invalid].Load(),
+		SpareHits:       n.spareHits.Load(),
+		Open:            n.open.Load(),
+		BytesRead:       n.read.Load(),
+		BytesWritten:    n.written.Load(),
 	}
 	s.Handshake.Sum = time.Duration(n.sum.Load())
 	for i := range n.handshakes {

@@ -49,12 +49,12 @@ func TestStatsByOutcome(t *testing.T) {
 
 	for _, test := range []struct {
 		client *socks.Client
-		count  func(socks.Stats) uint64
+		count  func(socks.ClientStats) uint64
 	}{
-		{deadClient(t), func(s socks.Stats) uint64 { return s.GatewayFailed }},
-		{&socks.Client{Addr: "x:1", Network: "sctp"}, func(s socks.Stats) uint64 { return s.Invalid }},
-		{clientOf(t, &testgw.Gateway{Users: map[string]string{"user": "pass"}}), func(s socks.Stats) uint64 { return s.AuthFailed }},
-		{clientOf(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{Answer: garbage} }}), func(s socks.Stats) uint64 { return s.Broken }},
+		{deadClient(t), func(s socks.ClientStats) uint64 { return s.GatewayFailed }},
+		{&socks.Client{Addr: "x:1", Network: "sctp"}, func(s socks.ClientStats) uint64 { return s.InvalidRequests }},
+		{clientOf(t, &testgw.Gateway{Users: map[string]string{"user": "pass"}}), func(s socks.ClientStats) uint64 { return s.AuthFailed }},
+		{clientOf(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{Answer: garbage} }}), func(s socks.ClientStats) uint64 { return s.ProtocolErrors }},
 	} {
 		_, err := test.client.Dial("tcp", "x.example:80")
 		require.Error(t, err)
@@ -65,8 +65,8 @@ func TestStatsByOutcome(t *testing.T) {
 func TestHistogram(t *testing.T) {
 	var h socks.Histogram
 	require.Zero(t, h.Mean())
-	require.Equal(t, 65536*time.Nanosecond, h.Bound(0))
-	require.Equal(t, 2*h.Bound(3), h.Bound(4))
+	require.Equal(t, 65536*time.Nanosecond, socks.HistogramBound(0))
+	require.Equal(t, 2*socks.HistogramBound(3), socks.HistogramBound(4))
 }
 
 func TestPacketStats(t *testing.T) {

@@ -100,7 +100,7 @@ func TestContextAtEachByte(t *testing.T) {
 func TestTimeoutAtEachByte(t *testing.T) {
 	eachSilence(t, func(t *testing.T, c *socks.Client, request func(context.Context, *socks.Client) error, asked bool) {
 		c.Timeout = 7 * time.Second
-		c.Handshake = socks.Stepwise // otherwise the request goes out with the greeting
+		c.Handshake = socks.HandshakeStepwise // otherwise the request goes out with the greeting
 		begun := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

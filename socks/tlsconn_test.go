@@ -103,7 +103,7 @@ func TestTLSTimeoutWithinARecord(t *testing.T) {
 	for _, taken := range []int{1, 4, 5, 6, 100, 1000, 2000} {
 		synctest.Test(t, func(t *testing.T) {
 			open, arrived := make(chan struct{}), make(chan []byte, 1)
-			c := &socks.Client{Addr: "127.0.0.1:1080", TLS: client, Handshake: socks.Stepwise}
+			c := &socks.Client{Addr: "127.0.0.1:1080", TLS: client, Handshake: socks.HandshakeStepwise}
 			c.Forward = dialFunc(func(context.Context, string, string) (net.Conn, error) {
 				near, far := net.Pipe()
 				go func() { // ends with the stream

@@ -41,7 +41,7 @@ func TestTrace(t *testing.T) {
 	var told []string
 	c := clientOf(t, g)
 	c.Auth = []socks.Auth{socks.UserPass("user", "pass"), socks.NoAuth}
-	c.Handshake = socks.Stepwise
+	c.Handshake = socks.HandshakeStepwise
 	c.Trace = diary(t, &told)
 	expect := func(want ...string) {
 		t.Helper()
@@ -76,7 +76,7 @@ func TestTrace(t *testing.T) {
 		"BIND 127.0.0.1:21 at "+far.LocalAddr().String()+", <nil>")
 
 	c = clientOf(t, &testgw.Gateway{Users: map[string]string{"user": "another"}})
-	c.Auth, c.Trace, c.Handshake = []socks.Auth{socks.UserPass("user", "pass")}, diary(t, &told), socks.Stepwise
+	c.Auth, c.Trace, c.Handshake = []socks.Auth{socks.UserPass("user", "pass")}, diary(t, &told), socks.HandshakeStepwise
 	_, err = c.Dial("tcp", "name.example:80")
 	require.ErrorIs(t, err, socks.ErrAuthFailed)
 	expect("connected tcp "+c.Addr+", false", "method 2", "authenticated by 2, "+socks.ErrAuthFailed.Error())
@@ -91,7 +91,7 @@ func TestTrace(t *testing.T) {
 func TestTraceOfPipelined(t *testing.T) {
 	var told []string
 	c := clientOf(t, &testgw.Gateway{Dial: toNobody})
-	c.Handshake, c.Trace = socks.Pipelined, diary(t, &told)
+	c.Handshake, c.Trace = socks.HandshakePipelined, diary(t, &told)
 	conn, err := c.Dial("tcp", "name.example:80")
 	require.NoError(t, err)
 	conn.Close()

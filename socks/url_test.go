@@ -52,7 +52,7 @@ func TestParseURL(t *testing.T) {
 			}
 			require.Equal(t, test.methods, methods)
 			require.Zero(t, c.Timeout)
-			require.Equal(t, socks.Auto, c.Handshake)
+			require.Equal(t, socks.HandshakeAuto, c.Handshake)
 		})
 	}
 }

@@ -93,7 +93,7 @@ func tripClients(a *servers.Addrs, auth bool) ([]candidate, error) {
 		return nil, err
 	}
 	step := newSocks(a, auth)
-	step.Handshake = socks.Stepwise
+	step.Handshake = socks.HandshakeStepwise
 	list = append(list,
 		spareClient(oursSpare, newSocks(a, auth)),
 		candidate{name: "**socks**, first", connects: true, dial: func(ctx context.Context, address string) (net.Conn, error) {

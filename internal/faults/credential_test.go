@@ -59,7 +59,7 @@ func TestCredentialsOnceAndWhereOffered(t *testing.T) {
 	for _, first := range says {
 		for _, second := range says {
 			for _, third := range append(says, "") {
-				for _, h := range []socks.Handshake{socks.Auto, socks.Stepwise, socks.Pipelined} {
+				for _, h := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
 					for _, offers := range [][]socks.Auth{{auth}, {auth, socks.NoAuth}, {socks.NoAuth, auth}, {socks.NoAuth}} {
 						runs++
 						p := &parrot{piece: first + second + third}

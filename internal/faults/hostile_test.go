@@ -59,7 +59,7 @@ func TestEndlessGateway(t *testing.T) {
 	fillers = append(fillers, strings.Repeat("HTTP/1.1 200 OK\r\n", 64), strings.Repeat("\x05\x00", 512), strings.Repeat("\x05\x02", 512))
 	pieces := []string{"", "\x05", "\x05\x00", "\x05\x02", "\x05\x02\x01\x00", "\x05\x00\x05\x00\x00\x03\xff", "\x05\x02\x01\x00\x05\x00\x00\x03\xff"}
 	auth := socks.UserPass(secretUser, secretPassword)
-	for _, h := range []socks.Handshake{socks.Stepwise, socks.Pipelined} {
+	for _, h := range []socks.Handshake{socks.HandshakeStepwise, socks.HandshakePipelined} {
 		for _, piece := range pieces {
 			for _, filler := range fillers {
 				e := &endless{piece: piece, filler: filler}

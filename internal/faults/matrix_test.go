@@ -61,7 +61,7 @@ func TestMatrix(t *testing.T) {
 func batches(w way) (all []*batch) {
 	for _, r := range requests {
 		for _, credentials := range []bool{false, true} {
-			for _, h := range []socks.Handshake{socks.Auto, socks.Stepwise, socks.Pipelined} {
+			for _, h := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
 				all = append(all, &batch{request: r, way: w, handshake: h, credentials: credentials})
 			}
 		}

@@ -27,7 +27,7 @@ func TestSilence(t *testing.T) {
 			continue
 		}
 		for _, credentials := range []bool{false, true} {
-			for _, h := range []socks.Handshake{socks.Auto, socks.Stepwise, socks.Pipelined} {
+			for _, h := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
 				answers := r.answers(credentials)
 				total := 0
 				for _, a := range answers {
@@ -102,7 +102,7 @@ func (s silence) run(t *testing.T) {
 	heard, err := s.request.do(ctx, &dialer.Dialer{Gateway: client, Table: table}, "80")
 	took := time.Since(begun)
 	switch {
-	case s.kind == firstOnly && s.handshake == socks.Auto && first:
+	case s.kind == firstOnly && s.handshake == socks.HandshakeAuto && first:
 		require.NoError(t, whole(heard, err), "%s: %v", name, err)
 		require.Equal(t, 250*time.Millisecond, took, name)
 	case s.kind == bounded && first:

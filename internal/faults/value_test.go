@@ -59,7 +59,7 @@ func only(right bool, otherwise error) outcome {
 // ofMethodVersion: Tor leaves the choice of a method out when the credentials came along, so 1 2 is a
 // status, and no success.
 func ofMethodVersion(h socks.Handshake, credentials bool, v byte) outcome {
-	if credentials && h != socks.Stepwise && v == wire.UserPassVersion {
+	if credentials && h != socks.HandshakeStepwise && v == wire.UserPassVersion {
 		return fails(socks.ErrAuthFailed)
 	}
 	return only(v == wire.Version, socks.ErrProtocol)

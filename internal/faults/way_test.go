@@ -60,7 +60,7 @@ func overUnix(t testing.TB, g *testgw.Gateway) template {
 func overChain(t testing.TB, g *testgw.Gateway) template {
 	first := testgw.Start(t, &testgw.Gateway{Forgetful: true})
 	testgw.Start(t, g)
-	forward := &socks.Client{Addr: first.Addr().String(), Handshake: socks.Pipelined}
+	forward := &socks.Client{Addr: first.Addr().String(), Handshake: socks.HandshakePipelined}
 	return func() *socks.Client { return &socks.Client{Addr: g.Addr().String(), Forward: forward} }
 }
 

@@ -34,7 +34,7 @@ func Observe(m metric.Meter, c *socks.Client, t *mapping.Table) (metric.Registra
 		s, of := c.Stats(), t.Stats()
 		for outcome, n := range map[string]uint64{
 			"granted": s.Granted, "refused": s.Refused, "gateway": s.GatewayFailed, "authentication": s.AuthFailed,
-			"protocol": s.Broken, "cancelled": s.Cancelled, "invalid": s.Invalid,
+			"protocol": s.ProtocolErrors, "cancelled": s.Cancelled, "invalid": s.InvalidRequests,
 		} {
 			o.ObserveInt64(requests, int64(n), with("outcome", outcome))
 		}

@@ -130,7 +130,7 @@ func (s *status) gateways(g *socks.Group, now time.Time) {
 		c := g.Clients[i]
 		n := c.Stats()
 		s.Totals.Granted += n.Granted
-		s.Totals.Failed += n.Refused + n.GatewayFailed + n.AuthFailed + n.Broken + n.Cancelled + n.Invalid
+		s.Totals.Failed += n.Refused + n.GatewayFailed + n.AuthFailed + n.ProtocolErrors + n.Cancelled + n.InvalidRequests
 		s.Totals.BytesRead += n.BytesRead
 		s.Totals.BytesWritten += n.BytesWritten
 		for b, count := range n.Handshake.Counts {
@@ -139,11 +139,11 @@ func (s *status) gateways(g *socks.Group, now time.Time) {
 		s.Gateways = append(s.Gateways, newGateway(c.Addr, h, n, now))
 	}
 	for b, count := range all.Counts {
-		s.Histogram = append(s.Histogram, bucket{milliseconds(all.Bound(b)), count})
+		s.Histogram = append(s.Histogram, bucket{milliseconds(socks.HistogramBound(b)), count})
 	}
 }
 
-func newGateway(address string, h socks.Health, n socks.Stats, now time.Time) gateway {
+func newGateway(address string, h socks.GatewayHealth, n socks.ClientStats, now time.Time) gateway {
 	g := gateway{
 		Address:  address,
 		State:    "works",
@@ -155,8 +155,8 @@ func newGateway(address string, h socks.Health, n socks.Stats, now time.Time) ga
 	switch {
 	case h.Used.IsZero():
 		g.State = "unused"
-	case now.Before(h.Rests):
-		g.State, g.Rests = "rests", milliseconds(h.Rests.Sub(now))
+	case now.Before(h.RestsUntil):
+		g.State, g.Rests = "rests", milliseconds(h.RestsUntil.Sub(now))
 	case h.Failures > 0:
 		g.State = "failed"
 	}

@@ -25,11 +25,11 @@ type against struct {
 	handshakes []socks.Handshake // those that the gateway is known to take
 }
 
-var handshakes = map[socks.Handshake]string{socks.Stepwise: "stepwise", socks.Pipelined: "pipelined", socks.Auto: "auto"}
+var handshakes = map[socks.Handshake]string{socks.HandshakeStepwise: "stepwise", socks.HandshakePipelined: "pipelined", socks.HandshakeAuto: "auto"}
 
 var (
-	anyHandshake = []socks.Handshake{socks.Stepwise, socks.Pipelined, socks.Auto}
-	notTogether  = []socks.Handshake{socks.Stepwise, socks.Auto}
+	anyHandshake = []socks.Handshake{socks.HandshakeStepwise, socks.HandshakePipelined, socks.HandshakeAuto}
+	notTogether  = []socks.Handshake{socks.HandshakeStepwise, socks.HandshakeAuto}
 )
 
 // Who may use a gateway that does not take everybody.

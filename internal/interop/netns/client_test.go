@@ -30,7 +30,7 @@ type client struct {
 func (c *client) Through(gateways []string, _ *none) error {
 	var last *socks.Client
 	for _, address := range gateways {
-		next := &socks.Client{Addr: address, Handshake: socks.Pipelined} // a busy machine makes no second attempt
+		next := &socks.Client{Addr: address, Handshake: socks.HandshakePipelined} // a busy machine makes no second attempt
 		if last != nil {
 			next.Forward = last
 		}
