@@ -79,8 +79,9 @@ func (h *handshake) reach(ctx context.Context) error {
 	return err
 }
 
-// direct reaches gateways and relays without a Forward.
-var direct net.Dialer
+// direct reaches gateways and relays without a Forward. Their names are the system's, so they are not looked up
+// by net.DefaultResolver, which the application may have replaced by one that answers with fakes.
+var direct = net.Dialer{Resolver: new(net.Resolver)}
 
 func (h *handshake) connect(ctx context.Context) (err error) {
 	c := h.client
