@@ -104,6 +104,9 @@ func (c *Client) check() error {
 	default:
 		return net.UnknownNetworkError(c.Network)
 	}
+	if f, ok := c.Forward.(*Client); ok && f == nil {
+		return errors.New("nil Client as Forward")
+	}
 	if c.Addr == "" {
 		return gatewayFailed("configuration", errors.New("no address of a gateway"))
 	}
@@ -111,6 +114,9 @@ func (c *Client) check() error {
 		return errors.New("unknown handshake")
 	}
 	for _, a := range c.Auth {
+		if a == nil {
+			return errors.New("nil Auth")
+		}
 		if u, ok := a.(userPass); ok && u.invalid != nil {
 			return u.invalid
 		}
