@@ -77,7 +77,7 @@ func (c *Client) resolve(ctx context.Context, cmd wire.Command, dst Addr) (wire.
 // take any command for CONNECT, and reply with an address of their own.
 func misunderstood(bound wire.Addr) error {
 	a := addrFrom("tcp", bound)
-	return fmt.Errorf("%w: it replied with the bound address %s of a connection, as if RESOLVE were CONNECT", ErrProtocol, &a)
+	return fmt.Errorf("%w: it replied as to a CONNECT, with the bound address %s", ErrProtocol, &a)
 }
 
 func (c *Client) dnsError(name string, err error) error {
