@@ -56,11 +56,13 @@ type PacketConn struct {
 // address that destinations see, so address has to be empty or a wildcard with port 0. Direct is not asked.
 func (d *Dialer) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	if err := d.check(); err != nil {
-		return nil, opError("socks associate", network, address, err)
+		return nil, opError("listen", network, address, err)
 	}
+	ctx, cancel := d.bound(ctx)
+	defer cancel()
 	p, err := d.associate(ctx, network, address)
 	if err != nil {
-		return nil, err
+		return nil, opError("listen", network, address, err)
 	}
 	return p, nil
 }

@@ -119,6 +119,9 @@ func (c *Client) check() error {
 	default:
 		return net.UnknownNetworkError(c.Network)
 	}
+	if f, ok := c.Forward.(*Client); ok && f == nil {
+		return errors.New("nil Client as Forward")
+	}
 	if c.Addr == "" {
 		return gatewayFailed("configuration", errors.New("no address of a gateway"))
 	}

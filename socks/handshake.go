@@ -151,13 +151,17 @@ func (h *handshake) connect(ctx context.Context) (err error) {
 // secure runs TLS over the transport.
 func (h *handshake) secure(ctx context.Context) error {
 	config := h.client.TLS
-	if config.ServerName == "" && !config.InsecureSkipVerify {
+	switch unix := h.client.network() == "unix"; {
+	case config.ServerName != "", unix && config.InsecureSkipVerify:
+	case unix:
+		return gatewayFailed("TLS", errors.New("a ServerName is needed for a unix socket"))
+	default:
 		host, _, err := net.SplitHostPort(h.client.Addr)
 		if err != nil {
-			return gatewayFailed("TLS", errors.New("a ServerName is needed for a unix socket"))
+			return gatewayFailed("TLS", err)
 		}
 		config = config.Clone()
-		config.ServerName = host
+		config.ServerName = host // which is sent as SNI, verified or not
 	}
 	conn := newTLSConn(h.raw, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
