@@ -28,7 +28,7 @@ func TestGatewayProcess(t *testing.T) {
 	if os.Getenv(gatewayProcess) == "" {
 		return
 	}
-	g := testgw.Start(t, &testgw.Gateway{Dial: toNobody, Forgetful: true})
+	g := testgw.Start(t, &testgw.Gateway{Users: map[string]string{"user": "hunter2"}, Optional: true, Dial: toNobody, Forgetful: true})
 	fmt.Println(g.Addr())
 	io.Copy(io.Discard, os.Stdin)
 }
@@ -55,15 +55,27 @@ func apart(t *testing.T) string {
 	return strings.TrimSpace(addr)
 }
 
-// A dial costs seven allocations more than the dial of the gateway itself, 15 in Go 1.26: the socks.Client's
-// three, the Conn, the lease, and the destination as text.
+// A dial by a socks.Client costs three allocations more than the dial of the gateway itself, 15 in Go 1.26, and
+// one by a Dialer seven: the Conn, the lease, and the destination as text.
 func TestDialAllocations(t *testing.T) {
 	gateway := apart(t)
 	bare := allocations(t, func() (net.Conn, error) { return net.Dial("tcp", gateway) })
-	d := &dialer.Dialer{Gateway: &socks.Client{Addr: gateway}, Table: newTable(t, mapping.Config{})}
-	for _, address := range []string{at(name, 80), at(assign(t, d, "ip4", name), 80), at(assign(t, d, "ip6", name), 80), "192.0.2.1:80"} {
-		got := allocations(t, func() (net.Conn, error) { return d.Dial("tcp", address) })
-		require.LessOrEqual(t, got, bare+7, address)
+	table := newTable(t, mapping.Config{})
+	for way, c := range map[string]*socks.Client{
+		"auto":      {Addr: gateway},
+		"stepwise":  {Addr: gateway, Handshake: socks.HandshakeStepwise},
+		"pipelined": {Addr: gateway, Handshake: socks.HandshakePipelined},
+		"password":  {Addr: gateway, Auth: []socks.Auth{socks.UserPass("user", "hunter2")}},
+	} {
+		d := &dialer.Dialer{Gateway: c, Table: table}
+		for _, address := range []string{at(name, 80), "192.0.2.1:80", "[2001:db8::1]:80"} {
+			client := allocations(t, func() (net.Conn, error) { return c.Dial("tcp", address) })
+			require.LessOrEqual(t, client, bare+3, "%s %s", way, address)
+		}
+		for _, address := range []string{at(name, 80), at(assign(t, d, "ip4", name), 80), at(assign(t, d, "ip6", name), 80), "192.0.2.1:80"} {
+			whole := allocations(t, func() (net.Conn, error) { return d.Dial("tcp", address) })
+			require.LessOrEqual(t, whole, bare+7, "%s %s", way, address)
+		}
 	}
 }
 

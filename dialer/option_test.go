@@ -19,22 +19,6 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// What the methods of a *net.TCPConn do, as package net's users look for them.
-var _ interface {
-	io.ReaderFrom
-	io.WriterTo
-	syscall.Conn
-	CloseRead() error
-	CloseWrite() error
-	SetKeepAlive(bool) error
-	SetKeepAlivePeriod(time.Duration) error
-	SetKeepAliveConfig(net.KeepAliveConfig) error
-	SetNoDelay(bool) error
-	SetLinger(int) error
-	SetReadBuffer(int) error
-	SetWriteBuffer(int) error
-} = (*dialer.Conn)(nil)
-
 // options are what can be set, or shut down, and the Op of their errors.
 var options = map[string]struct {
 	op  string

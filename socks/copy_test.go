@@ -82,11 +82,7 @@ func sendFile(t testing.TB, near, far halfCloser) {
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
-	arrived := make(chan []byte)
-	go func() { // ends with near's end, and with the receive below
-		all, _ := io.ReadAll(far)
-		arrived <- all
-	}()
+	arrived := collect(far)
 	n, err := io.Copy(near, f)
 	require.NoError(t, err)
 	require.EqualValues(t, len(bulk), n)
@@ -103,16 +99,22 @@ func transfer(t testing.TB, in, src, dst, out halfCloser) {
 		in.Write(bulk)
 		in.CloseWrite()
 	}()
-	arrived := make(chan []byte)
-	go func() { // ends with dst's end, and with the receive below
-		all, _ := io.ReadAll(out)
-		arrived <- all
-	}()
+	arrived := collect(out)
 	n, err := io.Copy(dst, src)
 	require.NoError(t, err)
 	require.EqualValues(t, len(bulk), n)
 	require.NoError(t, dst.CloseWrite())
 	require.True(t, bytes.Equal(bulk, <-arrived))
+}
+
+// collect reads c to its end, and sends all of it.
+func collect(c io.Reader) <-chan []byte {
+	arrived := make(chan []byte)
+	go func() { // the caller's, which receives; ends with the end of c
+		all, _ := io.ReadAll(c)
+		arrived <- all
+	}()
+	return arrived
 }
 
 // tcpPair is a connection without a gateway.

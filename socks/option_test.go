@@ -2,7 +2,6 @@ package socks_test
 
 import (
 	"errors"
-	"io"
 	"net"
 	"slices"
 	"syscall"
@@ -14,22 +13,6 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/socks"
 )
-
-// What the methods of a *net.TCPConn do, as package net's users look for them.
-var _ interface {
-	io.ReaderFrom
-	io.WriterTo
-	syscall.Conn
-	CloseRead() error
-	CloseWrite() error
-	SetKeepAlive(bool) error
-	SetKeepAlivePeriod(time.Duration) error
-	SetKeepAliveConfig(net.KeepAliveConfig) error
-	SetNoDelay(bool) error
-	SetLinger(int) error
-	SetReadBuffer(int) error
-	SetWriteBuffer(int) error
-} = (*socks.Conn)(nil)
 
 // options are what can be set, or closed, and the ways to a gateway on which it cannot.
 var options = map[string]struct {
