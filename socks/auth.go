@@ -16,6 +16,11 @@ type Auth interface {
 	Method() byte
 	// Negotiate runs the method's sub-negotiation on c, right after the gateway chose it, and returns the
 	// connection to go on with: c, or one that protects c. The end of ctx closes c.
+	//
+	// A connection that is not c may have the method ProtectRelay(net.Conn) net.Conn. It is given the
+	// socket to the relay of a UDP ASSOCIATE, where each Read and Write is one datagram, and returns what
+	// the datagrams, SOCKS header included, go through. Without it UDP ASSOCIATE is an error that matches
+	// errors.ErrUnsupported: what was negotiated to be protected is never sent in clear text.
 	Negotiate(ctx context.Context, c net.Conn) (net.Conn, error)
 }
 

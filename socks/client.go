@@ -18,11 +18,14 @@ import (
 //
 // Every error is a *[net.OpError] whose Source is the gateway and whose Addr is the destination, except
 // those of Resolve and ResolveAddr.
+//
+// TLS protects the requests and the streams. IT DOES NOT PROTECT DATAGRAMS: those of UDP ASSOCIATE go to the
+// relay in clear text. What can protect them is an [Auth], or the application, as QUIC does.
 type Client struct {
 	Network   string              // how to reach Addr: "tcp", "tcp4", "tcp6" or "unix"; empty: "tcp"
 	Addr      string              // "host:port" or socket path of the gateway; empty: an error
 	Auth      []Auth              // methods to offer, in order; empty: NoAuth alone
-	TLS       *tls.Config         // for TLS to the gateway; without a ServerName, Addr's host is taken; nil: no TLS
+	TLS       *tls.Config         // for TLS to the gateway; without a ServerName, Addr's host is taken; DOES NOT PROTECT DATAGRAMS; nil: no TLS
 	Forward   proxy.ContextDialer // reaches the gateway and its relay, e.g. another Client for a chain; nil: a net.Dialer
 	Timeout   time.Duration       // for reaching the gateway and the handshake together; zero: bounded by the context alone
 	Handshake Handshake           // how many round trips to save; zero: HandshakeAuto

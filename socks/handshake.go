@@ -22,6 +22,7 @@ type handshake struct {
 	reached  chan struct{} // closed when the transport is up; nil: nobody waits for it
 	unsent   error         // what a write failed with
 	method   byte          // that the gateway chose
+	replaced bool          // conn is one that the authentication put in its place
 	accepted bool          // it has let us in: what is waited for now is the destination
 	replied  bool          // it has given a reply, whatever that says
 	bound    wire.Addr
@@ -203,6 +204,7 @@ func (h *handshake) negotiate(ctx context.Context, s *scratch, auth Auth) error 
 	if err != nil {
 		return fmt.Errorf("authentication method %d: %w", auth.Method(), err)
 	}
+	h.replaced = !sameConn(conn, h.conn)
 	h.conn = conn
 	s.in.Reset(conn)
 	return nil
@@ -210,6 +212,11 @@ func (h *handshake) negotiate(ctx context.Context, s *scratch, auth Auth) error 
 
 // ask sends the request and reads the first reply.
 func (h *handshake) ask(s *scratch) error {
+	if h.replaced && h.cmd == wire.Associate {
+		if err := h.protectRelay(); err != nil {
+			return err
+		}
+	}
 	msg, err := h.appendRequest(s.out[:0])
 	if err != nil {
 		return err

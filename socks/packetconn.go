@@ -22,7 +22,7 @@ import (
 // fail with net.ErrClosed and the cause, and Close ends it from this side. Datagrams may be lost, come
 // twice or out of order as anywhere; and only the relay is heard. What the relay sends is dropped when it
 // is malformed, a fragment, or, with a fixed peer, not from that peer. The gateway sees every payload, and
-// it reports the destination's address as it resolved it, not the name. This serves simple exchanges, as
+// it reports the destination's address as it resolved it, not the name. A [Client]'s TLS does not protect datagrams. This serves simple exchanges, as
 // DNS, QUIC or NTP; multicast, broadcast and applications that put their own address in the payload do
 // not work (RFC 3089, section 5).
 type PacketConn struct {
@@ -99,7 +99,7 @@ func (p *PacketConn) dialRelay(ctx context.Context, bound wire.Addr) error {
 	if err != nil {
 		return gatewayFailed("relay unreachable", err)
 	}
-	return nil
+	return p.protect()
 }
 
 // maxChatter is how much a gateway may say on a control connection, where nothing is due.
