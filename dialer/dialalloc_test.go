@@ -21,11 +21,13 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// gatewayProcess makes TestDialAllocations the gateway of apart.
 const gatewayProcess = "DIALER_TEST_GATEWAY_PROCESS"
 
-// serveApart prints a gateway's address, and serves until standard input ends.
-func serveApart(t *testing.T) {
+// TestGatewayProcess is the gateway of apart, and no test otherwise.
+func TestGatewayProcess(t *testing.T) {
+	if os.Getenv(gatewayProcess) == "" {
+		return
+	}
 	g := testgw.Start(t, &testgw.Gateway{Users: map[string]string{"user": "hunter2"}, Optional: true, Dial: toNobody, Forgetful: true})
 	fmt.Println(g.Addr())
 	io.Copy(io.Discard, os.Stdin)
@@ -40,7 +42,7 @@ func toNobody(context.Context, string, string) (net.Conn, error) {
 // apart starts a gateway in a process of its own, so that what this one does is the client's alone, and returns
 // its address.
 func apart(t *testing.T) string {
-	cmd := exec.Command(os.Args[0], "-test.run=^TestDialAllocations$")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestGatewayProcess$")
 	cmd.Env = append(os.Environ(), gatewayProcess+"=1")
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
@@ -56,10 +58,6 @@ func apart(t *testing.T) string {
 // A dial by a socks.Client costs three allocations more than the dial of the gateway itself, 15 in Go 1.26, and
 // one by a Dialer seven: the Conn, the lease, and the destination as text.
 func TestDialAllocations(t *testing.T) {
-	if os.Getenv(gatewayProcess) != "" {
-		serveApart(t)
-		return
-	}
 	gateway := apart(t)
 	bare := allocations(t, func() (net.Conn, error) { return net.Dial("tcp", gateway) })
 	table := newTable(t, mapping.Config{})
