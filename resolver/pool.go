@@ -1,0 +1,280 @@
+package resolver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	maxUpstreamConns = 4
+	maxPending       = 1 << 14          // queries on one; there are 1<<16 IDs
+	keepUpstream     = 10 * time.Second // a connection without a query
+)
+
+// errConnEnded is the error of a connection that has ended while a query was under way.
+var errConnEnded = errors.New("connection to the upstream has ended")
+
+// pool keeps the connections to an Upstream. The zero pool is empty. It is safe for concurrent use.
+type pool struct {
+	mu      sync.Mutex
+	conns   []*upstreamConn
+	dialing int
+	changed chan struct{} // closed, and replaced, when a connection or a place for one has come; nil: nobody waits
+}
+
+// get returns a connection: one that has nothing to do, a new one while there may be more, or the one that has the
+// least to do.
+func (p *pool) get(ctx context.Context, connect func(context.Context) (net.Conn, error)) (*upstreamConn, error) {
+	p.mu.Lock()
+	for {
+		best := p.leastBusy()
+		switch room := len(p.conns)+p.dialing < maxUpstreamConns; {
+		case best != nil && (best.load() == 0 || !room):
+			p.mu.Unlock()
+			return best, nil
+		case room:
+			p.dialing++
+			p.mu.Unlock()
+			return p.dial(ctx, connect)
+		}
+		if p.changed == nil {
+			p.changed = make(chan struct{})
+		}
+		changed := p.changed
+		p.mu.Unlock()
+		select { // all are being dialed
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		p.mu.Lock()
+	}
+}
+
+// dial makes one more connection. The caller has counted it as being dialed.
+func (p *pool) dial(ctx context.Context, connect func(context.Context) (net.Conn, error)) (*upstreamConn, error) {
+	conn, err := connect(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dialing--
+	p.change()
+	if err != nil {
+		return nil, err
+	}
+	c := &upstreamConn{Conn: conn, pending: map[uint16]chan received{}}
+	p.conns = append(p.conns, c)
+	go func() { // ends with the connection, at the latest when it has been kept for long enough
+		c.read()
+		p.drop(c)
+	}()
+	return c, nil
+}
+
+// leastBusy returns nil if there is no connection that takes queries. The caller holds p.mu.
+func (p *pool) leastBusy() (best *upstreamConn) {
+	p.conns = slices.DeleteFunc(p.conns, (*upstreamConn).isRetired)
+	least := 0
+	for _, c := range p.conns {
+		if load := c.load(); best == nil || load < least {
+			best, least = c, load
+		}
+	}
+	return best
+}
+
+// drop removes a connection.
+func (p *pool) drop(c *upstreamConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(p.conns, c); i >= 0 {
+		p.conns = slices.Delete(p.conns, i, i+1)
+		p.change()
+	}
+}
+
+// change wakes those who wait. The caller holds p.mu.
+func (p *pool) change() {
+	if p.changed != nil {
+		close(p.changed)
+		p.changed = nil
+	}
+}
+
+// close ends all connections.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close() // its reader drops it
+	}
+}
+
+// upstreamConn is a connection that carries many queries at once (RFC 7766, section 6.2.1.1). It is safe for
+// concurrent use.
+type upstreamConn struct {
+	net.Conn
+	writing sync.Mutex
+
+	mu      sync.Mutex
+	pending map[uint16]chan received // by the ID of the query; nil: the connection has ended
+	heard   int                      // answers to queries that waited for them
+	retired bool                     // takes no more queries, and ends with the last
+}
+
+// received is an answer or what came instead.
+type received struct {
+	answer *dns.Msg
+	err    error
+}
+
+// load is how many queries are under way.
+func (c *upstreamConn) load() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.pending)
+}
+
+func (c *upstreamConn) isRetired() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.retired
+}
+
+// proven reports whether the connection has answered a query.
+func (c *upstreamConn) proven() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heard > 0
+}
+
+// exchange sends a question and waits for its answer.
+func (c *upstreamConn) exchange(ctx context.Context, q dns.Question) (*dns.Msg, error) {
+	answer := make(chan received, 1)
+	id, heard, err := c.enter(answer)
+	if err != nil {
+		return nil, err
+	}
+	query := &dns.Msg{MsgHdr: dns.MsgHdr{Id: id, RecursionDesired: true}, Question: []dns.Question{q}}
+	packed, err := query.Pack()
+	if err == nil {
+		err = c.send(ctx, packed)
+	}
+	if err != nil {
+		c.leave(id, heard, false)
+		return nil, err
+	}
+	select {
+	case r := <-answer:
+		if r.err == nil {
+			r.err = checkAnswer(q, r.answer)
+		}
+		return r.answer, r.err
+	case <-ctx.Done():
+		c.leave(id, heard, true)
+		return nil, ctx.Err()
+	}
+}
+
+// enter makes room for an answer. It returns how many there have been.
+func (c *upstreamConn) enter(answer chan received) (id uint16, heard int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pending == nil {
+		return 0, 0, errConnEnded
+	}
+	if len(c.pending) == maxPending {
+		return 0, 0, errors.New("too many queries under way")
+	}
+	if len(c.pending) == 0 {
+		c.SetReadDeadline(time.Time{}) // queries have bounds of their own
+	}
+	for id = uint16(rand.Uint32()); c.pending[id] != nil; id++ {
+	}
+	c.pending[id] = answer
+	return id, c.heard, nil
+}
+
+// leave gives a query up. A connection on which nothing has come since it was sent may be dead: it takes no more
+// queries.
+func (c *upstreamConn) leave(id uint16, heard int, sent bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.pending, id)
+	if c.heard == heard && sent {
+		c.retired = true
+	}
+	c.rest()
+}
+
+// rest bounds how long the connection is kept if it has nothing to do. The caller holds c.mu.
+func (c *upstreamConn) rest() {
+	if c.pending == nil || len(c.pending) > 0 {
+		return
+	}
+	until := time.Now().Add(keepUpstream)
+	if c.retired {
+		until = past
+	}
+	if c.SetReadDeadline(until) != nil {
+		c.Close() // its deadlines do not work: it would be kept for ever
+	}
+}
+
+// send writes a query. A connection on which that fails, or takes longer than ctx, is of no more use.
+func (c *upstreamConn) send(ctx context.Context, packed []byte) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	_, err := c.Write(frame(packed))
+	if !stop() || err != nil {
+		c.Close()
+		return fmt.Errorf("%w: %w", errConnEnded, err)
+	}
+	return nil
+}
+
+// read gives answers to those who wait for them until the connection ends.
+func (c *upstreamConn) read() {
+	var err error
+	for err == nil {
+		var packed []byte
+		if packed, err = readFrame(c.Conn); err == nil {
+			err = c.give(packed)
+		}
+	}
+	c.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, answer := range c.pending {
+		answer <- received{err: fmt.Errorf("%w: %w", errConnEnded, err)}
+	}
+	c.pending = nil
+}
+
+// give passes an answer on. One that nobody waits for has come too late.
+func (c *upstreamConn) give(packed []byte) error {
+	m := new(dns.Msg)
+	if err := m.Unpack(packed); err != nil {
+		return fmt.Errorf("malformed answer: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if answer := c.pending[m.Id]; answer != nil {
+		c.heard++
+		delete(c.pending, m.Id)
+		answer <- received{answer: m}
+		c.rest()
+	}
+	return nil
+}
