@@ -125,8 +125,9 @@ type upstreamConn struct {
 
 	mu      sync.Mutex
 	pending map[uint16]chan received // by the ID of the query; nil: the connection has ended
-	heard   int                      // answers to queries that waited for them
-	retired bool                     // takes no more queries, and ends with the last
+	first   dns.Question
+	heard   int  // answers to queries that waited for them
+	retired bool // takes no more queries, and ends with the last
 }
 
 // received is an answer or what came instead.
@@ -148,17 +149,17 @@ func (c *upstreamConn) isRetired() bool {
 	return c.retired
 }
 
-// proven reports whether the connection has answered a query.
-func (c *upstreamConn) proven() bool {
+// madeFor reports whether a question was the first of a connection that has answered none.
+func (c *upstreamConn) madeFor(q dns.Question) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.heard > 0
+	return c.heard == 0 && c.first == q
 }
 
 // exchange sends a question and waits for its answer.
 func (c *upstreamConn) exchange(ctx context.Context, q dns.Question) (*dns.Msg, error) {
 	answer := make(chan received, 1)
-	id, heard, err := c.enter(answer)
+	id, heard, err := c.enter(q, answer)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +169,7 @@ func (c *upstreamConn) exchange(ctx context.Context, q dns.Question) (*dns.Msg, 
 		err = c.send(ctx, packed)
 	}
 	if err != nil {
-		c.leave(id, heard, false)
+		c.leave(id, errors.Is(err, errConnEnded))
 		return nil, err
 	}
 	select {
@@ -178,13 +179,13 @@ func (c *upstreamConn) exchange(ctx context.Context, q dns.Question) (*dns.Msg, 
 		}
 		return r.answer, r.err
 	case <-ctx.Done():
-		c.leave(id, heard, true)
+		c.leave(id, c.silent(heard))
 		return nil, ctx.Err()
 	}
 }
 
 // enter makes room for an answer. It returns how many there have been.
-func (c *upstreamConn) enter(answer chan received) (id uint16, heard int, err error) {
+func (c *upstreamConn) enter(q dns.Question, answer chan received) (id uint16, heard int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pending == nil {
@@ -196,22 +197,29 @@ func (c *upstreamConn) enter(answer chan received) (id uint16, heard int, err er
 	if len(c.pending) == 0 {
 		c.SetReadDeadline(time.Time{}) // queries have bounds of their own
 	}
+	if c.first == (dns.Question{}) {
+		c.first = q
+	}
 	for id = uint16(rand.Uint32()); c.pending[id] != nil; id++ {
 	}
 	c.pending[id] = answer
 	return id, c.heard, nil
 }
 
-// leave gives a query up. A connection on which nothing has come since it was sent may be dead: it takes no more
-// queries.
-func (c *upstreamConn) leave(id uint16, heard int, sent bool) {
+// leave gives a query up. A connection that may be dead takes no more.
+func (c *upstreamConn) leave(id uint16, dead bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.pending, id)
-	if c.heard == heard && sent {
-		c.retired = true
-	}
+	c.retired = c.retired || dead
 	c.rest()
+}
+
+// silent reports whether nothing has come since there were so many answers.
+func (c *upstreamConn) silent(heard int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heard == heard
 }
 
 // rest bounds how long the connection is kept if it has nothing to do. The caller holds c.mu.
@@ -237,9 +245,11 @@ func (c *upstreamConn) send(ctx context.Context, packed []byte) error {
 	}
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	_, err := c.Write(frame(packed))
-	if !stop() || err != nil {
-		c.Close()
-		return fmt.Errorf("%w: %w", errConnEnded, err)
+	if !stop() {
+		return fmt.Errorf("%w: %w", errConnEnded, ctx.Err())
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errConnEnded, err) // answers may have come before
 	}
 	return nil
 }

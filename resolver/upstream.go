@@ -129,8 +129,8 @@ func (u *Upstream) forget(q dns.Question, c *call) {
 	}
 }
 
-// ask sends a question over a connection of the pool. The server may close one that has answered others before it
-// reads this question: then it goes over another. Each time it does, somebody has been answered.
+// ask sends a question over a connection of the pool. If the server closes one that others use, the question goes
+// over another. That ends: each such connection has had an answer, or a question that was its first and has failed.
 func (u *Upstream) ask(ctx context.Context, q dns.Question) (*dns.Msg, error) {
 	for {
 		c, err := u.pool.get(ctx, u.connect)
@@ -147,7 +147,7 @@ func (u *Upstream) ask(ctx context.Context, q dns.Question) (*dns.Msg, error) {
 			return nil, err
 		}
 		u.pool.drop(c)
-		if !c.proven() {
+		if c.madeFor(q) {
 			return nil, err
 		}
 	}

@@ -1,0 +1,143 @@
+package resolver
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+)
+
+// registry is IANA's registry of special-use domain names (RFC 6761), and other names that resolvers treat as
+// special, each with what it is here.
+var registry = map[string]meaning{
+	"6tisch.arpa":                  ordinary,
+	"10.in-addr.arpa":              ordinary,
+	"16.172.in-addr.arpa":          ordinary,
+	"31.172.in-addr.arpa":          ordinary,
+	"168.192.in-addr.arpa":         ordinary,
+	"254.169.in-addr.arpa":         ordinary,
+	"170.0.0.192.in-addr.arpa":     ordinary,
+	"171.0.0.192.in-addr.arpa":     ordinary,
+	"8.e.f.ip6.arpa":               ordinary,
+	"9.e.f.ip6.arpa":               ordinary,
+	"a.e.f.ip6.arpa":               ordinary,
+	"b.e.f.ip6.arpa":               ordinary,
+	"alt":                          ordinary,
+	"eap.arpa":                     ordinary,
+	"eap-noob.arpa":                ordinary,
+	"example":                      ordinary,
+	"example.com":                  ordinary,
+	"example.net":                  ordinary,
+	"example.org":                  ordinary,
+	"home.arpa":                    ordinary,
+	"invalid":                      absent,
+	"ipv4only.arpa":                addressless,
+	"local":                        ordinary,
+	"localhost":                    ownHost,
+	"onion":                        hidden,
+	"resolver.arpa":                addressless,
+	"service.arpa":                 ordinary,
+	"test":                         ordinary,
+	"use-application-dns.net":      absent,
+	"mask.icloud.com":              absent,
+	"mask-h2.icloud.com":           absent,
+	"icloud.com":                   ordinary,
+	"arpa":                         ordinary,
+	"svc.cluster.local":            ordinary,
+	"internal":                     ordinary,
+	"notinvalid":                   ordinary,
+	"invalid.example":              ordinary,
+	"notuse-application-dns.net":   ordinary,
+	"use-application-dns.net.test": ordinary,
+}
+
+// answers are what the Lookup methods, NetResolver and the Server say of a name.
+type hostAnswer struct {
+	addrs    []netip.Addr
+	notFound bool
+}
+
+// Through each way to ask, in each spelling, the names of the registry and those below them mean the same. None
+// but the ordinary ones is left to System or Upstream, whatever Direct says.
+func TestSpecialNames(t *testing.T) {
+	asked := map[string]bool{}
+	up := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
+		asked[strings.ToLower(q.Question[0].Name)] = true
+		return new(dns.Msg).SetReply(q)
+	})
+	table := newTable(t)
+	direct := &Resolver{Table: table, Direct: func(string) bool { return true }, System: refusing(t)}
+	plain := &Resolver{Table: table}
+	verifying := &Resolver{Table: table, Upstream: up.upstream(), Verify: true}
+	for domain, means := range registry {
+		require.Equal(t, means, meaningOf(domain), domain)
+		for _, name := range []string{domain, "a." + domain, "a.b." + domain} {
+			require.Equal(t, means, meaningOf(name), name)
+			for _, r := range []*Resolver{plain, direct, verifying} {
+				if r == direct && means == ordinary {
+					continue
+				}
+				checkSpecial(t, r, name, means)
+			}
+		}
+	}
+	for name := range asked {
+		require.Equal(t, ordinary, meaningOf(strings.TrimSuffix(name, ".")), "asked of the upstream")
+	}
+	require.NotEmpty(t, asked)
+}
+
+func checkSpecial(t *testing.T, r *Resolver, name string, means meaning) {
+	noList := func() *searchList { return &searchList{} }
+	ways := []lookups{r, r.netResolver(noList)}
+	for i, way := range ways {
+		for _, spelling := range []string{name, strings.ToUpper(name) + "."} {
+			addrs, err := way.LookupNetIP(context.Background(), "ip4", spelling)
+			switch {
+			case means == hidden && i == 1 && name != "onion": // package net itself refuses it, unless a search list makes it another name
+				require.Error(t, err, spelling)
+			case means == absent || means == addressless:
+				require.True(t, isNotFound(err), "%s: %v", spelling, err)
+			case means == ownHost:
+				require.NoError(t, err)
+				require.True(t, addrs[0].Unmap().IsLoopback())
+			default:
+				require.NoError(t, err, spelling)
+				got, _ := r.Table.Name(addrs[0].Unmap())
+				require.Equal(t, name, got)
+			}
+		}
+		if means != ordinary {
+			_, err := way.LookupMX(context.Background(), name)
+			require.Error(t, err, name)
+			require.True(t, isNotFound(err) || means == hidden && i == 1, "%s: %v", name, err)
+		}
+	}
+	h := &handler{resolver: r, list: noList, ttl: 1}
+	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS, dns.TypeMX, dns.TypeSOA, dns.TypeANY} {
+		query, err := newQuery(strings.ToUpper(name)+".", qtype).Pack()
+		require.NoError(t, err)
+		quick := h.quick(nil, query)
+		var answer dns.Msg
+		require.NoError(t, answer.Unpack(replyTo(t, h, query)))
+		want := 0
+		switch {
+		case means == absent:
+			require.Equal(t, dns.RcodeNameError, answer.Rcode, name)
+		case qtype == dns.TypeANY:
+			want = 1
+		case qtype == dns.TypeA || qtype == dns.TypeAAAA:
+			if means != addressless {
+				want = 1
+			}
+		}
+		if means != absent {
+			require.Equal(t, dns.RcodeSuccess, answer.Rcode, "%s %d", name, qtype)
+		}
+		require.Len(t, answer.Answer, want, "%s %s", name, dns.TypeToString[qtype])
+		require.True(t, quick == nil || means == ordinary || means == hidden)
+	}
+}
