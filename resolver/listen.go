@@ -44,8 +44,10 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 	return err
 }
 
-// maxSockets bounds the UDP sockets that share a port. Each has one reader.
-const maxSockets = 16
+const (
+	maxSockets = 16      // that share a port; each has one reader
+	readBuffer = 1 << 20 // bytes of a socket's queries that have not been read
+)
 
 // listen opens TCP and UDP on one port. That TCP's is not shared keeps two Servers from having the same.
 func listen(ctx context.Context, addr string) (net.Listener, []net.PacketConn, error) {
@@ -81,6 +83,7 @@ func listenPackets(ctx context.Context, addr string) (sockets []net.PacketConn, 
 			}
 			return nil, err
 		}
+		p.(*net.UDPConn).SetReadBuffer(readBuffer) // as much of it as the system allows
 		sockets = append(sockets, p)
 	}
 	return sockets, nil

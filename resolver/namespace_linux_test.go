@@ -6,93 +6,25 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/miekg/dns"
-	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/internal/pod"
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// The tests here run the test binary again, in mount and network namespaces where /etc/resolv.conf is a
-// file of the test's and nothing but loopback exists.
-
-const (
-	confVariable = "RESOLVER_TEST_CONF"
-	nameserver   = "127.0.0.53"
-)
+const nameserver = "127.0.0.53"
 
 func init() {
-	tasks["walk"] = inNamespace(walkTask)
-	tasks["getent"] = inNamespace(getentTask)
-	tasks["leak"] = inNamespace(leakTask)
-}
-
-// runNamespaced runs a task where resolv.conf is the given one.
-func runNamespaced(t *testing.T, task, conf string) {
-	file := filepath.Join(t.TempDir(), "resolv.conf")
-	require.NoError(t, os.WriteFile(file, []byte(conf), 0o644))
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), taskVariable+"="+task, confVariable+"="+file)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET}
-	if os.Getuid() != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case err != nil && !errors.As(err, &exit):
-		t.Skipf("needs the right to make mount and network namespaces: %v", err)
-	case err != nil && strings.HasPrefix(string(out), skipped):
-		t.Skip(strings.TrimPrefix(string(out), skipped))
-	}
-	require.NoError(t, err, string(out))
-}
-
-const skipped = "skip: "
-
-// inNamespace puts the file over /etc/resolv.conf and brings loopback up before a task.
-func inNamespace(task func() error) func() error {
-	return func() error {
-		if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-			return fmt.Errorf(skipped+"needs the right to mount: %w", err)
-		}
-		if err := syscall.Mount(os.Getenv(confVariable), resolvConf, "", syscall.MS_BIND, ""); err != nil {
-			return fmt.Errorf(skipped+"needs to mount over %s: %w", resolvConf, err)
-		}
-		if err := loopbackUp(); err != nil {
-			return fmt.Errorf("bringing loopback up: %w", err)
-		}
-		return task()
-	}
-}
-
-func loopbackUp() error {
-	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(s)
-	request := struct {
-		name  [syscall.IFNAMSIZ]byte
-		flags uint16
-		_     [22]byte
-	}{name: [syscall.IFNAMSIZ]byte{'l', 'o'}, flags: syscall.IFF_UP | syscall.IFF_RUNNING}
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(s), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request))); errno != 0 {
-		return errno
-	}
-	return nil
+	tasks["walk"] = walkTask
+	tasks["getent"] = getentTask
+	tasks["leak"] = leakTask
 }
 
 // machineCases are the cases whose configuration is this machine's, and of each the name typed.
@@ -110,7 +42,7 @@ func runWalks(t *testing.T, task string, searches [][]string) {
 			conf := fmt.Sprintf("nameserver %s\nsearch %s\noptions ndots:%d\n", nameserver, strings.Join(search, " "), ndots)
 			t.Run(fmt.Sprintf("%s/%d", strings.Join(search, ","), ndots), func(t *testing.T) {
 				t.Parallel()
-				runNamespaced(t, task, conf)
+				pod.Run(t, task, conf)
 			})
 		}
 	}
@@ -248,7 +180,7 @@ func getentTask() error {
 
 // With the process's resolver pointed at a recording DNS server, nothing here asks it anything.
 func TestNothingLeaks(t *testing.T) {
-	runNamespaced(t, "leak", "nameserver "+nameserver+"\nsearch corp.example\noptions timeout:1 attempts:1\n")
+	pod.Run(t, "leak", "nameserver "+nameserver+"\nsearch corp.example\noptions timeout:1 attempts:1\n")
 }
 
 func leakTask() error {
