@@ -24,6 +24,9 @@ const (
 // As in package net, labels are letters, digits, hyphens and underscores. A name whose last label is a
 // number is refused: a gateway's resolver would take 127.1 or 2130706433 for an address.
 func Canonical(name string) (string, error) {
+	if isCanonical(name) {
+		return name, nil
+	}
 	if name == "" {
 		return "", errors.New("empty name")
 	}
@@ -34,7 +37,7 @@ func Canonical(name string) (string, error) {
 			return "", err
 		}
 	}
-	canonical = strings.ToLower(strings.TrimSuffix(canonical, ".")) // no allocation when nothing changes
+	canonical = strings.ToLower(strings.TrimSuffix(canonical, "."))
 	if err := check(canonical); err != nil {
 		return "", err
 	}
@@ -66,6 +69,42 @@ func toASCII(name string) (string, error) {
 	return strings.Join(labels, "."), nil
 }
 
+// isCanonical reports whether Canonical would return a name as it is. It looks at each byte once, because that is what
+// most names cost.
+func isCanonical(name string) bool {
+	if len(name) > maxName {
+		return false
+	}
+	start := 0 // of the label
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '.':
+			if !isLabel(name[start:i]) {
+				return false
+			}
+			start = i + 1
+		case !allowed[c]:
+			return false
+		}
+	}
+	last := name[start:]
+	return isLabel(last) && !('0' <= last[0] && last[0] <= '9' && isNumber(last))
+}
+
+// isLabel reports whether bytes that are allowed are a label.
+func isLabel(label string) bool {
+	n := len(label)
+	return 0 < n && n <= maxLabel && label[0] != '-' && label[n-1] != '-'
+}
+
+// allowed are the bytes of a label.
+var allowed = func() (set [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyz0123456789-_") {
+		set[c] = true
+	}
+	return set
+}()
+
 func isASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
@@ -75,7 +114,7 @@ func isASCII(s string) bool {
 	return true
 }
 
-// check reports why an ASCII name without a trailing dot is not a host name.
+// check reports why a name without a trailing dot is not a host name.
 func check(name string) error {
 	if len(name) > maxName {
 		return fmt.Errorf("%d bytes, more than %d", len(name), maxName)
@@ -83,7 +122,7 @@ func check(name string) error {
 	start := 0
 	for i := 0; i <= len(name); i++ {
 		if i < len(name) && name[i] != '.' {
-			if !allowed(name[i]) {
+			if !allowed[name[i]] {
 				return fmt.Errorf("character %q", name[i])
 			}
 			continue
@@ -102,10 +141,6 @@ func check(name string) error {
 		start = i + 1
 	}
 	return nil
-}
-
-func allowed(c byte) bool {
-	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_'
 }
 
 // isNumber reports whether inet_aton takes the label for a part of an IPv4 address: decimal, octal or

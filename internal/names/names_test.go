@@ -80,6 +80,7 @@ func TestCanonicalRefuses(t *testing.T) {
 	} {
 		_, err := Canonical(in)
 		require.Error(t, err, "%q", in)
+		require.False(t, isCanonical(in), "%q", in)
 		require.ErrorContains(t, err, reason, "%q", in)
 	}
 }
@@ -99,9 +100,12 @@ func FuzzCanonical(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in string) {
 		got, err := Canonical(in)
 		if err != nil {
+			require.False(t, isCanonical(in))
 			return
 		}
 		require.NoError(t, check(got))
+		require.True(t, isCanonical(got))
+		require.Equal(t, got == in, isCanonical(in))
 		again, err := Canonical(got)
 		require.NoError(t, err)
 		require.Equal(t, got, again)
