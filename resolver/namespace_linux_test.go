@@ -229,5 +229,29 @@ func leakTask() error {
 	if !slices.Contains(asked, "control.example.") {
 		return fmt.Errorf("the recorder has missed the control: %q", asked)
 	}
+	mu.Unlock()
+	err = checkOwnNames(table)
+	mu.Lock()
+	if err == nil && !slices.Contains(asked, "direct.example.") {
+		err = fmt.Errorf("a Direct name was not asked of the system's resolver: %q", asked)
+	}
+	return err
+}
+
+// checkOwnNames looks a Direct name up where net.DefaultResolver is the Resolver itself: it is left to the system's
+// resolver, whose answer is that there is no such host.
+func checkOwnNames(table *mapping.Table) error {
+	r := &Resolver{Table: table, Direct: func(name string) bool { return name == "direct.example" }}
+	was := net.DefaultResolver
+	defer func() { net.DefaultResolver = was }()
+	net.DefaultResolver = r.NetResolver()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if _, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", "direct.example."); !isNotFound(err) {
+		return fmt.Errorf("a Direct name: %w", err)
+	}
+	if _, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", "other.example."); err != nil {
+		return fmt.Errorf("a name that is not Direct: %w", err)
+	}
 	return nil
 }

@@ -2,12 +2,15 @@ package resolver
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/mapping"
 )
 
 // registry is IANA's registry of special-use domain names (RFC 6761), and other names that resolvers treat as
@@ -88,6 +91,49 @@ func TestSpecialNames(t *testing.T) {
 		require.Equal(t, ordinary, meaningOf(strings.TrimSuffix(name, ".")), "asked of the upstream")
 	}
 	require.NotEmpty(t, asked)
+}
+
+// However a name is spelled, it is looked at in its canonical form: for what it means, for Direct, and for Verify.
+func TestSpellings(t *testing.T) {
+	var asked []string
+	up := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
+		asked = append(asked, q.Question[0].Name)
+		return new(dns.Msg).SetRcode(q, dns.RcodeNameError)
+	})
+	r := &Resolver{Table: newTable(t), Upstream: up.upstream(), Verify: true}
+	defer r.Upstream.Close()
+	for _, name := range []string{"ｌｏｃａｌｈｏｓｔ", "db。LocalHost．"} {
+		addrs, err := r.LookupNetIP(t.Context(), "ip4", name)
+		require.NoError(t, err, name)
+		require.True(t, addrs[0].IsLoopback())
+	}
+	for _, name := range []string{"x。onion", "X.ＯＮＩＯＮ"} {
+		addrs, err := r.LookupNetIP(t.Context(), "ip4", name)
+		require.NoError(t, err, name)
+		got, _ := r.Table.Name(addrs[0])
+		require.Equal(t, "x.onion", got)
+	}
+	require.Empty(t, asked)
+	for name, canonical := range map[string]string{
+		"10-0-0-1.ns.pod.c1":     "10-0-0-1.ns.pod.c1.", // no address
+		"foo_bar.bücher.example": "foo_bar.xn--bcher-kva.example.",
+	} {
+		asked = nil
+		_, err := r.LookupNetIP(t.Context(), "ip4", name)
+		require.True(t, isNotFound(err))
+		var e *net.DNSError
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, name, e.Name, "as it was given")
+		require.Equal(t, []string{canonical, canonical}, asked, "A, and AAAA")
+	}
+	_, err := r.LookupHost(t.Context(), "münchen.de..")
+	require.ErrorIs(t, err, mapping.ErrBadName)
+
+	direct := ""
+	d := &Resolver{Table: r.Table, Direct: func(name string) bool { direct = name; return false }}
+	_, err = d.LookupHost(t.Context(), "BÜCHER。Example.")
+	require.NoError(t, err)
+	require.Equal(t, "xn--bcher-kva.example", direct)
 }
 
 func checkSpecial(t *testing.T, r *Resolver, name string, means meaning) {
