@@ -10,6 +10,10 @@ import (
 func TestParseTellsNamesFromAddresses(t *testing.T) {
 	for in, want := range map[string]string{
 		"192.0.2.1":          "192.0.2.1",
+		"192.0.2.0":          "192.0.2.0",
+		"192.0.2.9":          "192.0.2.9",
+		"2001:db8::0":        "2001:db8::",
+		"1::":                "1::",
 		"2001:DB8::1":        "2001:db8::1",
 		"2001:db8:0:0::1":    "2001:db8::1",
 		"::ffff:192.0.2.1":   "192.0.2.1",

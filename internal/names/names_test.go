@@ -18,6 +18,8 @@ func TestCanonical(t *testing.T) {
 		"a-b.example":            "a-b.example",
 		"1.2.3.example":          "1.2.3.example",
 		"3com":                   "3com",
+		"a.9b":                   "a.9b",
+		label63:                  label63,
 		"0xyz":                   "0xyz",
 		"Bücher.example":         "xn--bcher-kva.example",
 		"XN--BCHER-KVA.ExAmPle":  "xn--bcher-kva.example",
@@ -34,6 +36,7 @@ func TestCanonical(t *testing.T) {
 		got, err := Canonical(in)
 		require.NoError(t, err, "%q", in)
 		require.Equal(t, want, got)
+		require.Equal(t, in == want, isCanonical(in), "%q", in)
 		again, err := Canonical(got)
 		require.NoError(t, err)
 		require.Equal(t, got, again, "the canonical form is its own")
@@ -56,6 +59,9 @@ func TestCanonicalRefuses(t *testing.T) {
 		"fe80::1":                       `':'`,
 		"\x7f":                          `'\x7f'`,
 		"\xff\xfe":                      "UTF-8",
+		"a\x80":                         "UTF-8",
+		"a.0":                           "number",
+		"a.9":                           "number",
 		"münchen.de..":                  "empty label",
 		"münchen..de":                   "empty label",
 		"münchen.de.。":                  "empty label",
