@@ -3,7 +3,6 @@ package resolver
 import (
 	"context"
 	"net"
-	"net/netip"
 	"strings"
 	"testing"
 
@@ -55,12 +54,6 @@ var registry = map[string]meaning{
 	"invalid.example":              ordinary,
 	"notuse-application-dns.net":   ordinary,
 	"use-application-dns.net.test": ordinary,
-}
-
-// answers are what the Lookup methods, NetResolver and the Server say of a name.
-type hostAnswer struct {
-	addrs    []netip.Addr
-	notFound bool
 }
 
 // Through each way to ask, in each spelling, the names of the registry and those below them mean the same. None
