@@ -25,7 +25,7 @@ type Gateway struct {
 	Users    map[string]string // user → password; empty: no authentication, method 0
 	Optional bool              // with Users: method 0 is taken too, from those who do not offer method 2
 
-	Hosts  map[string][]netip.Addr                                               // names that only the gateway knows, in lower case without a trailing dot
+	Hosts  map[string][]netip.Addr                                               // names that only the gateway knows, in lower case without a trailing dot; an address here stands for others
 	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)          // names that are not in Hosts; nil: there are no others
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)  // outgoing CONNECTs; nil: a net.Dialer. When set, names that are not in Hosts are passed on as they are
 	Listen func(ctx context.Context, network, peer string) (net.Listener, error) // outgoing side of BIND; nil: a socket of this machine
