@@ -59,14 +59,15 @@ func (t *Table) findOrAdd(v6 bool, name string, take func(*pair) bool) (*pair, e
 	if p := t.index.find(hash, key); p != nil && take(p) {
 		return p, nil
 	}
+	added := newPair(key)                            // before the lock is taken, because allocation may have to help the garbage collector
 	for begun := int64(never); ; runtime.Gosched() { // to a goroutine that waits for the lock
 		t.mu.Lock()
 		if begun == never && t.count.Names == t.size {
 			begun = t.clock.now()
 		}
-		p, added, err := t.tryAdd(hash, key, begun, take)
+		p, err := t.tryAdd(hash, added, begun, take)
 		t.mu.Unlock()
-		if added {
+		if p == added {
 			t.traceAssigned(p)
 		}
 		if p != nil || err != nil {
@@ -75,31 +76,30 @@ func (t *Table) findOrAdd(v6 bool, name string, take func(*pair) bool) (*pair, e
 	}
 }
 
-// tryAdd is findOrAdd for as long as the lock may be held: without a result, there is more to do. The caller
-// holds t.mu.
-func (t *Table) tryAdd(hash uint64, key string, now int64, take func(*pair) bool) (p *pair, added bool, err error) {
-	if p := t.index.find(hash, key); p != nil {
-		take(p)
-		return p, false, nil
+// tryAdd is findOrAdd for as long as the lock may be held: if it returns neither a pair nor an error, there is more to
+// do. The caller holds t.mu.
+func (t *Table) tryAdd(hash uint64, p *pair, now int64, take func(*pair) bool) (*pair, error) {
+	if there := t.index.find(hash, p.name()); there != nil {
+		take(there)
+		return there, nil
 	}
 	if t.count.Names == t.size {
 		switch evicted, more := t.evict(now); {
 		case more:
-			return nil, false, nil
+			return nil, nil
 		case !evicted:
 			t.count.Full++
-			return nil, false, fmt.Errorf("%w: %d held, no room for %q", ErrFull, t.size, key)
+			return nil, fmt.Errorf("%w: %d held, no room for %q", ErrFull, t.size, p.name())
 		}
 	}
-	number, ok := t.takeNumber()
-	if !ok {
-		return nil, false, nil
+	var ok bool
+	if p.number, ok = t.takeNumber(); !ok {
+		return nil, nil
 	}
-	p = newPair(key, number)
 	take(p)
 	t.add(hash, p)
 	t.count.Assigned++
-	return p, true, nil
+	return p, nil
 }
 
 // add puts a pair, whose name and number are not there, into the table.

@@ -8,8 +8,8 @@ type index struct {
 	shards [1 << shardBits]set // each grows alone, so that no Assign waits for all names to be moved
 }
 
-// shardBits bounds the time that it takes to move a shard: with a million names, each has 2,000.
-const shardBits = 9
+// shardBits bounds the time that it takes to move a shard: with a million names, each has 1,000.
+const shardBits = 10
 
 func (x *index) init() { x.seed = maphash.MakeSeed() }
 

@@ -36,14 +36,14 @@ const (
 	word   = unsafe.Sizeof(uint64(0))
 )
 
-// newPair returns a pair that was never assigned, with a copy of name, which has at most 255 bytes. Each pair is
-// an allocation of its own: a string from name keeps one pair in memory, and no other. It has no pointers,
-// so the garbage collector does not look into it.
-func newPair(name string, number uint32) *pair {
+// newPair returns a pair that was never assigned, with a copy of name, which has at most 255 bytes. The caller sets
+// the number before others see the pair. Each pair is an allocation of its own: a string from name keeps one pair
+// in memory, and no other. It has no pointers, so the garbage collector does not look into it.
+func newPair(name string) *pair {
 	size := max(nameAt+uintptr(len(name)), unsafe.Sizeof(pair{}))
 	words := make([]uint64, (size+word-1)/word)
 	p := (*pair)(unsafe.Pointer(&words[0]))
-	p.number, p.length = number, uint8(len(name))
+	p.length = uint8(len(name))
 	p.assigned.Store(never)
 	copy(unsafe.Slice(&p.begin[0], len(name)), name)
 	return p

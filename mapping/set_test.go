@@ -34,6 +34,12 @@ func TestMatches(t *testing.T) {
 	}
 }
 
+func numbered(name string, number uint32) *pair {
+	p := newPair(name)
+	p.number = number
+	return p
+}
+
 // TestSet compares a set with a map. The hashes are those of few places and tags, so that searches go far and
 // meet other pairs' tags.
 func TestSet(t *testing.T) {
@@ -45,7 +51,7 @@ func TestSet(t *testing.T) {
 			return uint64(p.number%5)<<32 | uint64(p.number%places*(math.MaxUint32/places))
 		}
 		for i := range all {
-			all[i] = newPair(fmt.Sprintf("host%d.example", i), uint32(i))
+			all[i] = numbered(fmt.Sprintf("host%d.example", i), uint32(i))
 		}
 		find := func(p *pair) *pair { return s.find(hashOf(p), func(q *pair) bool { return q.number == p.number }) }
 		for step := range 20_000 {
@@ -103,11 +109,11 @@ func TestSetFindsWhileOthersMove(t *testing.T) {
 	var s set
 	stay, move := make([]*pair, 100), make([]*pair, 400)
 	for i := range stay {
-		stay[i] = newPair("stays.example", uint32(i))
+		stay[i] = numbered("stays.example", uint32(i))
 		s.insert(numberHash(stay[i].number), stay[i], hashOfNumber)
 	}
 	for i := range move {
-		move[i] = newPair("moves.example", uint32(1000+i))
+		move[i] = numbered("moves.example", uint32(1000+i))
 	}
 	done := make(chan struct{})
 	go func() { // ends with its rounds; the test waits for done

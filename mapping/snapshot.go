@@ -194,7 +194,8 @@ func (t *Table) restore(r record) error {
 	if t.index.find(hash, key) != nil {
 		return fmt.Errorf("name %q is there twice", r.name)
 	}
-	p := newPair(key, r.number)
+	p := newPair(key)
+	p.number = r.number
 	p.assigned.Store(t.fromWall(r.assigned))
 	t.add(hash, p)
 	return nil
