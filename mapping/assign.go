@@ -59,8 +59,10 @@ func (t *Table) findOrAdd(v6 bool, name string, take func(*pair) bool) (*pair, e
 	if p := t.index.find(hash, key); p != nil && take(p) {
 		return p, nil
 	}
-	added := newPair(key)                            // before the lock is taken, because allocation may have to help the garbage collector
-	for begun := int64(never); ; runtime.Gosched() { // to a goroutine that waits for the lock
+	// Without the lock, because to allocate may be to help the garbage collector.
+	added := newPair(key)
+	// After each turn, a goroutine that waits for the lock may have it.
+	for begun := int64(never); ; runtime.Gosched() {
 		t.mu.Lock()
 		if begun == never && t.count.Names == t.size {
 			begun = t.clock.now()

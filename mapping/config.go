@@ -30,12 +30,12 @@ type Config struct {
 	IPv4 netip.Prefix
 	IPv6 netip.Prefix
 
-	// Size is the most names held at once; memory grows with the names held, not with Size. When there are as many,
-	// a clock hand that goes round them in the order in which they came finds one to evict: the first that is neither
-	// pinned nor within Hold. Zero: 1 << 20.
+	// Size is the most names held at once; memory grows with the names held, not with Size. In a full table, a clock
+	// hand goes round the names, in the order in which they were added, and evicts the first that is neither pinned nor
+	// within Hold. Zero: 1 << 20.
 	Size int
 
-	// Hold is how long after its last Assign a name keeps its addresses, used or not. Zero: 1 hour.
+	// Hold is how long after its last Assign a name keeps its addresses, used or not, to the millisecond. Zero: 1 hour.
 	Hold time.Duration
 
 	// Trace has hooks for what happens. Nil: none.

@@ -69,26 +69,23 @@ func (t *Table) within(assigned, now int64) bool {
 	return assigned != never && (assigned >= now || now-assigned < t.hold)
 }
 
-// sweep moves the hand on through its chunk, c, and returns the first pair for which take reports true. If there is none,
-// it returns nil, and the hand is at the next chunk.
+// sweep moves the hand on through its chunk, c, and returns the first pair for which take reports true. If there
+// is none, it returns nil, and the hand is at the next chunk.
 func (r *ring) sweep(c *chunk, take func(*pair) bool) *pair {
 	h, groups := &r.hand, c.groupsNow()
 	if !h.inside() {
 		c.due = gone
 	}
-	for h.cell < len(groups)*groupLen {
-		p := pairAt(groups, h.cell)
-		h.cell++
-		switch {
-		case p == nil:
-		case take(p):
+	for at := skipFree(groups, h.cell); at < len(groups)*groupLen; at = skipFree(groups, at+1) {
+		p := pairAt(groups, at)
+		if h.cell = at + 1; take(p) {
 			return p
-		default:
-			r.noteIdle(p)
 		}
+		r.noteIdle(p)
 	}
-	c.fit(hashOfNumber)
-	h.chunk, h.cell = r.next(h.chunk), 0
+	swept := h.chunk
+	h.chunk, h.cell = r.next(swept), 0
+	r.fit(swept)
 	return nil
 }
 
@@ -109,5 +106,7 @@ func (t *Table) Flush() {
 			t.index.insert(t.index.hashOf(p), p)
 		}
 	}
-	t.ring.fit()
+	for i := range t.ring.chunks {
+		t.ring.fit(i)
+	}
 }

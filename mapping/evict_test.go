@@ -93,6 +93,26 @@ func TestFullOfPinned(t *testing.T) {
 	requireStale(t, table, leases[5].Addr())
 }
 
+// TestOldestGoesFirst shows that of names that are all alike, the oldest is evicted, wherever the cursor began.
+func TestOldestGoesFirst(t *testing.T) {
+	for _, size := range []int{1, 4, 7, 100, 1000, 1024, 3000, 4096} {
+		for range 5 {
+			table := newTestTable(t, Config{Size: size, Hold: soon})
+			addrs := make([]netip.Addr, 3*size+3000)
+			for i := range addrs {
+				addrs[i] = assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
+				if i < size {
+					continue
+				}
+				if name, ok := table.Name(addrs[i-size]); ok {
+					t.Fatalf("size %d: %s is there, and another one went", size, name)
+				}
+				require.EqualValues(t, i-size+1, table.Stats().Evicted)
+			}
+		}
+	}
+}
+
 // TestHandGoesRound shows who is evicted: in the order in which they came, but for those within Hold or pinned. A new
 // name comes last.
 func TestHandGoesRound(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var modelSteps = flag.Int("mapping.steps", 300_000, "steps of each case of TestModel")
+var modelSteps = flag.Int("mapping.steps", 200_000, "steps of each case of TestModel")
 
 // TestModel does at random what a program may do, and compares a table with a model of what must be. Most cases
 // have a space so small that it goes round all the time; in the others, the hand goes over several chunks.

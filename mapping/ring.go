@@ -12,6 +12,7 @@ import (
 // memory that grows with the pairs in it. The ring is changed under Table.mu; find needs no lock.
 type ring struct {
 	chunks []chunk // a power of two
+	newest int     // the chunk that the next pair is likely to be in
 	hand   hand
 }
 
@@ -26,10 +27,10 @@ type chunk struct {
 	due int64 // see hand
 }
 
-// init makes an empty ring that goes round once for size pairs with successive numbers.
+// init makes an empty ring that does not go round for size pairs with successive numbers, so that the cursor stays
+// behind the hand.
 func (r *ring) init(size int) {
-	n := 1 << bits.Len((uint(size)-1)/chunkLen)
-	r.chunks = make([]chunk, n)
+	r.chunks = make([]chunk, 1<<bits.Len(uint(size)/chunkLen))
 	for i := range r.chunks {
 		r.chunks[i].due = gone
 	}
@@ -57,34 +58,43 @@ func (r *ring) find(n uint32) *pair {
 
 // insert adds a pair whose number is not there.
 func (r *ring) insert(p *pair) {
-	r.change(r.place(p.number), func(s *set) { s.insert(numberHash(p.number), p, hashOfNumber) })
+	r.newest = r.place(p.number)
+	r.change(r.newest, func(s *set) { s.insert(numberHash(p.number), p, hashOfNumber) })
 	r.noteIdle(p)
 }
 
 // remove takes out a pair.
 func (r *ring) remove(p *pair) { r.chunks[r.place(p.number)].remove(numberHash(p.number), p) }
 
-// reserve makes room in the chunk of number n for all numbers of a chunk.
+// reserve makes room in the chunk of number n for all numbers of a chunk, so that they keep their order.
 func (r *ring) reserve(n uint32) {
-	r.change(r.place(n), func(s *set) { s.reserve(chunkLen, hashOfNumber) })
+	r.newest = r.place(n)
+	r.change(r.newest, func(s *set) { s.reserve(chunkLen, hashOfNumber) })
 }
 
-// fit gives back what memory the chunks do not need.
-func (r *ring) fit() {
-	for i := range r.chunks {
+// fit gives back what memory chunk i does not need.
+func (r *ring) fit(i int) {
+	if i != r.newest {
 		r.change(i, func(s *set) { s.fit(hashOfNumber) })
 	}
 }
 
-// change does to a chunk what may move its pairs. A hand inside stays where it is, as far as that can be said,
-// but comes again.
+// change does to chunk i what may move its pairs. A hand inside stays before the pair that it was before, but
+// comes again, because other pairs may be on the other side of it.
 func (r *ring) change(i int, do func(*set)) {
 	c, h := &r.chunks[i], &r.hand
 	before := c.groups.Load()
 	do(&c.set)
-	if i == h.chunk && h.inside() && c.groups.Load() != before {
-		h.cell = h.cell * len(c.groupsNow()) / len(*before)
-		c.due = never
+	if i != h.chunk || !h.inside() || c.groups.Load() == before {
+		return
+	}
+	c.due = never
+	at := skipFree(*before, h.cell)
+	groups := c.groupsNow()
+	if h.cell = len(groups) * groupLen; at < len(*before)*groupLen {
+		p := pairAt(*before, at)
+		for h.cell = 0; pairAt(groups, h.cell) != p; h.cell++ {
+		}
 	}
 }
 

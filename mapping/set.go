@@ -68,19 +68,28 @@ func (s *set) groupsNow() []group {
 	return nil
 }
 
+func pairAt(groups []group, cell int) *pair { return groups[cell/groupLen].pairs[cell%groupLen].Load() }
+
+// skipFree returns the first cell from one on that has a pair, or how many cells there are.
+func skipFree(groups []group, cell int) int {
+	for cell < len(groups)*groupLen && pairAt(groups, cell) == nil {
+		cell++
+	}
+	return cell
+}
+
 // pairs yields the pairs in the cells from a first one to before a last one, in order, and reports whether yield
 // always returned true. The pair at hand may be removed.
 func (s *set) pairs(from, to int, yield func(*pair) bool) bool {
 	groups := s.groupsNow()
-	for i := from; i < min(to, len(groups)*groupLen); i++ {
-		if p := pairAt(groups, i); p != nil && !yield(p) {
+	to = min(to, len(groups)*groupLen)
+	for i := skipFree(groups, from); i < to; i = skipFree(groups, i+1) {
+		if !yield(pairAt(groups, i)) {
 			return false
 		}
 	}
 	return true
 }
-
-func pairAt(groups []group, cell int) *pair { return groups[cell/groupLen].pairs[cell%groupLen].Load() }
 
 // all yields all pairs.
 func (s *set) all(yield func(*pair) bool) { s.pairs(0, math.MaxInt, yield) }
@@ -140,16 +149,20 @@ func (s *set) insert(hash uint64, p *pair, hashOf func(*pair) uint64) {
 	s.place(s.groupsNow(), hash, p)
 }
 
-// place puts a pair into the first cell for it that is free.
+// place puts a pair into the first group for it that has room: behind all others, or if the last cell is taken, into the
+// first that is free. So pairs that come in the order of their hashes stay in it.
 func (s *set) place(groups []group, hash uint64, p *pair) {
 	for g := home(hash, len(groups)); ; g = after(g, len(groups)) {
 		group := &groups[g]
 		tags := group.tags.Load()
-		free := matches(tags, empty) | matches(tags, removed)
-		if free == 0 {
-			continue
+		i := (bits.Len64(tags) + 7) / 8
+		if i == groupLen {
+			free := matches(tags, empty) | matches(tags, removed)
+			if free == 0 {
+				continue
+			}
+			i = cell(free)
 		}
-		i := cell(free)
 		if group.tag(i) == empty {
 			s.used++
 		}

@@ -90,13 +90,14 @@ func (t *Table) fromWall(at int64) int64 {
 	return min(max(int64(since), -1<<62), t.clock.now())
 }
 
-// Read returns a table with the pairs of a snapshot: their names keep their addresses, and Hold goes on.
-// New names get addresses from a new random place on, because nothing tells how many were given out since the
-// snapshot was written. See the package comment, Restarts, for the odds that one of those is given out again.
+// Read returns a table with the pairs of a snapshot: their names keep their addresses, and Hold goes on. New names get
+// addresses from a new random place on, because the snapshot does not tell how many were given out after it was
+// written. The odds that one of those is given out again are (n + m − 1) / f, as the package comment explains under
+// Restarts.
 //
 // It is an error when c has other prefixes than the snapshot, or a Size below the names in it, and when any byte
 // of it is missing or changed. Read takes the snapshot from r and nothing after it. It allocates less than
-// 500 bytes for each name that it has read, beside what [New] does.
+// 500 bytes for each name that it reads, besides what [New] does.
 func Read(r io.Reader, c Config) (*Table, error) {
 	t, err := newTable(c)
 	if err != nil {
