@@ -35,10 +35,10 @@ func TestModel(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newModel(t, c)
 				steps := *modelSteps
-				if c.Size > 100 {
-					steps /= 6
-				}
-				if testing.Short() {
+				switch {
+				case c.Size > 100:
+					steps /= 6 // they take longer, and less of them no name would be evicted
+				case testing.Short():
 					steps /= 10
 				}
 				for m.step = range steps {
