@@ -129,6 +129,12 @@ func TestRested(t *testing.T) {
 	require.Len(t, s.Figures, 1)
 }
 
+func TestLockHold(t *testing.T) {
+	var s report.Section
+	require.NoError(t, lockHold(1000, 1, &s))
+	require.Len(t, s.Figures, 3)
+}
+
 // Whoever measures nothing does not pass.
 func TestSections(t *testing.T) {
 	chosen, err := choose("udp,dial")

@@ -52,7 +52,7 @@ The table's *name → address* also notes when, because Hold counts from it. *Re
 	s.Parts = append(s.Parts, p)
 	judged := sizes[min(2, len(sizes)-1)]
 	for _, measure := range []func(size, rounds int, s *report.Section) error{rested, churn, lockHold} {
-		if err := measure(judged, l.pick(5, 1), s); err != nil {
+		if err := measure(judged, l.pick(3, 1), s); err != nil {
 			return nil, err
 		}
 	}
