@@ -60,13 +60,10 @@ func (t *Table) findOrAdd(v6 bool, name string, take func(*pair) bool) (*pair, e
 		return p, nil
 	}
 	// Without the lock, because to allocate may be to help the garbage collector.
-	added := newPair(key)
+	added, begun := newPair(key), t.clock.now()
 	// After each turn, a goroutine that waits for the lock may have it.
-	for begun := int64(never); ; runtime.Gosched() {
+	for ; ; runtime.Gosched() {
 		t.mu.Lock()
-		if begun == never && t.count.Names == t.size {
-			begun = t.clock.now()
-		}
 		p, err := t.tryAdd(hash, added, begun, take)
 		t.mu.Unlock()
 		if p == added {

@@ -27,7 +27,15 @@ func (c *clock) init(hold int64) {
 	c.shown.Store(never)
 }
 
-func (c *clock) now() int64 { return int64(time.Since(c.base)) }
+// now reads the clock. A reading that serves no longer ends, should its timer be late, or never come because it is
+// of a synctest bubble that has ended.
+func (c *clock) now() int64 {
+	now := int64(time.Since(c.base))
+	if shown := c.shown.Load(); shown != never && uint64(now-shown) > uint64(c.step) {
+		c.shown.CompareAndSwap(shown, never)
+	}
+	return now
+}
 
 // assign returns the time of an Assign.
 func (c *clock) assign() int64 {

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,6 +39,30 @@ func TestClockServes(t *testing.T) {
 		synctest.Wait()
 		require.False(t, serves(), "a step is over")
 		require.Zero(t, assigned("a.example"))
+	})
+}
+
+// TestLateTimer has a reading serve for too long. The next new name ends it.
+func TestLateTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := newTestTable(t, Config{})
+		for i, shown := range []time.Duration{0, 10 * time.Minute, 2 * time.Hour} { // the last is of another clock
+			time.Sleep(11 * time.Minute)
+			table.clock.shown.Store(int64(shown))
+			name := fmt.Sprintf("host%d.example", i)
+			assign(t, table, "ip4", name)
+			require.Equal(t, int64(never), table.clock.shown.Load())
+			for e := range table.All() {
+				if e.Name == name {
+					require.Zero(t, time.Since(e.Assigned))
+				}
+			}
+		}
+		time.Sleep(time.Duration(maxStep))
+		shown := table.clock.now() - maxStep
+		table.clock.shown.Store(shown)
+		assign(t, table, "ip4", "new.example")
+		require.Equal(t, shown, table.clock.shown.Load(), "it still serves")
 	})
 }
 

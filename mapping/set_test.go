@@ -54,7 +54,7 @@ func TestSet(t *testing.T) {
 			all[i] = numbered(fmt.Sprintf("host%d.example", i), uint32(i))
 		}
 		find := func(p *pair) *pair { return s.find(hashOf(p), func(q *pair) bool { return q.number == p.number }) }
-		for step := range 20_000 {
+		for step := range 10_000 {
 			p := all[random.IntN(1+step%len(all))]
 			switch q := has[p.number]; {
 			case q != nil && random.IntN(3) > 0:
