@@ -1,4 +1,4 @@
-package page
+package status
 
 import (
 	"net"
@@ -16,8 +16,8 @@ const (
 	dialsFor        = 2 * time.Minute
 )
 
-// status is everything that the page shows at one moment. Durations are milliseconds.
-type status struct {
+// snapshot is everything that the page shows at one moment. Durations are milliseconds.
+type snapshot struct {
 	Totals      totals
 	Gateways    []gateway
 	Dials       []shownDial
@@ -75,18 +75,18 @@ type name struct {
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// status gathers what a reader wants to see.
-func (p *Page) status(v view) *status {
+// snapshot gathers what a reader wants to see.
+func (h *Handler) snapshot(v view) *snapshot {
 	now := time.Now()
-	s := new(status)
-	s.connections(p.Watch, now)
-	s.names(p.Table, v, now)
-	s.gateways(p.Watch.Group, now)
-	s.dials(p.Watch, now)
+	s := new(snapshot)
+	s.connections(h.watch, now)
+	s.names(h.table, v, now)
+	s.gateways(h.watch, now)
+	s.dials(h.watch, now)
 	return s
 }
 
-func (s *status) connections(w *Watch, now time.Time) {
+func (s *snapshot) connections(w *watch, now time.Time) {
 	links := w.opened()
 	s.Open = len(links)
 	for _, l := range links[:min(len(links), mostConnections)] {
@@ -99,7 +99,7 @@ func (s *status) connections(w *Watch, now time.Time) {
 
 // names goes through the table once: for the part of it that is shown, and for the fakes of the open
 // connections.
-func (s *status) names(t *mapping.Table, v view, now time.Time) {
+func (s *snapshot) names(t *mapping.Table, v view, now time.Time) {
 	connected := make(map[string][]*connection)
 	for i := range s.Connections {
 		c := &s.Connections[i]
@@ -124,10 +124,10 @@ func (s *status) names(t *mapping.Table, v view, now time.Time) {
 	s.Totals.Names, s.Totals.Evicted, s.Totals.Stale = counts.Names, counts.Evicted, counts.Stale
 }
 
-func (s *status) gateways(g *socks.Group, now time.Time) {
+// gateways tells of the clients of socks.Client and socks.Group. Of another Gateway there is nothing to tell.
+func (s *snapshot) gateways(w *watch, now time.Time) {
 	var all socks.Histogram
-	for i, h := range g.Health() {
-		c := g.Clients[i]
+	for c, h := range w.clients() {
 		n := c.Stats()
 		s.Totals.Granted += n.Granted
 		s.Totals.Failed += n.Refused + n.GatewayFailed + n.AuthFailed + n.Broken + n.Cancelled + n.Invalid
@@ -166,7 +166,7 @@ func newGateway(address string, h socks.Health, n socks.Stats, now time.Time) ga
 	return g
 }
 
-func (s *status) dials(w *Watch, now time.Time) {
+func (s *snapshot) dials(w *watch, now time.Time) {
 	var took []float64
 	for _, d := range w.dialed(now.Add(-dialsFor)) {
 		shown := shownDial{milliseconds(now.Sub(d.ended)), milliseconds(d.took), d.failed}

@@ -1,4 +1,4 @@
-package page
+package status
 
 import (
 	"cmp"
@@ -23,7 +23,7 @@ type link struct {
 }
 
 // open remembers l until the func that it returns is called.
-func (w *Watch) open(l *link) (forget func()) {
+func (w *watch) open(l *link) (forget func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.links == nil {
@@ -40,7 +40,7 @@ func (w *Watch) open(l *link) (forget func()) {
 }
 
 // opened returns the open connections, the newest first.
-func (w *Watch) opened() []*link {
+func (w *watch) opened() []*link {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	links := make([]*link, 0, len(w.links))
@@ -57,7 +57,7 @@ type stream struct {
 	forget func()
 }
 
-func (w *Watch) stream(c *socks.Conn, to string) *stream {
+func (w *watch) stream(c *socks.Conn, to string) *stream {
 	return &stream{c, w.open(&link{
 		network: "tcp",
 		gateway: c.NetConn().RemoteAddr().String(),
@@ -83,7 +83,7 @@ type association struct {
 	forget func()
 }
 
-func (w *Watch) association(c *socks.PacketConn, peer string) *association {
+func (w *watch) association(c *socks.PacketConn, peer string) *association {
 	a := &association{PacketConn: c}
 	a.forget = w.open(&link{
 		network: "udp",
@@ -118,7 +118,7 @@ func (a *association) Close() error {
 // listener is a *socks.Listener, with all its methods, whose connection is remembered.
 type listener struct {
 	*socks.Listener
-	watch *Watch
+	watch *watch
 }
 
 func (l *listener) Accept() (net.Conn, error) {

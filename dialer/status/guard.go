@@ -1,4 +1,4 @@
-package page
+package status
 
 import (
 	"net"
@@ -13,8 +13,8 @@ import (
 // that the browser visits: one whose name is made to resolve to 127.0.0.1, which is DNS rebinding, would
 // read it as its own. Its name is in Host, so only the names that are known may be there; and where there
 // is an Origin, it must be that of the page itself.
-func (p *Page) allowed(r *http.Request) bool {
-	if !p.known(r.Host) {
+func (h *Handler) allowed(r *http.Request) bool {
+	if !h.known(r.Host) {
 		return false
 	}
 	origins := r.Header.Values("Origin")
@@ -25,7 +25,7 @@ func (p *Page) allowed(r *http.Request) bool {
 }
 
 // known reports whether a Host, which may have a port, is loopback or one of Hosts.
-func (p *Page) known(host string) bool {
+func (h *Handler) known(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
@@ -33,5 +33,15 @@ func (p *Page) known(host string) bool {
 	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {
 		return true
 	}
-	return host == "localhost" || slices.Contains(p.Hosts, host)
+	return host == "localhost" || slices.Contains(h.Hosts, host)
+}
+
+// ownEvents reports whether a request for the events comes from the page, or from a program that is no
+// browser: a site that includes the stream, as an image say, sends no Origin but says where it is.
+func ownEvents(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return true
+	}
+	return false
 }
