@@ -62,7 +62,7 @@ var covered = []struct{ command, by string }{
 	{"go run ./examples/status", "examples/status/browsertest TestDemonstration"},
 	{"cd examples/clients && go test ./...", ".ci/run"},
 	{"curl -x socks5h://127.0.0.1:1080 http://", "internal/interop/clients TestCurl"},
-	{"dig @127.0.0.1 -p 5353", "examples/dnsserver TestRun"},
+	{"dig @127.0.0.1 -p 1053", "examples/dnsserver TestRun"},
 }
 
 func TestCommandsAreCovered(t *testing.T) {
