@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 
 	"golang.org/x/net/http/httpproxy"
 
@@ -27,11 +28,15 @@ func FromURL(gateway string) (*Dialer, error) {
 
 // FromEnvironment returns a Dialer for the gateway of ALL_PROXY, or all_proxy. What NO_PROXY, or no_proxy,
 // names is dialed directly by the rules of golang.org/x/net/http/httpproxy; so are localhost and loopback
-// addresses. ALL_PROXY unset or not a gateway's URL is an error.
+// addresses. The scheme socks, which desktops set, is socks5. ALL_PROXY unset or not a gateway's URL is an error.
 func FromEnvironment() (*Dialer, error) {
 	gateway := firstEnv("ALL_PROXY", "all_proxy")
 	if gateway == "" {
 		return nil, errors.New("ALL_PROXY is not set")
+	}
+	const desktops = "socks://"
+	if n := len(desktops); len(gateway) >= n && strings.EqualFold(gateway[:n], desktops) {
+		gateway = "socks5://" + gateway[n:]
 	}
 	d, err := FromURL(gateway)
 	if err != nil {
