@@ -8,9 +8,9 @@ import (
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -65,7 +65,7 @@ func TestDNS(t *testing.T) {
 		return m.Answer
 	}
 	require.Len(t, ask("short.test."), 1)
-	n.OnlyByName(wire.Associate)
+	n.OnlyByName(sockstest.Associate)
 	require.Len(t, ask("long.test."), 100)
-	n.OnlyByName(wire.Associate, wire.Associate, wire.Connect)
+	n.OnlyByName(sockstest.Associate, sockstest.Associate, sockstest.Connect)
 }

@@ -12,9 +12,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -57,7 +57,7 @@ func TestActiveFTP(t *testing.T) {
 	var got bytes.Buffer
 	require.NoError(t, Retrieve(n.Context(), n.Dialer, address, "file", &got))
 	require.True(t, bytes.Equal(file, got.Bytes()), "the file differs")
-	n.OnlyByName(wire.Connect, wire.Bind)
+	n.OnlyByName(sockstest.Connect, sockstest.Bind)
 
 	var refused *textproto.Error
 	require.ErrorAs(t, Retrieve(n.Context(), n.Dialer, address, "missing", &got), &refused)

@@ -10,9 +10,9 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/peer"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -39,7 +39,7 @@ func TestDNSResolver(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, grpc_health_v1.HealthCheckResponse_SERVING, answer.Status)
 			n.RequireFake(from.Addr)
-			n.OnlyByName(wire.Connect)
+			n.OnlyByName(sockstest.Connect)
 		})
 	}
 }

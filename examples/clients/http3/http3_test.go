@@ -10,9 +10,9 @@ import (
 	"github.com/quic-go/quic-go/http3"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -42,5 +42,5 @@ func TestHTTP3(t *testing.T) {
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(sent, body), "the echo differs")
-	n.OnlyByName(wire.Associate)
+	n.OnlyByName(sockstest.Associate)
 }

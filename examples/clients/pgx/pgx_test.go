@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -49,7 +49,7 @@ func TestPostgreSQL(t *testing.T) {
 	var text string
 	require.NoError(t, pool.QueryRow(ctx, `SELECT text FROM greeting WHERE text LIKE $1`, "h%").Scan(&text))
 	require.Equal(t, "hello", text)
-	n.OnlyByName(wire.Connect)
+	n.OnlyByName(sockstest.Connect)
 
 	// A query is cancelled over a second connection, to the same name.
 	conn, err := pool.Acquire(ctx)
@@ -64,5 +64,5 @@ func TestPostgreSQL(t *testing.T) {
 	var failure *pgconn.PgError
 	require.ErrorAs(t, rows.Err(), &failure)
 	require.Equal(t, "57014", failure.Code) // query_canceled
-	n.OnlyByName(wire.Connect, wire.Connect)
+	n.OnlyByName(sockstest.Connect, sockstest.Connect)
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -29,7 +29,7 @@ func TestRedis(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "hello", text)
 	require.ErrorIs(t, client.Get(ctx, "farewell").Err(), redis.Nil)
-	n.OnlyByName(wire.Connect)
+	n.OnlyByName(sockstest.Connect)
 }
 
 func TestSubscribe(t *testing.T) {
@@ -50,5 +50,5 @@ func TestSubscribe(t *testing.T) {
 	message, err := channel.ReceiveMessage(ctx)
 	require.NoError(t, err)
 	require.Equal(t, "hello", message.Payload)
-	n.OnlyByName(wire.Connect, wire.Connect)
+	n.OnlyByName(sockstest.Connect, sockstest.Connect)
 }

@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -71,5 +71,5 @@ func TestSMTP(t *testing.T) {
 	require.NoError(t, s.err)
 	require.Equal(t, []string{"EHLO localhost", "MAIL FROM:<a@client.test>", "RCPT TO:<b@server.test>", "DATA"}, s.lines)
 	require.Equal(t, "Subject: hello\n\nhello\n", s.mail)
-	n.OnlyByName(wire.Connect)
+	n.OnlyByName(sockstest.Connect)
 }

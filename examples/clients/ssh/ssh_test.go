@@ -17,9 +17,9 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -86,7 +86,7 @@ func TestSSH(t *testing.T) {
 	out, err := session.CombinedOutput("echo hello")
 	require.NoError(t, err, "%s", out)
 	require.Equal(t, "hello\n", string(out))
-	n.OnlyByName(wire.Connect)
+	n.OnlyByName(sockstest.Connect)
 }
 
 // TestSilence: a server that says nothing is given up with the context.
@@ -106,5 +106,5 @@ func TestSilence(t *testing.T) {
 	}()
 	_, err := Dial(ctx, n.Dialer, n.Address(l.Addr()), &ssh.ClientConfig{HostKeyCallback: ssh.InsecureIgnoreHostKey()})
 	require.ErrorIs(t, err, context.Canceled)
-	n.OnlyByName(wire.Connect)
+	n.OnlyByName(sockstest.Connect)
 }

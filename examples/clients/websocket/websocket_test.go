@@ -8,9 +8,9 @@ import (
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -50,5 +50,5 @@ func TestWebSocket(t *testing.T) {
 		require.Equal(t, message, string(answer))
 	}
 	require.NoError(t, conn.Close(websocket.StatusNormalClosure, ""))
-	n.OnlyByName(wire.Connect)
+	n.OnlyByName(sockstest.Connect)
 }

@@ -1,7 +1,12 @@
+//go:build unix
+
 package behind
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"net"
 	"net/netip"
 	"os"
@@ -66,6 +71,25 @@ func Own(t *testing.T, path string) {
 	if os.Getuid() == 0 {
 		require.NoError(t, os.Chown(path, nobody, nobody))
 	}
+}
+
+// TLSFiles is TLS for a server program: the files with its certificate and its key, in a directory of the
+// servers' user.
+func TLSFiles(t *testing.T, dir string) (certificate, key string, client *tls.Config) {
+	t.Helper()
+	server, client := TLS(t)
+	pair := server.Certificates[0]
+	private, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	require.NoError(t, err)
+	certificate, key = filepath.Join(dir, "certificate.pem"), filepath.Join(dir, "key.pem")
+	for file, block := range map[string]*pem.Block{
+		certificate: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]},
+		key:         {Type: "PRIVATE KEY", Bytes: private},
+	} {
+		require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(block), 0o600))
+		Own(t, file)
+	}
+	return certificate, key, client
 }
 
 // Run runs a program of the servers' user to its end.

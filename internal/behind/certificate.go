@@ -7,6 +7,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"math/big"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -32,4 +34,17 @@ func TLS(t *testing.T) (server, client *tls.Config) {
 	roots := x509.NewCertPool()
 	roots.AddCert(leaf)
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, &tls.Config{RootCAs: roots}
+}
+
+// HTTPS serves handler with TLS until the test ends. It returns host:port, by the server's name, and what a
+// client needs.
+func (n *Network) HTTPS(handler http.Handler) (address string, client *tls.Config) {
+	n.t.Helper()
+	config, client := TLS(n.t)
+	server := httptest.NewUnstartedServer(handler)
+	server.Listener.Close()
+	server.Listener, server.TLS, server.EnableHTTP2 = n.Listen(), config, true
+	server.StartTLS()
+	n.t.Cleanup(server.Close)
+	return n.Address(server.Listener.Addr()), client
 }
