@@ -114,16 +114,22 @@ func (n *Network) Port() string {
 // does. The server is ended after the test.
 func (n *Network) Serve(port, program string, args ...string) {
 	n.t.Helper()
-	n.serve(unprivileged(), port, program, args)
+	n.serve(unprivileged(), n.listening(port), program, args)
+}
+
+// ServeUntil is Serve for a server that is there when ready says so.
+func (n *Network) ServeUntil(ready func() bool, program string, args ...string) {
+	n.t.Helper()
+	n.serve(unprivileged(), ready, program, args)
 }
 
 // ServeAsMe is Serve for a server that needs the user that runs the tests.
 func (n *Network) ServeAsMe(port, program string, args ...string) {
 	n.t.Helper()
-	n.serve(nil, port, program, args)
+	n.serve(nil, n.listening(port), program, args)
 }
 
-func (n *Network) serve(as *syscall.SysProcAttr, port, program string, args []string) {
+func (n *Network) serve(as *syscall.SysProcAttr, ready func() bool, program string, args []string) {
 	n.t.Helper()
 	var log bytes.Buffer
 	cmd := exec.Command(program, args...)
@@ -139,16 +145,19 @@ func (n *Network) serve(as *syscall.SysProcAttr, port, program string, args []st
 			n.t.Logf("%s:\n%s", program, log.Bytes())
 		}
 	})
-	require.Eventually(n.t, func() bool { return listens(net.JoinHostPort(n.IP.String(), port)) || closed(ended) }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(n.t, func() bool { return ready() || closed(ended) }, patience, 10*time.Millisecond)
 	require.False(n.t, closed(ended), "%s has ended", program)
 }
 
-func listens(address string) bool {
-	c, err := net.Dial("tcp", address)
-	if err == nil {
-		c.Close()
+// listening reports whether somebody listens on a port of the server's address.
+func (n *Network) listening(port string) func() bool {
+	return func() bool {
+		c, err := net.Dial("tcp", net.JoinHostPort(n.IP.String(), port))
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
 	}
-	return err == nil
 }
 
 func closed(c <-chan struct{}) bool {

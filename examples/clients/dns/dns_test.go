@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"context"
 	"net"
 	"strings"
 	"testing"
@@ -68,4 +69,13 @@ func TestDNS(t *testing.T) {
 	n.OnlyByName(sockstest.Associate)
 	require.Len(t, ask("long.test."), 100)
 	n.OnlyByName(sockstest.Associate, sockstest.Associate, sockstest.Connect)
+
+	for _, name := range []string{"short.test.", "long.test."} {
+		n.Exercise(behind.Reconnects, func(context.Context) (behind.Session, error) {
+			return behind.Session{Use: func(ctx context.Context) error {
+				_, err := Exchange(ctx, n.Dialer, n.Address(l.Addr()), new(dns.Msg).SetQuestion(name, dns.TypeTXT))
+				return err
+			}}, nil
+		})
+	}
 }

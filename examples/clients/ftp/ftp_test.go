@@ -2,8 +2,10 @@ package ftp
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"net"
 	"net/textproto"
 	"os"
@@ -62,4 +64,8 @@ func TestActiveFTP(t *testing.T) {
 	var refused *textproto.Error
 	require.ErrorAs(t, Retrieve(n.Context(), n.Dialer, address, "missing", &got), &refused)
 	require.Equal(t, 550, refused.Code)
+
+	n.Exercise(behind.Reconnects, func(context.Context) (behind.Session, error) {
+		return behind.Session{Use: func(ctx context.Context) error { return Retrieve(ctx, n.Dialer, address, "file", io.Discard) }}, nil
+	})
 }

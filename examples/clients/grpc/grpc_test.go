@@ -1,6 +1,7 @@
 package grpc
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,6 +41,14 @@ func TestDNSResolver(t *testing.T) {
 			require.Equal(t, grpc_health_v1.HealthCheckResponse_SERVING, answer.Status)
 			n.RequireFake(from.Addr)
 			n.OnlyByName(sockstest.Connect)
+
+			n.Exercise(behind.Reconnects, func(context.Context) (behind.Session, error) {
+				conn, err := NewClient(n.Dialer, scheme+n.Address(l.Addr()), grpc.WithTransportCredentials(credentials.NewTLS(clientTLS)))
+				return behind.Session{End: func() { conn.Close() }, Use: func(ctx context.Context) error {
+					_, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+					return err
+				}}, err
+			})
 		})
 	}
 }

@@ -1,7 +1,9 @@
 package smtp
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/textproto"
@@ -72,4 +74,14 @@ func TestSMTP(t *testing.T) {
 	require.Equal(t, []string{"EHLO localhost", "MAIL FROM:<a@client.test>", "RCPT TO:<b@server.test>", "DATA"}, s.lines)
 	require.Equal(t, "Subject: hello\n\nhello\n", s.mail)
 	n.OnlyByName(sockstest.Connect)
+
+	go func() { // the test's; ends with l
+		for !errors.Is(serve(l, serverTLS).err, net.ErrClosed) {
+		}
+	}()
+	n.Exercise(behind.Reconnects, func(context.Context) (behind.Session, error) {
+		return behind.Session{Use: func(ctx context.Context) error {
+			return Send(ctx, n.Dialer, n.Address(l.Addr()), clientTLS.RootCAs, "a@client.test", "b@server.test", []byte("hello\r\n"))
+		}}, nil
+	})
 }
