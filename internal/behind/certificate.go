@@ -41,10 +41,16 @@ func TLS(t *testing.T) (server, client *tls.Config) {
 func (n *Network) HTTPS(handler http.Handler) (address string, client *tls.Config) {
 	n.t.Helper()
 	config, client := TLS(n.t)
+	return n.ServeHTTPS(handler, config), client
+}
+
+// ServeHTTPS is HTTPS with a server's configuration that is there already.
+func (n *Network) ServeHTTPS(handler http.Handler, config *tls.Config) (address string) {
+	n.t.Helper()
 	server := httptest.NewUnstartedServer(handler)
 	server.Listener.Close()
 	server.Listener, server.TLS, server.EnableHTTP2 = n.Listen(), config, true
 	server.StartTLS()
 	n.t.Cleanup(server.Close)
-	return n.Address(server.Listener.Addr()), client
+	return n.Address(server.Listener.Addr())
 }
