@@ -61,6 +61,7 @@ var covered = []struct{ command, by string }{
 	{"go run ./examples/dnsserver", "examples/dnsserver TestRun"},
 	{"go run ./examples/status", "examples/status/browsertest TestDemonstration"},
 	{"cd examples/clients && go test ./...", ".ci/run"},
+	{"go build -trimpath", "internal/docs TestPrograms"},
 	{"curl -x socks5h://127.0.0.1:1080 http://", "internal/interop/clients TestCurl"},
 	{"dig @127.0.0.1 -p 1053", "examples/dnsserver TestRun"},
 }

@@ -31,7 +31,7 @@ func TestConnect(t *testing.T) {
 			n.Exercise(behind.Reconnects, func(context.Context) (behind.Session, error) {
 				h := HTTPClient(n.Dialer, config)
 				client := connect.NewClient[wrapperspb.StringValue, wrapperspb.StringValue](h, "https://"+address+procedure, options...)
-				return behind.Session{End: h.CloseIdleConnections, Use: func(ctx context.Context) error {
+				return behind.Session{Idle: h.CloseIdleConnections, Use: func(ctx context.Context) error {
 					answer, err := client.CallUnary(ctx, connect.NewRequest(wrapperspb.String("hello")))
 					if err == nil {
 						require.Equal(t, "hello", answer.Msg.Value)

@@ -28,7 +28,7 @@ func TestElasticsearch(t *testing.T) {
 		transport := Transport(n.Dialer, config)
 		client, err := NewClient(transport, "https://"+address)
 		require.NoError(t, err)
-		return behind.Session{End: transport.CloseIdleConnections, Use: func(ctx context.Context) error {
+		return behind.Session{Idle: transport.CloseIdleConnections, Use: func(ctx context.Context) error {
 			answer, err := client.Info(client.Info.WithContext(ctx))
 			if err != nil {
 				return err

@@ -23,7 +23,7 @@ func TestFastHTTP(t *testing.T) {
 	n.Exercise(behind.Reconnects, func(context.Context) (behind.Session, error) {
 		client := NewClient(n.Dialer, config)
 		client.MaxIdleConnDuration = time.Millisecond // its cleaner ends with its last connection
-		return behind.Session{End: client.CloseIdleConnections, Use: func(context.Context) error {
+		return behind.Session{Idle: client.CloseIdleConnections, Use: func(context.Context) error {
 			request, answer := new(fasthttp.Request), new(fasthttp.Response)
 			request.SetRequestURI("https://" + address + "/")
 			err := client.DoTimeout(request, answer, time.Second) // GetTimeout leaves its dial behind

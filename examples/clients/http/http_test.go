@@ -46,7 +46,7 @@ func TestDefaultTransport(t *testing.T) {
 	}
 	n.Exercise(behind.Reconnects, func(context.Context) (behind.Session, error) {
 		transport := open(config.Clone())
-		return behind.Session{Use: get, End: transport.CloseIdleConnections}, nil
+		return behind.Session{Use: get, Idle: transport.CloseIdleConnections}, nil
 	})
 
 	transport := open(nil) // nobody vouches for the server now

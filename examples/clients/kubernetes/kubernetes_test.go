@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/apimachinery/pkg/util/httpstream/spdy"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/kubernetes/scheme"
 	typed "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -92,7 +93,7 @@ func TestClient(t *testing.T) {
 		require.NoError(t, err)
 		client, err := typed.NewForConfigAndClient(c, h)
 		require.NoError(t, err)
-		return behind.Session{End: h.CloseIdleConnections, Use: func(ctx context.Context) error {
+		return behind.Session{Idle: func() { utilnet.CloseIdleConnectionsFor(h.Transport) }, Use: func(ctx context.Context) error {
 			pod, err := client.Pods("default").Get(ctx, "greeter", metav1.GetOptions{})
 			if err == nil {
 				require.Equal(t, "greeter", pod.Name)

@@ -16,7 +16,8 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 func TestPostgreSQL(t *testing.T) {
 	n := behind.Start(t)
-	ctx, dsn := n.Context(), n.Postgres()
+	dsn := n.Postgres()
+	ctx := n.Context()
 	pool, err := Open(ctx, n.Dialer, n.Resolver, dsn)
 	require.NoError(t, err)
 	defer pool.Close()

@@ -27,12 +27,9 @@ func TestPostgreSQL(t *testing.T) {
 			return err
 		}}, err
 	})
-}
 
-// A query is cancelled over a second connection, which pq makes by the same hook.
-func TestCancelledQuery(t *testing.T) {
-	n := behind.Start(t)
-	db, err := Open(n.Dialer, n.Postgres())
+	// A query is cancelled over a second connection, which pq makes by the same hook.
+	db, err := Open(n.Dialer, dsn)
 	require.NoError(t, err)
 	defer db.Close()
 	ctx, cancel := context.WithCancel(n.Context())

@@ -19,7 +19,7 @@ func TestResty(t *testing.T) {
 	address, config := n.HTTPS(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
 	n.Exercise(behind.Reconnects, func(context.Context) (behind.Session, error) {
 		client := NewClient(n.Dialer, config)
-		return behind.Session{End: client.GetClient().CloseIdleConnections, Use: func(ctx context.Context) error {
+		return behind.Session{Idle: client.GetClient().CloseIdleConnections, Use: func(ctx context.Context) error {
 			answer, err := client.R().SetContext(ctx).SetBody("hello").Post("https://" + address + "/echo")
 			if err == nil {
 				require.Equal(t, "hello", answer.String())

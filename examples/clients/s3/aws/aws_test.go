@@ -29,7 +29,7 @@ func TestS3(t *testing.T) {
 		client := NewClient(h, "https://"+address, s3.Options{
 			Region: "us-east-1", UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
 		})
-		return behind.Session{End: h.CloseIdleConnections, Use: func(ctx context.Context) error {
+		return behind.Session{Idle: h.CloseIdleConnections, Use: func(ctx context.Context) error {
 			_, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("bucket"), Key: aws.String("greeting"), Body: strings.NewReader("hello")})
 			if err != nil {
 				return err

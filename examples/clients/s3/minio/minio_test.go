@@ -31,7 +31,7 @@ func TestS3(t *testing.T) {
 		if err != nil {
 			return behind.Session{}, err
 		}
-		return behind.Session{End: transport.CloseIdleConnections, Use: func(ctx context.Context) error {
+		return behind.Session{Idle: transport.CloseIdleConnections, Use: func(ctx context.Context) error {
 			if _, err := client.PutObject(ctx, "bucket", "greeting", strings.NewReader("hello"), 5, minio.PutObjectOptions{}); err != nil {
 				return err
 			}
