@@ -20,9 +20,9 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // TestDNSResolver: with the default scheme and with dns written out, the name that the certificate has and the
 // gateway is sent is the target's, although gRPC resolved it.
-func TestDNSResolver(t *testing.T) {
+func TestSchemes(t *testing.T) {
 	serverTLS, clientTLS := behind.TLS(t)
-	for _, scheme := range []string{"", "dns:///"} {
+	for _, scheme := range []string{"", "dns:///", "passthrough:///"} {
 		t.Run("scheme "+scheme, func(t *testing.T) {
 			n := behind.Start(t)
 			l := n.Listen()
@@ -31,7 +31,9 @@ func TestDNSResolver(t *testing.T) {
 			go server.Serve(l) // the test's; Stop ends it
 			defer server.Stop()
 
-			UseResolver(n.Resolver)
+			if scheme != "passthrough:///" {
+				UseResolver(n.Resolver)
+			}
 			conn, err := NewClient(n.Dialer, scheme+n.Address(l.Addr()), grpc.WithTransportCredentials(credentials.NewTLS(clientTLS)))
 			require.NoError(t, err)
 			defer conn.Close()
