@@ -30,11 +30,16 @@ func FromURL(gateway string) (*Dialer, error) {
 // FromEnvironment returns a Dialer for the gateway of ALL_PROXY, or all_proxy. What NO_PROXY, or no_proxy,
 // names is dialed directly by the rules of golang.org/x/net/http/httpproxy, except that an IPv6 address may be
 // in brackets and a name may end in a dot. Loopback addresses, and localhost and the names below it, are
-// dialed directly too. If ALL_PROXY is unset or not a gateway's URL, that is an error.
+// dialed directly too. The scheme socks, which desktops set, is socks5. If ALL_PROXY is unset or not a
+// gateway's URL, that is an error.
 func FromEnvironment() (*Dialer, error) {
 	gateway := firstEnv("ALL_PROXY", "all_proxy")
 	if gateway == "" {
 		return nil, errors.New("ALL_PROXY is not set")
+	}
+	const desktops = "socks://"
+	if n := len(desktops); len(gateway) >= n && strings.EqualFold(gateway[:n], desktops) {
+		gateway = "socks5://" + gateway[n:]
 	}
 	d, err := FromURL(gateway)
 	if err != nil {

@@ -31,6 +31,23 @@ func TestFromEnvironment(t *testing.T) {
 	require.Equal(t, "192.0.2.1:1080", d.Gateway.(*socks.Client).Addr)
 }
 
+// Desktops say socks, and write a slash at the end.
+func TestDesktopScheme(t *testing.T) {
+	for _, url := range []string{"socks://192.0.2.1:1081", "socks://192.0.2.1:1081/", "SOCKS://u:p@192.0.2.1:1081/"} {
+		environment(t, map[string]string{"all_proxy": url})
+		d, err := dialer.FromEnvironment()
+		require.NoError(t, err, url)
+		require.Equal(t, "192.0.2.1:1081", d.Gateway.(*socks.Client).Addr)
+		_, err = dialer.FromURL(url)
+		require.Error(t, err, "it is ambiguous where nobody has to guess")
+	}
+	for _, url := range []string{"socks:192.0.2.1", "socks://", "socks4://192.0.2.1", "http://192.0.2.1"} {
+		environment(t, map[string]string{"ALL_PROXY": url})
+		_, err := dialer.FromEnvironment()
+		require.Error(t, err, url)
+	}
+}
+
 func TestNoProxy(t *testing.T) {
 	for _, tt := range []struct {
 		noProxy, address string

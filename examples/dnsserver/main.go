@@ -2,7 +2,7 @@
 // space, and none is looked up here.
 //
 //	go run ./examples/dnsserver -search ""
-//	dig @127.0.0.1 -p 5353 db.example +short && dig @127.0.0.1 -p 5353 -x 240.0.0.1 +short
+//	dig @127.0.0.1 -p 1053 db.example +short && dig @127.0.0.1 -p 1053 -x 240.0.0.1 +short
 //
 // With -gateway and -upstream the record types that no such address can stand for are asked of a DNS
 // server through the gateway, and with -verify so is whether a name exists:
@@ -37,12 +37,18 @@ func main() {
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		fmt.Fprintln(os.Stderr, "dnsserver:", err)
+		os.Exit(2)
+	default:
 		fmt.Fprintln(os.Stderr, "dnsserver:", err)
 		os.Exit(1)
 	}
 }
+
+// errUsage is matched by errors about the command line.
+var errUsage = errors.New("see -help")
 
 // run serves until ctx is done. It tells on stdout where it listens.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -52,10 +58,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	server.Listening = func(addr net.Addr) { fmt.Fprintf(stdout, "listening on %v, UDP and TCP\n", addr) }
 	server.ErrorLog = log.New(stderr, "dnsserver: ", 0)
-	if err := server.ListenAndServe(ctx, listen); !errors.Is(err, context.Canceled) {
+	switch err := server.ListenAndServe(ctx, listen); {
+	case errors.Is(err, context.Canceled):
+		return nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w; choose another with -listen", err)
+	default:
 		return err
 	}
-	return nil
 }
 
 // parse makes a Server of the flags.
@@ -69,7 +79,7 @@ func parse(args []string, stderr io.Writer) (listen string, server *resolver.Ser
 		ndots             int
 		search            []string
 	)
-	flags.StringVar(&listen, "listen", "127.0.0.1:5353", "`address` to listen on, UDP and TCP")
+	flags.StringVar(&listen, "listen", "127.0.0.1:1053", "`address` to listen on, UDP and TCP")
 	flags.DurationVar(&ttl, "ttl", time.Second, "how long clients may keep an answer")
 	flags.Func("search", "the clients' search `domains`, with commas between; \"\" for none (default: this machine's)", func(list string) error {
 		search = strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
@@ -80,16 +90,22 @@ func parse(args []string, stderr io.Writer) (listen string, server *resolver.Ser
 	flags.StringVar(&upstream, "upstream", "", "DNS server, as `host:port` that the gateway reaches")
 	flags.BoolVar(&secure, "tls", false, "speak DNS over TLS with upstream")
 	flags.BoolVar(&verify, "verify", false, "ask upstream whether a name exists")
-	if err := flags.Parse(args); err != nil {
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "usage: dnsserver [flags]")
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return "", nil, err
+	} else if err != nil {
+		return "", nil, errUsage // flags has told why
 	}
 	switch {
 	case flags.NArg() > 0:
-		return "", nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		return "", nil, fmt.Errorf("unexpected argument %q; %w", flags.Arg(0), errUsage)
 	case (gateway == "") != (upstream == ""):
-		return "", nil, errors.New("-gateway and -upstream need each other")
+		return "", nil, fmt.Errorf("-gateway and -upstream need each other; %w", errUsage)
 	case (secure || verify) && upstream == "":
-		return "", nil, errors.New("-tls and -verify need -upstream")
+		return "", nil, fmt.Errorf("-tls and -verify need -upstream; %w", errUsage)
 	}
 	r := &resolver.Resolver{Verify: verify}
 	if r.Table, err = mapping.New(mapping.Config{}); err != nil {

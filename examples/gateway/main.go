@@ -5,12 +5,13 @@
 //	curl -x socks5h://127.0.0.1:1080 http://www.test:8000/
 //
 // The name www.test exists in the gateway alone; names that no -host has are left to this machine's
-// resolver. The program ends with SIGINT or SIGTERM.
+// resolver. With users, clients need a password; there are no others than those of -users, of the environment
+// variable GATEWAY_USERS, and of -user, which everybody on this machine can read. The program ends with SIGINT
+// or SIGTERM.
 package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -23,7 +24,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func main() {
@@ -31,8 +32,11 @@ func main() {
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		fmt.Fprintln(os.Stderr, "gateway:", err)
+		os.Exit(2)
+	default:
 		fmt.Fprintln(os.Stderr, "gateway:", err)
 		os.Exit(1)
 	}
@@ -44,114 +48,76 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	g := &testgw.Gateway{
+	g := &sockstest.Server{
 		Users: o.users,
 		Hosts: o.hosts,
 		TLS:   o.tls,
 		Lookup: func(ctx context.Context, name string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 		},
-		Forgetful: true,
+		Unrecorded: true,
 	}
 	out := log.New(stdout, "", 0)
 	if o.verbose {
-		g.OnReply = func(r testgw.Request, o testgw.Outcome) { out.Println(line(r, o)) }
+		g.OnReply = func(r sockstest.Request, o sockstest.Outcome) { out.Println(line(r, o)) }
+	}
+	listeners, err := o.open()
+	if err != nil {
+		return err
+	}
+	g.Listener = listeners[0]
+	if o.tls != nil {
+		g.StartTLS()
+	} else {
+		g.Start()
 	}
 	defer g.Close()
-	for _, at := range o.listen {
-		l, err := net.Listen(at.network, at.address)
-		if err != nil {
-			return err
+	urls := []string{g.URL}
+	for _, l := range listeners[1:] {
+		urls = append(urls, g.Serve(l))
+	}
+	for i, l := range listeners {
+		out.Printf("listening at %s", urls[i])
+		if len(o.users) == 0 && !local(l.Addr()) {
+			fmt.Fprintf(stderr, "gateway: warning: whoever reaches %s is let in without a password; see -users\n", l.Addr())
 		}
-		if err := g.Serve(l); err != nil {
-			return err
-		}
-		out.Printf("listening at %s", g.URLOf(l.Addr()))
 	}
 	<-ctx.Done()
 	return nil
 }
 
+// open listens wherever the flags say.
+func (o *options) open() (all []net.Listener, err error) {
+	for _, at := range o.listen {
+		l, err := net.Listen(at.network, at.address)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			err = fmt.Errorf("%w; choose another with -listen or -unix", err)
+		}
+		if err != nil {
+			for _, l := range all {
+				l.Close()
+			}
+			return nil, err
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// local reports whether only this machine's programs reach an address.
+func local(a net.Addr) bool {
+	t, ok := a.(*net.TCPAddr)
+	return !ok || t.IP.IsLoopback()
+}
+
 // line tells of an answered request in columns. The user is not among them.
-func line(r testgw.Request, o testgw.Outcome) string {
-	var remote string
+func line(r sockstest.Request, o sockstest.Outcome) string {
+	result, remote := "succeeded", ""
+	if o.Reply != 0 {
+		result = o.Reply.Error()
+	}
 	if o.Remote != nil {
 		remote = " → " + o.Remote.String()
 	}
-	return strings.TrimRight(fmt.Sprintf("%5d  %-13s  %-40s  %s%s", r.Conn, r.Command, r.Target, o, remote), " ")
-}
-
-type endpoint struct{ network, address string }
-
-type options struct {
-	listen  []endpoint
-	users   map[string]string
-	hosts   map[string][]netip.Addr
-	tls     *tls.Config
-	verbose bool
-}
-
-// parse reads the flags. No error shows what -user was given.
-func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{users: make(map[string]string), hosts: make(map[string][]netip.Addr)}
-	var accounts []string
-	var cert, key, listen, unix string
-	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.StringVar(&listen, "listen", "127.0.0.1:1080", "`address` to listen at; empty: none")
-	flags.StringVar(&unix, "unix", "", "`path` of a unix socket to listen at, too")
-	flags.StringVar(&cert, "tls-cert", "", "`file` with the certificate; with -tls-key, clients must use TLS")
-	flags.StringVar(&key, "tls-key", "", "`file` with its private key")
-	flags.BoolVar(&o.verbose, "v", false, "print each request and its outcome")
-	flags.Func("user", "`name:password` that is let in, may be repeated; none: everybody", func(s string) error {
-		accounts = append(accounts, s) // package flag would print what it is told is wrong
-		return nil
-	})
-	flags.Func("host", "`name=addr[,addr]` that the gateway knows, may be repeated", o.addHost)
-	if err := flags.Parse(args); err != nil {
-		return o, err
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("there are flags only, not %q", flags.Arg(0))
-	}
-	for _, account := range accounts {
-		name, password, ok := strings.Cut(account, ":")
-		if !ok || name == "" {
-			return o, errors.New("-user is not name:password")
-		}
-		o.users[name] = password
-	}
-	if listen != "" {
-		o.listen = append(o.listen, endpoint{"tcp", listen})
-	}
-	if unix != "" {
-		o.listen = append(o.listen, endpoint{"unix", unix})
-	}
-	if len(o.listen) == 0 {
-		return o, errors.New("neither -listen nor -unix")
-	}
-	if cert != "" || key != "" {
-		pair, err := tls.LoadX509KeyPair(cert, key)
-		if err != nil {
-			return o, err
-		}
-		o.tls = &tls.Config{Certificates: []tls.Certificate{pair}}
-	}
-	return o, nil
-}
-
-func (o *options) addHost(s string) error {
-	name, list, ok := strings.Cut(s, "=")
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
-	if !ok || name == "" {
-		return errors.New("not name=addr[,addr]")
-	}
-	for text := range strings.SplitSeq(list, ",") {
-		ip, err := netip.ParseAddr(text)
-		if err != nil {
-			return err
-		}
-		o.hosts[name] = append(o.hosts[name], ip)
-	}
-	return nil
+	return strings.TrimRight(fmt.Sprintf("%5d  %-13s  %-40s  %s%s", r.Conn, r.Command, r.Address, result, remote), " ")
 }

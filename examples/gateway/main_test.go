@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,6 +26,48 @@ func TestParse(t *testing.T) {
 	require.Equal(t, []endpoint{{"tcp", "127.0.0.1:1080"}, {"unix", "/s"}}, o.listen)
 	require.True(t, o.verbose)
 	require.Nil(t, o.tls)
+}
+
+func TestUsersOfFileAndEnvironment(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "users")
+	require.NoError(t, os.WriteFile(file, []byte("a:1\r\n\nb:2:3\n"), 0o600))
+	t.Setenv("GATEWAY_USERS", "c:4\nd:5")
+	o, err := parse([]string{"-users", file, "-user", "e:6"}, io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"a": "1", "b": "2:3", "c": "4", "d": "5", "e": "6"}, o.users)
+
+	for _, text := range []string{"", "\n\n", "hunter2\n", ":hunter2"} {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		_, err := parse([]string{"-users", file}, io.Discard)
+		require.Error(t, err, "%q", text)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+	_, err = parse([]string{"-users", file + "2"}, io.Discard)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	t.Setenv("GATEWAY_USERS", "hunter2")
+	_, err = parse(nil, io.Discard)
+	require.ErrorIs(t, err, errUsage)
+	require.NotContains(t, err.Error(), "hunter2")
+}
+
+// Whoever listens beyond this machine without users is warned, and nobody else is.
+func TestWarning(t *testing.T) {
+	for _, test := range []struct {
+		args   []string
+		warned bool
+	}{
+		{[]string{"-listen", ":0"}, true},
+		{[]string{"-listen", "0.0.0.0:0"}, true},
+		{[]string{"-listen", ":0", "-user", "a:1"}, false},
+		{[]string{"-listen", "127.0.0.1:0"}, false},
+		{[]string{"-listen", "", "-unix", filepath.Join(t.TempDir(), "s")}, false},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		var stderr bytes.Buffer
+		require.NoError(t, run(ctx, test.args, io.Discard, &stderr))
+		require.Equal(t, test.warned, strings.Contains(stderr.String(), "without a password"), "%q: %s", test.args, stderr.String())
+	}
 }
 
 func TestParseRefuses(t *testing.T) {

@@ -9,7 +9,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -17,10 +20,10 @@ import (
 	"time"
 
 	"github.com/sockslib/sockslib/dialer"
-	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/resolver"
 	"github.com/sockslib/sockslib/socks"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 // The names exist in the gateway's host table and nowhere else.
@@ -31,6 +34,13 @@ const (
 )
 
 func main() {
+	switch err := parse(os.Args[1:], os.Stderr); {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(2)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	n := &narrator{out: os.Stdout}
@@ -42,10 +52,26 @@ func main() {
 	}
 }
 
+// parse takes no more than -help.
+func parse(args []string, stderr io.Writer) error {
+	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { fmt.Fprintln(stderr, "usage: quickstart") }
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return err
+	} else if err != nil {
+		return errors.New("see -help") // flags has told why
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q; see -help", flags.Arg(0))
+	}
+	return nil
+}
+
 // world is what the demonstration runs in: node G, node D, and the SOCKS Lib of the application.
 type world struct {
 	*narrator
-	gateway  *testgw.Gateway
+	gateway  *sockstest.Server
 	serverIP netip.Addr // node D's
 	dialer   *dialer.Dialer
 	resolver *resolver.Resolver
@@ -56,21 +82,22 @@ func run(ctx context.Context, n *narrator) error {
 	ip := serverIP()
 	n.intro(ip)
 
-	g := &testgw.Gateway{
+	g := &sockstest.Server{
 		Hosts:     map[string][]netip.Addr{webName: {ip}, echoName: {ip}, ftpName: {ip}},
 		OnRequest: n.requested,
 		OnReply:   n.replied,
 	}
-	if err := g.Start("tcp4", "127.0.0.1:0"); err != nil {
-		return err
-	}
+	g.Start()
 	defer g.Close()
 
 	table, err := mapping.New(mapping.Config{})
 	if err != nil {
 		return err
 	}
-	client := &socks.Client{Addr: g.Addr().String()}
+	client, err := socks.ParseURL(g.URL)
+	if err != nil {
+		return err
+	}
 	defer client.Close()
 	w := &world{
 		narrator: n,

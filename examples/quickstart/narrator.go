@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"sync"
 
-	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 // narrator prints what happens in aligned columns, and counts what is not as it must be. The gateway's
@@ -16,7 +16,7 @@ type narrator struct {
 	out     io.Writer
 	passed  int
 	failed  int
-	request testgw.Request // the last one
+	request sockstest.Request // the last one
 }
 
 func (n *narrator) intro(server netip.Addr) {
@@ -66,29 +66,29 @@ func (n *narrator) wrong(format string, args ...any) {
 }
 
 // requested prints what the gateway was sent.
-func (n *narrator) requested(r testgw.Request) {
+func (n *narrator) requested(r sockstest.Request) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.request = r
-	n.line("SOCKS request", "%s %s", r.Command, r.Target)
+	n.line("SOCKS request", "%s %s", r.Command, r.Address)
 }
 
 // replied prints what the gateway made of it, just before it answers.
-func (n *narrator) replied(r testgw.Request, o testgw.Outcome) {
+func (n *narrator) replied(r sockstest.Request, o sockstest.Outcome) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if r.ATYP == testgw.Name && o.Remote != nil {
-		n.line("gateway resolved", "%s → %s", r.Name, o.Remote)
+	if _, err := netip.ParseAddrPort(r.Address); err != nil && o.Remote != nil {
+		n.line("gateway resolved", "%s → %s", r.Address, o.Remote)
 	}
 	if o.Reply != 0 {
-		n.line("reply", "error %d", o.Reply)
+		n.line("reply", "%v", o.Reply)
 		return
 	}
 	n.line("reply", "granted, bound to %s", o.Bound)
 }
 
 // asked returns the last request.
-func (n *narrator) asked() testgw.Request {
+func (n *narrator) asked() sockstest.Request {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.request

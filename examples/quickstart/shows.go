@@ -10,7 +10,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 const page = "hello from the other family"
@@ -48,7 +48,7 @@ func (w *world) transport(ctx context.Context) error {
 	w.step("fake in its place", "%s is what the application sees as the peer", remote)
 	w.step("fetched", "%s, %q", response.Status, body)
 	w.check(string(body) == page, "the body is %q", body)
-	w.checkNamed(wire.Connect, webName)
+	w.checkNamed(sockstest.Connect, webName)
 	w.checkFake(remote, webName)
 	return nil
 }
@@ -72,7 +72,7 @@ func (w *world) lookupAndDial(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	w.checkNamed(wire.Connect, webName)
+	w.checkNamed(sockstest.Connect, webName)
 	w.checkFake(conn.RemoteAddr(), webName)
 	fmt.Fprintf(conn, "GET / HTTP/1.0\r\nHost: %s\r\n\r\n", webName)
 	response, err := io.ReadAll(conn)
@@ -102,7 +102,7 @@ func (w *world) udp(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	w.check(w.asked().Command == wire.Associate, "the gateway was asked for %s", w.asked().Command)
+	w.check(w.asked().Command == sockstest.Associate, "the gateway was asked for %s", w.asked().Command)
 
 	to := net.UDPAddrFromAddrPort(netip.AddrPortFrom(fake, port))
 	w.step("datagram to", "%s, which goes out to %s", to, echoName)
@@ -119,8 +119,8 @@ func (w *world) udp(ctx context.Context) error {
 		return err
 	}
 	sent := w.gateway.Datagrams()
-	w.check(len(sent) == 1 && sent[0].Name == echoName, "the gateway was sent datagrams to %v", sent)
-	w.step("gateway was sent", "a datagram to %s", sent[0].Target)
+	w.check(len(sent) == 1 && hostOf(sent[0].Address) == echoName, "the gateway was sent datagrams to %v", sent)
+	w.step("gateway was sent", "a datagram to %s", sent[0].Address)
 	w.step("answer from", "%s, %q", from, answer[:n])
 	w.check(string(answer[:n]) == "ping", "the answer is %q", answer[:n])
 	w.check(from.String() == to.String(), "the answer is from %s", from)
@@ -145,7 +145,7 @@ func (w *world) bind(ctx context.Context) error {
 		return err
 	}
 	defer l.Close()
-	w.checkNamed(wire.Bind, ftpName)
+	w.checkNamed(sockstest.Bind, ftpName)
 	w.step("application says", "connect to %s", l.Addr())
 	fmt.Fprintln(control, l.Addr())
 	data, err := l.Accept()
@@ -176,9 +176,14 @@ func (w *world) lookup(ctx context.Context, name string) (netip.Addr, error) {
 }
 
 // checkNamed: the last request was this command, and it carried the name.
-func (w *world) checkNamed(command wire.Command, name string) {
+func (w *world) checkNamed(command sockstest.Command, name string) {
 	r := w.asked()
-	w.check(r.Command == command && r.Name == name, "the gateway was asked for %s %s", r.Command, r.Target)
+	w.check(r.Command == command && hostOf(r.Address) == name, "the gateway was asked for %s %s", r.Command, r.Address)
+}
+
+func hostOf(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	return host
 }
 
 // checkFake: the peer's address is an IPv4 fake that stands for the name.

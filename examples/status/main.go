@@ -5,9 +5,8 @@
 //
 // The program that it shows is itself: it starts three of the bundled gateways and some servers on
 // loopback, and makes traffic for names that the gateways alone know. One of the gateways fails now and
-// then, some names do not exist. The page is at the URL that is printed; package page, in the folder
-// beside this, is what another program needs for it. The program ends with SIGINT, SIGTERM, or after
-// -duration.
+// then, some names do not exist. The page is at the URL that is printed; package dialer/status is what
+// another program needs for it. The program ends with SIGINT, SIGTERM, or after -duration.
 package main
 
 import (
@@ -24,8 +23,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/sockslib/sockslib/examples/status/page"
 )
 
 func main() {
@@ -33,12 +30,18 @@ func main() {
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		fmt.Fprintln(os.Stderr, "status:", err)
+		os.Exit(2)
+	default:
 		fmt.Fprintln(os.Stderr, "status:", err)
 		os.Exit(1)
 	}
 }
+
+// errUsage is matched by errors about the command line.
+var errUsage = errors.New("see -help")
 
 // run serves until ctx is done. It tells on stdout where.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -57,10 +60,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer w.close()
 	l, err := net.Listen("tcp", o.listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w; choose another with -listen", err)
+	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "the status page is at http://%s/\n", l.Addr())
+	host, port, _ := net.SplitHostPort(l.Addr().String())
+	if net.ParseIP(host).IsUnspecified() {
+		host = "localhost"
+	}
+	w.page.Hosts = append(o.hosts, host)
+	fmt.Fprintf(stdout, "the status page is at http://%s/\n", net.JoinHostPort(host, port))
 
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -68,7 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer cancel()
 	running.Go(func() { w.traffic(ctx, o.rate) }) // run's; ends with ctx
 	server := &http.Server{
-		Handler:           &page.Page{Watch: w.watch, Table: w.table, Hosts: o.hosts},
+		Handler:           w.page,
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends the streams of events
 		ReadHeaderTimeout: 10 * time.Second,
 	}
@@ -99,14 +110,20 @@ func (o *options) parse(args []string, stderr io.Writer) error {
 	})
 	flags.Float64Var(&o.rate, "rate", 4, fmt.Sprintf("dials a second, at most %d", maxRate))
 	flags.DurationVar(&o.duration, "duration", 0, "ends after that `time`; zero: not by itself")
-	if err := flags.Parse(args); err != nil {
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "usage: status [flags]")
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return err
+	} else if err != nil {
+		return errUsage // flags has told why
 	}
 	switch {
 	case flags.NArg() > 0:
-		return fmt.Errorf("there are flags only, not %q", flags.Arg(0))
+		return fmt.Errorf("unexpected argument %q; %w", flags.Arg(0), errUsage)
 	case !(o.rate > 0 && o.rate <= maxRate):
-		return fmt.Errorf("-rate is not between 0 and %d", maxRate)
+		return fmt.Errorf("-rate is not between 0 and %d; %w", maxRate, errUsage)
 	}
 	return nil
 }

@@ -58,6 +58,30 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// A page at all addresses is reached by localhost, and one at an address by that.
+func TestURLWorks(t *testing.T) {
+	for listen, want := range map[string]string{":0": "http://localhost:", "127.0.0.2:0": "http://127.0.0.2:"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		stdout, printed := io.Pipe()
+		ended := make(chan error, 1)
+		go func() { // the test's, which waits for ended; cancel ends it
+			ended <- run(ctx, []string{"-listen", listen}, printed, io.Discard)
+			printed.Close()
+		}()
+		line, err := bufio.NewReader(stdout).ReadString('\n')
+		require.NoError(t, err)
+		url := line[strings.Index(line, "http://") : len(line)-1]
+		require.True(t, strings.HasPrefix(url, want), url)
+		resp, err := http.Get(url)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		http.DefaultClient.CloseIdleConnections()
+		cancel()
+		require.NoError(t, <-ended)
+	}
+}
+
 func TestDurationEndsIt(t *testing.T) {
 	var stdout bytes.Buffer
 	require.NoError(t, run(t.Context(), []string{"-listen", "127.0.0.1:0", "-duration", "50ms"}, &stdout, io.Discard))

@@ -7,17 +7,16 @@ import (
 	"time"
 
 	"github.com/sockslib/sockslib/dialer"
-	"github.com/sockslib/sockslib/examples/status/page"
-	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/dialer/status"
 	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/resolver"
 	"github.com/sockslib/sockslib/socks"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 // world is the program that the page is about, and what there is behind its gateways.
 type world struct {
-	watch    *page.Watch
-	table    *mapping.Table
+	page     *status.Handler
 	dialer   *dialer.Dialer
 	resolver *resolver.Resolver
 
@@ -33,21 +32,22 @@ func newWorld() (_ *world, err error) {
 			w.close()
 		}
 	}()
-	if w.table, err = mapping.New(mapping.Config{}); err != nil {
+	table, err := mapping.New(mapping.Config{})
+	if err != nil {
 		return nil, err
 	}
 	group := &socks.Group{Spread: true, MaxRest: 8 * time.Second}
-	for _, misbehave := range []func(int) testgw.Fault{slow, slow, unreliable(time.Now())} {
-		g := &testgw.Gateway{Hosts: hosts(), Misbehave: misbehave, Forgetful: true}
-		if err := g.Start("tcp", "127.0.0.1:0"); err != nil {
-			return nil, err
-		}
+	for _, misbehave := range []func(int) sockstest.Fault{slow, slow, unreliable(time.Now())} {
+		g := &sockstest.Server{Hosts: hosts(), Misbehave: misbehave, Unrecorded: true}
+		g.Start()
 		w.closers = append(w.closers, g.Close)
-		group.Clients = append(group.Clients, &socks.Client{Addr: g.Addr().String(), Timeout: 5 * time.Second})
+		client := g.Client()
+		client.Timeout = 5 * time.Second
+		group.Clients = append(group.Clients, client)
 	}
-	w.watch = &page.Watch{Group: group}
-	w.dialer = &dialer.Dialer{Gateway: w.watch, Table: w.table}
-	w.resolver = &resolver.Resolver{Table: w.table}
+	w.dialer = &dialer.Dialer{Gateway: group, Table: table}
+	w.page = status.New(w.dialer)
+	w.resolver = &resolver.Resolver{Table: table}
 	for _, start := range []func() error{w.startWeb, w.startFeed, w.startEcho} {
 		if err := start(); err != nil {
 			return nil, err
@@ -72,16 +72,16 @@ func hosts() map[string][]netip.Addr {
 }
 
 // slow makes a gateway take as long as one at some distance does: 8 ms, three times that now and then.
-func slow(int) testgw.Fault {
+func slow(int) sockstest.Fault {
 	took := 8 * math.Exp(rand.NormFloat64()*0.6)
-	return testgw.Fault{Hold: testgw.Delay(testgw.StageReply, time.Duration(took*float64(time.Millisecond)))}
+	return sockstest.Fault{Delay: time.Duration(took * float64(time.Millisecond))}
 }
 
 // unreliable is slow for 40 s, and then ends every connection for 20 s.
-func unreliable(begun time.Time) func(int) testgw.Fault {
-	return func(conn int) testgw.Fault {
+func unreliable(begun time.Time) func(int) sockstest.Fault {
+	return func(conn int) sockstest.Fault {
 		if time.Since(begun)%time.Minute > 40*time.Second {
-			return testgw.Fault{End: testgw.FIN}
+			return sockstest.Fault{HangUp: true}
 		}
 		return slow(conn)
 	}

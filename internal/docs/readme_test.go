@@ -61,8 +61,9 @@ var covered = []struct{ command, by string }{
 	{"go run ./examples/dnsserver", "examples/dnsserver TestRun"},
 	{"go run ./examples/status", "examples/status/browsertest TestDemonstration"},
 	{"cd examples/clients && go test ./...", ".ci/run"},
+	{"go build -trimpath", "internal/docs TestDialerAlone"},
 	{"curl -x socks5h://127.0.0.1:1080 http://", "internal/interop/clients TestCurl"},
-	{"dig @127.0.0.1 -p 5353", "examples/dnsserver TestRun"},
+	{"dig @127.0.0.1 -p 1053", "examples/dnsserver TestRun"},
 }
 
 func TestCommandsAreCovered(t *testing.T) {
@@ -134,6 +135,24 @@ func TestLinks(t *testing.T) {
 		if !strings.Contains(m[1], "://") && !strings.HasPrefix(m[1], "#") {
 			_, err := os.Stat(filepath.Join(root, m[1]))
 			require.NoError(t, err)
+		}
+	}
+}
+
+// Who imports dialer alone gets neither a DNS library nor another module than the README says. The size there is
+// of the command beside it.
+func TestDialerAlone(t *testing.T) {
+	dir := module(t, "package main\n\nimport _ \"github.com/sockslib/sockslib/dialer\"\n\nfunc main() {}\n")
+	for _, args := range [][]string{
+		{"build", "-mod=mod", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, "program"), "."},
+		{"list", "-mod=mod", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "."},
+	} {
+		cmd := exec.Command("go", args...)
+		cmd.Dir = dir
+		out, err := cmd.Output()
+		require.NoError(t, err, args)
+		for module := range strings.FieldsSeq(string(out)) {
+			require.Contains(t, []string{"example.com/program", "github.com/sockslib/sockslib", "golang.org/x/net", "golang.org/x/sys", "golang.org/x/text"}, module)
 		}
 	}
 }

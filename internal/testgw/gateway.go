@@ -41,6 +41,7 @@ type Gateway struct {
 	Timeout  time.Duration // of an outgoing connection and of a pending BIND; zero: 30 s
 	TLS      *tls.Config   // nil: none
 
+	Refuse    func(Request) byte     // REP with which a request is refused; nil, or 0: it is done
 	Misbehave func(conn int) Fault   // asked once a connection, which are counted from 0; nil: no faults
 	Quirks    Quirks                 // zero: as the RFCs say
 	OnRequest func(Request)          // called when a request was read; nil: not
@@ -170,6 +171,15 @@ func (g *Gateway) Sessions() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.sessions)
+}
+
+// Disconnect resets the clients' connections. The Gateway goes on taking new ones.
+func (g *Gateway) Disconnect() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, cancel := range g.sessions {
+		cancel()
+	}
 }
 
 // Close closes the listeners, resets the connections and waits until nothing of the Gateway runs. When

@@ -95,6 +95,11 @@ func (s *session) handshake(ctx context.Context) error {
 			return err
 		}
 	}
+	if s.g.Refuse != nil {
+		if rep := s.g.Refuse(s.request); rep != wire.Succeeded {
+			return s.refuse(ctx, rep)
+		}
+	}
 	switch s.request.Command {
 	case wire.Connect:
 		return s.connect(ctx)

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"context"
 	"net"
 	"strings"
 	"testing"
@@ -8,9 +9,9 @@ import (
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -65,7 +66,16 @@ func TestDNS(t *testing.T) {
 		return m.Answer
 	}
 	require.Len(t, ask("short.test."), 1)
-	n.OnlyByName(wire.Associate)
+	n.OnlyByName(sockstest.Associate)
 	require.Len(t, ask("long.test."), 100)
-	n.OnlyByName(wire.Associate, wire.Associate, wire.Connect)
+	n.OnlyByName(sockstest.Associate, sockstest.Associate, sockstest.Connect)
+
+	for _, name := range []string{"short.test.", "long.test."} {
+		n.Exercise(behind.Reconnects, func(context.Context) (behind.Session, error) {
+			return behind.Session{Use: func(ctx context.Context) error {
+				_, err := Exchange(ctx, n.Dialer, n.Address(l.Addr()), new(dns.Msg).SetQuestion(name, dns.TypeTXT))
+				return err
+			}}, nil
+		})
+	}
 }

@@ -2,8 +2,10 @@ package ftp
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"net"
 	"net/textproto"
 	"os"
@@ -12,9 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -57,9 +59,13 @@ func TestActiveFTP(t *testing.T) {
 	var got bytes.Buffer
 	require.NoError(t, Retrieve(n.Context(), n.Dialer, address, "file", &got))
 	require.True(t, bytes.Equal(file, got.Bytes()), "the file differs")
-	n.OnlyByName(wire.Connect, wire.Bind)
+	n.OnlyByName(sockstest.Connect, sockstest.Bind)
 
 	var refused *textproto.Error
 	require.ErrorAs(t, Retrieve(n.Context(), n.Dialer, address, "missing", &got), &refused)
 	require.Equal(t, 550, refused.Code)
+
+	n.Exercise(behind.Reconnects, func(context.Context) (behind.Session, error) {
+		return behind.Session{Use: func(ctx context.Context) error { return Retrieve(ctx, n.Dialer, address, "file", io.Discard) }}, nil
+	})
 }

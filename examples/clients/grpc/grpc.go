@@ -1,5 +1,6 @@
 // The hooks: net.DefaultResolver, which is all that gRPC's default resolver, dns, asks, for the names; and
-// grpc.WithContextDialer for the connections.
+// grpc.WithContextDialer for the connections. A target with the scheme passthrough:/// needs the latter alone: nobody
+// looks its name up.
 
 // Package grpc reaches a gRPC server behind a gateway.
 package grpc

@@ -1,6 +1,7 @@
 package grpc
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,18 +11,18 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/peer"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // TestDNSResolver: with the default scheme and with dns written out, the name that the certificate has and the
 // gateway is sent is the target's, although gRPC resolved it.
-func TestDNSResolver(t *testing.T) {
+func TestSchemes(t *testing.T) {
 	serverTLS, clientTLS := behind.TLS(t)
-	for _, scheme := range []string{"", "dns:///"} {
+	for _, scheme := range []string{"", "dns:///", "passthrough:///"} {
 		t.Run("scheme "+scheme, func(t *testing.T) {
 			n := behind.Start(t)
 			l := n.Listen()
@@ -30,7 +31,9 @@ func TestDNSResolver(t *testing.T) {
 			go server.Serve(l) // the test's; Stop ends it
 			defer server.Stop()
 
-			UseResolver(n.Resolver)
+			if scheme != "passthrough:///" {
+				UseResolver(n.Resolver)
+			}
 			conn, err := NewClient(n.Dialer, scheme+n.Address(l.Addr()), grpc.WithTransportCredentials(credentials.NewTLS(clientTLS)))
 			require.NoError(t, err)
 			defer conn.Close()
@@ -39,7 +42,15 @@ func TestDNSResolver(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, grpc_health_v1.HealthCheckResponse_SERVING, answer.Status)
 			n.RequireFake(from.Addr)
-			n.OnlyByName(wire.Connect)
+			n.OnlyByName(sockstest.Connect)
+
+			n.Exercise(behind.Reconnects, func(context.Context) (behind.Session, error) {
+				conn, err := NewClient(n.Dialer, scheme+n.Address(l.Addr()), grpc.WithTransportCredentials(credentials.NewTLS(clientTLS)))
+				return behind.Session{End: func() { conn.Close() }, Use: func(ctx context.Context) error {
+					_, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+					return err
+				}}, err
+			})
 		})
 	}
 }

@@ -2,17 +2,18 @@ package http3
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go/http3"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -28,19 +29,29 @@ func TestHTTP3(t *testing.T) {
 	go server.Serve(packets) // the test's; Close ends it
 	defer server.Close()
 
-	client, err := NewClient(n.Context(), n.Dialer, n.Resolver, clientTLS)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, client.Close()) }()
 	sent := make([]byte, 1<<20)
 	rand.Read(sent)
-	request, err := http.NewRequestWithContext(n.Context(), http.MethodPost, "https://"+n.Address(packets.LocalAddr()), bytes.NewReader(sent))
-	require.NoError(t, err)
-	response, err := client.Do(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	require.Equal(t, "HTTP/3.0", response.Proto)
-	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.True(t, bytes.Equal(sent, body), "the echo differs")
-	n.OnlyByName(wire.Associate)
+	n.Exercise(behind.Datagrams, func(ctx context.Context) (behind.Session, error) {
+		client, err := NewClient(ctx, n.Dialer, n.Resolver, clientTLS)
+		if err != nil {
+			return behind.Session{}, err
+		}
+		return behind.Session{End: func() { client.Close() }, Use: func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			defer cancel()
+			request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+n.Address(packets.LocalAddr()), bytes.NewReader(sent))
+			require.NoError(t, err)
+			response, err := client.Do(request)
+			if err != nil {
+				return err
+			}
+			defer response.Body.Close()
+			require.Equal(t, "HTTP/3.0", response.Proto)
+			body, err := io.ReadAll(response.Body)
+			if err == nil {
+				require.True(t, bytes.Equal(sent, body), "the echo differs")
+			}
+			return err
+		}}, nil
+	})
 }

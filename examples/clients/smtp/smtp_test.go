@@ -1,7 +1,9 @@
 package smtp
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/textproto"
@@ -9,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -71,5 +73,15 @@ func TestSMTP(t *testing.T) {
 	require.NoError(t, s.err)
 	require.Equal(t, []string{"EHLO localhost", "MAIL FROM:<a@client.test>", "RCPT TO:<b@server.test>", "DATA"}, s.lines)
 	require.Equal(t, "Subject: hello\n\nhello\n", s.mail)
-	n.OnlyByName(wire.Connect)
+	n.OnlyByName(sockstest.Connect)
+
+	go func() { // the test's; ends with l
+		for !errors.Is(serve(l, serverTLS).err, net.ErrClosed) {
+		}
+	}()
+	n.Exercise(behind.Reconnects, func(context.Context) (behind.Session, error) {
+		return behind.Session{Use: func(ctx context.Context) error {
+			return Send(ctx, n.Dialer, n.Address(l.Addr()), clientTLS.RootCAs, "a@client.test", "b@server.test", []byte("hello\r\n"))
+		}}, nil
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/user"
@@ -17,9 +18,9 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -63,6 +64,7 @@ func startSSHD(t *testing.T, n *behind.Network) (string, *ssh.ClientConfig) {
 		UseDNS no
 		PasswordAuthentication no
 		PermitRootLogin prohibit-password
+		Subsystem sftp internal-sftp
 	`, filepath.Join(dir, "host"), authorized), 0o600))
 	n.ServeAsMe(port, sshd, "-D", "-e", "-f", config, "-p", port, "-o", "ListenAddress="+n.IP.String())
 
@@ -86,7 +88,43 @@ func TestSSH(t *testing.T) {
 	out, err := session.CombinedOutput("echo hello")
 	require.NoError(t, err, "%s", out)
 	require.Equal(t, "hello\n", string(out))
-	n.OnlyByName(wire.Connect)
+	n.OnlyByName(sockstest.Connect)
+
+	n.Exercise(behind.Single, func(ctx context.Context) (behind.Session, error) {
+		client, err := Dial(ctx, n.Dialer, address, config)
+		if err != nil {
+			return behind.Session{}, err
+		}
+		return behind.Session{End: func() { client.Close() }, Use: func(context.Context) error {
+			_, _, err := client.SendRequest("keepalive@openssh.com", true, nil)
+			return err
+		}}, nil
+	})
+}
+
+func TestSFTP(t *testing.T) {
+	n := behind.Start(t)
+	address, config := startSSHD(t, n)
+	file := filepath.Join(t.TempDir(), "greeting")
+	require.NoError(t, os.WriteFile(file, []byte("hello"), 0o600))
+	n.Exercise(behind.Single, func(ctx context.Context) (behind.Session, error) {
+		files, err := DialSFTP(ctx, n.Dialer, address, config)
+		if err != nil {
+			return behind.Session{}, err
+		}
+		return behind.Session{End: func() { files.Close() }, Use: func(context.Context) error {
+			f, err := files.Open(file)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			text, err := io.ReadAll(f)
+			if err == nil {
+				require.Equal(t, "hello", string(text))
+			}
+			return err
+		}}, nil
+	})
 }
 
 // TestSilence: a server that says nothing is given up with the context.
@@ -106,5 +144,5 @@ func TestSilence(t *testing.T) {
 	}()
 	_, err := Dial(ctx, n.Dialer, n.Address(l.Addr()), &ssh.ClientConfig{HostKeyCallback: ssh.InsecureIgnoreHostKey()})
 	require.ErrorIs(t, err, context.Canceled)
-	n.OnlyByName(wire.Connect)
+	n.OnlyByName(sockstest.Connect)
 }

@@ -1,16 +1,15 @@
 package websocket
 
 import (
+	"context"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/leakcheck"
-	"github.com/sockslib/sockslib/internal/wire"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -32,23 +31,21 @@ func echo(w http.ResponseWriter, r *http.Request) {
 
 func TestWebSocket(t *testing.T) {
 	n := behind.Start(t)
-	ctx := n.Context()
-	serverTLS, clientTLS := behind.TLS(t)
-	server := httptest.NewUnstartedServer(http.HandlerFunc(echo))
-	server.Listener.Close()
-	server.Listener, server.TLS = n.Listen(), serverTLS
-	server.StartTLS()
-	defer server.Close()
-
-	conn, err := Dial(ctx, n.Dialer, "wss://"+n.Address(server.Listener.Addr()), clientTLS)
-	require.NoError(t, err)
-	defer conn.CloseNow()
-	for _, message := range []string{"hello", "goodbye"} {
-		require.NoError(t, conn.Write(ctx, websocket.MessageText, []byte(message)))
-		_, answer, err := conn.Read(ctx)
-		require.NoError(t, err)
-		require.Equal(t, message, string(answer))
-	}
-	require.NoError(t, conn.Close(websocket.StatusNormalClosure, ""))
-	n.OnlyByName(wire.Connect)
+	address, clientTLS := n.HTTPS(http.HandlerFunc(echo))
+	n.Exercise(behind.Single, func(ctx context.Context) (behind.Session, error) {
+		conn, err := Dial(ctx, n.Dialer, "wss://"+address, clientTLS)
+		if err != nil {
+			return behind.Session{}, err
+		}
+		return behind.Session{End: func() { conn.CloseNow() }, Use: func(ctx context.Context) error {
+			if err := conn.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+				return err
+			}
+			_, answer, err := conn.Read(ctx)
+			if err == nil {
+				require.Equal(t, "hello", string(answer))
+			}
+			return err
+		}}, nil
+	})
 }

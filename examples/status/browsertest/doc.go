@@ -1,5 +1,6 @@
-// Package browsertest tests the page of examples/status in a real browser, Debian's chromium. It is a module of
-// its own, so that the library's has no dependency on what drives the browser.
+// Package browsertest tests the page of package dialer/status, and examples/status that shows it, in a real
+// browser, Debian's chromium. It is a module of its own, so that the library's has no dependency on what drives
+// the browser.
 //
 //	go test ./...
 //	go test -run TestDemonstration -screenshot ../../../docs/status.png .

@@ -11,14 +11,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/dialer"
-	"github.com/sockslib/sockslib/examples/status/page"
-	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/dialer/status"
 	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/socks"
+	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
 // program is one with a page.
@@ -30,21 +32,24 @@ type program struct {
 
 // start starts a program behind g, for which every name leads to a server that waits. More gateways are
 // for when g fails.
-func start(t *testing.T, g *testgw.Gateway, more ...*socks.Client) *program {
+func start(t *testing.T, g *sockstest.Server, more ...*socks.Client) *program {
 	server, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { server.Close() })
 	g.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", server.Addr().String())
 	}
-	testgw.Start(t, g)
+	g.Start()
+	t.Cleanup(g.Close)
 
 	table, err := mapping.New(mapping.Config{})
 	require.NoError(t, err)
-	watch := &page.Watch{Group: &socks.Group{Clients: append([]*socks.Client{{Addr: g.Addr().String()}}, more...)}}
-	site := httptest.NewServer(&page.Page{Watch: watch, Table: table, Every: 50 * time.Millisecond})
+	d := &dialer.Dialer{Gateway: &socks.Group{Clients: append([]*socks.Client{g.Client()}, more...)}, Table: table}
+	page := status.New(d)
+	page.Every = 50 * time.Millisecond
+	site := httptest.NewServer(page)
 	t.Cleanup(site.Close)
-	return &program{&dialer.Dialer{Gateway: watch, Table: table}, table, site.URL}
+	return &program{d, table, site.URL}
 }
 
 // dial keeps a connection to a name open until the test ends.
@@ -62,7 +67,7 @@ func column(table string) string {
 }
 
 func TestNamesComeAndGoWithoutReload(t *testing.T) {
-	p := start(t, new(testgw.Gateway))
+	p := start(t, new(sockstest.Server))
 	first := p.dial(t, "first.example")
 	tab := browser(t)
 	run(t, tab, chromedp.Navigate(p.url), chromedp.WaitVisible(chromedp.CSS("#connections td")))
@@ -83,8 +88,34 @@ func TestNamesComeAndGoWithoutReload(t *testing.T) {
 	require.Equal(t, 1, value[int](t, tab, `window.loaded`))
 }
 
+// What a screen reader says of the chart is what there is to see in it.
+func TestChartIsSpoken(t *testing.T) {
+	p := start(t, new(sockstest.Server))
+	p.dial(t, "first.example")
+	tab := browser(t)
+	run(t, tab, chromedp.Navigate(p.url), chromedp.WaitVisible(chromedp.CSS("#chart circle")))
+	quantiles := value[string](t, tab, `document.getElementById("quantiles").textContent`)
+	require.Contains(t, quantiles, "median")
+	var spoken []string
+	run(t, tab, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		tree, err := cdp.Call(ctx, tab, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+		if err != nil {
+			return err
+		}
+		for _, n := range tree.Nodes {
+			if n.Role != nil && (string(n.Role.Value) == `"image"` || string(n.Role.Value) == `"img"`) {
+				spoken = append(spoken, string(n.Name.Value))
+			}
+		}
+		return nil
+	}))
+	require.Len(t, spoken, 1)
+	require.Contains(t, spoken[0], "Dial times, ")
+	require.Contains(t, spoken[0], "median")
+}
+
 func TestFilterAndSort(t *testing.T) {
-	p := start(t, new(testgw.Gateway))
+	p := start(t, new(sockstest.Server))
 	for _, name := range []string{"mail.example", "api.example", "www.other.example", "zeta.example"} {
 		_, err := p.table.Assign("ip4", name)
 		require.NoError(t, err)
@@ -123,12 +154,12 @@ func TestFilterAndSort(t *testing.T) {
 // what the program itself was given, such as the address of a gateway.
 func TestHostileTextStaysText(t *testing.T) {
 	const hostile = `<img src=x onerror="hacked=1"><script>hacked=1</script>`
-	p := start(t, new(testgw.Gateway), &socks.Client{Addr: hostile})
+	p := start(t, new(sockstest.Server), &socks.Client{Addr: hostile})
 	_, err := p.table.Assign("ip4", hostile)
 	require.ErrorIs(t, err, mapping.ErrBadName)
-	liar := start(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault {
-		return testgw.Fault{Answer: func(at testgw.Stage, answer []byte) []byte {
-			if at != testgw.StageReply {
+	liar := start(t, &sockstest.Server{Misbehave: func(int) sockstest.Fault {
+		return sockstest.Fault{Answer: func(at sockstest.Stage, answer []byte) []byte {
+			if at != sockstest.StageReply {
 				return answer
 			}
 			return append(append([]byte{5, 0, 0, 3, byte(len(hostile))}, hostile...), 0, 80)
@@ -167,7 +198,7 @@ func TestHostileTextStaysText(t *testing.T) {
 
 // A site whose name was made to lead here is not given the page, nor its events.
 func TestRebinding(t *testing.T) {
-	p := start(t, new(testgw.Gateway))
+	p := start(t, new(sockstest.Server))
 	p.dial(t, "secret.example")
 	u, err := url.Parse(p.url)
 	require.NoError(t, err)

@@ -1,0 +1,76 @@
+package dialer_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net"
+	"net/netip"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/socks/sockstest"
+)
+
+// natted reaches a gateway in a container, or otherwise behind NAT, that tells an address of its own network as
+// that of its UDP relay: the relay is where the gateway is. The relay's ports must be forwarded, too.
+type natted struct{ gateway string } // its host, as it is reached
+
+func (n natted) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if network == "udp" {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		address = net.JoinHostPort(n.gateway, port)
+	}
+	return new(net.Dialer).DialContext(ctx, network, address)
+}
+
+// A gateway whose replies have an address that means nothing here, 172.17.0.2. For UDP, the Forward of its
+// Client puts the right one in its place. The address at which a Listener waits is the gateway's to others, so
+// the program tells them one that it knows to be right, with the Listener's port.
+func Example_gatewayBehindNAT() {
+	gateway := &sockstest.Server{Advertise: netip.MustParseAddr("172.17.0.2")}
+	gateway.Start()
+	defer gateway.Close()
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+
+	client := gateway.Client()
+	client.Forward = natted{"127.0.0.1"}
+	d, err := dialer.FromURL(gateway.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	d.Gateway = client
+
+	c, err := d.Dial("udp", fmt.Sprintf("ntp.test:%d", server.LocalAddr().(*net.UDPAddr).Port))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "question")
+	b := make([]byte, 100)
+	n, _, _ := server.ReadFrom(b)
+	fmt.Println(string(b[:n]))
+
+	l, err := d.Listen(context.Background(), "tcp", "ftp.test:20")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer l.Close()
+	at := l.Addr().(*net.TCPAddr)
+	tell := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: at.Port} // the gateway's public address
+	peer, err := net.Dial("tcp", tell.String())
+	if err != nil {
+		log.Fatal(err)
+	}
+	peer.Close()
+	fmt.Println(at.IP, "is told as", tell.IP)
+	// Output:
+	// question
+	// 172.17.0.2 is told as 127.0.0.1
+}

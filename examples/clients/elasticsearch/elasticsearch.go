@@ -1,0 +1,25 @@
+// The hook: Transport of elasticsearch.Config, an http.Transport that has the Dialer's DialContext. The nodes that
+// a server tells to DiscoverNodes go the same way.
+
+// Package elasticsearch reaches Elasticsearch servers behind a gateway.
+package elasticsearch
+
+import (
+	"crypto/tls"
+	"net/http"
+
+	"github.com/elastic/go-elasticsearch/v9"
+
+	"github.com/sockslib/sockslib/dialer"
+)
+
+// NewClient returns a client of servers, URLs whose hosts are names that the gateway knows.
+func NewClient(t *http.Transport, servers ...string) (*elasticsearch.Client, error) {
+	return elasticsearch.NewClient(elasticsearch.Config{Addresses: servers, Transport: t})
+}
+
+// Transport is for NewClient. The config is for TLS; nil: the system's certificates. It outlives its clients: close
+// its idle connections after them.
+func Transport(d *dialer.Dialer, config *tls.Config) *http.Transport {
+	return &http.Transport{DialContext: d.DialContext, TLSClientConfig: config, ForceAttemptHTTP2: true}
+}

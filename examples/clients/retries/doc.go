@@ -1,0 +1,3 @@
+// Package retries asks client libraries whether they would retry after an error of a Dialer, as after package
+// net's of the same meaning. Libraries look at the type, at Op, Timeout and Temporary, and at what is wrapped.
+package retries

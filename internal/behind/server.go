@@ -1,0 +1,170 @@
+//go:build unix
+
+package behind
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Program finds a server's program, by name or by a pattern of paths, and skips the
+// test without it.
+func Program(t *testing.T, debianPackage string, patterns ...string) string {
+	t.Helper()
+	for _, pattern := range patterns {
+		if path, err := exec.LookPath(pattern); err == nil {
+			return path
+		}
+		if paths, _ := filepath.Glob(pattern); len(paths) > 0 {
+			return paths[len(paths)-1]
+		}
+	}
+	Skip(t, "needs Debian's "+debianPackage)
+	return ""
+}
+
+// Skip skips a test that needs what is not here; in CI it fails it.
+func Skip(t *testing.T, needs string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(needs)
+	}
+	t.Skip(needs)
+}
+
+// nobody is the user that servers run as when root runs the tests; some refuse root.
+const nobody = 65534
+
+func unprivileged() *syscall.SysProcAttr {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+}
+
+// Dir makes a directory of the servers' user that is removed after the test.
+func Dir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sockslib")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	Own(t, dir)
+	return dir
+}
+
+// Own gives a file to the servers' user.
+func Own(t *testing.T, path string) {
+	t.Helper()
+	if os.Getuid() == 0 {
+		require.NoError(t, os.Chown(path, nobody, nobody))
+	}
+}
+
+// TLSFiles is TLS for a server program: the files with its certificate and its key, in a directory of the
+// servers' user.
+func TLSFiles(t *testing.T, dir string) (certificate, key string, client *tls.Config) {
+	t.Helper()
+	server, client := TLS(t)
+	pair := server.Certificates[0]
+	private, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	require.NoError(t, err)
+	certificate, key = filepath.Join(dir, "certificate.pem"), filepath.Join(dir, "key.pem")
+	for file, block := range map[string]*pem.Block{
+		certificate: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]},
+		key:         {Type: "PRIVATE KEY", Bytes: private},
+	} {
+		require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(block), 0o600))
+		Own(t, file)
+	}
+	return certificate, key, client
+}
+
+// Run runs a program of the servers' user to its end.
+func Run(t *testing.T, program string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.SysProcAttr, cmd.Dir = unprivileged(), "/"
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// Port is a free one of the server's address.
+func (n *Network) Port() string {
+	n.t.Helper()
+	l, err := net.Listen("tcp", netip.AddrPortFrom(n.IP, 0).String())
+	require.NoError(n.t, err)
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+// Serve starts a server program that is to listen on a port of the server's address, and waits until it
+// does. The server is ended after the test.
+func (n *Network) Serve(port, program string, args ...string) {
+	n.t.Helper()
+	n.serve(unprivileged(), n.listening(port), program, args)
+}
+
+// ServeUntil is Serve for a server that is there when ready says so.
+func (n *Network) ServeUntil(ready func() bool, program string, args ...string) {
+	n.t.Helper()
+	n.serve(unprivileged(), ready, program, args)
+}
+
+// ServeAsMe is Serve for a server that needs the user that runs the tests.
+func (n *Network) ServeAsMe(port, program string, args ...string) {
+	n.t.Helper()
+	n.serve(nil, n.listening(port), program, args)
+}
+
+func (n *Network) serve(as *syscall.SysProcAttr, ready func() bool, program string, args []string) {
+	n.t.Helper()
+	var log bytes.Buffer
+	cmd := exec.Command(program, args...)
+	cmd.SysProcAttr, cmd.Dir, cmd.Stdout, cmd.Stderr = as, "/", &log, &log
+	require.NoError(n.t, cmd.Start())
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }() // the test's, whose cleanup ends the server and waits
+	n.t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		defer time.AfterFunc(5*time.Second, func() { cmd.Process.Kill() }).Stop()
+		<-ended
+		if n.t.Failed() {
+			n.t.Logf("%s:\n%s", program, log.Bytes())
+		}
+	})
+	require.Eventually(n.t, func() bool { return ready() || closed(ended) }, patience, 10*time.Millisecond)
+	require.False(n.t, closed(ended), "%s has ended", program)
+}
+
+// listening reports whether somebody listens on a port of the server's address.
+func (n *Network) listening(port string) func() bool {
+	return func() bool {
+		c, err := net.Dial("tcp", net.JoinHostPort(n.IP.String(), port))
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

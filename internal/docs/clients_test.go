@@ -1,0 +1,87 @@
+package docs
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	row = regexp.MustCompile(`(?m)^\| \[([^\]]+)\]\(\.\./(examples/clients/[^)]+)\) \| (.*?) \| (itself|open)[^|]* \|`)
+
+	// noRow are packages of examples/clients that are not a client's.
+	noRow = map[string]bool{"examples/clients/kafka/internal/broker": true, "examples/clients/otel": true, "examples/clients/retries": true}
+)
+
+// docs/CLIENTS.md has a row for each client of examples/clients and for no other; each has a test, which
+// exercises it as the row says; and the settings of a row are in its file.
+func TestClientsTable(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/CLIENTS.md"))
+	require.NoError(t, err)
+	told := make(map[string]bool)
+	rows := row.FindAllStringSubmatch(string(text), -1)
+	require.GreaterOrEqual(t, len(rows), 30)
+	for _, m := range rows {
+		source, err := os.ReadFile(filepath.Join(root, m[2]))
+		require.NoError(t, err, m[1])
+		require.True(t, strings.Contains(string(source), "dialer.Dialer"), m[1])
+		for _, setting := range settings(m[3]) {
+			require.True(t, strings.Contains(string(source), setting), "%s is told to be set so: %s", m[1], setting)
+		}
+		folder := filepath.ToSlash(filepath.Dir(m[2]))
+		told[folder] = true
+		requireExercised(t, folder, m[4])
+	}
+	require.Equal(t, clients(t), told)
+}
+
+// settings are the codes in a cell before its first colon outside code, behind which is why.
+func settings(cell string) (all []string) {
+	setting, _, _ := strings.Cut(inline.ReplaceAllStringFunc(cell, func(code string) string { return strings.ReplaceAll(code, ":", "\x00") }), ":")
+	for _, m := range inline.FindAllStringSubmatch(setting, -1) {
+		code := strings.ReplaceAll(m[1], "\x00", ":")
+		all = append(all, code)
+	}
+	return all
+}
+
+// requireExercised requires that a folder's tests exercise the client, and expect what the table says of it after
+// its connection was cut.
+func requireExercised(t *testing.T, folder, again string) {
+	files, err := filepath.Glob(filepath.Join(root, folder, "*_test.go"))
+	require.NoError(t, err)
+	var tests strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		tests.Write(text)
+	}
+	kind := "Reconnects"
+	if again == "open" {
+		kind = "(Single|Datagrams)"
+	}
+	require.Regexp(t, `\.Exercise\(behind\.`+kind+`,`, tests.String(), folder)
+}
+
+// clients are the folders of examples/clients that have Go files.
+func clients(t *testing.T) map[string]bool {
+	all := make(map[string]bool)
+	require.NoError(t, filepath.WalkDir(filepath.Join(root, "examples/clients"), func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".go") {
+			folder, err := filepath.Rel(root, filepath.Dir(path))
+			if err != nil {
+				return err
+			}
+			if folder = filepath.ToSlash(folder); !noRow[folder] {
+				all[folder] = true
+			}
+		}
+		return err
+	}))
+	return all
+}

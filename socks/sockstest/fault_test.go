@@ -1,0 +1,117 @@
+package sockstest_test
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/socks"
+	"github.com/sockslib/sockslib/socks/sockstest"
+)
+
+const (
+	patience = 10 * time.Second
+	tick     = time.Millisecond
+)
+
+func TestRefuse(t *testing.T) {
+	var reply socks.Reply
+	s := start(t, &sockstest.Server{Refuse: func(r sockstest.Request) socks.Reply {
+		if r.Address == "www.example.com:80" {
+			return reply
+		}
+		return 0
+	}})
+	address := "other.example.com:" + echo(t)
+	for reply = socks.ErrGeneralFailure; reply <= socks.ErrAddressTypeNotSupported; reply++ {
+		_, err := s.Client().Dial("tcp", "www.example.com:80")
+		require.ErrorIs(t, err, reply)
+		p, err := s.Client().ListenPacket(t.Context(), "udp", "")
+		require.NoError(t, err)
+		require.NoError(t, p.Close())
+		c, err := s.Client().Dial("tcp", address)
+		ping(t, c, err)
+	}
+}
+
+// with starts a Server with a fault, and returns a client that asks step by step.
+func with(t *testing.T, f sockstest.Fault) *socks.Client {
+	s := start(t, &sockstest.Server{
+		Users:     map[string]string{"user": "password"},
+		Misbehave: func(int) sockstest.Fault { return f },
+	})
+	c := s.Client()
+	c.Handshake = socks.HandshakeStepwise
+	return c
+}
+
+func TestSilence(t *testing.T) {
+	for _, stage := range []sockstest.Stage{sockstest.StageMethod, sockstest.StageStatus, sockstest.StageReply} {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := with(t, sockstest.Fault{Silent: stage, Hold: func(_ context.Context, at sockstest.Stage) {
+			if at == stage { // the client waits for an answer that does not come
+				cancel()
+			}
+		}})
+		_, err := c.DialContext(ctx, "tcp", "www.example.com:80")
+		require.ErrorIs(t, err, context.Canceled, stage)
+	}
+}
+
+func TestHangUp(t *testing.T) {
+	for _, reset := range []bool{false, true} {
+		_, err := with(t, sockstest.Fault{HangUp: true, Reset: reset}).Dial("tcp", "www.example.com:80")
+		require.ErrorIs(t, err, socks.ErrGateway)
+		_, err = with(t, sockstest.Fault{HangUp: true, Reset: reset, After: 3}).Dial("tcp", "www.example.com:80")
+		require.ErrorIs(t, err, socks.ErrGateway)
+	}
+}
+
+func TestDripAndDelay(t *testing.T) {
+	c, err := with(t, sockstest.Fault{Drip: true, Delay: time.Microsecond}).Dial("tcp", "www.example.com:"+echo(t))
+	ping(t, c, err)
+}
+
+func TestAnswer(t *testing.T) {
+	c := with(t, sockstest.Fault{Answer: func(at sockstest.Stage, b []byte) []byte {
+		if at == sockstest.StageMethod {
+			return []byte("HTTP/1.1 400 Bad Request\r\n\r\n")
+		}
+		return b
+	}})
+	_, err := c.Dial("tcp", "www.example.com:80")
+	require.ErrorIs(t, err, socks.ErrProtocol)
+	require.ErrorContains(t, err, "HTTP")
+}
+
+func TestFaultsArePerConnection(t *testing.T) {
+	address := "www.example.com:" + echo(t)
+	s := start(t, &sockstest.Server{Misbehave: func(conn int) sockstest.Fault { return sockstest.Fault{HangUp: conn == 1} }})
+	client := s.Client()
+	client.Handshake = socks.HandshakeStepwise
+	c, err := client.Dial("tcp", address)
+	ping(t, c, err)
+	_, err = client.Dial("tcp", address)
+	require.ErrorIs(t, err, socks.ErrGateway)
+	c, err = client.Dial("tcp", address)
+	ping(t, c, err)
+}
+
+// A Server behind NAT says where it thinks that it is. Refusals have no address to hide.
+func TestAdvertise(t *testing.T) {
+	for _, private := range []string{"172.17.0.2", "fd00::2"} {
+		s := start(t, &sockstest.Server{Advertise: netip.MustParseAddr(private)})
+		l, err := s.Client().Listen(t.Context(), "tcp", "")
+		require.NoError(t, err)
+		defer l.Close()
+		at := l.Addr().(*net.TCPAddr)
+		require.Equal(t, private, at.IP.String())
+		require.NotZero(t, at.Port)
+		_, err = s.Client().Dial("tcp", "www.example.com:1")
+		require.ErrorIs(t, err, socks.ErrConnectionRefused)
+	}
+}

@@ -1,0 +1,77 @@
+package sockstest
+
+import (
+	"net"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// Command is what a client asks for: CMD of RFC 1928, section 4.
+type Command byte
+
+// The commands of RFC 1928 and of Tor.
+const (
+	Connect    = Command(wire.Connect)
+	Bind       = Command(wire.Bind)
+	Associate  = Command(wire.Associate)
+	Resolve    = Command(wire.Resolve)
+	ResolvePTR = Command(wire.ResolvePTR)
+)
+
+// String is the name that the RFC has for the command, as "CONNECT" and "UDP ASSOCIATE".
+func (c Command) String() string { return wire.Command(c).String() }
+
+// Request is a request that a Server read.
+type Request struct {
+	Conn    int    // the client's connection, counted from 0
+	User    string // who asks; empty without authentication
+	Command Command
+	Address string // host:port as the client wrote it: a name is a name
+}
+
+// Datagram is a destination of datagrams in an association. It is recorded once.
+type Datagram struct {
+	Conn    int    // the connection of the association's request
+	Address string // host:port as the client wrote it: a name is a name
+}
+
+// Outcome is what became of a request.
+type Outcome struct {
+	Reply  socks.Reply // 0: it was granted
+	Bound  string      // host:port of BND.ADDR and BND.PORT
+	Remote net.Addr    // whom the Server is connected with; nil: nobody
+}
+
+func newRequest(r testgw.Request) Request {
+	return Request{Conn: r.Conn, User: r.User, Command: Command(r.Command), Address: r.Target.String()}
+}
+
+func newOutcome(o testgw.Outcome) Outcome {
+	return Outcome{Reply: socks.Reply(o.Reply), Bound: o.Bound.String(), Remote: o.Remote}
+}
+
+// Requests returns the requests so far, in the order in which they were read.
+func (s *Server) Requests() []Request {
+	var all []Request
+	for _, r := range s.gateway.Requests() {
+		all = append(all, newRequest(r))
+	}
+	return all
+}
+
+// Datagrams returns the destinations of datagrams so far, in the order of their first datagram.
+func (s *Server) Datagrams() []Datagram {
+	var all []Datagram
+	for _, d := range s.gateway.Datagrams() {
+		all = append(all, Datagram{Conn: d.Conn, Address: d.Target.String()})
+	}
+	return all
+}
+
+// Reset forgets the requests and datagrams so far.
+func (s *Server) Reset() { s.gateway.Reset() }
+
+// Connections returns the number of clients that are connected.
+func (s *Server) Connections() int { return s.gateway.Sessions() }

@@ -1,0 +1,192 @@
+// Package sockstest provides a SOCKS5 server for tests, as package net/http/httptest provides an HTTP server.
+//
+// A [Server] listens on a loopback interface. It resolves names from a table of its own, does CONNECT, BIND,
+// UDP ASSOCIATE, and Tor's RESOLVE and RESOLVE_PTR, and records what it was asked, so that a test can tell
+// that a name went to the gateway and an address did not. On demand it misbehaves: see [Fault].
+//
+// It is for tests and demonstrations. It bounds neither clients nor connections, and must not be reachable
+// from a network that is not trusted.
+package sockstest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// Server is a SOCKS5 server. Configure its fields, then call Start or StartTLS; do not change them
+// afterwards. The zero Server authenticates nobody and listens on a port of the system's choice. Its methods
+// are safe for concurrent use after Start. The funcs among its fields are called concurrently, and must
+// return when their context is done: Close waits for them.
+type Server struct {
+	URL      string       // socks5://127.0.0.1:port, socks5s:// with TLS, socks5+unix:// on a unix socket, without credentials; set by Start
+	Listener net.Listener // accepts the clients, without TLS; nil: Start makes one on a loopback interface
+	TLS      *tls.Config  // for StartTLS, which adds a certificate if there is none; nil: the certificate alone
+
+	Users    map[string]string // user → password (RFC 1929); empty: no authentication
+	Optional bool              // with Users: clients that offer no password are let in too
+
+	// Hosts are the names that the server knows, in lower case and without a trailing dot. If Hosts, Lookup
+	// and Dial are all unset, every name is this machine's loopback interface.
+	Hosts  map[string][]netip.Addr
+	Lookup func(ctx context.Context, name string) ([]netip.Addr, error) // names that Hosts lacks; nil: they do not exist
+
+	// Dial makes the outgoing connections of CONNECT; nil: a net.Dialer. It is given names that Hosts lacks
+	// as they are, and may connect anywhere. Its error becomes the reply of the same meaning.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	Timeout   time.Duration             // of an outgoing connection and a pending BIND; zero: 30 seconds
+	Advertise netip.Addr                // BND.ADDR of successful replies, as of a server behind NAT; zero: the true address
+	Refuse    func(Request) socks.Reply // the reply to a request that is not done; nil, or 0: it is done
+	Misbehave func(conn int) Fault      // asked once per connection, counted from 0; nil: no faults
+
+	OnRequest  func(Request)          // called when a request was read; nil: nothing
+	OnReply    func(Request, Outcome) // called before a request is answered, twice for BIND; nil: nothing
+	Unrecorded bool                   // keep no record, for runs of many requests: Requests and Datagrams stay empty
+
+	gateway     testgw.Gateway
+	certificate *x509.Certificate
+}
+
+// NewServer starts and returns a new Server without users, to which every name is this machine's loopback
+// interface. The caller should call Close when finished.
+func NewServer() *Server {
+	s := NewUnstartedServer()
+	s.Start()
+	return s
+}
+
+// NewUnstartedServer returns a new Server that listens but does not serve. After changing its fields, the
+// caller should call Start or StartTLS, and Close when finished.
+func NewUnstartedServer() *Server { return &Server{Listener: newLocalListener()} }
+
+func newLocalListener() net.Listener {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		if l, err = net.Listen("tcp6", "[::1]:0"); err != nil {
+			panic(fmt.Sprintf("sockstest: no loopback port: %v", err))
+		}
+	}
+	return l
+}
+
+// Start serves on Listener until Close. It panics if the Server is running, or cannot listen. After Close, a
+// Server can be started again on another Listener, of the same address too: a gateway that restarts. The
+// record goes on.
+func (s *Server) Start() { s.start(nil) }
+
+// StartTLS is Start with TLS to the clients. The certificate, unless TLS has one, is for 127.0.0.1, ::1 and
+// localhost. See Client and Certificate.
+func (s *Server) StartTLS() {
+	config := new(tls.Config)
+	if s.TLS != nil {
+		config = s.TLS.Clone()
+	}
+	if len(config.Certificates) == 0 {
+		own, _, err := testgw.NewTLS()
+		if err != nil {
+			panic(fmt.Sprintf("sockstest: %v", err))
+		}
+		config.Certificates = own.Certificates
+	}
+	leaf, err := x509.ParseCertificate(config.Certificates[0].Certificate[0])
+	if err != nil {
+		panic(fmt.Sprintf("sockstest: %v", err))
+	}
+	s.TLS, s.certificate = config, leaf
+	s.start(config)
+}
+
+func (s *Server) start(config *tls.Config) {
+	if s.URL != "" {
+		panic("sockstest: Server already started")
+	}
+	if s.Listener == nil {
+		s.Listener = newLocalListener()
+	}
+	s.configure(config)
+	s.URL = s.Serve(s.Listener)
+}
+
+// Serve takes clients from another listener too, until Close, and returns its URL. It returns at once, and
+// panics if the Server is closed meanwhile.
+func (s *Server) Serve(l net.Listener) (url string) {
+	if err := s.gateway.Serve(l); err != nil {
+		panic(fmt.Sprintf("sockstest: %v", err))
+	}
+	return s.gateway.URLOf(l.Addr())
+}
+
+// configure sets up what serves.
+func (s *Server) configure(config *tls.Config) {
+	g := &s.gateway
+	g.Users, g.Optional, g.TLS = s.Users, s.Optional, config
+	g.Hosts, g.Lookup, g.Dial = s.Hosts, s.Lookup, s.Dial
+	g.Timeout, g.Forgetful = s.Timeout, s.Unrecorded
+	if s.Hosts == nil && s.Lookup == nil && s.Dial == nil {
+		g.Lookup = loopback
+	}
+	if s.Refuse != nil {
+		g.Refuse = func(r testgw.Request) byte { return byte(s.Refuse(newRequest(r))) }
+	}
+	if s.Misbehave != nil || s.Advertise.IsValid() {
+		g.Misbehave = s.misbehave
+	}
+	if s.OnRequest != nil {
+		g.OnRequest = func(r testgw.Request) { s.OnRequest(newRequest(r)) }
+	}
+	if s.OnReply != nil {
+		g.OnReply = func(r testgw.Request, o testgw.Outcome) { s.OnReply(newRequest(r), newOutcome(o)) }
+	}
+}
+
+// loopback is the Lookup of a Server that has none.
+func loopback(context.Context, string) ([]netip.Addr, error) {
+	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
+}
+
+// Client returns a client of the Server, which must have been started: it trusts the certificate, and has the
+// credentials of the first of Users by name.
+func (s *Server) Client() *socks.Client {
+	c := &socks.Client{Addr: s.Listener.Addr().String()}
+	if s.Listener.Addr().Network() == "unix" {
+		c.Network = "unix"
+	}
+	if users := slices.Sorted(maps.Keys(s.Users)); len(users) > 0 {
+		c.Auth = []socks.Auth{socks.UserPass(users[0], s.Users[users[0]])}
+	}
+	if s.certificate != nil {
+		roots := x509.NewCertPool()
+		roots.AddCert(s.certificate)
+		c.TLS = &tls.Config{RootCAs: roots}
+		if names := s.certificate.DNSNames; len(names) > 0 {
+			c.TLS.ServerName = names[0]
+		}
+	}
+	return c
+}
+
+// Certificate returns the certificate of a Server started with StartTLS, else nil.
+func (s *Server) Certificate() *x509.Certificate { return s.certificate }
+
+// CloseClientConnections resets the connections of all clients. The Server goes on taking new ones.
+func (s *Server) CloseClientConnections() { s.gateway.Disconnect() }
+
+// Close closes the listeners, resets the clients' connections, and waits until all that serves has ended.
+// Closing a Server again does nothing.
+func (s *Server) Close() {
+	if s.URL == "" && s.Listener != nil {
+		s.Listener.Close() // was never served
+	}
+	s.gateway.Close()
+	s.URL, s.Listener = "", nil
+}
