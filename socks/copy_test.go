@@ -163,6 +163,6 @@ func TestCopySplices(t *testing.T) {
 		child.Env = append(os.Environ(), spliceGateway+"="+gateway, spliceDirection+"="+direction)
 		out, err := child.CombinedOutput()
 		require.NoError(t, err, "%s: %s", direction, out)
-		require.Regexp(t, used, string(out), direction)
+		require.True(t, used.Match(out), "%s: %q", direction, regexp.MustCompile(`.*(splice|sendfile).*`).FindAll(out, 20))
 	}
 }
