@@ -1,17 +1,21 @@
 package krb5
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/go-krb5/krb5/asn1tools"
+	"github.com/go-krb5/krb5/iana/asn1apptag"
 	"github.com/go-krb5/krb5/iana/errorcode"
 	"github.com/go-krb5/krb5/iana/flags"
 	"github.com/go-krb5/krb5/iana/keyusage"
 	"github.com/go-krb5/krb5/messages"
 	"github.com/go-krb5/krb5/types"
+	"github.com/go-krb5/x/encoding/asn1"
 )
 
 // checksumGSS is the type of the checksum in an Authenticator that carries the flags of a context
@@ -44,10 +48,11 @@ func (t *Ticket) Initiate() (in *Initiator, token []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	auth.SubKey = types.EncryptionKey{KeyType: t.key.KeyType, KeyValue: make([]byte, len(t.key.KeyValue))}
+	session := t.key()
+	auth.SubKey = types.EncryptionKey{KeyType: session.KeyType, KeyValue: make([]byte, len(session.KeyValue))}
 	_, _ = rand.Read(auth.SubKey.KeyValue) // never fails
 	auth.Cksum = types.Checksum{CksumType: checksumGSS, Checksum: contextFlags()}
-	req, err := messages.NewAPReq(t.ticket, t.key, auth)
+	req, err := messages.NewAPReq(t.ticket, session, auth)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,7 +62,7 @@ func (t *Ticket) Initiate() (in *Initiator, token []byte, err error) {
 		return nil, nil, err
 	}
 	in = &Initiator{
-		session: t.key, subkey: auth.SubKey,
+		session: session, subkey: auth.SubKey,
 		ctime: auth.CTime.Truncate(time.Second), cusec: auth.Cusec, seq: uint64(auth.SeqNumber),
 	}
 	return in, AppendToken(nil, TokenAPReq, message), nil
@@ -109,20 +114,26 @@ func (in *Initiator) Finish(token []byte) (c *Context, err error) {
 	return nil, fmt.Errorf("token %#04x, where an AP-REP is due", id)
 }
 
-// Tags of Kerberos messages, RFC 4120, section 5.10.
-const (
-	tagAPRep     = 0x60 | 15
-	tagAPRepPart = 0x60 | 27
-)
+// tagAPRepPart is the tag of what an AP-REP encrypts, RFC 4120, section 5.10.
+const tagAPRepPart = application0 | asn1apptag.EncAPRepPart
+
+// Marshal encodes a Kerberos message with its application tag.
+func Marshal(message any, tag int) ([]byte, error) {
+	b, err := asn1.Marshal(message, asn1.WithMarshalSlicePreserveTypes(true), asn1.WithMarshalSliceAllowStrings(true))
+	if err != nil {
+		return nil, err
+	}
+	return asn1tools.AddASNAppTag(b, tag), nil
+}
 
 // openAPRep decrypts an AP-REP, and checks that it answers this token, RFC 4120, section 3.2.4.
 func (in *Initiator) openAPRep(message []byte) (*messages.EncAPRepPart, error) {
-	if _, err := contents(message, tagAPRep); err != nil {
-		return nil, err
-	}
 	var rep messages.APRep
 	if err := rep.Unmarshal(message); err != nil {
 		return nil, err
+	}
+	if again, err := Marshal(rep, asn1apptag.APREP); err != nil || !bytes.Equal(again, message) {
+		return nil, errors.New("malformed") // the library overlooks some of that
 	}
 	if rep.PVNO != 5 || rep.EncPart.EType != in.session.KeyType {
 		return nil, errors.New("another version or encryption type")

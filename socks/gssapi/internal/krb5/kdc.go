@@ -92,7 +92,7 @@ func (k *kdc) login(user principal, service string) (*Ticket, error) {
 		return nil, explain(err)
 	}
 	part := rep.DecryptedEncPart
-	return k.ticketFor(parsePrincipal(service), &Ticket{rep.Ticket, part.Key, rep.CName, rep.CRealm, part.EndTime})
+	return k.ticketFor(parsePrincipal(service), &Ticket{rep.Ticket, closure(part.Key), rep.CName, rep.CRealm, part.EndTime})
 }
 
 // ticketFor gets a ticket for a service by a ticket-granting ticket of the user's realm.
@@ -115,7 +115,7 @@ func (k *kdc) ticketFor(service principal, granting *Ticket) (*Ticket, error) {
 }
 
 func (k *kdc) exchange(service principal, granting *Ticket) (*Ticket, error) {
-	_, rep, err := k.client.TGSREQGenerateAndExchange(service.name, service.realm, granting.ticket, granting.key, false)
+	_, rep, err := k.client.TGSREQGenerateAndExchange(service.name, service.realm, granting.ticket, granting.key(), false)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -126,7 +126,7 @@ func (k *kdc) exchange(service principal, granting *Ticket) (*Ticket, error) {
 	if err := check(part.Key); err != nil {
 		return nil, fmt.Errorf("ticket for %s: %w", service, err)
 	}
-	return &Ticket{rep.Ticket, part.Key, granting.client, granting.realm, part.EndTime}, nil
+	return &Ticket{rep.Ticket, closure(part.Key), granting.client, granting.realm, part.EndTime}, nil
 }
 
 // causes are what the library's errors are told by. It has no values for them, and the texts around them

@@ -15,10 +15,17 @@ import (
 // Ticket is a ticket for a service, with its session key. It is not changed, and safe for concurrent use.
 type Ticket struct {
 	ticket messages.Ticket
-	key    types.EncryptionKey // for the session
+	key    func() types.EncryptionKey // for the session; in a closure, no printing finds it
 	client types.PrincipalName
 	realm  string // of client
 	End    time.Time
+}
+
+// SessionKey is what nobody else may learn.
+func (t *Ticket) SessionKey() []byte { return t.key().KeyValue }
+
+func closure(key types.EncryptionKey) func() types.EncryptionKey {
+	return func() types.EncryptionKey { return key }
 }
 
 // Margin is how long before its end a ticket is not used any more, if another can be had: the clocks of
@@ -57,7 +64,7 @@ func FromCache(path, config, service string) (t *Ticket, err error) {
 }
 
 func (c *cache) ticket(e *cached) (*Ticket, error) {
-	t := &Ticket{key: e.key, client: c.owner.name, realm: c.owner.realm, End: e.end}
+	t := &Ticket{key: closure(e.key), client: c.owner.name, realm: c.owner.realm, End: e.end}
 	return t, t.ticket.Unmarshal(e.ticket)
 }
 
