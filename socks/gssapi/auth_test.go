@@ -465,12 +465,14 @@ func TestTogether(t *testing.T) {
 		near, far = connect(t, c)
 		exchanges(t, near, far)
 	}
-	g = accepting(&acceptor.Acceptor{Realm: r})
-	g.Optional = true
-	c = clientOf(t, g, socks.NoAuth, auth)
-	for range 3 {
-		near, far = connect(t, c)
-		exchanges(t, near, far)
+	for _, way := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
+		g = accepting(&acceptor.Acceptor{Realm: r})
+		c = clientOf(t, g, socks.NoAuth, auth)
+		c.Handshake = way
+		for range 4 {
+			near, far = connect(t, c)
+			exchanges(t, near, far)
+		}
 	}
 }
 

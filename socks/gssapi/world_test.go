@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func realm(t testing.TB, etype int32) (*acceptor.Realm, *Auth) {
 
 // accepting is a gateway that takes what the acceptor takes.
 func accepting(a *acceptor.Acceptor) *testgw.Gateway {
-	return &testgw.Gateway{Methods: map[byte]func(context.Context, net.Conn) (net.Conn, string, error){acceptor.Method: a.Negotiate}}
+	return &testgw.Gateway{Hosts: make(map[string][]netip.Addr), Methods: map[byte]func(context.Context, net.Conn) (net.Conn, string, error){acceptor.Method: a.Negotiate}}
 }
 
 // clientOf is a Client of a gateway that is started here.
