@@ -66,22 +66,26 @@ func (c *Client) Dial(network, address string) (net.Conn, error) {
 // For tcp networks it sends CONNECT and returns a *[Conn]. For udp networks it sends UDP ASSOCIATE and
 // returns a *[PacketConn] whose fixed peer is address. The context governs the dial, not the connection.
 func (c *Client) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	return c.dial(ctx, network, address, nil)
+}
+
+func (c *Client) dial(ctx context.Context, network, address string, t *turn) (net.Conn, error) {
 	dst, err := parseAddr(network, address)
 	switch {
 	case err != nil:
 		return nil, c.opError(opFor(network), network, asGiven{network, address}, err)
 	case dst.Net == "udp":
-		p, err := c.associate(ctx, network, dst)
+		p, err := c.associate(ctx, network, dst, t)
 		if err != nil {
 			return nil, err
 		}
 		return p, nil
 	}
-	conn, bound, err := c.request(ctx, wire.Connect, dst)
+	g, err := c.request(ctx, wire.Connect, dst, t)
 	if err != nil {
 		return nil, c.opError(opConnect, network, dst.pointer(), err)
 	}
-	return c.newConn(conn, dst, bound), nil
+	return c.newConn(g.conn, dst, g.bound), nil
 }
 
 func (c *Client) network() string {
@@ -113,13 +117,19 @@ func (c *Client) check() error {
 	if c.Handshake < HandshakeAuto || c.Handshake > HandshakePipelined {
 		return errors.New("unknown handshake")
 	}
-	for _, a := range c.Auth {
+	pipelines := false
+	for _, a := range c.auths() {
+		if a == nil {
+			return errors.New("nil Auth")
+		}
 		if u, ok := a.(userPass); ok && u.invalid != nil {
 			return u.invalid
 		}
+		_, ok := a.(oneMessage)
+		pipelines = pipelines || ok
 	}
-	if c.Handshake == HandshakePipelined && c.first() == nil {
-		return errors.New("the authentication method cannot be pipelined")
+	if c.Handshake == HandshakePipelined && !pipelines {
+		return errors.New("no authentication method can be pipelined")
 	}
 	return nil
 }

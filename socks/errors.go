@@ -1,14 +1,12 @@
 package socks
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"strconv"
-	"time"
 
 	"github.com/sockslib/sockslib/internal/wire"
 )
@@ -50,6 +48,9 @@ func (c *Client) opError(op, network string, dst net.Addr, err error) error {
 
 // source is the gateway's address for an error.
 func (c *Client) source() net.Addr {
+	if c == nil {
+		return nil
+	}
 	network := c.network()
 	if network == "unix" {
 		return &net.UnixAddr{Name: c.Addr, Net: network}
@@ -114,24 +115,26 @@ func replyFailed(rep byte, dst *Addr) error {
 	return r
 }
 
-// contextFailed replaces err by the context's own when that has ended, whatever the socket said. The
-// limit is the Client's Timeout within ctx.
-func contextFailed(ctx, limit context.Context, asked bool, err error) error {
-	switch {
-	case ended(ctx) != nil:
-		return ended(ctx)
-	case ended(limit) != nil && asked:
-		return os.ErrDeadlineExceeded // the gateway is there; what it reaches for is slow
-	case ended(limit) != nil:
-		return gatewayFailed("handshake", os.ErrDeadlineExceeded)
+// isLocal reports whether an error is this machine's and not the gateway's.
+func isLocal(err error) bool {
+	for _, errno := range localErrors {
+		if errors.Is(err, errno) {
+			return true
+		}
 	}
-	return err
+	return false
 }
 
-// ended is ctx.Err, but for the moment in which a socket sees a deadline before the context does.
-func ended(ctx context.Context) error {
-	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
-		return context.DeadlineExceeded
+// negotiationFailed makes the error of an Auth's negotiation. The end of the connection, and what the network
+// says of it, are the gateway's failure.
+func negotiationFailed(method byte, err error) error {
+	doing := fmt.Sprintf("authentication method %d", method)
+	var op *net.OpError
+	switch {
+	case errors.Is(err, ErrGateway), errors.Is(err, ErrProtocol), errors.Is(err, ErrAuthFailed), errors.Is(err, ErrNoAcceptableAuth):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe),
+		errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &op) && op.Op != "dial":
+		return gatewayFailed(doing, err)
 	}
-	return ctx.Err()
+	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -68,7 +68,7 @@ func TestErrors(t *testing.T) {
 		{name: "a method that was not offered", gateway: testgw.Gateway{Quirks: testgw.Quirks{Method0Unoffered: true}}, auth: []socks.Auth{socks.UserPass("user", "right")},
 			want: []error{socks.ErrProtocol}, says: "not offered"},
 		{name: "method 2 unoffered", gateway: testgw.Gateway{Misbehave: answering(testgw.StageMethod, "\x05\x02")},
-			want: []error{socks.ErrProtocol}, says: "not offered"},
+			want: []error{socks.ErrNoAcceptableAuth}, says: "wants a username and a password"},
 		{name: "SOCKS 4", gateway: testgw.Gateway{Misbehave: answering(testgw.StageMethod, "\x00\x5b\x00\x00\x00\x00\x00\x00")},
 			want: []error{socks.ErrProtocol}},
 		{name: "HTTP", gateway: testgw.Gateway{Misbehave: answering(testgw.StageMethod, "HTTP/1.1 400 Bad Request\r\n\r\n")},

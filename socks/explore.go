@@ -7,62 +7,86 @@ import (
 	"time"
 )
 
-// minSilence is the least time for which a gateway may say nothing to a pipelined handshake before another
-// attempt is made step by step. A slow network gets three times what its connection needed.
-const minSilence = 250 * time.Millisecond
-
-// knowledge is what a Client has learnt of its gateway. It is kept for the Client's life.
-type knowledge struct {
-	way    atomic.Int32 // unknown, pipelines or steps
-	method atomic.Int32 // index in the Client's Auth of the method to offer alone
-}
-
 const (
-	unknown   = iota
-	pipelines // it has replied to a pipelined request
-	steps     // it has replied step by step, and not together
+	// minSilence is the least time for which a gateway may say nothing to a pipelined handshake before
+	// another attempt is made step by step. A slow network gets three times what its connection needed.
+	minSilence = 250 * time.Millisecond
+	// stepsFor is how long a gateway is asked step by step before it is tried with everything at once again.
+	stepsFor = 10 * time.Minute
 )
 
-// first returns the Auth to pipeline with, or nil when the way is step by step.
+// knowledge is what a Client has learnt of its gateway. The zero knowledge is none.
+type knowledge struct {
+	pipelines atomic.Bool  // it has replied to a pipelined request since one last failed
+	steps     atomic.Int64 // since when, in Unix nanoseconds, it is known to reply step by step only; zero: it is not
+	method    atomic.Int32 // index in the Client's Auth of the method to offer alone
+}
+
+// first returns the Auth to pipeline with, or nil when the gateway is to be asked step by step.
 func (c *Client) first() oneMessage {
-	if c.Handshake == HandshakeStepwise || c.Handshake == HandshakeAuto && c.learnt.way.Load() == steps {
+	switch c.Handshake {
+	case HandshakeStepwise:
 		return nil
+	case HandshakeAuto:
+		if since := c.learnt.steps.Load(); since != 0 && time.Since(time.Unix(0, since)) < stepsFor {
+			return nil
+		}
 	}
 	auth, _ := c.auths()[c.learnt.method.Load()].(oneMessage)
 	return auth
 }
 
-// explore finds out whether a gateway takes everything at once. It does when it replies. When it answers
-// with nothing, garbage or a close before any reply, a second attempt is made step by step, and what that
-// gets is the outcome; when it is silent, the second attempt runs beside the first, and the first to get a
-// reply is.
+// explore asks with everything in one write. Where that gets no reply, a second attempt, made step by step,
+// may: at once when the gateway answers with garbage or hangs up, and beside the first attempt when it is
+// silent. A gateway that is known to pipeline, and has let us in, is only slow or has hung up on the
+// destination: that is the outcome.
 func (c *Client) explore(ctx context.Context, q question, auth oneMessage) *handshake {
-	race, cancel := context.WithCancel(ctx)
-	defer cancel()
-	together := &handshake{client: c, question: q, pipelined: auth, reached: make(chan struct{})}
-	ended := together.start(race)
-	select {
-	case <-ended:
-		return c.conclude(ctx, together)
-	case <-together.reached:
+	h := &handshake{client: c, question: q, pipelined: auth}
+	h.impatient = c.Handshake == HandshakeAuto
+	h.known = c.learnt.pipelines.Load()
+	h.finish(ctx)
+	switch {
+	case h.err == errSilent:
+		return c.race(ctx, h)
+	case !c.explores(h) || ended(ctx) != nil:
+		c.learn(h)
+		return h
 	}
-	silence := time.NewTimer(max(minSilence, 3*together.took))
-	defer silence.Stop()
-	select {
-	case <-ended:
-		return c.conclude(ctx, together)
-	case <-silence.C:
+	stepwise := c.attempt(ctx, q, nil)
+	if errors.Is(h.err, ErrNoAcceptableAuth) {
+		c.learnMethod(stepwise)
+	} else {
+		c.learn(stepwise)
 	}
+	return stepwise
+}
 
-	stepwise := &handshake{client: c, question: q}
-	endedToo := stepwise.start(race)
+// explores reports whether what came of a pipelined handshake calls for one step by step.
+func (c *Client) explores(h *handshake) bool {
+	switch {
+	case h.final():
+		return false
+	case errors.Is(h.err, ErrNoAcceptableAuth):
+		return true
+	}
+	return c.Handshake == HandshakeAuto && !(h.known && h.letIn)
+}
+
+// race goes on with a pipelined handshake on which the gateway was silent, beside one step by step. The
+// first to get a reply is the outcome, and what is learnt.
+func (c *Client) race(ctx context.Context, together *handshake) *handshake {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	together.impatient = false
+	stepwise := &handshake{client: c, question: together.question}
+	ended, endedToo := together.start(ctx), stepwise.start(ctx)
 	winner, loser, loserEnded := together, stepwise, endedToo
 	select {
 	case <-ended:
 	case <-endedToo:
 		winner, loser, loserEnded = stepwise, together, ended
 	}
-	if !winner.settled() {
+	if !winner.decisive() {
 		<-loserEnded
 		winner, loser = loser, winner
 	}
@@ -75,8 +99,14 @@ func (c *Client) explore(ctx context.Context, q question, auth oneMessage) *hand
 	return winner
 }
 
-// start runs the handshake in a goroutine, which the channel tells the end of. It is owned by explore, and
-// ends at the latest when ctx does.
+// decisive reports whether no handshake beside this one could end better.
+func (h *handshake) decisive() bool {
+	return h.err == nil || h.replied || errors.Is(h.err, ErrAuthFailed) ||
+		errors.Is(h.err, ErrNoAcceptableAuth) && !h.offeredPart()
+}
+
+// start runs the handshake in a goroutine and returns a channel that its end closes. The goroutine is
+// race's, and ends at the latest when ctx does.
 func (h *handshake) start(ctx context.Context) <-chan struct{} {
 	ended := make(chan struct{})
 	go func() {
@@ -86,51 +116,33 @@ func (h *handshake) start(ctx context.Context) <-chan struct{} {
 	return ended
 }
 
-// conclude returns a pipelined handshake's outcome, or where it told nothing, that of one step by step.
-func (c *Client) conclude(ctx context.Context, together *handshake) *handshake {
-	if together.settled() || ctx.Err() != nil {
-		c.learn(together)
-		return together
-	}
-	stepwise := c.attempt(ctx, together.question, nil)
-	if errors.Is(together.err, ErrNoAcceptableAuth) {
-		c.learnMethod(stepwise)
-	} else {
-		c.learn(stepwise)
-	}
-	return stepwise
-}
-
-// settled reports whether another attempt could not end better: the gateway cannot be reached, has replied,
-// or has refused what would be sent again.
-func (h *handshake) settled() bool {
-	switch {
-	case h.err == nil, h.replied, h.raw == nil, errors.Is(h.err, ErrAuthFailed):
-		return true
-	case errors.Is(h.err, ErrNoAcceptableAuth):
-		return !h.offeredPart()
-	}
-	return !errors.Is(h.err, ErrGateway) && !errors.Is(h.err, ErrProtocol)
-}
-
-// offeredPart reports whether only one of several methods was offered.
-func (h *handshake) offeredPart() bool { return h.pipelined != nil && len(h.client.auths()) > 1 }
-
+// learn notes what a handshake tells about the gateway. A reply tells the way that the gateway takes.
+// A pipelined request without a reply takes back that the gateway pipelines, unless the silence was too
+// short to mean anything: the next dial explores.
 func (c *Client) learn(h *handshake) {
 	switch {
-	case !h.replied:
-	case h.pipelined != nil:
-		c.learnt.way.Store(pipelines)
-	default:
-		c.learnt.way.Store(steps)
+	case h.replied && h.pipelined != nil:
+		c.learnt.steps.Store(0)
+		c.learnt.pipelines.Store(true)
+	case h.replied:
+		c.learnt.pipelines.Store(false)
+		c.learnt.steps.Store(time.Now().UnixNano())
 		c.learnMethod(h)
+	case h.pipelined != nil && h.sent && h.failed():
+		c.learnt.pipelines.Store(false)
 	}
+}
+
+// failed reports whether a handshake without a reply failed by the gateway's doing: it hung up, sent
+// garbage, or was silent for long enough.
+func (h *handshake) failed() bool {
+	return (errors.Is(h.err, ErrGateway) || errors.Is(h.err, ErrProtocol)) && !h.timedOut() || !time.Now().Before(h.silentBy)
 }
 
 // learnMethod notes which method the gateway chose when it had the choice.
 func (c *Client) learnMethod(h *handshake) {
 	for i, a := range c.auths() {
-		if h.accepted && a.Method() == h.method {
+		if h.letIn && a.Method() == h.method {
 			c.learnt.method.Store(int32(i))
 			return
 		}

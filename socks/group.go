@@ -4,49 +4,28 @@ import (
 	"context"
 	"errors"
 	"net"
-	"slices"
 	"sync"
 	"time"
 )
 
-// Group is several gateways as one: a request that a gateway fails, goes to the next. Only ErrGateway
-// makes it go on; what a gateway says of the destination, of the credentials or of the request is the
-// outcome. A gateway that failed rests, for a time that doubles with each failure in a row, and is then tried
-// again; when all rest, the one whose rest ends first is tried first.
+// Group is several gateways as one. A request that one gateway fails goes to the next; what a gateway says
+// of the destination or of the credentials is the outcome. Each gateway has an equal share of the time that
+// the context leaves to let the request in, and the one that has let it in has all of that time.
 //
-// Give the Clients a Timeout, or one that is silent takes all the time that the context has. A Group is
-// safe for concurrent use; do not change it after first use. One without Clients fails every request with
-// ErrGateway.
+// A gateway that cannot be reached, or does not let a request in, rests, for a time that doubles with each
+// failure in a row. After that one request tries it, and the others do so once that has succeeded. Gateways
+// that rest are tried when no other is left, the one whose rest ends first before the others.
+//
+// A Group is safe for concurrent use; do not change it after first use. One without Clients fails every
+// request with ErrGateway.
 type Group struct {
 	Clients []*Client     // the gateways, in the order of preference
-	Spread  bool          // begin each request with the next one; false: always in order
+	Spread  bool          // begin at the one that the destination's host hashes to, so that all of a host, BIND too, is at one; false: in order
 	Rest    time.Duration // of a gateway after its first failure; zero: 1 second
 	MaxRest time.Duration // what Rest grows to; zero: 1 minute
 
-	mu     sync.Mutex
-	next   int
-	health map[*Client]*GatewayHealth
-}
-
-// GatewayHealth is what a gateway of a Group did last.
-type GatewayHealth struct {
-	Used       time.Time // when a request last ended at it; zero: never
-	Failures   int       // in a row; zero: it works as far as is known
-	RestsUntil time.Time // it rests until then; zero or past: it does not
-	Err        error     // its last ErrGateway; nil when Failures is zero
-}
-
-// Health returns what each of Clients did last, in their order.
-func (g *Group) Health() []GatewayHealth {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	all := make([]GatewayHealth, len(g.Clients))
-	for i, c := range g.Clients {
-		if h := g.health[c]; h != nil {
-			all[i] = *h
-		}
-	}
-	return all
+	mu      sync.Mutex
+	members map[*Client]*member
 }
 
 // Dial is DialContext with the background context.
@@ -56,17 +35,19 @@ func (g *Group) Dial(network, address string) (net.Conn, error) {
 
 // DialContext is the DialContext of the first Client whose gateway does not fail.
 func (g *Group) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	return failOver(ctx, g, func(c *Client) (net.Conn, error) { return c.DialContext(ctx, network, address) })
+	return failOver(ctx, g, address, func(c *Client, t *turn) (net.Conn, error) { return c.dial(ctx, network, address, t) })
 }
 
-// Listen is the Listen of the first Client whose gateway does not fail.
+// Listen is the Listen of the first Client whose gateway does not fail. With Spread, give it the peer's host:
+// only then does it go to the gateway of the CONNECT before it.
 func (g *Group) Listen(ctx context.Context, network, peer string) (net.Listener, error) {
-	return failOver(ctx, g, func(c *Client) (net.Listener, error) { return c.Listen(ctx, network, peer) })
+	return failOver(ctx, g, peer, func(c *Client, t *turn) (net.Listener, error) { return c.listen(ctx, network, peer, t) })
 }
 
-// ListenPacket is the ListenPacket of the first Client whose gateway does not fail.
+// ListenPacket is the ListenPacket of the first Client whose gateway does not fail. It has no host, and begins
+// at the first in order.
 func (g *Group) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
-	return failOver(ctx, g, func(c *Client) (net.PacketConn, error) { return c.ListenPacket(ctx, network, address) })
+	return failOver(ctx, g, "", func(c *Client, t *turn) (net.PacketConn, error) { return c.listenPacket(ctx, network, address, t) })
 }
 
 // Close closes the Clients.
@@ -79,90 +60,56 @@ func (g *Group) Close() error {
 }
 
 // failOver runs a request with one Client after the other, and returns the last one's error when all fail.
-func failOver[T any](ctx context.Context, g *Group, request func(*Client) (T, error)) (result T, err error) {
-	clients := g.order(time.Now())
-	if len(clients) == 0 {
+func failOver[T any](ctx context.Context, g *Group, address string, request func(*Client, *turn) (T, error)) (result T, err error) {
+	queue := g.queue(address, time.Now())
+	if len(queue) == 0 {
 		return result, &net.OpError{Op: "socks", Err: gatewayFailed("configuration", errors.New("a Group without Clients"))}
 	}
-	for _, c := range clients {
-		result, err = request(c)
-		failed := errors.Is(err, ErrGateway)
-		if failed || err == nil || answered(err) {
-			g.note(c, time.Now(), failed, err)
-		}
-		if !failed || ctx.Err() != nil {
+	for i, next := range queue {
+		t := turn{letInBy: share(ctx, len(queue)-i)}
+		result, err = request(next.client, &t)
+		v := judge(ctx, &t, err)
+		g.note(next, v, time.Now(), err)
+		if !v.goesOn || ended(ctx) != nil {
+			g.release(queue[i+1:])
 			break
 		}
 	}
 	return result, err
 }
 
-// answered reports whether an error shows that the gateway works.
-func answered(err error) bool {
-	var reply Reply
-	return errors.As(err, &reply)
+// share is when the next of so many gateways has used up its share of the context's time. It is zero for a
+// context without a deadline.
+func share(ctx context.Context, gateways int) time.Time {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return time.Time{}
+	}
+	now := time.Now()
+	return now.Add(deadline.Sub(now) / time.Duration(gateways))
 }
 
-// order returns the Clients in the order in which they are to be tried: those that rest come last.
-func (g *Group) order(now time.Time) []*Client {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	n := len(g.Clients)
-	start := 0
-	if g.Spread && n > 0 {
-		start = g.next % n
-		g.next = start + 1
-	}
-	awake := make([]*Client, 0, n)
-	var resting []*Client
-	for i := range n {
-		c := g.Clients[(start+i)%n]
-		if h := g.health[c]; h != nil && now.Before(h.RestsUntil) {
-			resting = append(resting, c)
-		} else {
-			awake = append(awake, c)
-		}
-	}
-	slices.SortStableFunc(resting, func(a, b *Client) int { return g.health[a].RestsUntil.Compare(g.health[b].RestsUntil) })
-	return append(awake, resting...)
+// verdict is what the end of a request says of its gateway.
+type verdict struct {
+	goesOn bool // the next gateway is tried
+	works  bool // the gateway has replied
+	rests  bool // it is the gateway that failed
 }
 
-// note records the end of a request.
-func (g *Group) note(c *Client, now time.Time, failed bool, err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.health == nil {
-		g.health = make(map[*Client]*GatewayHealth)
+// judge tells what a request's end says of its gateway.
+func judge(ctx context.Context, t *turn, err error) verdict {
+	failed := errors.Is(err, ErrGateway) || errors.Is(err, ErrProtocol)
+	switch {
+	case t.granted:
+		return verdict{works: true, goesOn: failed} // its relay, or what a Listener needs, cannot be had
+	case t.replied:
+		return verdict{works: true}
+	case t.letIn:
+		return verdict{goesOn: failed}
+	case !t.begun:
+		return verdict{goesOn: failed} // a Client that cannot be used
+	case ended(ctx) != nil:
+		return verdict{rests: ended(ctx) == context.DeadlineExceeded}
 	}
-	h := g.health[c]
-	if h == nil {
-		h = new(GatewayHealth)
-		g.health[c] = h
-	}
-	h.Used = now
-	if !failed {
-		h.Failures, h.RestsUntil, h.Err = 0, time.Time{}, nil
-		return
-	}
-	if now.Before(h.RestsUntil) {
-		return // one of several that failed at once, or one tried for want of another
-	}
-	h.Failures++
-	h.Err = err
-	h.RestsUntil = now.Add(g.rest(h.Failures))
-}
-
-// rest is the pause after so many failures in a row.
-func (g *Group) rest(failures int) time.Duration {
-	rest, most := g.Rest, g.MaxRest
-	if rest <= 0 {
-		rest = time.Second
-	}
-	if most <= 0 {
-		most = time.Minute
-	}
-	for ; failures > 1 && rest < most; failures-- {
-		rest *= 2
-	}
-	return min(rest, most)
+	return verdict{goesOn: failed, rests: failed} // otherwise it refused the credentials, or this machine failed
 }

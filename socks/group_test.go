@@ -2,7 +2,10 @@ package socks_test
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,9 +60,6 @@ func TestGroupKeepsTheAnswer(t *testing.T) {
 	_, err = (&socks.Group{Clients: []*socks.Client{strict, other}}).Dial("tcp", nobody)
 	require.ErrorIs(t, err, socks.ErrNoAcceptableAuth)
 
-	http := clientOf(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{Answer: garbage} }})
-	_, err = (&socks.Group{Clients: []*socks.Client{http, other}}).Dial("tcp", nobody)
-	require.ErrorIs(t, err, socks.ErrProtocol)
 	require.Empty(t, second.Requests())
 }
 
@@ -76,21 +76,50 @@ func TestGroupWithoutAGateway(t *testing.T) {
 	}
 }
 
+// All requests of a host are at one gateway, a BIND too, and hosts are spread over the gateways.
 func TestGroupSpreads(t *testing.T) {
-	gateways := []*testgw.Gateway{{}, {}, {}}
+	gateways := []*testgw.Gateway{{Dial: toNobody}, {Dial: toNobody}, {Dial: toNobody}}
 	g := &socks.Group{Spread: true}
 	for _, gw := range gateways {
 		g.Clients = append(g.Clients, clientOf(t, gw))
 	}
-	l := listen(t)
-	for range 9 {
-		conn, err := g.Dial("tcp", l.Addr().String())
+	of := make(map[string]int) // gateway by host
+	used := make(map[int]bool)
+	for i := range 30 {
+		host := fmt.Sprintf("host%d.example", i)
+		for _, gw := range gateways {
+			gw.Hosts = map[string][]netip.Addr{host: {loopback4}}
+		}
+		before := counts(gateways)
+		conn, err := g.Dial("tcp", host+":80")
 		require.NoError(t, err)
 		conn.Close()
+		l, err := g.Listen(t.Context(), "tcp", strings.ToUpper(host)+":21")
+		require.NoError(t, err)
+		l.Close()
+		for at, n := range counts(gateways) {
+			if n -= before[at]; n != 0 {
+				require.Equal(t, 2, n, "%s is at two gateways", host)
+				of[host], used[at] = at, true
+			}
+		}
 	}
+	require.Len(t, of, 30)
+	require.Len(t, used, 3)
+
+	// Without a host, the first in order.
+	before := counts(gateways)
+	l, err := g.Listen(t.Context(), "tcp", "")
+	require.NoError(t, err)
+	l.Close()
+	require.Equal(t, before[0]+1, len(gateways[0].Requests()))
+}
+
+func counts(gateways []*testgw.Gateway) (n []int) {
 	for _, gw := range gateways {
-		require.Len(t, gw.Requests(), 3)
+		n = append(n, len(gw.Requests()))
 	}
+	return n
 }
 
 func TestGroupStopsWithTheContext(t *testing.T) {

@@ -5,31 +5,57 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// handshake is the way of one connection from nothing to the gateway's first reply.
+// handshake is one attempt to get from nothing to the gateway's first reply.
 type handshake struct {
 	question
 	client    *Client
-	pipelined oneMessage // the one method offered when everything is sent together; nil: step by step
+	pipelined oneMessage // the one method offered when everything is sent in one write; nil: step by step
+	impatient bool       // end with errSilent when the gateway is silent for too long
+	known     bool       // to pipeline: once it has let us in, its silence is the destination's
 
 	raw      net.Conn      // the transport; closing it ends every wait
 	conn     net.Conn      // what TLS and the authentication made of raw
 	took     time.Duration // that the transport needed
-	reached  chan struct{} // closed when the transport is up; nil: nobody waits for it
-	unsent   error         // what a write failed with
-	method   byte          // that the gateway chose
-	replaced bool          // conn is one that the authentication put in its place
-	accepted bool          // it has let us in: what is waited for now is the destination
-	replied  bool          // it has given a reply, whatever that says
+	dialing  deadlineContext
+	timer    *time.Timer // ends the waits on a raw that a Forward made
+	expired  atomic.Bool // it has
+	scratch  *scratch    // holds what was read of an answer while the handshake is silent
+	silentBy time.Time   // when silence is for too long
+	unsent   error       // what a write failed with
+	lastBy   time.Time   // when the gateway's last words must have come after that
+	method   byte        // that the gateway chose
+	chosen   bool        // it has chosen
+	replaced bool        // conn is one that the authentication put in its place
+	letIn    bool        // the authentication has succeeded: what is waited for now is the destination
+	sent     bool        // the request was sent, or a part of it
+	replied  bool        // the gateway has given a reply, whatever that says
 	bound    wire.Addr
 	err      error
 }
 
-// run fills in the handshake's outcome.
+// errSilent ends an impatient handshake, which can be finished again.
+var errSilent = errors.New("the gateway is silent")
+
+// silent reports whether err is the end of an impatient handshake's patience.
+func (h *handshake) silent(err error) bool {
+	return h.impatient && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(h.silentBy)
+}
+
+// finish runs the handshake, and closes its connection when it fails.
+func (h *handshake) finish(ctx context.Context) {
+	h.err = h.run(ctx)
+	if h.err != nil && h.err != errSilent && h.raw != nil {
+		h.raw.Close()
+	}
+}
+
 func (h *handshake) run(ctx context.Context) error {
 	if h.conn == nil {
 		if err := h.reach(ctx); err != nil {
@@ -50,14 +76,30 @@ func (h *handshake) run(ctx context.Context) error {
 // abort runs at most once, in a goroutine of the context's that ends with it.
 func (h *handshake) abort() { h.raw.Close() }
 
-// talk says what is left to be said.
+// talk says what is left to be said, and leaves the connection without a deadline.
 func (h *handshake) talk(ctx context.Context) error {
-	s := getScratch(h.conn)
-	defer s.put()
+	if h.scratch == nil {
+		h.scratch = getScratch(h.conn)
+	} else {
+		h.arm() // it was silent, and is given all the time that there is
+	}
+	err := h.exchange(ctx, h.scratch)
+	if err == errSilent {
+		return err
+	}
+	h.scratch.put()
+	h.scratch = nil
+	if late := h.disarm(); err == nil {
+		err = late
+	}
+	return err
+}
+
+func (h *handshake) exchange(ctx context.Context, s *scratch) error {
 	if h.pipelined != nil {
 		return h.judge(h.together(s))
 	}
-	if !h.accepted {
+	if !h.letIn {
 		if err := h.authenticate(ctx, s); err != nil {
 			return h.judge(err)
 		}
@@ -73,30 +115,30 @@ func (h *handshake) reach(ctx context.Context) error {
 	begun := time.Now()
 	err := h.connect(ctx)
 	h.took = time.Since(begun)
-	if err == nil && h.reached != nil {
-		close(h.reached)
-	}
 	h.hooks.gatewayConnected(h.client, h.took, err)
 	return err
 }
 
-// direct reaches gateways and relays without a Forward.
-var direct net.Dialer
-
 func (h *handshake) connect(ctx context.Context) (err error) {
 	c := h.client
-	if c.Forward != nil {
-		h.raw, err = c.Forward.DialContext(ctx, c.network(), c.Addr)
-	} else {
-		h.raw, err = direct.DialContext(ctx, c.network(), c.Addr)
-	}
-	if err != nil {
+	h.dialing = deadlineContext{ctx, h.bounds.letIn}
+	h.raw, err = c.dialTransport(&h.dialing, c.network(), c.Addr)
+	h.dialing = deadlineContext{}
+	switch {
+	case err != nil && isLocal(err):
+		return err
+	case err != nil:
 		return gatewayFailed("gateway unreachable", err)
+	case h.raw == nil:
+		return gatewayFailed("gateway unreachable", errors.New("the Forward returned no connection"))
 	}
-	h.conn = h.raw
+	if !h.arm() && c.Handshake == HandshakeAuto {
+		h.pipelined = nil // without deadlines, silence would not be noticed
+	}
 	if c.TLS != nil {
 		return h.secure(ctx)
 	}
+	h.conn = h.raw
 	return nil
 }
 
@@ -126,8 +168,10 @@ const lastWords = time.Second
 // resets the connection has often sent its reason before.
 func (h *handshake) send(msg []byte) {
 	if _, err := h.conn.Write(msg); err != nil && h.unsent == nil {
-		h.unsent = err
-		h.raw.SetReadDeadline(time.Now().Add(lastWords))
+		h.unsent, h.lastBy = err, time.Now().Add(lastWords)
+		if !h.arm() {
+			h.raw.Close() // what could be read is not waited for any longer
+		}
 	}
 }
 
@@ -150,15 +194,24 @@ func (h *handshake) authenticate(ctx context.Context, s *scratch) error {
 	if h.method, err = s.in.ReadMethod(); err != nil {
 		return readFailed("greeting", err)
 	}
+	h.chosen = true
 	auth, err := choose(auths, h.method)
 	if err != nil {
 		return err
 	}
 	h.hooks.methodChosen(h.method)
 	err = h.negotiate(ctx, s, auth)
-	h.accepted = err == nil
 	h.hooks.authenticated(h.method, err)
+	if err == nil {
+		h.enter()
+	}
 	return err
+}
+
+// enter notes that the gateway has let us in: from now on the bound is that of the whole dial.
+func (h *handshake) enter() {
+	h.letIn = true
+	h.arm()
 }
 
 func appendGreeting(b []byte, auths []Auth) ([]byte, error) {
@@ -186,6 +239,9 @@ func choose(auths []Auth, method byte) (Auth, error) {
 }
 
 func unoffered(method byte) error {
+	if method == wire.MethodUserPass {
+		return fmt.Errorf("%w: it wants a username and a password", ErrNoAcceptableAuth)
+	}
 	return fmt.Errorf("%w: it chose method %d, which was not offered", ErrProtocol, method)
 }
 
@@ -200,14 +256,34 @@ func (h *handshake) negotiate(ctx context.Context, s *scratch, auth Auth) error 
 		}
 		return a.readAnswer(&s.in)
 	}
-	conn, err := auth.Negotiate(ctx, h.conn)
+	conn, err := h.subNegotiate(ctx, auth)
 	if err != nil {
-		return fmt.Errorf("authentication method %d: %w", auth.Method(), err)
+		return negotiationFailed(auth.Method(), err)
 	}
 	h.replaced = !sameConn(conn, h.conn)
 	h.conn = conn
 	s.in.Reset(conn)
 	return nil
+}
+
+// subNegotiate runs an Auth of another package. The Auth may change the deadlines of the connection, so the
+// bound is a context, whose end closes the connection.
+func (h *handshake) subNegotiate(ctx context.Context, auth Auth) (net.Conn, error) {
+	if !h.bounds.letIn.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, h.bounds.letIn)
+		defer cancel()
+		stop := context.AfterFunc(ctx, h.abort)
+		defer stop()
+	}
+	conn, err := auth.Negotiate(ctx, h.conn)
+	switch {
+	case ctx.Err() == context.DeadlineExceeded: // of ctx or of letIn: explain tells them apart
+		return nil, os.ErrDeadlineExceeded
+	case err == nil && conn == nil:
+		return nil, errors.New("the negotiation returned no connection")
+	}
+	return conn, err
 }
 
 // ask sends the request and reads the first reply.
@@ -221,6 +297,7 @@ func (h *handshake) ask(s *scratch) error {
 	if err != nil {
 		return err
 	}
+	h.sent = true
 	h.send(msg)
 	h.hooks.requestSent(h.cmd, &h.dst)
 	return h.readReply(s)
@@ -236,6 +313,9 @@ func (h *handshake) appendRequest(b []byte) ([]byte, error) {
 
 func (h *handshake) readReply(s *scratch) (err error) {
 	h.bound, h.replied, err = readReply(&s.in, &h.dst)
+	if h.silent(err) {
+		return errSilent
+	}
 	h.hooks.replied(h.cmd, &h.dst, h.bound, err)
 	return err
 }

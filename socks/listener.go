@@ -37,21 +37,25 @@ type Listener struct {
 // gateway's first reply. Its Addr is what the peer has to be told. Peer is "host:port", or empty or ":0"
 // for anyone; gateways look at its host alone. The context governs the call, not the Listener.
 func (c *Client) Listen(ctx context.Context, network, peer string) (net.Listener, error) {
+	return c.listen(ctx, network, peer, nil)
+}
+
+func (c *Client) listen(ctx context.Context, network, peer string, t *turn) (net.Listener, error) {
 	dst, err := parsePeer(network, peer)
 	if err != nil {
 		return nil, c.opError(opBind, network, asGiven{network, peer}, err)
 	}
 	l := &Listener{client: c, network: network, peer: dst, hooks: hooks{c.Trace}}
-	conn, bound, err := c.request(ctx, wire.Bind, dst)
+	g, err := c.request(ctx, wire.Bind, dst, t)
 	if err != nil {
 		return nil, c.opError(opBind, network, &dst, err)
 	}
-	bound, err = reachable(bound, conn.RemoteAddr())
+	bound, err := reachable(g.bound, g.conn.RemoteAddr())
 	if err != nil {
-		conn.Close()
+		g.conn.Close()
 		return nil, c.opError(opBind, network, &dst, err)
 	}
-	l.conn, l.addr, l.in = conn, addrFrom("tcp", bound), wire.NewReader(conn)
+	l.conn, l.addr, l.in = g.conn, addrFrom("tcp", bound), wire.NewReader(g.conn)
 	return l, nil
 }
 

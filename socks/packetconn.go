@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -45,10 +46,14 @@ type PacketConn struct {
 // gateway chooses the address that destinations see, so address has to be empty or a wildcard with
 // port 0. The context governs the call, not the association.
 func (c *Client) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	return c.listenPacket(ctx, network, address, nil)
+}
+
+func (c *Client) listenPacket(ctx context.Context, network, address string, t *turn) (net.PacketConn, error) {
 	if err := checkLocal(network, address); err != nil {
 		return nil, c.opError(opAssociate, network, nil, err)
 	}
-	p, err := c.associate(ctx, network, Addr{Net: "udp"})
+	p, err := c.associate(ctx, network, Addr{Net: "udp"}, t)
 	if err != nil {
 		return nil, err
 	}
@@ -67,13 +72,12 @@ func checkLocal(network, address string) error {
 }
 
 // associate makes an association whose fixed peer is peer, or none when it is no address.
-func (c *Client) associate(ctx context.Context, network string, peer Addr) (*PacketConn, error) {
+func (c *Client) associate(ctx context.Context, network string, peer Addr, t *turn) (*PacketConn, error) {
 	p := &PacketConn{client: c, network: network, peer: peer, closed: make(chan struct{}), watched: make(chan struct{})}
-	var bound wire.Addr
-	var err error
-	p.control, bound, err = c.request(ctx, wire.Associate, Addr{Net: "udp"})
+	g, err := c.request(ctx, wire.Associate, Addr{Net: "udp"}, t)
 	if err == nil {
-		if err = p.dialRelay(ctx, bound); err != nil {
+		p.control = g.conn
+		if err = p.dialRelay(ctx, g); err != nil {
 			p.control.Close()
 		}
 	}
@@ -85,21 +89,24 @@ func (c *Client) associate(ctx context.Context, network string, peer Addr) (*Pac
 	return p, nil
 }
 
-func (p *PacketConn) dialRelay(ctx context.Context, bound wire.Addr) error {
-	relay, err := relayAddr(bound, p.control.RemoteAddr())
+func (p *PacketConn) dialRelay(ctx context.Context, g grant) error {
+	relay, err := relayAddr(g.bound, p.control.RemoteAddr())
 	if err != nil {
 		return err
 	}
 	p.bound = addrFrom("udp", relay)
-	if p.client.Forward != nil {
-		p.relay, err = p.client.Forward.DialContext(ctx, "udp", p.bound.String())
-	} else {
-		p.relay, err = direct.DialContext(ctx, "udp", p.bound.String())
+	p.relay, err = p.client.dialTransport(&deadlineContext{ctx, g.whole}, "udp", p.bound.String())
+	switch {
+	case err == nil:
+		return p.protect()
+	case ended(ctx) != nil:
+		return ended(ctx)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return gatewayFailed("relay", os.ErrDeadlineExceeded)
+	case isLocal(err):
+		return err
 	}
-	if err != nil {
-		return gatewayFailed("relay unreachable", err)
-	}
-	return p.protect()
+	return gatewayFailed("relay unreachable", err)
 }
 
 // maxChatter is how much a gateway may say on a control connection, where nothing is due.

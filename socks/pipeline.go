@@ -1,6 +1,7 @@
 package socks
 
 import (
+	"errors"
 	"time"
 
 	"github.com/sockslib/sockslib/internal/wire"
@@ -9,26 +10,56 @@ import (
 // together sends greeting, authentication and request in one write, and reads the answers. One method is
 // offered, so what is sent with it is right, or the connection useless, whatever the gateway chooses.
 func (h *handshake) together(s *scratch) error {
-	auth := h.pipelined
+	if !h.sent {
+		if err := h.sendAll(s); err != nil {
+			return err
+		}
+	}
+	if !h.chosen {
+		if err := h.readMethod(s); err != nil || h.replied {
+			return err
+		}
+		h.chosen = true
+		h.hooks.methodChosen(h.method)
+	}
+	if !h.letIn {
+		err := h.pipelined.readAnswer(&s.in)
+		if h.silent(err) {
+			return errSilent
+		}
+		h.hooks.authenticated(h.method, err)
+		if err != nil {
+			return err
+		}
+		h.impatient = h.impatient && !h.known
+		h.enter()
+	}
+	return h.readReply(s)
+}
+
+// sendAll sends everything, and begins to count the gateway's silence.
+func (h *handshake) sendAll(s *scratch) error {
 	msg, err := h.appendAll(s.out[:0])
 	if err != nil {
 		return err
 	}
+	if h.impatient {
+		h.silentBy = time.Now().Add(max(minSilence, 3*h.took))
+		h.arm()
+	}
+	h.sent = true
 	h.send(msg)
+	if h.silent(h.unsent) {
+		h.unsent = errStuck // with a part of it sent, there is no going on
+		return gatewayFailed("request", errStuck)
+	}
 	h.hooks.requestSent(h.cmd, &h.dst)
-	s.in.Owe(wire.MethodLen + auth.answerLen() + wire.ReplyLen)
-	if err := h.readMethod(s); err != nil || h.replied {
-		return err
-	}
-	h.hooks.methodChosen(h.method)
-	err = auth.readAnswer(&s.in)
-	h.accepted = err == nil
-	h.hooks.authenticated(h.method, err)
-	if err != nil {
-		return err
-	}
-	return h.readReply(s)
+	s.in.Owe(wire.MethodLen + h.pipelined.answerLen() + wire.ReplyLen)
+	return nil
 }
+
+// errStuck is a write that a gateway took only a part of.
+var errStuck = errors.New("the gateway does not read it")
 
 func (h *handshake) appendAll(b []byte) ([]byte, error) {
 	b, err := wire.AppendMethods(b, h.pipelined.Method())
@@ -48,6 +79,9 @@ func (h *handshake) readMethod(s *scratch) error {
 	offered := h.pipelined.Method()
 	h.method = offered
 	head, err := s.in.Peek(wire.MethodLen)
+	if h.silent(err) {
+		return errSilent
+	}
 	if err != nil {
 		return readFailed("greeting", err)
 	}
@@ -57,7 +91,7 @@ func (h *handshake) readMethod(s *scratch) error {
 	case head[0] == wire.Version && !choice(head[1]):
 		h.raw.SetReadDeadline(time.Now().Add(lastWords))
 		reply, err := s.in.Peek(3)
-		h.raw.SetReadDeadline(time.Time{})
+		h.arm()
 		if err == nil && reply[2] == 0 {
 			return h.readReply(s)
 		}

@@ -9,76 +9,99 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// request has a request granted: it reaches the gateway, authenticates, sends the request and waits for
-// its first reply. The connection it returns has given up nothing of what follows the reply. A dst
-// without host and port is the wildcard of the family in which the gateway was reached.
-func (c *Client) request(ctx context.Context, cmd wire.Command, dst Addr) (net.Conn, wire.Addr, error) {
-	begun := time.Now()
-	conn, bound, err := c.bounded(ctx, question{cmd: cmd, dst: dst, hooks: c.hooks(ctx)})
-	c.counters.count(time.Since(begun), err)
-	return conn, bound, err
+// question is what the gateway is asked in one dial or listen, and by when.
+type question struct {
+	cmd    wire.Command
+	dst    Addr // without host and port: the wildcard of the family in which the gateway was reached
+	hooks  hooks
+	bounds bounds
 }
 
-// bounded asks within the Client's Timeout, and in an error tells that from the end of ctx.
-func (c *Client) bounded(ctx context.Context, q question) (net.Conn, wire.Addr, error) {
+// turn is what a Group gives one of its Clients, and what it learns about its gateway.
+type turn struct {
+	letInBy time.Time // the end of the gateway's share of the context's time; zero: none
+	begun   bool      // a handshake was begun
+	letIn   bool      // the gateway has let us in
+	replied bool      // the gateway has replied to the request, whatever the reply says
+	granted bool      // the reply granted the request
+}
+
+// grant is what a granted request leaves: a connection on which everything after the reply is unread.
+type grant struct {
+	conn  net.Conn
+	bound wire.Addr
+	whole time.Time // the bound of the dial that the request is a part of
+}
+
+// request has a request granted: it reaches the gateway, authenticates, sends the request and waits for
+// its first reply. The turn is nil outside a Group.
+func (c *Client) request(ctx context.Context, cmd wire.Command, dst Addr, t *turn) (grant, error) {
+	if c == nil {
+		return grant{}, gatewayFailed("configuration", errors.New("nil Client"))
+	}
+	begun := time.Now()
+	q := question{cmd: cmd, dst: dst, hooks: c.hooks(ctx), bounds: c.bounds(begun)}
+	if t != nil {
+		q.bounds.letIn = earlier(q.bounds.letIn, t.letInBy)
+	}
+	h, err := c.ask(ctx, q)
+	c.counters.count(time.Since(begun), err)
+	if t != nil && h != nil {
+		t.begun, t.letIn, t.replied, t.granted = true, h.letIn, h.replied, err == nil
+	}
+	if err != nil {
+		return grant{}, err
+	}
+	return grant{h.conn, h.bound, q.bounds.whole}, nil
+}
+
+// ask asks the gateway, and has the error say why it failed. The handshake is nil when none was tried.
+func (c *Client) ask(ctx context.Context, q question) (*handshake, error) {
 	if err := c.check(); err != nil {
-		return nil, wire.Addr{}, err
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, wire.Addr{}, err
+		return nil, err
 	}
-	limit := ctx
-	if c.Timeout > 0 {
-		var cancel context.CancelFunc
-		limit, cancel = context.WithTimeout(ctx, c.Timeout)
-		defer cancel()
-	}
-	h := c.try(limit, q)
-	if h.err != nil {
-		return nil, wire.Addr{}, contextFailed(ctx, limit, h.accepted, h.err)
-	}
-	return h.conn, h.bound, nil
+	h := c.try(ctx, q)
+	c.spares.judge(ctx, c, h)
+	return h, h.explain(ctx)
 }
 
-// question is what the gateway is asked.
-type question struct {
-	cmd   wire.Command
-	dst   Addr
-	hooks hooks
-}
-
-// try asks the gateway in the way that the Client's fields, and what is known of the gateway, allow.
+// try asks the gateway in the way that the Client's fields, and what is known of the gateway, allow. It
+// sends the request at most twice: what the destination does with it may not be idempotent.
 func (c *Client) try(ctx context.Context, q question) *handshake {
-	if h := c.bySpare(ctx, q); h != nil {
-		return h
+	if h := c.trySpare(ctx, q); h != nil {
+		if h.final() || ended(ctx) != nil {
+			return h
+		}
+		return c.attempt(ctx, q, nil) // the second request: in the way that every gateway takes
 	}
-	auth := c.first()
-	if auth == nil {
-		return c.attempt(ctx, q, nil)
-	}
-	if c.Handshake == HandshakeAuto && c.learnt.way.Load() == unknown {
+	if auth := c.first(); auth != nil {
 		return c.explore(ctx, q, auth)
 	}
-	h := c.attempt(ctx, q, auth)
-	if errors.Is(h.err, ErrNoAcceptableAuth) && h.offeredPart() {
-		h = c.attempt(ctx, q, nil) // the gateway has the choice, which is taken up from then on
-		c.learnMethod(h)
-	}
-	return h
+	return c.attempt(ctx, q, nil)
 }
 
-// attempt runs one handshake to its end: with auth as the one method offered, everything together, or
-// step by step without.
+// attempt runs one handshake to its end: everything in one write, with auth as the one method offered, or
+// step by step when auth is nil.
 func (c *Client) attempt(ctx context.Context, q question, auth oneMessage) *handshake {
 	h := &handshake{client: c, question: q, pipelined: auth}
 	h.finish(ctx)
 	return h
 }
 
-// finish runs the handshake, and closes its connection when it fails.
-func (h *handshake) finish(ctx context.Context) {
-	h.err = h.run(ctx)
-	if h.err != nil && h.raw != nil {
-		h.raw.Close()
+// final reports whether another attempt of the same dial could not end better: the gateway has replied,
+// the request was not sent, or what would be sent again was refused.
+func (h *handshake) final() bool {
+	switch {
+	case h.err == nil, h.replied, !h.sent, h.timedOut(), errors.Is(h.err, ErrAuthFailed):
+		return true
+	case errors.Is(h.err, ErrNoAcceptableAuth):
+		return !h.offeredPart()
 	}
+	return !errors.Is(h.err, ErrGateway) && !errors.Is(h.err, ErrProtocol)
 }
+
+// offeredPart reports whether only one of several methods was offered.
+func (h *handshake) offeredPart() bool { return h.pipelined != nil && len(h.client.auths()) > 1 }

@@ -57,12 +57,12 @@ func resolvable(name string) (Addr, error) {
 
 // resolve sends a request whose reply is all there is.
 func (c *Client) resolve(ctx context.Context, cmd wire.Command, dst Addr) (wire.Addr, error) {
-	conn, bound, err := c.request(ctx, cmd, dst)
+	g, err := c.request(ctx, cmd, dst, nil)
 	if err != nil {
 		return wire.Addr{}, err
 	}
-	conn.Close()
-	return bound, nil
+	g.conn.Close()
+	return g.bound, nil
 }
 
 func (c *Client) dnsError(name string, err error) error {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -14,167 +15,240 @@ const (
 	spareAge = 20 * time.Second
 	// spareRest is how long spare connections are kept up without a dial.
 	spareRest = time.Minute
-	// spareTimeout bounds the making of a spare connection for a Client without a Timeout.
+	// spareTimeout bounds the making of a spare connection for a Client whose dials have no bound.
 	spareTimeout = 30 * time.Second
+	// deadPath is the least time after which a request on a spare connection that the gateway's system does
+	// not acknowledge has been lost: a NAT on the way, or a suspended machine, has forgotten the connection.
+	deadPath = time.Second
 )
 
-// spares are a Client's connections that are authenticated and wait for a request. Idle ones and those in
-// the making are never more than the Client's Spare.
+// spares are a Client's connections that are authenticated and wait for a request.
 type spares struct {
 	mu      sync.Mutex
-	idle    []*spare // the oldest first
-	making  map[*spare]context.CancelFunc
-	dialed  time.Time // when one was last asked for
-	timer   *time.Timer
+	idle    []*spare            // the oldest first
+	kept    int                 // idle or in the making: at most the Client's Spare
+	owned   map[*spare]struct{} // those whose goroutine runs
+	trusted bool                // a gateway let the last dial in, with these credentials
+	unfit   bool                // the transport's deadlines do not work, so a spare could not be taken back
+	wanted  time.Time           // when a dial last looked for one
 	closed  bool
 	running sync.WaitGroup
 }
 
-// spare is one of them. A goroutine reads from it, so its end is noticed when it comes.
+// spare is one of them. It belongs to the goroutine that makes it and then reads from it, so that its end is
+// noticed when it comes; until a dial takes it.
 type spare struct {
-	h     *handshake
-	since time.Time
-	quiet bool          // the reading was ended from this side: the connection is good
-	read  chan struct{} // closed when the reading has ended
+	h      *handshake
+	since  time.Time
+	cancel context.CancelFunc // ends the goroutine
+	given  chan bool          // gets whether it is good, once it is no longer kept
+	gone   bool               // it is no longer kept; the spares' mu guards it
 }
 
-// bySpare asks the question on a spare connection. It returns nil when there is none, or when those that
-// there were turned out dead before any reply.
-func (c *Client) bySpare(ctx context.Context, q question) *handshake {
+// trySpare asks on a spare connection. It returns nil when nothing was sent.
+func (c *Client) trySpare(ctx context.Context, q question) *handshake {
 	if c.Spare <= 0 {
 		return nil
 	}
-	for {
-		s := c.takeSpare()
-		if s == nil {
-			return nil
-		}
-		if !s.reclaim() {
-			continue
-		}
-		q.hooks.spareTaken(time.Since(s.since))
-		c.counters.spareHits.Add(1)
-		s.h.question = q
-		s.h.finish(ctx)
-		if !errors.Is(s.h.err, ErrGateway) || s.h.replied || ctx.Err() != nil {
-			return s.h
-		}
+	s := c.spares.take()
+	c.refill()
+	if s == nil || !s.reclaim(ctx) {
+		return nil
 	}
+	q.hooks.spareTaken(time.Since(s.since))
+	c.counters.spareHits.Add(1)
+	h := s.h
+	h.question = q
+	h.arm()
+	restore := setUserTimeout(h.raw, max(deadPath, 3*h.took))
+	h.finish(ctx)
+	restore()
+	if !h.replied && (h.timedOut() || ended(ctx) != nil || errors.Is(h.err, syscall.ETIMEDOUT)) {
+		c.spares.drop() // they are as silent as this one
+	}
+	return h
 }
 
-// takeSpare takes the oldest spare connection, or nil, and has it replaced.
-func (c *Client) takeSpare() *spare {
-	p := &c.spares
+// take returns the oldest idle spare, or nil.
+func (p *spares) take() *spare {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dialed = time.Now()
-	var s *spare
-	if len(p.idle) > 0 {
-		s = p.idle[0]
-		p.idle = slices.Delete(p.idle, 0, 1)
+	p.wanted = time.Now()
+	if len(p.idle) == 0 {
+		return nil
 	}
-	c.makeSpares()
+	s := p.idle[0]
+	p.remove(s)
 	return s
 }
 
-// makeSpares starts the making of what is missing. c.spares.mu is held.
-func (c *Client) makeSpares() {
-	p := &c.spares
-	for !p.closed && len(p.idle)+len(p.making) < c.Spare {
-		limit := c.Timeout
-		if limit <= 0 {
-			limit = spareTimeout
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), limit)
-		s := &spare{h: &handshake{client: c}, read: make(chan struct{})}
-		s.h.hooks = c.hooks(ctx)
-		if p.making == nil {
-			p.making = make(map[*spare]context.CancelFunc)
-		}
-		p.making[s] = cancel
-		p.running.Go(func() { c.makeSpare(ctx, s) }) // owned by c; ends with the spare's use or end, at the latest with Close
+// remove has s no longer kept, and reports whether it was. p.mu is held.
+func (p *spares) remove(s *spare) bool {
+	if s.gone {
+		return false
 	}
-}
-
-// makeSpare makes s and then reads from it. One that fails is not tried again until the next dial.
-func (c *Client) makeSpare(ctx context.Context, s *spare) {
-	s.h.finish(ctx)
-	p := &c.spares
-	p.mu.Lock()
-	p.making[s]()
-	delete(p.making, s)
-	keep := s.h.err == nil && !p.closed
-	if keep {
-		s.since = time.Now()
-		p.idle = append(p.idle, s)
-		c.scheduleSpares()
-	}
-	p.mu.Unlock()
-	if keep {
-		c.watchSpare(s)
-	} else if s.h.err == nil {
-		s.h.raw.Close()
-	}
-}
-
-// watchSpare reads until the gateway ends or misuses the connection, or reclaim wants it.
-func (c *Client) watchSpare(s *spare) {
-	var b [1]byte
-	_, err := s.h.conn.Read(b[:])
-	s.quiet = errors.Is(err, os.ErrDeadlineExceeded)
-	close(s.read)
-	if s.quiet {
-		return
-	}
-	s.h.raw.Close()
-	p := &c.spares
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	s.gone = true
+	p.kept--
 	if i := slices.Index(p.idle, s); i >= 0 {
 		p.idle = slices.Delete(p.idle, i, i+1)
 	}
+	return true
 }
 
-// reclaim ends the reading of a spare connection that was taken, and reports whether it is good.
-func (s *spare) reclaim() bool {
-	s.h.conn.SetReadDeadline(time.Unix(1, 0))
-	<-s.read
-	if s.quiet {
-		s.h.conn.SetReadDeadline(time.Time{})
-	}
-	return s.quiet
-}
-
-// scheduleSpares sets the timer for the oldest idle connection. c.spares.mu is held.
-func (c *Client) scheduleSpares() {
-	p := &c.spares
-	if p.timer != nil {
-		p.timer.Stop()
-	}
-	if len(p.idle) > 0 && !p.closed {
-		p.timer = time.AfterFunc(time.Until(p.idle[0].since.Add(spareAge)), c.renewSpares)
+// reclaim takes the connection of a spare that is no longer idle from its goroutine, and reports whether it
+// is good.
+func (s *spare) reclaim(ctx context.Context) bool {
+	s.h.conn.SetReadDeadline(time.Unix(1, 0)) // works: see fit
+	select {
+	case good := <-s.given:
+		return good && s.h.conn.SetReadDeadline(time.Time{}) == nil
+	case <-ctx.Done():
+		s.h.raw.Close()
+		return false
 	}
 }
 
-// renewSpares closes the connections that are too old, and replaces them if there was a dial lately.
-func (c *Client) renewSpares() {
+// judge learns from a dial whether spares can be made: after a gateway let it in, until one does not.
+func (p *spares) judge(ctx context.Context, c *Client, h *handshake) {
+	if c.Spare <= 0 || !h.letIn && ended(ctx) != nil {
+		return
+	}
+	p.mu.Lock()
+	p.trusted = h.letIn
+	p.mu.Unlock()
+	c.refill()
+}
+
+// refill starts the making of what is missing.
+func (c *Client) refill() {
 	p := &c.spares
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	for p.trusted && !p.unfit && !p.closed && p.kept < c.Spare {
+		p.kept++
+		p.running.Go(c.ownSpare) // owned by c; ends with the spare's use or end, at the latest with Close
+	}
+}
+
+// ownSpare makes a spare and reads from it until a dial takes it, the gateway ends or misuses it, or it is
+// too old. One that cannot be made, or ends, is not replaced before the next dial; one that is too old is
+// replaced while there are dials.
+func (c *Client) ownSpare() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	p := &c.spares
+	s := &spare{cancel: cancel, given: make(chan bool, 1)}
+	defer p.leave(s)
+	if !p.enter(s) || !c.makeSpare(ctx, s) {
 		return
 	}
-	now := time.Now()
-	old := 0
-	for old < len(p.idle) && now.Sub(p.idle[old].since) >= spareAge {
-		p.idle[old].h.raw.Close() // which ends its reading
-		old++
+	stop := context.AfterFunc(ctx, s.h.abort)
+	p.offer(s)
+	var b [1]byte
+	_, err := s.h.conn.Read(b[:])
+	waited := errors.Is(err, os.ErrDeadlineExceeded)
+	taken, used := p.withdraw(s)
+	if taken {
+		s.given <- stop() && waited
+		return
 	}
-	p.idle = slices.Delete(p.idle, 0, old)
-	if now.Sub(p.dialed) < spareRest {
-		c.makeSpares()
+	s.h.raw.Close()
+	if waited && used {
+		c.refill()
 	}
-	c.scheduleSpares()
+}
+
+// enter registers a spare whose goroutine runs, and reports whether it may be made.
+func (p *spares) enter(s *spare) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.owned == nil {
+		p.owned = make(map[*spare]struct{})
+	}
+	p.owned[s] = struct{}{}
+	return !p.closed
+}
+
+// offer gives s to the dials.
+func (p *spares) offer(s *spare) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !s.gone {
+		p.idle = append(p.idle, s)
+	}
+}
+
+// withdraw takes s back from the dials. It reports whether one has taken it, and whether there was a dial
+// lately.
+func (p *spares) withdraw(s *spare) (taken, used bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.remove(s), time.Since(p.wanted) < spareRest
+}
+
+// leave ends the registration of a spare.
+func (p *spares) leave(s *spare) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.remove(s)
+	delete(p.owned, s)
+}
+
+// makeSpare makes the connection of s, and has its age end a Read.
+func (c *Client) makeSpare(ctx context.Context, s *spare) bool {
+	bounds := c.bounds(time.Now())
+	if bounds.letIn.IsZero() {
+		bounds.letIn = time.Now().Add(spareTimeout)
+	}
+	h := &handshake{client: c, question: question{hooks: c.hooks(ctx), bounds: bounds}}
+	h.finish(ctx)
+	s.h = h
+	fit := false
+	if h.err == nil {
+		s.since = time.Now()
+		fit = h.deadlinesWork() && h.conn.SetReadDeadline(s.since.Add(spareAge)) == nil
+	}
+	c.spares.made(ctx, h, fit)
+	if h.err == nil && !fit {
+		h.raw.Close()
+	}
+	return fit
+}
+
+// deadlinesWork reports whether a deadline ends a Read: it can be missing, or do nothing.
+func (h *handshake) deadlinesWork() bool {
+	if h.conn.SetReadDeadline(time.Unix(1, 0)) != nil {
+		return false
+	}
+	giveUp := time.AfterFunc(letInTimeout, h.expire)
+	defer giveUp.Stop()
+	var b [1]byte
+	_, err := h.conn.Read(b[:])
+	return errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// made notes what came of making a spare.
+func (p *spares) made(ctx context.Context, h *handshake, fit bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
+	case h.err != nil:
+		p.trusted = false
+	case !fit:
+		p.unfit = true
+	}
+}
+
+// drop closes the idle spares.
+func (p *spares) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.idle) > 0 {
+		s := p.idle[0]
+		p.remove(s)
+		s.cancel()
+	}
 }
 
 // Close closes the spare connections and has no more made. Connections that were dialed stay as they are,
@@ -183,16 +257,9 @@ func (c *Client) Close() error {
 	p := &c.spares
 	p.mu.Lock()
 	p.closed = true
-	if p.timer != nil {
-		p.timer.Stop()
+	for s := range p.owned {
+		s.cancel()
 	}
-	for _, cancel := range p.making {
-		cancel()
-	}
-	for _, s := range p.idle {
-		s.h.raw.Close()
-	}
-	p.idle = nil
 	p.mu.Unlock()
 	p.running.Wait()
 	return nil

@@ -51,7 +51,7 @@ func TestMessage(t *testing.T) {
 
 func TestMessageThatIsNone(t *testing.T) {
 	for msg, want := range map[string]error{
-		"\x02":             socks.ErrProtocol,
+		"\x02\x01":         socks.ErrProtocol,
 		"\x05\x00":         socks.ErrProtocol,
 		"\x01\x02":         socks.ErrProtocol, // of another type
 		"\x01\x00\x00\x00": socks.ErrProtocol,
