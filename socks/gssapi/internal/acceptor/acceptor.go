@@ -73,25 +73,31 @@ func (a *Acceptor) establish(c net.Conn) (*krb5.Context, string, error) {
 		b, err := e.Marshal()
 		return nil, "", errors.Join(errors.New("refused"), err, a.send(c, Token, krb5.AppendToken(nil, krb5.TokenKRBError, b)))
 	}
-	req, err := a.open(token)
+	answer, e, user, err := a.Accept(token)
 	if err != nil {
 		_, _ = c.Write([]byte{1, 0xFF})
-		return nil, "", err
-	}
-	auth, session := req.Authenticator, req.Ticket.DecryptedEncPart.Key
-	e := krb5.Established{Key: auth.SubKey, InitiatorSeq: uint64(auth.SeqNumber), AcceptorSeq: 1 << 31}
-	if a.Subkey != 0 {
-		e.Key, e.AcceptorSubkey = Key(a.Subkey), true
-	}
-	answer, err := answerTo(auth, session, e)
-	if err != nil {
 		return nil, "", err
 	}
 	if err := a.send(c, Token, answer); err != nil {
 		return nil, "", err
 	}
 	context, err := krb5.NewContext(e, true)
-	return context, auth.CName.PrincipalNameString(), err
+	return context, user, err
+}
+
+// Accept answers an initiator's token.
+func (a *Acceptor) Accept(token []byte) (answer []byte, e krb5.Established, user string, err error) {
+	req, err := a.open(token)
+	if err != nil {
+		return nil, e, "", err
+	}
+	auth := req.Authenticator
+	e = krb5.Established{Key: auth.SubKey, InitiatorSeq: uint64(auth.SeqNumber), AcceptorSeq: 1 << 31}
+	if a.Subkey != 0 {
+		e.Key, e.AcceptorSubkey = Key(a.Subkey), true
+	}
+	answer, err = answerTo(auth, req.Ticket.DecryptedEncPart.Key, e)
+	return answer, e, auth.CName.PrincipalNameString(), err
 }
 
 // open decrypts an AP-REQ.
