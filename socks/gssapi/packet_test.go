@@ -3,6 +3,7 @@ package gssapi
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -122,9 +123,9 @@ func TestDatagramsThatAreDropped(t *testing.T) {
 		}
 		require.True(t, answered())
 		var last []byte
-		use(func(msg []byte) []byte { last = append([]byte(nil), msg...); return msg })
+		use(func(msg []byte) []byte { last = slices.Clone(msg); return msg })
 		require.True(t, answered())
-		use(func([]byte) []byte { return append([]byte(nil), last...) })
+		use(func([]byte) []byte { return slices.Clone(last) })
 		require.False(t, answered(), "repeated")
 		for n := range last {
 			use(func(msg []byte) []byte { return msg[:n] })
@@ -162,7 +163,7 @@ func TestDatagramsOutOfOrder(t *testing.T) {
 		messages = append(messages, message(t, gateway, string(rune(1000+i)), true))
 	}
 	arrives := func(i int) bool {
-		_, err := far.WriteTo(append([]byte(nil), messages[i]...), near.LocalAddr())
+		_, err := far.WriteTo(slices.Clone(messages[i]), near.LocalAddr())
 		require.NoError(t, err)
 		b := make([]byte, 10)
 		n, err := near.Read(b)
@@ -185,7 +186,7 @@ func TestDatagramsOutOfOrder(t *testing.T) {
 func TestStreamIsNotRepeatedAsDatagram(t *testing.T) {
 	client, gateway := contexts(t, aes256)
 	first := message(t, gateway, "on the stream", true)
-	_, err := client.UnwrapNext(append([]byte(nil), first[headerLen:]...), true)
+	_, err := client.UnwrapNext(slices.Clone(first[headerLen:]), true)
 	require.NoError(t, err)
 	relay := newConn(nil, client, true).ProtectRelay(nil).(*relayConn)
 	require.Nil(t, relay.unwrap(first))

@@ -83,7 +83,7 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string {
-	s := fmt.Sprintf("KRB-ERROR %d, %s", r.Code, errorcode.Lookup(r.Code))
+	s := "KRB-ERROR " + errorcode.Lookup(r.Code) // which begins with the code
 	if r.Text != "" {
 		s += fmt.Sprintf(", %q", r.Text)
 	}
