@@ -51,6 +51,7 @@ func background(t *testing.T, environ []string, program string, args ...string) 
 	require.NoError(t, err)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
+	cmd.WaitDelay = time.Second // should something that it started go on
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		cmd.Process.Kill()
@@ -76,7 +77,7 @@ func mitGateway(t *testing.T, keytab string, environ ...string) string {
 }
 
 // kdc starts a realm, and returns the directory with its files.
-func kdc(t *testing.T) string {
+func kdc(t *testing.T, environ ...string) string {
 	t.Helper()
 	need(t, "krb5kdc", "krb5-kdc")
 	need(t, "kadmin.local", "krb5-admin-server")
@@ -86,7 +87,7 @@ func kdc(t *testing.T) string {
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
 	l.Close()
-	background(t, nil, "sh", filepath.Join("testdata", "kdc.sh"), dir, port)
+	background(t, environ, "sh", filepath.Join("testdata", "kdc.sh"), dir, port)
 	require.Eventually(t, func() bool {
 		if _, err := os.Stat(filepath.Join(dir, "ready")); err != nil {
 			return false
