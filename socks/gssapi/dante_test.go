@@ -3,6 +3,7 @@
 package gssapi
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ var sockd = os.Getenv("DANTE_SOCKD")
 
 // dante is how a sockd is started.
 type dante struct {
+	method   string   // empty: gssapi
 	service  string   // empty: rcmd, with the host's name
 	keytab   string   // required
 	config   string   // krb5.conf; required
@@ -38,7 +40,7 @@ type dante struct {
 }
 
 // start starts a sockd in whose /etc/hosts this machine is gw.test. It returns its address and its log.
-func (d dante) start(t *testing.T) (addr string, log func() string) {
+func (d dante) start(t testing.TB) (addr string, log func() string) {
 	t.Helper()
 	dir := t.TempDir()
 	for at := dir; len(at) > len(os.TempDir()); at = filepath.Dir(at) {
@@ -49,18 +51,15 @@ func (d dante) start(t *testing.T) (addr string, log func() string) {
 	addr = l.Addr().String()
 	_, port, _ := net.SplitHostPort(addr)
 	l.Close()
-	if d.service == "" {
-		d.service = "rcmd"
-	}
-	if d.enctypes == "" {
-		d.enctypes = "clear integrity confidentiality"
-	}
+	d.method = cmp.Or(d.method, "gssapi")
+	d.service = cmp.Or(d.service, "rcmd")
+	d.enctypes = cmp.Or(d.enctypes, "clear integrity confidentiality")
 	rule := fmt.Sprintf(" from: 0/0 to: 0/0\n gssapi.servicename: %s\n gssapi.keytab: FILE:%s\n gssapi.enctype: %s\n", d.service, d.keytab, d.enctypes)
 	conf := fmt.Sprintf(`logoutput: stderr
 internal: 127.0.0.1 port = %s
 external: lo
 clientmethod: none
-socksmethod: gssapi
+socksmethod: %s
 user.privileged: root
 user.unprivileged: nobody
 client pass {
@@ -71,7 +70,7 @@ socks pass {
 %s command: connect bind bindreply udpassociate udpreply
  log: connect disconnect error
 }
-`, port, rule, d.more, rule)
+`, port, d.method, rule, d.more, rule)
 	file := func(name, content string) string {
 		path := filepath.Join(dir, name)
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))

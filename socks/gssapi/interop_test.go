@@ -22,7 +22,7 @@ import (
 )
 
 // need skips t without a program, or fails it where everything has to be there.
-func need(t *testing.T, program, debian string) string {
+func need(t testing.TB, program, debian string) string {
 	t.Helper()
 	for _, name := range []string{program, "/usr/sbin/" + program} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -33,7 +33,7 @@ func need(t *testing.T, program, debian string) string {
 	return ""
 }
 
-func lacks(t *testing.T, what string) {
+func lacks(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatal("needs " + what + ", which has to be there: CI is true")
@@ -42,7 +42,7 @@ func lacks(t *testing.T, what string) {
 }
 
 // background starts a program that ends with t, and returns what it prints.
-func background(t *testing.T, environ []string, program string, args ...string) *bufio.Reader {
+func background(t testing.TB, environ []string, program string, args ...string) *bufio.Reader {
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), environ...)
@@ -77,7 +77,7 @@ func mitGateway(t *testing.T, keytab string, environ ...string) string {
 }
 
 // kdc starts a realm, and returns the directory with its files.
-func kdc(t *testing.T, environ ...string) string {
+func kdc(t testing.TB, environ ...string) string {
 	t.Helper()
 	need(t, "krb5kdc", "krb5-kdc")
 	need(t, "kadmin.local", "krb5-admin-server")
@@ -102,7 +102,7 @@ func kdc(t *testing.T, environ ...string) string {
 }
 
 // kinit fills a cache as a user does, and returns its path.
-func kinit(t *testing.T, dir, user, password string) string {
+func kinit(t testing.TB, dir, user, password string) string {
 	t.Helper()
 	cache := filepath.Join(dir, user+".ccache")
 	cmd := exec.Command(need(t, "kinit", "krb5-user"), "-c", cache, user)
