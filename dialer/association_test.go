@@ -2,10 +2,12 @@ package dialer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"sync/atomic"
+	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -109,74 +111,50 @@ func TestOneOfSeveralEnds(t *testing.T) {
 	}
 }
 
-// brokenWrites is a gateway's association that does not take datagrams any more, and has not said so yet.
-type brokenWrites struct {
-	net.PacketConn
-	broken *atomic.Bool
-}
-
-func (b brokenWrites) WriteTo(p []byte, to net.Addr) (int, error) {
-	if b.broken.Load() {
-		return 0, net.ErrClosed
-	}
-	return b.PacketConn.WriteTo(p, to)
-}
-
-// A datagram that meets the end of its association goes by another one.
-func TestWriteMeetsTheEnd(t *testing.T) {
-	g := new(testgw.Gateway)
-	d := behind(t, g)
-	gateway, broken := d.Gateway, new(atomic.Bool)
-	d.Gateway = gatewayFunc{listenPacket: func(ctx context.Context) (net.PacketConn, error) {
-		p, err := gateway.ListenPacket(ctx, "udp", "")
-		if len(g.Requests()) == 2 {
-			p = brokenWrites{p, broken}
-		}
-		return p, err
-	}}
-	port := echoPackets(t)
-	p := listenPacket(t, d)
-	for _, n := range []string{name, other} {
-		write(t, p, n, plainAddr(at(n, port)))
-		read(t, p)
-	}
-	broken.Store(true)
-	write(t, p, "again", plainAddr(at(other, port)))
-	text, from := read(t, p)
-	require.Equal(t, []string{"again", at(assign(t, d, "ip4", other), port)}, []string{text, from})
-	require.Len(t, g.Requests(), 3)
-	require.Equal(t, 2, leases(d))
-	require.NoError(t, p.Close())
-	require.Zero(t, leases(d))
-}
-
-// When the last one has ended, that is the end, with the cause.
+// When all have ended, p goes on all the same: the next datagram makes another.
 func TestAllOfSeveralEnd(t *testing.T) {
-	p, d, c, to := several(t, new(testgw.Gateway), 3)
+	g := new(testgw.Gateway)
+	p, d, c, to := several(t, g, 3)
+	local := p.LocalAddr()
 	for i := range to {
 		c.end(t, i)
 	}
-	for range 2 {
-		_, _, err := p.ReadFrom(make([]byte, 1))
-		require.ErrorIs(t, err, net.ErrClosed)
-		require.ErrorIs(t, err, socks.ErrGateway)
-		_, err = p.WriteTo([]byte("x"), to[0])
-		require.ErrorIs(t, err, net.ErrClosed)
-		require.ErrorIs(t, err, socks.ErrGateway)
-	}
+	require.Eventually(t, func() bool { return p.Stats().Open == 0 }, patience, time.Millisecond)
+	require.NoError(t, p.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
+	_, _, err := p.ReadFrom(make([]byte, 1))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.NoError(t, p.SetReadDeadline(time.Now().Add(patience)))
+	require.Eventually(t, func() bool { // what is sent too soon is lost
+		write(t, p, "again", to[0])
+		return p.Stats().Open == 1
+	}, patience, time.Millisecond)
+	text, from := read(t, p)
+	require.Equal(t, []string{"again", to[0].String()}, []string{text, from})
+	require.Equal(t, local, p.LocalAddr())
+	stats := p.Stats()
+	require.Equal(t, dialer.AssociationStats{Open: 1, Made: 4, Ended: 3}, stats.AssociationStats)
+	require.Equal(t, 3, leases(d))
 	require.NoError(t, p.Close())
 	require.Zero(t, leases(d))
 }
 
-// With as many associations as there may be, one more takes the place of the one unused for longest; its
-// names are unpinned, and come back when they are needed.
+// With as many associations as there may be, one more takes the place of the one unused for longest, be it
+// the first; its names are unpinned, and come back when they are needed.
 func TestMostAssociations(t *testing.T) {
 	g := new(testgw.Gateway)
 	p, d, _, to := several(t, g, 3)
 	p.SetMost(3)
-	write(t, p, "x", to[1]) // so that it is to[2]'s turn
-	read(t, p)
-
+	var mu sync.Mutex
+	var ended []string
+	d.Trace = &dialer.Trace{AssociationEnded: func(host string, why error) {
+		mu.Lock()
+		defer mu.Unlock()
+		ended = append(ended, fmt.Sprint(host, " ", errors.Is(why, dialer.ErrReplaced)))
+	}}
+	for _, i := range []int{0, 1} { // so that it is to[2]'s turn
+		write(t, p, "x", to[i])
+		read(t, p)
+	}
 	address := plainAddr(at(loopback4, to[0].(*net.UDPAddr).AddrPort().Port()))
 	write(t, p, "x", address)
 	_, from := read(t, p)
@@ -188,13 +166,17 @@ func TestMostAssociations(t *testing.T) {
 	require.Len(t, g.Requests(), 4)
 	require.Eventually(t, func() bool { return g.Sessions() == 3 }, patience, time.Millisecond)
 
-	write(t, p, "x", to[2]) // takes the place of to[1]'s: to[0]'s, the oldest, stays
+	write(t, p, "x", to[2]) // takes the place of to[0]'s, the first
 	_, from = read(t, p)
 	require.Equal(t, to[2].String(), from)
-	write(t, p, "x", to[0])
+	write(t, p, "x", to[0]) // and this of to[1]'s
 	_, from = read(t, p)
 	require.Equal(t, to[0].String(), from)
-	require.Len(t, g.Requests(), 5)
+	require.Len(t, g.Requests(), 6)
+	require.Equal(t, dialer.AssociationStats{Open: 3, Made: 6, Replaced: 3}, p.Stats().AssociationStats)
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, []string{"n2.test true", "n0.test true", "n1.test true"}, ended)
 }
 
 // Who sends and never reads holds no more than that either.

@@ -22,17 +22,10 @@ func (p *PacketConn) SetWriteBuffer(bytes int) error {
 
 func (p *PacketConn) resize(change func(*buffers)) error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return p.fail("set", nil, net.ErrClosed)
-	}
 	change(&p.buffers)
-	for _, a := range p.assocs {
-		if err := p.buffers.apply(a.conn); err != nil && len(p.assocs) == 1 {
-			return p.fail("set", nil, err) // one of several may have ended, which others notice
-		}
-	}
-	return nil
+	sizes := p.buffers
+	p.mu.Unlock()
+	return p.each(sizes.apply)
 }
 
 // apply sets the sizes of a connection that came from the Gateway.

@@ -2,6 +2,7 @@ package dialer
 
 import (
 	"errors"
+	"math"
 	"net"
 	"net/netip"
 
@@ -20,10 +21,13 @@ type destination struct {
 func destinationOf(addr net.Addr) (destination, error) {
 	switch a := addr.(type) {
 	case *net.UDPAddr:
-		if a == nil {
-			break
+		switch {
+		case a == nil:
+		case uint(a.Port) > math.MaxUint16: // AddrPort would take it for another
+			return destination{}, unsendable(a.String())
+		default:
+			return destinationAt(a.AddrPort())
 		}
-		return destinationAt(a.AddrPort())
 	case *socks.Addr:
 		switch {
 		case a == nil:
@@ -45,9 +49,13 @@ func destinationOf(addr net.Addr) (destination, error) {
 
 func destinationAt(ap netip.AddrPort) (destination, error) {
 	if !ap.IsValid() || ap.Addr().Zone() != "" {
-		return destination{}, &net.AddrError{Err: "not an address that a gateway can be sent", Addr: ap.String()}
+		return destination{}, unsendable(ap.String())
 	}
 	return destination{ip: ap.Addr().Unmap(), port: ap.Port()}, nil
+}
+
+func unsendable(addr string) error {
+	return &net.AddrError{Err: "not an address that a gateway can be sent", Addr: addr}
 }
 
 func (d destination) addr() *socks.Addr {

@@ -3,11 +3,13 @@ package dialer
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strconv"
-	"strings"
+	"time"
 
 	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/socks"
 )
 
 // Gateway is what a Dialer needs of a gateway. A *socks.Client is one.
@@ -20,14 +22,15 @@ type Gateway interface {
 // Dialer connects through a gateway. It is safe for concurrent use; do not change it after first use.
 // The zero Dialer fails: it has neither a gateway nor a table.
 //
-// Its errors are the Gateway's, and *[net.OpError] of the same kind: an address of the reserved space that
-// stands for no name matches [mapping.ErrStale], and a name that cannot be sent [mapping.ErrBadName] or
-// *[net.AddrError].
+// Its errors are *[net.OpError] with package net's own Op ("dial", "listen", "accept" …), and the network and
+// address that were asked for. They wrap the Gateway's error. An address of the reserved space that stands for
+// no name matches [mapping.ErrStale], and a name that cannot be sent [mapping.ErrBadName] or *[net.AddrError].
 type Dialer struct {
 	Gateway Gateway                            // makes every connection; required
 	Table   *mapping.Table                     // knows the fake addresses; required
 	Direct  func(network, address string) bool // true: dial by Net, past the gateway; asked after a fake became its name; nil: never
-	Net     *net.Dialer                        // for Direct; nil: a zero net.Dialer
+	Net     *net.Dialer                        // for Direct; nil, or its Resolver nil: the system's resolver, whatever net.DefaultResolver is
+	Timeout time.Duration                      // of a dial or listen; zero or negative: the Gateway's own bound, and Net's
 	Trace   *Trace                             // hooks for what happens here; nil: none
 }
 
@@ -40,29 +43,32 @@ func (d *Dialer) Dial(network, address string) (net.Conn, error) {
 // tcp and udp networks; its digit is the family of the address that stands for the destination here, and
 // says nothing of the destination's own.
 //
-// For tcp networks the connection is a *[Conn], for udp networks a *[PacketConn] with a fixed peer. Where
-// Direct decided, it is what Net returned.
+// For tcp networks the connection is a *[Conn], for udp networks a *[PacketConn] with a fixed peer. If
+// Direct says so, it is what Net returns. Net is guarded by Control, so a fake address is never dialed directly,
+// not even one that Net's Resolver gave. A name below localhost is dialed as localhost (RFC 6761, section 6.3).
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	t, err := d.parse(network, address)
 	if err != nil {
-		return nil, opError(opFor(network), network, address, err)
+		return nil, opError("dial", network, address, err)
 	}
-	if to := t.to.String(); d.Direct != nil && d.Direct(network, to) {
+	if d.Direct != nil && d.Direct(network, t.to.String()) {
 		t.lease.release()
-		return d.net().DialContext(ctx, network, to)
+		return d.dialDirect(ctx, network, t.to)
 	}
 	if err := d.pin(network, &t); err != nil {
-		return nil, opError(opFor(network), network, address, err)
+		return nil, opError("dial", network, address, err)
 	}
 	c, err := d.dial(ctx, network, t)
 	if err != nil {
 		t.lease.release()
-		return nil, err
+		return nil, opError("dial", network, address, err)
 	}
 	return c, nil
 }
 
 func (d *Dialer) dial(ctx context.Context, network string, t target) (net.Conn, error) {
+	ctx, cancel := d.bound(ctx)
+	defer cancel()
 	if t.to.Net == "udp" {
 		p, err := d.associate(ctx, network, "")
 		if err != nil {
@@ -75,14 +81,25 @@ func (d *Dialer) dial(ctx context.Context, network string, t target) (net.Conn, 
 	if err != nil {
 		return nil, err
 	}
-	return newConn(c, t.remote(), t.lease), nil
+	return newConn(c, network, t.remote(), t.lease), nil
 }
 
-func (d *Dialer) net() *net.Dialer {
-	if d.Net == nil {
-		return new(net.Dialer)
+// bound returns ctx, or a context within it that ends with Timeout. Without a Timeout, or when ctx ends before
+// that, it allocates nothing.
+func (d *Dialer) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if d.Timeout <= 0 || ok && time.Until(deadline) <= d.Timeout {
+		return ctx, func() {}
 	}
-	return d.Net
+	return context.WithTimeout(ctx, d.Timeout)
+}
+
+// Close closes the Gateway if it has a Close: a *[socks.Client] closes its spare connections.
+func (d *Dialer) Close() error {
+	if c, ok := d.Gateway.(io.Closer); ok && d.hasGateway() {
+		return c.Close()
+	}
+	return nil
 }
 
 var (
@@ -93,7 +110,7 @@ var (
 // check refuses a Dialer that cannot work.
 func (d *Dialer) check() error {
 	switch {
-	case d.Gateway == nil:
+	case !d.hasGateway():
 		return errNoGateway
 	case d.Table == nil:
 		return errNoTable
@@ -101,12 +118,17 @@ func (d *Dialer) check() error {
 	return nil
 }
 
-// opFor is the operation of a dial, as socks has it.
-func opFor(network string) string {
-	if strings.HasPrefix(network, "udp") {
-		return "socks associate"
+// hasGateway reports whether there is a Gateway. A nil pointer to one of ours is none.
+func (d *Dialer) hasGateway() bool {
+	switch g := d.Gateway.(type) {
+	case *socks.Client:
+		return g != nil
+	case *socks.Group:
+		return g != nil
+	case *Dialer:
+		return g != nil
 	}
-	return "socks connect"
+	return d.Gateway != nil
 }
 
 func opError(op, network, address string, err error) error {

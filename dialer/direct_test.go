@@ -1,6 +1,8 @@
 package dialer_test
 
 import (
+	"context"
+	"errors"
 	"net"
 	"strconv"
 	"syscall"
@@ -12,6 +14,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/resolver"
 )
 
 // Direct is asked with the name that a fake stands for, and Net dials it: here, "localhost".
@@ -79,4 +82,67 @@ func TestDirectAndStale(t *testing.T) {
 	require.ErrorIs(t, err, mapping.ErrStale)
 	_, err = (&dialer.Dialer{Direct: d.Direct}).Dial("tcp", "127.0.0.1:80")
 	require.ErrorContains(t, err, "no Gateway")
+}
+
+// Net's Resolver may be ours, by mistake: the fake that it gives is refused before a packet goes out, with the
+// name that it stands for.
+func TestDirectNeverDialsAFake(t *testing.T) {
+	d := behind(t, new(testgw.Gateway))
+	d.Direct = func(string, string) bool { return true }
+	r := &resolver.Resolver{Table: d.Table}
+	for _, own := range []*net.Dialer{
+		{Resolver: r.NetResolver()},
+		{Resolver: r.NetResolver(), Control: func(string, string, syscall.RawConn) error { t.Error("called"); return nil }},
+		{Resolver: r.NetResolver(), ControlContext: func(context.Context, string, string, syscall.RawConn) error { t.Error("called"); return nil }},
+	} {
+		d.Net = own
+		for _, network := range []string{"tcp", "tcp4", "udp", "udp4"} {
+			_, err := d.DialContext(t.Context(), network, at(name, 80))
+			require.ErrorAs(t, err, new(*net.AddrError), network)
+			require.ErrorContains(t, err, "fake address of "+name)
+		}
+	}
+}
+
+// The application's Control still sees what is dialed, by the rules of package net; Net itself stays as it was.
+func TestDirectControl(t *testing.T) {
+	port := echo(t, loopback4)
+	d := behind(t, new(testgw.Gateway))
+	d.Direct = func(string, string) bool { return true }
+	refused := errors.New("refused by the application")
+	called := ""
+	plain := func(string, string, syscall.RawConn) error { called += "Control "; return refused }
+	withContext := func(_ context.Context, _, address string, _ syscall.RawConn) error {
+		called += address
+		return refused
+	}
+	for _, tt := range []struct {
+		own  net.Dialer
+		want string
+	}{
+		{net.Dialer{Control: plain}, "Control "},
+		{net.Dialer{ControlContext: withContext}, at(loopback4, port)},
+		{net.Dialer{Control: plain, ControlContext: withContext}, at(loopback4, port)},
+	} {
+		called = ""
+		d.Net = &tt.own
+		_, err := d.Dial("tcp", at(loopback4, port))
+		require.ErrorIs(t, err, refused)
+		require.Equal(t, tt.want, called)
+		require.Nil(t, d.Net.Resolver)
+		require.Equal(t, tt.own.ControlContext == nil, d.Net.ControlContext == nil)
+	}
+}
+
+// Names below localhost are loopback, whatever a DNS says of them.
+func TestDirectBelowLocalhost(t *testing.T) {
+	port := echo(t, loopback4)
+	d := behind(t, new(testgw.Gateway))
+	d.Direct = func(_, address string) bool { return address == at("db.localhost", port) }
+	for _, host := range []any{"db.localhost", "DB.Localhost.", assign(t, d, "ip4", "db.localhost")} {
+		c, err := d.Dial("tcp4", at(host, port))
+		require.NoError(t, err)
+		require.Equal(t, at(loopback4, port), c.RemoteAddr().String())
+		require.NoError(t, c.Close())
+	}
 }

@@ -3,8 +3,10 @@ package dialer
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
+	"strings"
 
 	"golang.org/x/net/http/httpproxy"
 
@@ -26,8 +28,9 @@ func FromURL(gateway string) (*Dialer, error) {
 }
 
 // FromEnvironment returns a Dialer for the gateway of ALL_PROXY, or all_proxy. What NO_PROXY, or no_proxy,
-// names is dialed directly by the rules of golang.org/x/net/http/httpproxy; so are localhost and loopback
-// addresses. ALL_PROXY unset or not a gateway's URL is an error.
+// names is dialed directly by the rules of golang.org/x/net/http/httpproxy, except that an IPv6 address may be
+// in brackets and a name may end in a dot. Loopback addresses, and localhost and the names below it, are
+// dialed directly too. If ALL_PROXY is unset or not a gateway's URL, that is an error.
 func FromEnvironment() (*Dialer, error) {
 	gateway := firstEnv("ALL_PROXY", "all_proxy")
 	if gateway == "" {
@@ -37,13 +40,37 @@ func FromEnvironment() (*Dialer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ALL_PROXY: %w", err)
 	}
-	rules := httpproxy.Config{HTTPSProxy: "http://gateway.invalid", NoProxy: firstEnv("NO_PROXY", "no_proxy")}
-	proxy := rules.ProxyFunc() // that there is one for an address, not which, is what counts
-	d.Direct = func(_, address string) bool {
+	d.Direct = noProxy(firstEnv("NO_PROXY", "no_proxy"))
+	return d, nil
+}
+
+// noProxy returns the Direct of a NO_PROXY.
+func noProxy(list string) func(network, address string) bool {
+	entries := strings.Split(list, ",")
+	for i, entry := range entries {
+		entries[i] = canonicalEntry(strings.TrimSpace(entry))
+	}
+	rules := httpproxy.Config{HTTPSProxy: "http://gateway.invalid", NoProxy: strings.Join(entries, ",")}
+	proxy := rules.ProxyFunc() // only whether there is a proxy for an address counts
+	return func(_, address string) bool {
+		if host, _, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
+			return true // RFC 6761, section 6.3
+		}
 		u, err := proxy(&url.URL{Scheme: "https", Host: address})
 		return err == nil && u == nil
 	}
-	return d, nil
+}
+
+// canonicalEntry returns an entry of NO_PROXY in the one form that httpproxy matches.
+func canonicalEntry(entry string) string {
+	if host, port, err := net.SplitHostPort(entry); err == nil {
+		return net.JoinHostPort(strings.TrimSuffix(host, "."), port)
+	}
+	entry = strings.TrimSuffix(entry, ".")
+	if strings.HasPrefix(entry, "[") && strings.HasSuffix(entry, "]") {
+		return entry[1 : len(entry)-1]
+	}
+	return entry
 }
 
 func firstEnv(names ...string) string {

@@ -52,6 +52,20 @@ func TestNoProxy(t *testing.T) {
 		{"192.0.2.0/24", "198.51.100.1:80", false},
 		{"192.0.2.1, 2001:db8::/32", "[2001:db8::1]:80", true},
 		{"[2001:db8::1]:80", "[2001:db8::1]:80", true},
+		{"[2001:db8::1]", "[2001:db8::1]:80", true},
+		{"[2001:db8::1]", "[2001:db8::2]:80", false},
+		{"a.test, [2001:db8::1]:80", "[2001:db8::1]:81", false},
+		{"2001:db8::1", "[2001:db8::1]:80", true},
+		{"example.com.", "example.com:80", true},
+		{"example.com.", "www.example.com:80", true},
+		{".example.com.", "example.com:80", false},
+		{"a.test,Example.COM.:443", "example.com:443", true},
+		{"example.com.:443", "example.com:80", false},
+		{" example.com. , ., ..", "www.test:80", false},
+		{"", "foo.localhost:80", true},
+		{"", "a.b.localhost:80", true},
+		{"", "foolocalhost:80", false},
+		{"", "localhost.test:80", false},
 		{"*", "www.test:80", true},
 	} {
 		for _, key := range []string{"NO_PROXY", "no_proxy"} {
@@ -71,7 +85,7 @@ func TestNoProxyDial(t *testing.T) {
 	d, err := dialer.FromEnvironment()
 	require.NoError(t, err)
 	t.Cleanup(func() { d.Gateway.(*socks.Client).Close() })
-	for _, host := range []any{assign(t, d, "ip4", "localhost"), loopback4} {
+	for _, host := range []any{assign(t, d, "ip4", "localhost"), assign(t, d, "ip4", "db.localhost"), "db.localhost", loopback4} {
 		c, err := d.Dial("tcp4", at(host, port))
 		require.NoError(t, err)
 		echoes(t, c)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/sockslib/sockslib/mapping"
@@ -21,17 +22,20 @@ type Listener struct {
 }
 
 // Listen asks the gateway to wait for a connection from peer, "host:port", whose host may be a name, a
-// fake or a real address; empty or ":0" is anyone. It returns a *[Listener] whose Addr is what the peer has
-// to be told. Direct is not asked: the address to tell is the gateway's.
+// fake or a real address; empty, or a wildcard with port 0, is anyone. It returns a *[Listener] whose Addr is
+// what the peer has to be told. The gateway chooses that address, so a wildcard with another port is an error.
+// Direct is not asked.
 func (d *Dialer) Listen(ctx context.Context, network, peer string) (net.Listener, error) {
 	t, asked, err := d.peer(network, peer)
 	if err != nil {
-		return nil, opError("socks bind", network, peer, err)
+		return nil, opError("listen", network, peer, err)
 	}
+	ctx, cancel := d.bound(ctx)
+	defer cancel()
 	l, err := d.Gateway.Listen(ctx, "tcp", asked)
 	if err != nil {
 		t.lease.release()
-		return nil, err
+		return nil, opError("listen", network, peer, err)
 	}
 	return &Listener{l, d, network, t.lease}, nil
 }
@@ -43,8 +47,10 @@ func (d *Dialer) peer(network, peer string) (t target, asked string, err error) 
 	default:
 		return target{}, "", net.UnknownNetworkError(network)
 	}
-	if peer == "" || peer == ":0" {
-		return target{}, "", d.check()
+	host, _, err := net.SplitHostPort(peer)
+	ip, _ := netip.ParseAddr(host)
+	if peer == "" || err == nil && host == "" || ip.Unmap().IsUnspecified() {
+		return target{}, peer, d.check() // what else a wildcard says is the Gateway's to judge
 	}
 	t, err = d.parse(network, peer)
 	if err == nil {
@@ -59,14 +65,14 @@ func (d *Dialer) peer(network, peer string) (t target, asked string, err error) 
 func (l *Listener) Accept() (net.Conn, error) {
 	c, err := l.listener.Accept()
 	if err != nil {
-		return nil, err
+		return nil, l.fail("accept", err)
 	}
 	t, err := l.target(c.RemoteAddr())
 	if err != nil {
 		c.Close()
-		return nil, opError("socks bind", l.network, fmt.Sprint(c.RemoteAddr()), err)
+		return nil, l.fail("accept", fmt.Errorf("peer %s: %w", unparsed{l.network, fmt.Sprint(c.RemoteAddr())}, err))
 	}
-	return newConn(c, t.remote(), t.lease), nil
+	return newConn(c, l.network, t.remote(), t.lease), nil
 }
 
 // target is the peer that came, as the application is to see it.
@@ -99,13 +105,21 @@ func (l *Listener) Addr() net.Addr { return l.listener.Addr() }
 func (l *Listener) Close() error {
 	err := l.listener.Close()
 	l.peer.release()
-	return err
+	return l.fail("close", err)
 }
 
 // SetDeadline sets the time at which an Accept stops waiting. Zero: it does not.
 func (l *Listener) SetDeadline(t time.Time) error {
 	if d, ok := l.listener.(interface{ SetDeadline(time.Time) error }); ok {
-		return d.SetDeadline(t)
+		return l.fail("set", d.SetDeadline(t))
 	}
-	return opError("set", l.network, l.Addr().String(), errors.ErrUnsupported)
+	return l.fail("set", errors.ErrUnsupported)
+}
+
+// fail makes the error of an operation. It keeps nil.
+func (l *Listener) fail(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &net.OpError{Op: op, Net: l.network, Addr: l.Addr(), Err: err}
 }

@@ -1,10 +1,12 @@
 package dialer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,36 +20,45 @@ import (
 // peer, and is a net.Conn too. It is safe for concurrent use.
 //
 // A datagram to a fake address goes out by its name, and the answer comes back from that fake address,
-// although the gateway reports a real one: what comes from the port that a name was used for is from
-// that name. So a port belongs to one name in an association, and a second name on the same port gets an
-// association of its own, made by the WriteTo that needs it. An answer that nobody asked for keeps its real
-// address. The pairs of the names stay pinned as long as their association.
+// although the gateway reports a real one. Many gateways keep one destination for each association, and
+// tell no names in answers. So each name has an association of its own, and what comes by that from a port
+// that was sent to is from that name. Real addresses share one association for each family. The first
+// destination uses the one that ListenPacket made; each other is made by the WriteTo that first needs it,
+// which costs what a dial costs and delays nobody else. The pairs of the names stay pinned meanwhile.
 //
-// When the gateway ends one of several associations, what was on its way is lost, and the next datagram to
-// its names makes another. When it ends the last, reads and writes fail with net.ErrClosed and the cause.
+// There are at most 512 associations; one more replaces the one that was unused for longest. One by which
+// nothing was sent or received for two minutes is closed; what would have come by it later is lost, and the
+// next datagram to its destination makes another. With a fixed peer it stays.
+//
+// When the gateway ends an association, what was on its way is lost, and nothing else ends. The next
+// datagram to its destination makes another, at most once a second: what is sent in between, or while the
+// gateway is away, for 30 seconds at most, is lost too. For a destination that never answered, writes return
+// what ended the association, for a second. Reads end by Close and the deadline alone. Only a PacketConn with
+// a fixed peer ends with its association: reads and writes fail with net.ErrClosed and the cause.
 type PacketConn struct {
 	dialer  *Dialer
 	network string
-	first   *association // made with the PacketConn
+	first   *association // made with the PacketConn; LocalAddr and BoundAddr tell of it
 	fixed   *peer        // nil: none
-	most    int          // associations
+	most    int          // flows
 
-	closing chan struct{} // closed by Close
-	opening sync.Mutex    // held while an association is made
+	readBy  deadline // Close ends both
+	writeBy deadline
 
-	alone sync.RWMutex          // held for reading while somebody reads from first
-	fan   atomic.Pointer[fanIn] // collects from several associations; nil: there has been one
+	alone   sync.RWMutex          // held for reading while somebody reads from first
+	inbox   atomic.Pointer[inbox] // what is read from; nil: from first
+	running sync.WaitGroup        // what fills the inbox and closes associations
 
-	dropped atomic.Uint64 // here, and not by an association
+	clock     atomic.Uint64 // counts what goes by the flows
+	strangers atomic.Uint64 // dropped here, and not by an association
+	lost      atomic.Uint64 // not sent, because the gateway was away
 
 	mu      sync.Mutex
-	assocs  []*association
-	past    socks.PacketStats     // of those that ended
-	attempt *attempt              // at one more; nil: none
+	flows   map[netip.Addr]*flow  // by host
 	peers   map[destination]*peer // of names, by fake and by name
-	clock   uint64                // counts what is sent
-	readBy  time.Time
-	writeBy time.Time
+	timer   *time.Timer           // looks for idle flows; nil: with a fixed peer
+	past    socks.PacketStats     // of associations that ended
+	counts  AssociationStats
 	buffers buffers
 	closed  bool
 }
@@ -56,12 +67,17 @@ type PacketConn struct {
 // address that destinations see, so address has to be empty or a wildcard with port 0. Direct is not asked.
 func (d *Dialer) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	if err := d.check(); err != nil {
-		return nil, opError("socks associate", network, address, err)
+		return nil, opError("listen", network, address, err)
 	}
+	ctx, cancel := d.bound(ctx)
+	defer cancel()
 	p, err := d.associate(ctx, network, address)
 	if err != nil {
-		return nil, err
+		return nil, opError("listen", network, address, err)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timer = time.AfterFunc(idleTick, p.lookForIdle) // until Close
 	return p, nil
 }
 
@@ -70,55 +86,76 @@ func (d *Dialer) associate(ctx context.Context, network, address string) (*Packe
 	if err != nil {
 		return nil, err
 	}
-	first := newAssociation(conn)
-	return &PacketConn{
-		dialer: d, network: network, first: first, most: maxAssociations, closing: make(chan struct{}),
-		assocs: []*association{first}, peers: make(map[destination]*peer),
-	}, nil
+	f := new(flow)
+	f.by = newAssociation(f, conn)
+	p := &PacketConn{
+		dialer: d, network: network, first: f.by, most: maxFlows,
+		flows: map[netip.Addr]*flow{{}: f}, peers: make(map[destination]*peer), counts: AssociationStats{Made: 1},
+	}
+	p.readBy.init()
+	p.writeBy.init()
+	return p, nil
 }
 
 // connect makes t the fixed peer, before anybody else has p.
 func (p *PacketConn) connect(t target) {
-	p.fixed = newPeer(t)
-	p.fixed.by = p.first
-	if t.lease.Lease != nil {
-		p.first.ports[t.to.Port] = p.fixed // a name's answers come from addresses that only the gateway knows
-	}
+	f := p.first.flow
+	f.host, f.lease = t.remote().Addr(), t.lease
+	p.flows = map[netip.Addr]*flow{f.host: f}
+	f.sentTo(t.to.Port)
+	p.fixed = peerOf(f, t)
 }
 
 // ReadFromAddrPort reads a datagram's payload into b; what does not fit is lost, as with UDP.
 func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := p.read(b)
-		if err != nil || p.fixed == nil || from == p.fixed.seen {
-			return n, from, err
+		if err != nil {
+			return 0, netip.AddrPort{}, p.fail("read", nil, err)
 		}
-		p.drop(from)
+		if p.fixed == nil || from == p.fixed.seen {
+			return n, from, nil
+		}
+		p.stranger(from)
 	}
 }
 
 func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
 	for {
 		p.alone.RLock()
-		fan := p.fan.Load()
-		if fan != nil {
+		if in := p.inbox.Load(); in != nil {
 			p.alone.RUnlock()
-			n, from, err := fan.read(b)
-			return n, from, p.fail("read", nil, err)
+			return in.read(p.readBy.context(), b)
 		}
 		n, from, err := p.first.read(b)
 		p.alone.RUnlock()
-		if err != nil {
-			if p.fan.Load() != nil {
-				continue // woken to read from the fan
+		switch {
+		case err == nil:
+			if from, ok := p.source(p.first, from); ok {
+				return n, from, nil
 			}
-			return 0, netip.AddrPort{}, p.fail("read", nil, err)
+			p.stranger(from)
+		case p.inbox.Load() != nil: // woken to read from that
+		case p.fixed != nil, errors.Is(err, os.ErrDeadlineExceeded):
+			return 0, netip.AddrPort{}, err
+		case p.over():
+			return 0, netip.AddrPort{}, net.ErrClosed
+		default:
+			p.end(p.first, err)
 		}
-		if from, ok := p.source(p.first, from); ok {
-			return n, from, nil
-		}
-		p.drop(from)
 	}
+}
+
+// stranger counts a datagram that is from nobody, and tells the Trace.
+func (p *PacketConn) stranger(from netip.AddrPort) {
+	p.strangers.Add(1)
+	p.dialer.Trace.packetDropped(from, socks.DropStranger)
+}
+
+func (p *PacketConn) over() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
 }
 
 // ReadFrom is ReadFromAddrPort with a *net.UDPAddr.
@@ -156,30 +193,38 @@ func (p *PacketConn) write(b []byte, dst destination) (int, error) {
 	if p.fixed != nil {
 		return 0, p.fail("write", p.RemoteAddr(), net.ErrWriteToConnected)
 	}
-	a, n, err := p.send(b, dst)
-	if errors.Is(err, net.ErrClosed) && a != nil && p.fan.Load() != nil && p.end(a, err) {
-		_, n, err = p.send(b, dst) // by another association
+	const tries = 3 // where an association ends meanwhile, for want of room or at the gateway
+	n, err := p.send(b, dst)
+	for i := 1; i < tries && errors.Is(err, errAgain); i++ {
+		n, err = p.send(b, dst)
 	}
-	if err != nil {
-		return 0, p.fail("write", dst.addr(), err)
+	switch {
+	case err == nil:
+		return n, nil
+	case errors.Is(err, errLost):
+		p.lost.Add(1)
+		p.dialer.Trace.packetDropped(netip.AddrPortFrom(dst.ip, dst.port), socks.DropUnreachable)
+		return len(b), nil
 	}
-	return n, nil
+	return 0, p.fail("write", dst.addr(), err)
 }
 
-// send sends b by the association that is for dst, and returns that too, unless there is none.
-func (p *PacketConn) send(b []byte, dst destination) (a *association, n int, err error) {
-	if dst.ip.IsValid() && !p.dialer.Table.Contains(dst.ip) {
-		if a, err = p.real(dst.port); err == nil {
-			n, err = a.writeTo(b, netip.AddrPortFrom(dst.ip, dst.port))
-		}
-		return a, n, err
-	}
-	to, err := p.peer(dst)
+// send sends b by the association that is for dst.
+func (p *PacketConn) send(b []byte, dst destination) (int, error) {
+	f, to, err := p.way(dst)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
-	n, err = to.by.conn.WriteTo(b, to.to)
-	return to.by, n, err
+	a, err := p.association(f)
+	if err != nil {
+		return 0, err
+	}
+	n, err := a.write(b, to, netip.AddrPortFrom(dst.ip, dst.port))
+	if errors.Is(err, net.ErrClosed) && !p.over() {
+		p.end(a, err)
+		return 0, errAgain
+	}
+	return n, err
 }
 
 // Write sends b to the fixed peer.
@@ -187,7 +232,11 @@ func (p *PacketConn) Write(b []byte) (int, error) {
 	if p.fixed == nil {
 		return 0, p.fail("write", nil, syscall.EDESTADDRREQ)
 	}
-	return p.first.conn.WriteTo(b, p.fixed.to)
+	n, err := p.first.conn.WriteTo(b, p.fixed.to)
+	if err != nil {
+		return n, p.fail("write", p.RemoteAddr(), err)
+	}
+	return n, nil
 }
 
 // Close ends the associations and unpins the names. Reads and writes that wait return net.ErrClosed.
@@ -198,27 +247,28 @@ func (p *PacketConn) Close() error {
 		return p.fail("close", nil, net.ErrClosed)
 	}
 	p.closed = true
-	close(p.closing)
-	if p.attempt != nil {
-		p.attempt.cancel(net.ErrClosed)
+	p.readBy.close()
+	p.writeBy.close()
+	if p.timer != nil {
+		p.timer.Stop()
 	}
-	assocs := p.assocs
-	for _, a := range assocs {
-		p.past = plus(p.past, a.stats())
+	var open []*association
+	for _, f := range p.flows {
+		if f.by != nil {
+			open = append(open, f.by)
+			p.past = plus(p.past, f.by.stats())
+			f.by = nil
+		}
+		f.lease.release()
 	}
-	p.assocs = nil
+	p.flows = nil
 	p.mu.Unlock()
 
 	var err error
-	for _, a := range assocs {
-		if e := a.close(); err == nil {
-			err = e
-		}
+	for _, a := range open {
+		err = cmp.Or(err, a.close())
 	}
-	if fan := p.fan.Load(); fan != nil {
-		fan.pumps.Wait()
-		fan.deadline.set(time.Time{})
-	}
+	p.running.Wait()
 	return err
 }
 
@@ -238,7 +288,7 @@ func (p *PacketConn) Name() string {
 	if p.fixed == nil {
 		return ""
 	}
-	return p.fixed.lease.name()
+	return p.fixed.flow.lease.name()
 }
 
 // BoundAddr returns the address of the first association's relay, or nil when the Gateway's associations do
@@ -260,9 +310,8 @@ func (p *PacketConn) SetReadDeadline(t time.Time) error {
 	if p.closed {
 		return p.fail("set", nil, net.ErrClosed)
 	}
-	p.readBy = t
-	if fan := p.fan.Load(); fan != nil {
-		fan.deadline.set(t)
+	p.readBy.set(t)
+	if p.inbox.Load() != nil {
 		return nil
 	}
 	return p.fail("set", nil, p.first.conn.SetReadDeadline(t))
@@ -271,27 +320,36 @@ func (p *PacketConn) SetReadDeadline(t time.Time) error {
 // SetWriteDeadline sets the time after which writes fail, among them those that make an association. Zero:
 // none, but an association is waited for no longer than 30 seconds.
 func (p *PacketConn) SetWriteDeadline(t time.Time) error {
+	p.writeBy.set(t)
+	return p.each(func(conn net.PacketConn) error { return conn.SetWriteDeadline(t) })
+}
+
+// each does the same with every association. What one of several answers is of no use: it may have ended.
+func (p *PacketConn) each(do func(net.PacketConn) error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return p.fail("set", nil, net.ErrClosed)
 	}
-	p.writeBy = t
-	if p.attempt != nil {
-		p.attempt.limit.Reset(patience(t))
-	}
-	for _, a := range p.assocs {
-		if err := a.conn.SetWriteDeadline(t); err != nil && len(p.assocs) == 1 {
-			return p.fail("set", nil, err) // one of several may have ended, which others notice
+	for _, f := range p.flows {
+		if f.by == nil {
+			continue
+		}
+		if err := do(f.by.conn); err != nil && len(p.flows) == 1 {
+			return p.fail("set", nil, err)
 		}
 	}
 	return nil
 }
 
-// fail makes the error of an operation, unless there is none or it is a *net.OpError already.
+// fail makes the error of an operation, unless there is none. That of an association tells of the way to
+// the gateway, which is not what was asked for.
 func (p *PacketConn) fail(op string, addr net.Addr, err error) error {
-	if _, ok := err.(*net.OpError); ok || err == nil {
-		return err
+	if err == nil {
+		return nil
+	}
+	if inner, ok := err.(*net.OpError); ok && (inner.Op == op || inner.Op == "raw-"+op) { //nolint:errorlint // that alone
+		err = inner.Err
 	}
 	return &net.OpError{Op: op, Net: p.network, Source: p.LocalAddr(), Addr: addr, Err: err}
 }

@@ -2,6 +2,7 @@ package dialer_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -188,7 +189,7 @@ func TestWriteToRefuses(t *testing.T) {
 	p := listenPacket(t, d)
 	assign(t, d, "ip4", name)
 	var bad *net.AddrError
-	for _, addr := range []net.Addr{&net.UDPAddr{}, &net.UDPAddr{IP: loopback6.AsSlice(), Zone: "eth0", Port: 1}, plainAddr("nothing"), plainAddr("bad name:80")} {
+	for _, addr := range []net.Addr{&net.UDPAddr{}, &net.UDPAddr{IP: loopback6.AsSlice(), Zone: "eth0", Port: 1}, &net.UDPAddr{IP: loopback4.AsSlice(), Port: 70000}, &net.UDPAddr{IP: loopback4.AsSlice(), Port: -1}, plainAddr("nothing"), plainAddr("bad name:80")} {
 		_, err := p.WriteTo([]byte("x"), addr)
 		require.ErrorAs(t, err, &bad, "%v", addr)
 	}
@@ -247,18 +248,44 @@ func TestPacketConnCloses(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
-// The gateway ends the association: that is told, with the cause.
+// The gateway ends the one association: who reads goes on waiting, and the next datagram makes another.
 func TestOnlyAssociationEnds(t *testing.T) {
-	d, c := behindControls(t, new(testgw.Gateway))
+	g := new(testgw.Gateway)
+	d, c := behindControls(t, g)
+	port := echoPackets(t)
 	p := listenPacket(t, d)
-	write(t, p, "x", plainAddr(at(name, 9)))
+	write(t, p, "x", plainAddr(at(name, port)))
+	read(t, p)
+	reading := make(chan string)
+	go func() { // the test's, which waits for it; a datagram ends it
+		b := make([]byte, 100)
+		n, from, err := p.ReadFrom(b)
+		reading <- fmt.Sprint(string(b[:n]), " ", from, " ", err)
+	}()
+	c.end(t, 0)
+	require.Eventually(t, func() bool { return p.Stats().Ended == 1 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool {
+		write(t, p, "y", plainAddr(at(name, port)))
+		return len(g.Requests()) == 2
+	}, patience, time.Millisecond)
+	require.Equal(t, fmt.Sprint("y ", at(assign(t, d, "ip4", name), port), " <nil>"), <-reading)
+	require.NoError(t, p.Close())
+	require.Zero(t, leases(d))
+}
+
+// A fixed peer's PacketConn ends with its association, and says why.
+func TestFixedPeerEnds(t *testing.T) {
+	d, c := behindControls(t, new(testgw.Gateway))
+	p, err := d.Dial("udp", at(name, 9))
+	require.NoError(t, err)
 	c.end(t, 0)
 	for range 2 {
-		_, _, err := p.ReadFrom(make([]byte, 1))
+		_, err := p.Read(make([]byte, 1))
 		require.ErrorIs(t, err, net.ErrClosed)
 		require.ErrorIs(t, err, socks.ErrGateway)
 	}
-	_, err := p.WriteTo([]byte("x"), plainAddr(at(name, 9)))
+	_, err = p.Write([]byte("x"))
+	require.ErrorIs(t, err, net.ErrClosed)
 	require.ErrorIs(t, err, socks.ErrGateway)
 	require.NoError(t, p.Close())
 	require.Zero(t, leases(d))
@@ -298,8 +325,4 @@ func TestPassedOff(t *testing.T) {
 	_, from := read(t, p.(*dialer.PacketConn))
 	require.Equal(t, "192.0.2.1:53", from)
 	close(s.from)
-	_, _, err = p.ReadFrom(nil)
-	require.ErrorIs(t, err, net.ErrClosed)
-	var op *net.OpError
-	require.ErrorAs(t, err, &op)
 }

@@ -2,6 +2,7 @@ package dialer
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/sockslib/sockslib/socks"
 )
@@ -11,16 +12,33 @@ import (
 // and addresses, by a [mapping.Trace]. Each hook may be nil. They are called in the goroutine that does the
 // work, concurrently, and must not block.
 type Trace struct {
-	// PacketDropped: a datagram that the gateway delivered was not. DropStranger: it is from another than
-	// the fixed peer, or it says to be from a name or a reserved address to which nothing was sent. The
-	// address is not valid when the gateway gave a name; its port is.
-	PacketDropped func(from netip.AddrPort, reason socks.DropReason)
+	// PacketDropped: a datagram was not delivered. DropStranger: it came from another than the fixed peer, or
+	// it says to be from a name or a reserved address to which nothing was sent; the address is not valid when
+	// the gateway gave a name; its port is. DropUnreachable: it was to go to that address, and the gateway was
+	// away.
+	PacketDropped func(addr netip.AddrPort, reason socks.DropReason)
+	// AssociationMade: a PacketConn asked for another association, for what is sent to host, and waited so long
+	// for it; err is why it got none. The host is a name, or "0.0.0.0" or "::" for all real addresses of a family.
+	AssociationMade func(host string, took time.Duration, err error)
+	// AssociationEnded: that association is closed. Why matches [ErrIdle] or [ErrReplaced], or is what the
+	// gateway ended it with. Close is not told of.
+	AssociationEnded func(host string, why error)
 }
 
-// drop counts a datagram that is from nobody, and tells the Trace.
-func (p *PacketConn) drop(from netip.AddrPort) {
-	p.dropped.Add(1)
-	if t := p.dialer.Trace; t != nil && t.PacketDropped != nil {
-		t.PacketDropped(from, socks.DropStranger)
+func (t *Trace) packetDropped(addr netip.AddrPort, reason socks.DropReason) {
+	if t != nil && t.PacketDropped != nil {
+		t.PacketDropped(addr, reason)
+	}
+}
+
+func (t *Trace) associationMade(host string, took time.Duration, err error) {
+	if t != nil && t.AssociationMade != nil {
+		t.AssociationMade(host, took, err)
+	}
+}
+
+func (t *Trace) associationEnded(host string, why error) {
+	if t != nil && t.AssociationEnded != nil {
+		t.AssociationEnded(host, why)
 	}
 }

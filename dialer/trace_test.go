@@ -39,7 +39,7 @@ func TestTraceOfPackets(t *testing.T) {
 	_, from := read(t, p)
 	require.Equal(t, "192.0.2.1:55", from)
 	require.Equal(t, []string{"stranger true 53", "stranger false 54"}, told)
-	require.EqualValues(t, 2, p.Stats().Dropped[socks.DropStranger])
+	require.EqualValues(t, 2, p.Stats().Strangers)
 }
 
 func TestTraceOfFixedPeer(t *testing.T) {
@@ -62,7 +62,7 @@ func TestTraceOfFixedPeer(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []netip.AddrPort{netip.AddrPortFrom(loopback4, stranger.port)}, told)
 	stats := p.Stats()
-	require.EqualValues(t, 1, stats.Dropped[socks.DropStranger])
+	require.EqualValues(t, 1, stats.Strangers)
 	require.EqualValues(t, 8, stats.BytesSent)
 }
 
@@ -76,9 +76,9 @@ func TestPacketStats(t *testing.T) {
 		read(t, p)
 	}
 	want := socks.PacketStats{Sent: 2, BytesSent: 8, Received: 2, BytesReceived: 8}
-	require.Equal(t, want, p.Stats())
+	require.Equal(t, dialer.PacketStats{want, dialer.AssociationStats{Open: 2, Made: 2}}, p.Stats())
 	require.NoError(t, p.Close())
-	require.Equal(t, want, p.Stats())
+	require.Equal(t, dialer.PacketStats{want, dialer.AssociationStats{Made: 2}}, p.Stats())
 }
 
 func ExampleTrace() {

@@ -109,15 +109,25 @@ func (h *handshake) arm() bool {
 
 // setTimer has the transport closed at a time, or not when that is zero.
 func (h *handshake) setTimer(until time.Time) {
-	switch {
-	case until.IsZero() && h.timer != nil:
-		h.timer.Stop()
-	case until.IsZero():
+	if !h.stopTimer() {
+		return // the transport is closed, or is about to be
+	}
+	switch h.ticking = !until.IsZero(); {
+	case !h.ticking:
 	case h.timer == nil:
 		h.timer = time.AfterFunc(time.Until(until), h.expire)
 	default:
 		h.timer.Reset(time.Until(until))
 	}
+}
+
+// stopTimer reports whether the timer has not run out.
+func (h *handshake) stopTimer() bool {
+	if h.ticking && !h.timer.Stop() {
+		return false
+	}
+	h.ticking = false
+	return true
 }
 
 // expire runs at most once, in a goroutine of the timer's.
@@ -128,10 +138,7 @@ func (h *handshake) expire() {
 
 // disarm ends the bound, and returns an error when the bound has ended the handshake.
 func (h *handshake) disarm() error {
-	if h.timer != nil {
-		h.timer.Stop()
-	}
-	if h.expired.Load() {
+	if !h.stopTimer() {
 		return os.ErrDeadlineExceeded
 	}
 	_ = h.raw.SetDeadline(time.Time{}) // a transport without deadlines has none to clear

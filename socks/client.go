@@ -19,15 +19,20 @@ import (
 // Every error is a *[net.OpError] whose Source is the gateway and whose Addr is the destination, except
 // those of Resolve and ResolveAddr.
 //
-// TLS protects the requests and the streams. IT DOES NOT PROTECT DATAGRAMS: those of UDP ASSOCIATE go to the
-// relay in clear text. What can protect them is an [Auth], or the application, as QUIC does.
+// One dial sends its request at most twice, since what a destination does with it may not be idempotent:
+// a second time only after the gateway hung up, sent garbage or was silent. A dial uses at most one spare
+// connection. Spares are made after a gateway has let a dial in, and not after it refused the credentials
+// or could not be reached, until the next success. A transport whose deadlines do not work gets none.
+//
+// TLS protects the requests and the streams. It does not protect datagrams: those of UDP ASSOCIATE go to the
+// relay in clear text. An [Auth] can protect them, and so can the application, as QUIC does.
 type Client struct {
 	Network   string              // how to reach Addr: "tcp", "tcp4", "tcp6" or "unix"; empty: "tcp"
 	Addr      string              // "host:port" or socket path of the gateway; empty: an error
 	Auth      []Auth              // methods to offer, in order; empty: NoAuth alone
-	TLS       *tls.Config         // for TLS to the gateway; without a ServerName, Addr's host is taken; DOES NOT PROTECT DATAGRAMS; nil: no TLS
+	TLS       *tls.Config         // for TLS to the gateway, which does not protect datagrams; without a ServerName, Addr's host is taken; nil: no TLS
 	Forward   proxy.ContextDialer // reaches the gateway and its relay, e.g. another Client for a chain; nil: a net.Dialer
-	Timeout   time.Duration       // for reaching the gateway and the handshake together; zero: bounded by the context alone
+	Timeout   time.Duration       // the whole dial or listen; zero: 2 minutes, and 15 seconds until the gateway has let us in; positive: the only bound; negative: no bound but the context's
 	Handshake Handshake           // how many round trips to save; zero: HandshakeAuto
 	Spare     int                 // authenticated connections kept ready; zero: none
 	Trace     *Trace              // hooks for what happens; nil: none
@@ -43,15 +48,18 @@ type Client struct {
 type Handshake int
 
 const (
-	// HandshakeAuto sends everything together, and offers the first method of Auth alone. A gateway that answers
-	// with nothing, garbage or a close before any reply is tried again step by step; so is one that
-	// is silent for 250 ms, or three times what its connection needed, while the first attempt goes on. What
-	// the gateway takes is learnt from its first reply, and kept for the Client's life.
+	// HandshakeAuto sends everything in one write, and offers the first method of Auth alone. When the gateway
+	// answers that with garbage or hangs up before it replies, a second attempt is made step by step. When
+	// it is silent for 250 ms, or three times what its connection needed, the second attempt runs beside the
+	// first, and the first to get a reply is the outcome. What the gateway takes is learnt from its replies, and
+	// found out again when that fails; a gateway that needed steps is tried with one write again after ten
+	// minutes. A transport without deadlines is asked step by step.
 	HandshakeAuto Handshake = iota
 	// HandshakeStepwise sends each message in a write of its own, after the answer to the one before.
 	HandshakeStepwise
-	// HandshakePipelined sends everything together, always; a gateway that cannot take it fails. When it takes none
-	// but another of several methods, it is asked once step by step which.
+	// HandshakePipelined sends everything in one write; a gateway that cannot take that fails. A gateway that
+	// refuses the one method offered, of several, is asked once step by step which it takes, and so is one
+	// that hangs up on a spare connection.
 	HandshakePipelined
 )
 
@@ -110,6 +118,9 @@ func (c *Client) check() error {
 	case "tcp", "tcp4", "tcp6", "unix":
 	default:
 		return net.UnknownNetworkError(c.Network)
+	}
+	if f, ok := c.Forward.(*Client); ok && f == nil {
+		return errors.New("nil Client as Forward")
 	}
 	if c.Addr == "" {
 		return gatewayFailed("configuration", errors.New("no address of a gateway"))

@@ -3,6 +3,7 @@
 package socks_test
 
 import (
+	"net"
 	"syscall"
 	"testing"
 
@@ -24,6 +25,37 @@ func TestSyscallConn(t *testing.T) {
 				nonblocking = flags&syscall.O_NONBLOCK != 0
 			}))
 			require.True(t, nonblocking)
+		})
+	}
+}
+
+// An option reaches the socket: that of the TCP connection below TLS, and of the first one of a chain.
+func TestOptionReachesTheSocket(t *testing.T) {
+	for name, socket := range map[string]func(*socks.Conn) net.Conn{
+		"tcp":   func(c *socks.Conn) net.Conn { return c },
+		"TLS":   func(c *socks.Conn) net.Conn { return c.NetConn().(interface{ NetConn() net.Conn }).NetConn() },
+		"chain": func(c *socks.Conn) net.Conn { return c },
+	} {
+		t.Run(name, func(t *testing.T) {
+			near, _ := connect(t, ways[name](t, new(testgw.Gateway)), listen(t))
+			value := func(level, option int) (value int) {
+				raw, err := socket(near).(syscall.Conn).SyscallConn()
+				require.NoError(t, err)
+				require.NoError(t, raw.Control(func(fd uintptr) { value, err = syscall.GetsockoptInt(int(fd), level, option) }))
+				require.NoError(t, err)
+				return value
+			}
+			require.NotZero(t, value(syscall.IPPROTO_TCP, syscall.TCP_NODELAY))
+			require.NoError(t, near.SetNoDelay(false))
+			require.Zero(t, value(syscall.IPPROTO_TCP, syscall.TCP_NODELAY))
+			require.NotZero(t, value(syscall.SOL_SOCKET, syscall.SO_KEEPALIVE))
+			require.NoError(t, near.SetKeepAlive(false))
+			require.Zero(t, value(syscall.SOL_SOCKET, syscall.SO_KEEPALIVE))
+			for option, set := range map[int]func(int) error{syscall.SO_RCVBUF: near.SetReadBuffer, syscall.SO_SNDBUF: near.SetWriteBuffer} {
+				before := value(syscall.SOL_SOCKET, option)
+				require.NoError(t, set(1<<13))
+				require.Less(t, value(syscall.SOL_SOCKET, option), before)
+			}
 		})
 	}
 }

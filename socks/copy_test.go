@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"sync/atomic"
 	"testing"
@@ -59,6 +60,36 @@ func TestCopyReachesTheSocket(t *testing.T) {
 	require.EqualValues(t, len(bulk), conn.writeTo.Load(), "from the Conn to a socket")
 }
 
+// A file that io.Copy sends is counted. An *os.File would send itself to the socket, past the Conn, if SyscallConn
+// let it.
+func TestCopyFromAFile(t *testing.T) {
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			c := way(t, new(testgw.Gateway))
+			near, far := connect(t, c, listen(t))
+			sendFile(t, near, far)
+			require.EqualValues(t, len(bulk), near.Stats().BytesWritten)
+			require.EqualValues(t, len(bulk), c.Stats().BytesWritten)
+		})
+	}
+}
+
+// sendFile copies a file of bulk to near, and has to find it whole at far.
+func sendFile(t testing.TB, near, far halfCloser) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "bulk")
+	require.NoError(t, os.WriteFile(path, bulk, 0o600))
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	arrived := collect(far)
+	n, err := io.Copy(near, f)
+	require.NoError(t, err)
+	require.EqualValues(t, len(bulk), n)
+	require.NoError(t, near.CloseWrite())
+	require.True(t, bytes.Equal(bulk, <-arrived))
+}
+
 var bulk = bytes.Repeat([]byte("0123456789abcdef"), 4<<20/16)
 
 // transfer feeds bulk in at one end, copies from src to dst, and has to find it whole at the other end.
@@ -68,16 +99,22 @@ func transfer(t testing.TB, in, src, dst, out halfCloser) {
 		in.Write(bulk)
 		in.CloseWrite()
 	}()
-	arrived := make(chan []byte)
-	go func() { // ends with dst's end, and with the receive below
-		all, _ := io.ReadAll(out)
-		arrived <- all
-	}()
+	arrived := collect(out)
 	n, err := io.Copy(dst, src)
 	require.NoError(t, err)
 	require.EqualValues(t, len(bulk), n)
 	require.NoError(t, dst.CloseWrite())
 	require.True(t, bytes.Equal(bulk, <-arrived))
+}
+
+// collect reads c to its end, and sends all of it.
+func collect(c io.Reader) <-chan []byte {
+	arrived := make(chan []byte)
+	go func() { // the caller's, which receives; ends with the end of c
+		all, _ := io.ReadAll(c)
+		arrived <- all
+	}()
+	return arrived
 }
 
 // tcpPair is a connection without a gateway.
@@ -102,10 +139,13 @@ func TestCopySplices(t *testing.T) {
 	if gateway := os.Getenv(spliceGateway); gateway != "" {
 		near, far := connect(t, &socks.Client{Addr: gateway}, listen(t))
 		application, local := tcpPair(t)
-		if os.Getenv(spliceDirection) == "up" {
+		switch os.Getenv(spliceDirection) {
+		case "up":
 			transfer(t, application, local, near, far)
-		} else {
+		case "down":
 			transfer(t, far, near, local, application)
+		case "file":
+			sendFile(t, near, far)
 		}
 		return
 	}
@@ -117,12 +157,12 @@ func TestCopySplices(t *testing.T) {
 		t.Skipf("needs the permission to trace: %v: %s", err, out)
 	}
 	gateway := clientOf(t, new(testgw.Gateway)).Addr
-	spliced := regexp.MustCompile(`splice\(.*\) += [1-9]|<\.\.\. splice resumed>.*\) += [1-9]`)
-	for _, direction := range []string{"up", "down"} {
+	for direction, call := range map[string]string{"up": "splice", "down": "splice", "file": "sendfile"} {
+		used := regexp.MustCompile(call + `\(.*\) += [1-9]|<\.\.\. ` + call + ` resumed>.*\) += [1-9]`)
 		child := exec.Command(strace, "-f", "--seccomp-bpf", "-e", "trace=splice,sendfile", os.Args[0], "-test.run=^TestCopySplices$")
 		child.Env = append(os.Environ(), spliceGateway+"="+gateway, spliceDirection+"="+direction)
 		out, err := child.CombinedOutput()
 		require.NoError(t, err, "%s: %s", direction, out)
-		require.Regexp(t, spliced, string(out), direction)
+		require.Regexp(t, used, string(out), direction)
 	}
 }

@@ -126,6 +126,28 @@ func TestOpErrors(t *testing.T) {
 	require.NotContains(t, err.Error(), "nil")
 }
 
+// What would panic later is an error before anything is sent.
+func TestNilInAClient(t *testing.T) {
+	g := testgw.Start(t, new(testgw.Gateway))
+	for want, c := range map[string]*socks.Client{
+		"nil Auth":              {Auth: []socks.Auth{nil}},
+		"nil Client as Forward": {Forward: (*socks.Client)(nil)},
+	} {
+		c.Addr = g.Addr().String()
+		for _, auth := range [][]socks.Auth{c.Auth, append([]socks.Auth{socks.NoAuth}, c.Auth...)} {
+			c.Auth = auth
+			for _, handshake := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
+				c.Handshake = handshake
+				_, err := c.Dial("tcp", "name.example:80")
+				requireOpError(t, err, "socks connect", "tcp", c.Addr, "name.example:80")
+				require.ErrorContains(t, err, want)
+			}
+		}
+		require.EqualValues(t, 6, c.Stats().InvalidRequests)
+	}
+	require.Empty(t, g.Requests())
+}
+
 func TestDeadGateway(t *testing.T) {
 	_, roots := certified()
 	silent := testgw.Start(t, new(testgw.Gateway)) // it waits for a SOCKS greeting, and gets a TLS one

@@ -119,7 +119,7 @@ func ExamplePacketStats() {
 		log.Fatal(err)
 	}
 	s := conn.(*socks.PacketConn).Stats()
-	fmt.Println(s.Sent, "sent,", s.Dropped[socks.DropMalformed], "malformed")
+	fmt.Println(s.Sent, "sent,", s.Malformed, "malformed")
 	// Output: 1 sent, 0 malformed
 }
 

@@ -25,7 +25,8 @@ type handshake struct {
 	took     time.Duration // that the transport needed
 	dialing  deadlineContext
 	timer    *time.Timer // ends the waits on a raw that a Forward made
-	expired  atomic.Bool // it has
+	ticking  bool        // the timer is set
+	expired  atomic.Bool // it has run out
 	scratch  *scratch    // holds what was read of an answer while the handshake is silent
 	silentBy time.Time   // when silence is for too long
 	unsent   error       // what a write failed with
@@ -51,7 +52,14 @@ func (h *handshake) silent(err error) bool {
 // finish runs the handshake, and closes its connection when it fails.
 func (h *handshake) finish(ctx context.Context) {
 	h.err = h.run(ctx)
-	if h.err != nil && h.err != errSilent && h.raw != nil {
+	if h.err == errSilent {
+		return
+	}
+	if h.scratch != nil {
+		h.scratch.put()
+		h.scratch = nil
+	}
+	if h.err != nil && h.raw != nil {
 		h.raw.Close()
 	}
 }
@@ -87,8 +95,6 @@ func (h *handshake) talk(ctx context.Context) error {
 	if err == errSilent {
 		return err
 	}
-	h.scratch.put()
-	h.scratch = nil
 	if late := h.disarm(); err == nil {
 		err = late
 	}
@@ -145,13 +151,17 @@ func (h *handshake) connect(ctx context.Context) (err error) {
 // secure runs TLS over the transport.
 func (h *handshake) secure(ctx context.Context) error {
 	config := h.client.TLS
-	if config.ServerName == "" && !config.InsecureSkipVerify {
+	switch unix := h.client.network() == "unix"; {
+	case config.ServerName != "", unix && config.InsecureSkipVerify:
+	case unix:
+		return gatewayFailed("TLS", errors.New("a ServerName is needed for a unix socket"))
+	default:
 		host, _, err := net.SplitHostPort(h.client.Addr)
 		if err != nil {
-			return gatewayFailed("TLS", errors.New("a ServerName is needed for a unix socket"))
+			return gatewayFailed("TLS", err)
 		}
 		config = config.Clone()
-		config.ServerName = host
+		config.ServerName = host // which is sent as SNI, verified or not
 	}
 	conn := newTLSConn(h.raw, config)
 	if err := conn.HandshakeContext(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -34,8 +35,9 @@ type Listener struct {
 }
 
 // Listen asks the gateway to wait for a connection from peer, BIND, and returns a *[Listener] after the
-// gateway's first reply. Its Addr is what the peer has to be told. Peer is "host:port", or empty or ":0"
-// for anyone; gateways look at its host alone. The context governs the call, not the Listener.
+// gateway's first reply. Its Addr is what the peer has to be told. Peer is "host:port"; gateways look at its
+// host alone. Empty, or a wildcard with port 0, is anyone. The gateway chooses the address at which it
+// waits, so a wildcard with another port is an error. The context governs the call, not the Listener.
 func (c *Client) Listen(ctx context.Context, network, peer string) (net.Listener, error) {
 	return c.listen(ctx, network, peer, nil)
 }
@@ -63,10 +65,16 @@ func parsePeer(network, peer string) (Addr, error) {
 	if proto, err := transport(network); err != nil || proto != "tcp" {
 		return Addr{}, net.UnknownNetworkError(network)
 	}
-	if peer == "" || peer == ":0" {
-		return Addr{Net: "tcp"}, nil
+	host, service, err := net.SplitHostPort(peer)
+	ip, _ := netip.ParseAddr(host)
+	switch {
+	case peer == "":
+	case err != nil, host != "" && !ip.Unmap().IsUnspecified():
+		return parseAddr(network, peer)
+	case service != "0":
+		return Addr{}, &net.AddrError{Err: "the gateway chooses the address", Addr: asGiven{network, peer}.String()}
 	}
-	return parseAddr(network, peer)
+	return Addr{Net: "tcp"}, nil
 }
 
 // Accept waits for the peer and the gateway's second reply, and returns a *[Conn] whose RemoteAddr is the
@@ -102,7 +110,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // check compares the peer that the gateway let in with the one that was asked for.
 func (l *Listener) check(peer wire.Addr) error {
-	if asked := l.peer.IP; asked.IsValid() && !asked.IsUnspecified() && asked != peer.IP {
+	if asked := l.peer.IP; asked.IsValid() && asked != peer.IP {
 		came := addrFrom("tcp", peer)
 		return fmt.Errorf("%w: it let in %s instead of %s", ErrProtocol, &came, asked)
 	}

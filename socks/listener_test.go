@@ -7,11 +7,13 @@ import (
 	"net/netip"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/internal/wire"
 	"github.com/sockslib/sockslib/socks"
 )
 
@@ -59,7 +61,7 @@ func TestListenerAcceptsOnce(t *testing.T) {
 func TestListenerForAnyone(t *testing.T) {
 	g := new(testgw.Gateway)
 	c := clientOf(t, g)
-	for i, peer := range []string{"", ":0"} {
+	for i, peer := range anyone {
 		bind(t, c, peer)
 		require.Equal(t, "0.0.0.0:0", g.Requests()[i].Target.String())
 	}
@@ -67,9 +69,28 @@ func TestListenerForAnyone(t *testing.T) {
 	six := new(testgw.Gateway)
 	require.NoError(t, six.Start("tcp", "[::1]:0"))
 	t.Cleanup(six.Close)
-	l := bind(t, &socks.Client{Addr: six.Addr().String()}, "")
-	require.Equal(t, "[::]:0", six.Requests()[0].Target.String())
-	require.True(t, l.Addr().(*net.TCPAddr).IP.Equal(net.IPv6loopback))
+	for i, peer := range anyone {
+		l := bind(t, &socks.Client{Addr: six.Addr().String()}, peer)
+		require.Equal(t, "[::]:0", six.Requests()[i].Target.String())
+		require.True(t, l.Addr().(*net.TCPAddr).IP.Equal(net.IPv6loopback))
+	}
+}
+
+var anyone = []string{"", ":0", "0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0"}
+
+// What net.Listen takes for an address of its own is refused: the gateway chooses where it waits.
+func TestListenRefusesALocalAddress(t *testing.T) {
+	g := new(testgw.Gateway)
+	c := clientOf(t, g)
+	for _, peer := range []string{":8080", "0.0.0.0:8080", "[::]:8080", "[::ffff:0.0.0.0]:8080", ":http", ":", ":65536"} {
+		_, err := c.Listen(t.Context(), "tcp", peer)
+		requireOpError(t, err, "socks bind", "tcp", c.Addr, peer)
+		require.ErrorContains(t, err, "the gateway chooses the address", peer)
+		require.ErrorAs(t, err, new(*net.AddrError), peer)
+	}
+	_, err := c.Listen(t.Context(), "tcp", "8080")
+	require.ErrorContains(t, err, "missing port")
+	require.Empty(t, g.Requests())
 }
 
 func TestListenerClose(t *testing.T) {
@@ -148,6 +169,73 @@ func TestListenerDeadlineWithinReply(t *testing.T) {
 	require.Equal(t, "first data", string(all))
 }
 
+// The deadline of an Accept that succeeded is not the connection's.
+func TestListenerDeadlineEndsWithAccept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		came := make(chan struct{})
+		c := &socks.Client{Addr: nobody, Handshake: socks.HandshakeStepwise}
+		c.Forward = dialFunc(func(context.Context, string, string) (net.Conn, error) {
+			near, far := net.Pipe()
+			go func() { // ends with the stream
+				defer far.Close()
+				r := wire.NewReader(far)
+				r.ReadMethods()
+				far.Write([]byte("\x05\x00"))
+				r.ReadRequest()
+				far.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x15"))
+				<-came
+				far.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x14"))
+				time.Sleep(time.Minute)
+				far.Write([]byte("late"))
+			}()
+			return near, nil
+		})
+		l := bind(t, c, "")
+		require.NoError(t, l.SetDeadline(time.Now().Add(time.Second)))
+		close(came)
+		near, err := l.Accept()
+		require.NoError(t, err)
+		defer near.Close()
+		all, err := io.ReadAll(near)
+		require.NoError(t, err)
+		require.Equal(t, "late", string(all))
+	})
+}
+
+// A connection that is refused, by either side, is closed: the gateway has nobody to relay to.
+func TestListenerClosesWhatItRefuses(t *testing.T) {
+	for name, reply := range map[string]string{
+		"a stranger": "\x05\x00\x00\x01\xc0\x00\x02\x01\x00\x15",
+		"a refusal":  "\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00",
+		"garbage":    "garbage!!!",
+	} {
+		t.Run(name, func(t *testing.T) {
+			closed := make(chan error, 1)
+			c := &socks.Client{Addr: nobody, Handshake: socks.HandshakeStepwise}
+			c.Forward = dialFunc(func(context.Context, string, string) (net.Conn, error) {
+				near, far := net.Pipe()
+				go func() { // ends when the client has closed, or the test has given up
+					defer far.Close()
+					r := wire.NewReader(far)
+					r.ReadMethods()
+					far.Write([]byte("\x05\x00"))
+					r.ReadRequest()
+					far.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x15"))
+					far.Write([]byte(reply))
+					far.SetReadDeadline(time.Now().Add(10 * time.Second))
+					_, err := far.Read(make([]byte, 1))
+					closed <- err
+				}()
+				return near, nil
+			})
+			l := bind(t, c, "127.0.0.1:21")
+			_, err := l.Accept()
+			require.Error(t, err)
+			require.ErrorIs(t, <-closed, io.EOF)
+		})
+	}
+}
+
 // Only the peer that was asked for gets in, whether it is the gateway that sees it or the client.
 func TestListenerRefusesStrangers(t *testing.T) {
 	t.Run("the gateway's rule", func(t *testing.T) {
@@ -169,8 +257,10 @@ func TestListenerRefusesStrangers(t *testing.T) {
 		_, err = l.Accept()
 		require.ErrorIs(t, err, socks.ErrProtocol)
 		require.ErrorContains(t, err, "192.0.2.1")
+		require.NoError(t, far.SetReadDeadline(time.Now().Add(10*time.Second)))
 		_, err = far.Read(make([]byte, 1))
 		require.Error(t, err, "the connection is closed")
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 	})
 	t.Run("a name", func(t *testing.T) {
 		g := &testgw.Gateway{Hosts: map[string][]netip.Addr{"peer.example": {loopback4}}}

@@ -20,7 +20,9 @@ import (
 // fixed peer, and is a net.Conn too. It is safe for concurrent use.
 //
 // The association lives as long as its control connection: when the gateway ends that, reads and writes
-// fail with net.ErrClosed and the cause, and Close ends it from this side. Datagrams may be lost, come
+// fail with net.ErrClosed and the cause, and Close ends it from this side. What the system is told of the
+// relay's host meanwhile, as that nothing listens at the relay's port, is counted and traced
+// ([DropUnreachable]); it is no error, and ends nothing. Datagrams may be lost, come
 // twice or out of order as anywhere; and only the relay is heard. What the relay sends is dropped when it
 // is malformed, a fragment, or, with a fixed peer, not from that peer. The gateway sees every payload, and
 // it reports the destination's address as it resolved it, not the name. A [Client]'s TLS does not protect datagrams. This serves simple exchanges, as
@@ -30,6 +32,7 @@ type PacketConn struct {
 	client  *Client
 	control net.Conn // the association's life
 	relay   net.Conn // connected to the relay, and hears nobody else
+	socket  bool     // it is one of this machine's, maybe with protection before it
 	bound   Addr
 	network string
 	peer    Addr // the fixed one; zero: none
@@ -98,6 +101,7 @@ func (p *PacketConn) dialRelay(ctx context.Context, g grant) error {
 	p.relay, err = p.client.dialTransport(&deadlineContext{ctx, g.whole}, "udp", p.bound.String())
 	switch {
 	case err == nil:
+		_, p.socket = p.relay.(*net.UDPConn)
 		return p.protect()
 	case ended(ctx) != nil:
 		return ended(ctx)

@@ -256,20 +256,57 @@ func TestPacketConnDeadlines(t *testing.T) {
 	require.NoError(t, p.SetWriteBuffer(1<<16))
 }
 
-// A relay that is gone is the gateway's failure: nobody is to take it for a destination that refuses.
+// A relay that is gone for a while loses datagrams, which is counted and traced, and ends nothing.
 func TestRelayGone(t *testing.T) {
-	p, relay := relayed(t, new(socks.Client), "")
-	relay.Close()
-	buf := make([]byte, 10)
-	for _, operate := range []func() error{
-		func() error { _, _, err := p.ReadFrom(buf); return err },
-		func() error { _, err := p.WriteToAddrPort(buf, netip.MustParseAddrPort("192.0.2.1:53")); return err },
-	} {
-		_, err := p.WriteToAddrPort(buf, netip.MustParseAddrPort("192.0.2.1:53")) // which the system answers to
+	for _, peer := range []string{"", "192.0.2.1:53"} {
+		traced := make(chan socks.DropReason, 1000)
+		c := &socks.Client{Trace: &socks.Trace{PacketDropped: func(_ net.Addr, reason socks.DropReason) { traced <- reason }}}
+		p, relay := relayed(t, c, peer)
+		write := func() error {
+			if peer != "" {
+				_, err := p.Write([]byte("x"))
+				return err
+			}
+			_, err := p.WriteToAddrPort([]byte("x"), netip.MustParseAddrPort("192.0.2.1:53"))
+			return err
+		}
+		at := relay.LocalAddr().(*net.UDPAddr)
+		require.NoError(t, relay.Close())
+		for range 5 { // each of which the system answers to, and tells with the next
+			require.NoError(t, write())
+		}
+		require.EqualValues(t, 5, p.Stats().Sent)
+		require.NotZero(t, p.Stats().Unreachable)
+		counted := p.Stats().Unreachable
+
+		reading := make(chan error)
+		go func() { // the test's, which waits for it; a datagram ends it
+			_, err := p.Read(make([]byte, 10))
+			reading <- err
+		}()
+		require.Eventually(t, func() bool { return p.Stats().Unreachable > counted }, time.Minute, time.Millisecond, "the reader is told, and goes on")
+		require.NoError(t, write())
+		relay, err := net.ListenUDP("udp", at)
 		require.NoError(t, err)
-		err = operate()
-		require.ErrorIs(t, err, socks.ErrGateway)
-		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		defer relay.Close()
+		require.NoError(t, write())
+		require.NoError(t, relay.SetDeadline(time.Now().Add(time.Minute)))
+		b := make([]byte, 100)
+		n, _, err := relay.ReadFrom(b)
+		require.NoError(t, err)
+		require.Equal(t, fromSource+"x", string(b[:n]))
+		send(t, relay, p, fromSource+"back")
+		require.NoError(t, <-reading)
+		require.Equal(t, socks.DropUnreachable, <-traced)
+	}
+}
+
+func TestDropReasons(t *testing.T) {
+	for reason, want := range map[socks.DropReason]string{
+		socks.DropMalformed: "malformed", socks.DropFragment: "fragment", socks.DropStranger: "stranger",
+		socks.DropUnreachable: "unreachable", 9: "DropReason(9)", -1: "DropReason(-1)",
+	} {
+		require.Equal(t, want, reason.String())
 	}
 }
 

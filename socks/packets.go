@@ -19,6 +19,10 @@ func (p *PacketConn) receive(b []byte, withName bool) (n int, from Addr, err err
 	defer packets.Put(buf)
 	for {
 		m, err := p.relay.Read(buf[:])
+		if p.socket && unreachable(err) {
+			p.drop(DropUnreachable)
+			continue
+		}
 		if err != nil {
 			return 0, Addr{}, p.fail("read", relayFailed(err))
 		}
@@ -83,8 +87,7 @@ func (p *PacketConn) transmit(b []byte, dst wire.Addr) (int, error) {
 		err = syscall.EMSGSIZE
 	}
 	if err == nil {
-		_, err = p.relay.Write(append(header, b...))
-		err = relayFailed(err)
+		err = p.writeRelay(append(header, b...))
 	}
 	if err != nil {
 		return 0, p.fail("write", err)
@@ -92,6 +95,20 @@ func (p *PacketConn) transmit(b []byte, dst wire.Addr) (int, error) {
 	p.counters.sent.Add(1)
 	p.counters.bytesSent.Add(uint64(len(b)))
 	return len(b), nil
+}
+
+// writeRelay sends a datagram. What a socket is told of the relay's host is mostly about one that was sent
+// before, so it is sent once more; if it fails again it is lost, as datagrams are.
+func (p *PacketConn) writeRelay(datagram []byte) error {
+	_, err := p.relay.Write(datagram)
+	if p.socket && unreachable(err) {
+		p.drop(DropUnreachable)
+		if _, err = p.relay.Write(datagram); unreachable(err) {
+			p.drop(DropUnreachable)
+			return nil
+		}
+	}
+	return relayFailed(err)
 }
 
 // WriteTo sends b to addr, a *net.UDPAddr, an *Addr with an IP or a name, or any address whose String is

@@ -1,26 +1,42 @@
 package socks
 
-import "sync/atomic"
+import (
+	"strconv"
+	"sync/atomic"
+)
 
-// DropReason is why a datagram from the relay was not delivered.
+// DropReason is why a datagram was not delivered.
 type DropReason int
 
 const (
-	DropMalformed DropReason = iota // its header ends early, or has an unknown address type or a name that is none
-	DropFragment                    // FRAG is not 0, RFC 1928, section 7
-	DropStranger                    // it is not from the fixed peer
+	DropMalformed   DropReason = iota // its header ends early, or has an unknown address type or a name that is none
+	DropFragment                      // FRAG is not 0, RFC 1928, section 7
+	DropStranger                      // it is not from the fixed peer
+	DropUnreachable                   // the relay's host could not be reached, or had no relay there, as the system was told (ICMP)
 	dropReasons
 )
 
 func (r DropReason) String() string {
-	return [...]string{"malformed", "fragment", "stranger"}[r]
+	switch r {
+	case DropMalformed:
+		return "malformed"
+	case DropFragment:
+		return "fragment"
+	case DropStranger:
+		return "stranger"
+	case DropUnreachable:
+		return "unreachable"
+	}
+	return "DropReason(" + strconv.Itoa(int(r)) + ")"
 }
 
-// PacketStats is what went through a PacketConn. Bytes are those of payloads.
+// PacketStats is what went through a PacketConn. Bytes are those of payloads. The last four count what was
+// dropped, each for the [DropReason] of that name.
 type PacketStats struct {
 	Sent, BytesSent         uint64
 	Received, BytesReceived uint64
-	Dropped                 [dropReasons]uint64 // by DropReason
+	Malformed, Fragments    uint64
+	Strangers, Unreachable  uint64
 }
 
 // packetCounters are what PacketStats is made of.
@@ -33,14 +49,12 @@ type packetCounters struct {
 // Stats returns the counters.
 func (p *PacketConn) Stats() PacketStats {
 	n := &p.counters
-	s := PacketStats{
+	return PacketStats{
 		Sent: n.sent.Load(), BytesSent: n.bytesSent.Load(),
 		Received: n.received.Load(), BytesReceived: n.bytesReceived.Load(),
+		Malformed: n.dropped[DropMalformed].Load(), Fragments: n.dropped[DropFragment].Load(),
+		Strangers: n.dropped[DropStranger].Load(), Unreachable: n.dropped[DropUnreachable].Load(),
 	}
-	for i := range s.Dropped {
-		s.Dropped[i] = n.dropped[i].Load()
-	}
-	return s
 }
 
 // drop counts a datagram and tells the Trace.

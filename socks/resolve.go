@@ -12,15 +12,20 @@ import (
 )
 
 // Resolve asks the gateway for an address of name by Tor's RESOLVE, 0xF0, which few gateways but Tor's
-// have; the others answer ErrCommandNotSupported or hang up. The error is a *[net.DNSError] that matches
-// what its cause matches; IsNotFound is true when the gateway says that it cannot reach the host.
+// have. Others reply ErrCommandNotSupported, hang up, or take it for CONNECT and reply with their own address:
+// a reply with a port, or with an unspecified address, is ErrProtocol. The error is a *[net.DNSError] that matches
+// what its cause matches; IsNotFound is true if the gateway says that it cannot reach the host.
 func (c *Client) Resolve(ctx context.Context, name string) (netip.Addr, error) {
 	dst, err := resolvable(name)
 	if err != nil {
 		return netip.Addr{}, c.dnsError(name, err)
 	}
 	bound, err := c.resolve(ctx, wire.Resolve, dst)
-	if err == nil && !bound.IP.IsValid() {
+	switch {
+	case err != nil:
+	case bound.IP.IsUnspecified():
+		err = misunderstood(bound)
+	case !bound.IP.IsValid():
 		err = fmt.Errorf("%w: it resolved to no address", ErrProtocol)
 	}
 	if err != nil {
@@ -62,7 +67,17 @@ func (c *Client) resolve(ctx context.Context, cmd wire.Command, dst Addr) (wire.
 		return wire.Addr{}, err
 	}
 	g.conn.Close()
+	if g.bound.Port != 0 {
+		return wire.Addr{}, misunderstood(g.bound)
+	}
 	return g.bound, nil
+}
+
+// misunderstood is the error for a reply that is not Tor's, which has port 0 and what was asked for. Some gateways
+// take any command for CONNECT, and reply with an address of their own.
+func misunderstood(bound wire.Addr) error {
+	a := addrFrom("tcp", bound)
+	return fmt.Errorf("%w: it replied as to a CONNECT, with the bound address %s", ErrProtocol, &a)
 }
 
 func (c *Client) dnsError(name string, err error) error {

@@ -3,6 +3,7 @@ package socks_test
 import (
 	"net"
 	"net/netip"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -78,6 +79,17 @@ func TestResolveErrors(t *testing.T) {
 	c = clientOf(t, &testgw.Gateway{Misbehave: answering(testgw.StageReply, "\x05\x00\x00\x03\x01x\x00\x00")})
 	_, err = c.Resolve(t.Context(), "name.example")
 	require.ErrorIs(t, err, socks.ErrProtocol, "a name is no address")
+
+	// Gateways that take any command for CONNECT reply with the address from which they reached the name, or none.
+	for _, bound := range []string{"\x01\x7f\x00\x00\x01\x04\x42", "\x01\x00\x00\x00\x00\x00\x00", "\x04" + strings.Repeat("\x00", 18), "\x03\x01x\x04\x42"} {
+		c = clientOf(t, &testgw.Gateway{Misbehave: answering(testgw.StageReply, "\x05\x00\x00"+bound)})
+		_, err = c.Resolve(t.Context(), "name.example")
+		requireDNSError(t, err, "name.example", c.Addr)
+		require.ErrorIs(t, err, socks.ErrProtocol)
+		require.ErrorContains(t, err, "as to a CONNECT")
+		_, err = c.ResolveAddr(t.Context(), loopback4)
+		require.ErrorIs(t, err, socks.ErrProtocol)
+	}
 
 	for _, addr := range []netip.Addr{{}, netip.MustParseAddr("fe80::1%lo")} {
 		_, err = c.ResolveAddr(t.Context(), addr)

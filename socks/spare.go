@@ -63,10 +63,15 @@ func (c *Client) trySpare(ctx context.Context, q question) *handshake {
 	restore := setUserTimeout(h.raw, max(deadPath, 3*h.took))
 	h.finish(ctx)
 	restore()
-	if !h.replied && (h.timedOut() || ended(ctx) != nil || errors.Is(h.err, syscall.ETIMEDOUT)) {
+	if !h.replied && (h.timedOut() || ended(ctx) != nil || pathIsDead(h.err)) {
 		c.spares.drop() // they are as silent as this one
 	}
 	return h
+}
+
+// pathIsDead reports whether the system gave a connection up, which the gateway did not end.
+func pathIsDead(err error) bool {
+	return errors.Is(err, syscall.ETIMEDOUT) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
 }
 
 // take returns the oldest idle spare, or nil.

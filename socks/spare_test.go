@@ -189,3 +189,129 @@ func TestSpareOverTLS(t *testing.T) {
 		require.Equal(t, "user", r.User)
 	}
 }
+
+// A wrong password is tried once for each dial: spares would lock the account. They are made after the next
+// success.
+func TestSpareAfterAuthFailure(t *testing.T) {
+	g := &testgw.Gateway{Users: map[string]string{"user": "pass"}}
+	testgw.Start(t, g)
+	forward := new(counted)
+	c := &socks.Client{Addr: g.Addr().String(), Auth: []socks.Auth{socks.UserPass("user", "wrong")}, Forward: forward, Spare: 8}
+	defer c.Close()
+	require.EqualValues(t, 3, forward.took(func() {
+		for range 3 {
+			_, err := c.Dial("tcp", nobody)
+			require.ErrorIs(t, err, socks.ErrAuthFailed)
+		}
+		require.NoError(t, c.Close()) // waits for what is being made
+	}))
+}
+
+// Spares on which the gateway turns out silent go away together: one dial waits.
+func TestSilentSparesAreDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{answer: grants}
+		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: g, Spare: 4}
+		defer c.Close()
+		dialOnce(t, c)
+		synctest.Wait()
+		require.EqualValues(t, 4, g.open.Load())
+		old := g.conns.Load()
+		g.answer = func(n int, conn net.Conn) {
+			if int64(n) < old {
+				freezes(n, conn)
+			} else {
+				grants(n, conn)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := c.DialContext(ctx, "tcp", "x.example:80")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		for range 8 {
+			begun := time.Now()
+			dialOnce(t, c)
+			require.Zero(t, time.Since(begun))
+		}
+	})
+}
+
+// A gateway that hangs up instead of replying costs a dial its spare and one more connection.
+func TestSpareWhereTheGatewayHangsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{answer: grants}
+		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: g, Spare: 1}
+		defer c.Close()
+		dialOnce(t, c)
+		synctest.Wait()
+		g.answer = slowly
+		before := g.requests.Load()
+		begun := time.Now()
+		_, err := c.Dial("tcp", "x.example:80")
+		require.ErrorIs(t, err, socks.ErrGateway)
+		require.EqualValues(t, 2, g.requests.Load()-before)
+		require.Equal(t, 40*time.Millisecond, time.Since(begun))
+	})
+}
+
+// No spare is made before a gateway has let a dial in, nor after one could not be reached.
+func TestNoSpareWithoutSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tries atomic.Int64
+		g := &gateway{answer: grants}
+		up := false
+		c := &socks.Client{Addr: "127.0.0.1:1080", Spare: 4, Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+			tries.Add(1)
+			if !up {
+				return nil, net.ErrClosed
+			}
+			return g.DialContext(ctx, network, address)
+		})}
+		defer c.Close()
+		fails := func() {
+			_, err := c.Dial("tcp", "x.example:80")
+			require.ErrorIs(t, err, socks.ErrGateway)
+			synctest.Wait()
+		}
+		fails()
+		require.EqualValues(t, 1, tries.Load())
+		up = true
+		dialOnce(t, c)
+		synctest.Wait()
+		require.EqualValues(t, 4, g.open.Load())
+		up = false
+		for range 6 { // the spares are used up, and each that could not be replaced was tried once at most
+			if conn, err := c.Dial("tcp", "x.example:80"); err == nil {
+				conn.Close()
+			}
+			synctest.Wait()
+		}
+		before := tries.Load()
+		fails()
+		require.Equal(t, before+1, tries.Load())
+	})
+}
+
+// What was dialed on a spare is usable after every deadline, and ends at the gateway with Close.
+func TestSpareLeavesNoDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{answer: grants}
+		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: g, Spare: 1, Timeout: time.Second}
+		dialOnce(t, c)
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		conn, err := c.DialContext(ctx, "tcp", "x.example:80")
+		cancel()
+		require.NoError(t, err)
+		require.EqualValues(t, 1, c.Stats().SpareHits)
+		require.NoError(t, c.Close())
+		time.Sleep(time.Hour)
+		_, err = conn.Write([]byte("x"))
+		require.NoError(t, err)
+		_, err = io.ReadFull(conn, make([]byte, 1))
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+		synctest.Wait()
+		require.Zero(t, g.open.Load())
+	})
+}

@@ -17,7 +17,7 @@ type ClientStats struct {
 	AuthFailed      uint64 // ErrNoAcceptableAuth or ErrAuthFailed
 	ProtocolErrors  uint64 // ErrProtocol
 	Cancelled       uint64 // the context or the Timeout ended first
-	InvalidRequests uint64 // nothing was sent: the Client or the destination cannot be used
+	InvalidRequests uint64 // nothing was sent: the Client, the destination or this machine cannot do it
 
 	Handshake Histogram // of the granted: from the call to the reply, spares and all
 	SpareHits uint64    // requests that found a connection ready

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,8 +54,19 @@ func TestTLSWritesGoOnAfterTimeouts(t *testing.T) {
 // A Close does not wait for what cannot be sent, and the peer does not take it for the end of the stream.
 func TestTLSCloseAfterTimeout(t *testing.T) {
 	near, far := connect(t, clientOverTLS(t, new(testgw.Gateway)), listen(t))
-	// Until every buffer on the way is full, and the rest of a record is kept: then nothing is taken any more,
-	// time after time. One deadline may also pass between two records.
+	fill(t, near)
+	begun := time.Now()
+	require.NoError(t, near.Close())
+	require.Less(t, time.Since(begun), atOnce)
+	_, err := io.Copy(io.Discard, far)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, net.ErrClosed)
+}
+
+// fill writes until nothing goes out any more, and the rest of a record is kept.
+func fill(t testing.TB, near net.Conn) {
+	t.Helper()
+	// Nothing is taken any more, time after time: one deadline may also pass between two records.
 	for refused := 0; refused < 4; {
 		near.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
 		n, err := near.Write(bulk)
@@ -66,12 +78,39 @@ func TestTLSCloseAfterTimeout(t *testing.T) {
 		}
 	}
 	near.SetWriteDeadline(time.Time{})
-	begun := time.Now()
+}
+
+// Close in the middle of a record resets the transport, so that no end is read as the stream's.
+func TestTLSCloseWithinARecordResets(t *testing.T) {
+	server, client := certified()
+	l := listen(t)
+	open := make(chan struct{})
+	ended := make(chan error, 1)
+	go func() { // ends with the connection, at the latest with the test's receive from ended
+		raw, err := l.Accept()
+		if err != nil {
+			ended <- err
+			return
+		}
+		defer raw.Close()
+		conn := tls.Server(raw, server)
+		b := make([]byte, 3)
+		io.ReadFull(conn, b) // greeting
+		conn.Write([]byte("\x05\x00"))
+		b = make([]byte, 4+1+len("name.example")+2)
+		io.ReadFull(conn, b) // request
+		conn.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x09"))
+		<-open
+		_, err = io.Copy(io.Discard, raw)
+		ended <- err
+	}()
+	c := &socks.Client{Addr: l.Addr().String(), TLS: client, Handshake: socks.HandshakeStepwise}
+	near, err := c.Dial("tcp", "name.example:80")
+	require.NoError(t, err)
+	fill(t, near)
 	require.NoError(t, near.Close())
-	require.Less(t, time.Since(begun), atOnce)
-	_, err := io.Copy(io.Discard, far)
-	require.Error(t, err)
-	require.NotErrorIs(t, err, net.ErrClosed)
+	close(open)
+	require.ErrorIs(t, <-ended, syscall.ECONNRESET)
 }
 
 // gatedConn lets so many octets be read, and the others once it is open.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // defaultPort is where SOCKS servers listen, RFC 1928, section 3.
@@ -16,12 +18,16 @@ const defaultPort = "1080"
 //
 //	socks5://[user[:password]@]host[:port]       port 1080 when absent
 //	socks5h://…                                  the same: names always go to the gateway
-//	socks5s://…                                  TLS to the gateway, which must have a certificate for host
+//	socks5s://…                                  TLS to the gateway, which must have a certificate for host;
+//	                                             later connections resume its session
 //	socks5+unix://[user[:password]@]/path        a unix socket
 //
 // With user information it offers UserPass, then NoAuth; without, NoAuth alone. No error shows the
 // credentials.
 func ParseURL(rawURL string) (*Client, error) {
+	if err := checkShape(rawURL); err != nil {
+		return nil, urlError(err)
+	}
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		// What url.Parse says may quote any part of the URL, and so of a password.
@@ -44,6 +50,27 @@ func ParseURL(rawURL string) (*Client, error) {
 
 func urlError(err error) error { return fmt.Errorf("gateway URL: %w", err) }
 
+// checkShape names the mistakes that url.Parse reports as something else, or not at all.
+func checkShape(rawURL string) error {
+	scheme, rest, ok := strings.Cut(rawURL, "://")
+	switch {
+	case rawURL == "":
+		return errors.New("empty")
+	case strings.TrimSpace(rawURL) != rawURL:
+		return errors.New("white space before or after it")
+	case !ok, scheme == "":
+		return errors.New("no scheme: want socks5://host:port, or socks5h, socks5s or socks5+unix")
+	}
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	host, _, _ := strings.Cut(rest[strings.LastIndex(rest, "@")+1:], "%")
+	if strings.Count(host, ":") > 1 && strings.Trim(host, "0123456789abcdefABCDEF:.") == "" {
+		return errors.New("an IPv6 address needs brackets")
+	}
+	return nil
+}
+
 func (c *Client) setAddress(u *url.URL) error {
 	if u.Opaque != "" || u.RawQuery != "" || u.Fragment != "" {
 		return errors.New("more than scheme, user, host and port")
@@ -57,7 +84,7 @@ func (c *Client) setAddress(u *url.URL) error {
 		return nil
 	case "socks5", "socks5h":
 	case "socks5s":
-		c.TLS = &tls.Config{ServerName: u.Hostname()}
+		c.TLS = &tls.Config{ServerName: u.Hostname(), ClientSessionCache: tls.NewLRUClientSessionCache(0)}
 	default:
 		return errors.New("unknown scheme: want socks5, socks5h, socks5s or socks5+unix")
 	}
@@ -75,8 +102,9 @@ func (c *Client) setAddress(u *url.URL) error {
 		return errors.New("port outside 0 to 65535")
 	}
 	c.Addr = net.JoinHostPort(u.Hostname(), port)
-	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
-		return errors.New("malformed host") // url.Parse lets brackets through
+	_, _, err := net.SplitHostPort(c.Addr)
+	if _, literal := netip.ParseAddr(u.Hostname()); err != nil || literal != nil && strings.Contains(u.Hostname(), ":") {
+		return errors.New("malformed host") // url.Parse lets brackets and, by GODEBUG, colons through
 	}
 	return nil
 }

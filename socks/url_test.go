@@ -91,6 +91,49 @@ func TestParseURLRefuses(t *testing.T) {
 	}
 }
 
+// The error says what to mend.
+func TestParseURLSaysWhatIsWrong(t *testing.T) {
+	const noScheme, brackets, space = "no scheme: want socks5://host:port", "an IPv6 address needs brackets", "white space"
+	for raw, want := range map[string]string{
+		"":                                      "empty",
+		"127.0.0.1:1080":                        noScheme,
+		"gateway.example:1080":                  noScheme,
+		"gateway.example":                       noScheme,
+		"localhost:1080":                        noScheme,
+		"[::1]:1080":                            noScheme,
+		"::1":                                   noScheme,
+		"user:hunter2@127.0.0.1:1080":           noScheme,
+		"://gateway.example":                    noScheme,
+		"//gateway.example":                     noScheme,
+		"/run/gw.sock":                          noScheme,
+		"socks5://::1":                          brackets,
+		"socks5://::1:1080":                     brackets,
+		"socks5s://2001:db8::1":                 brackets,
+		"socks5://user:hunter2@2001:db8::1/":    brackets,
+		"socks5://fe80::1%25eth0":               brackets,
+		" socks5://gateway.example":             space,
+		"socks5://gateway.example\n":            space,
+		"\tsocks5://gateway.example ":           space,
+		"socks5://gateway.example:1080:1080":    "malformed",
+		"socks5://[gateway.example:80]:1080":    "malformed",
+		"http://127.0.0.1:1080":                 "unknown scheme",
+		"socks4://::1":                          brackets,
+		"socks5://gateway.example:65536":        "port outside 0 to 65535",
+		"socks5://user:pa ss@gateway.example":   "percent-encode",
+		"socks5://user:pa%ss@gateway.example":   "percent-encode",
+		"socks5://user:a:b:c@gateway.example:1": "",
+		"socks5://[::1]:1080":                   "",
+	} {
+		_, err := socks.ParseURL(raw)
+		if want == "" {
+			require.NoError(t, err, raw)
+			continue
+		}
+		require.ErrorContains(t, err, want, "%q", raw)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+}
+
 // What ParseURL gives is ready for use.
 func TestParsedClientDials(t *testing.T) {
 	for name, way := range ways {

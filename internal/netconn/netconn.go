@@ -6,13 +6,15 @@ import (
 	"io"
 	"net"
 	"syscall"
+	"time"
 )
 
-// Conn is a net.Conn that hands on what io.Copy and package net look for beyond that interface, so
-// that splice, sendfile and half-close survive a layer. Embed it.
+// Conn is a net.Conn that hands on what io.Copy and package net look for beyond that interface, so that
+// splice, sendfile, half-close and socket options survive a layer. What the wrapped connection cannot do
+// fails with [errors.ErrUnsupported].
 type Conn struct{ net.Conn }
 
-// ReadFrom copies from r until it ends, by the wrapped connection's ReadFrom where it has one.
+// ReadFrom copies from r until EOF, by the wrapped connection's ReadFrom if it has one.
 func (c Conn) ReadFrom(r io.Reader) (int64, error) {
 	if dst, ok := c.Conn.(io.ReaderFrom); ok {
 		return dst.ReadFrom(r)
@@ -20,7 +22,7 @@ func (c Conn) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(c.Conn, r)
 }
 
-// WriteTo copies to w until the connection ends, by the wrapped connection's WriteTo where it has one.
+// WriteTo copies to w until EOF, by the wrapped connection's WriteTo if it has one.
 func (c Conn) WriteTo(w io.Writer) (int64, error) {
 	if src, ok := c.Conn.(io.WriterTo); ok {
 		return src.WriteTo(w)
@@ -28,28 +30,111 @@ func (c Conn) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, c.Conn)
 }
 
-// CloseRead shuts down the reading side. A TLS connection has none to shut down: errors.ErrUnsupported.
+// CloseRead shuts down the reading side.
 func (c Conn) CloseRead() error {
 	if half, ok := c.Conn.(interface{ CloseRead() error }); ok {
 		return half.CloseRead()
 	}
-	return c.unsupported("close read")
+	return c.unsupported("close")
 }
 
-// CloseWrite shuts down the writing side; the peer reads an EOF and may go on to write.
+// CloseWrite shuts down the writing side. The peer reads EOF and can go on writing.
 func (c Conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
-	return c.unsupported("close write")
+	return c.unsupported("close")
 }
 
-// SyscallConn gives access to the socket.
+// SyscallConn returns the socket if every byte of the stream passes through it unchanged. A connection that
+// encrypts has no SyscallConn.
 func (c Conn) SyscallConn() (syscall.RawConn, error) {
-	if raw, ok := c.Conn.(syscall.Conn); ok {
-		return raw.SyscallConn()
+	if socket, ok := c.Conn.(syscall.Conn); ok {
+		raw, err := socket.SyscallConn()
+		if err != nil {
+			return nil, err
+		}
+		return rawConn{raw}, nil
 	}
 	return nil, c.unsupported("raw")
+}
+
+// rawConn hides the methods by which an *os.File finds the socket and sends itself there, past the layer's
+// ReadFrom. Through ReadFrom it is sent by sendfile too.
+type rawConn struct{ syscall.RawConn }
+
+// SetKeepAlive sets whether the operating system sends keep-alive probes.
+func (c Conn) SetKeepAlive(keepalive bool) error {
+	if o, ok := socket[interface{ SetKeepAlive(bool) error }](c.Conn); ok {
+		return o.SetKeepAlive(keepalive)
+	}
+	return c.unsupported("set")
+}
+
+// SetKeepAlivePeriod sets the idle time before the first keep-alive probe and between probes.
+func (c Conn) SetKeepAlivePeriod(d time.Duration) error {
+	if o, ok := socket[interface{ SetKeepAlivePeriod(time.Duration) error }](c.Conn); ok {
+		return o.SetKeepAlivePeriod(d)
+	}
+	return c.unsupported("set")
+}
+
+// SetKeepAliveConfig configures keep-alive probes.
+func (c Conn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
+	if o, ok := socket[interface {
+		SetKeepAliveConfig(net.KeepAliveConfig) error
+	}](c.Conn); ok {
+		return o.SetKeepAliveConfig(config)
+	}
+	return c.unsupported("set")
+}
+
+// SetNoDelay sets whether small packets are sent at once.
+func (c Conn) SetNoDelay(noDelay bool) error {
+	if o, ok := socket[interface{ SetNoDelay(bool) error }](c.Conn); ok {
+		return o.SetNoDelay(noDelay)
+	}
+	return c.unsupported("set")
+}
+
+// SetLinger sets what Close does with data that is not yet acknowledged.
+func (c Conn) SetLinger(sec int) error {
+	if o, ok := socket[interface{ SetLinger(int) error }](c.Conn); ok {
+		return o.SetLinger(sec)
+	}
+	return c.unsupported("set")
+}
+
+// SetReadBuffer sets the size of the operating system's receive buffer.
+func (c Conn) SetReadBuffer(bytes int) error {
+	if o, ok := socket[interface{ SetReadBuffer(int) error }](c.Conn); ok {
+		return o.SetReadBuffer(bytes)
+	}
+	return c.unsupported("set")
+}
+
+// SetWriteBuffer sets the size of the operating system's transmit buffer.
+func (c Conn) SetWriteBuffer(bytes int) error {
+	if o, ok := socket[interface{ SetWriteBuffer(int) error }](c.Conn); ok {
+		return o.SetWriteBuffer(bytes)
+	}
+	return c.unsupported("set")
+}
+
+// socket returns the outermost of c and the connections within it that has the option T. An option of the
+// socket is as good with a layer over it, unlike its bytes: a TLS connection has those of its transport.
+func socket[T any](c net.Conn) (option T, ok bool) {
+	for c != nil {
+		if option, ok = c.(T); ok {
+			return option, true
+		}
+		layer, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		c = layer.NetConn()
+	}
+	return option, false
 }
 
 func (c Conn) unsupported(op string) error {

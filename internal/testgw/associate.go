@@ -38,7 +38,11 @@ func (s *session) associate(ctx context.Context) error {
 		return s.refuse(ctx, replyTo(err))
 	}
 	defer a.close()
-	if err := s.reply(ctx, StageReply, Outcome{Reply: wire.Succeeded, Bound: addrOf(a.relay.LocalAddr())}); err != nil {
+	bound := addrOf(a.relay.LocalAddr())
+	if s.g.RelayAt != nil {
+		bound = targetOf(s.g.RelayAt(netip.AddrPortFrom(bound.IP, bound.Port)))
+	}
+	if err := s.reply(ctx, StageReply, Outcome{Reply: wire.Succeeded, Bound: bound}); err != nil {
 		return err
 	}
 	var running sync.WaitGroup
@@ -126,7 +130,9 @@ func (a *association) upstream(ctx context.Context) {
 		if err != nil || d.Frag != 0 {
 			continue // RFC 1928, section 7: who does not reassemble drops
 		}
-		a.send(ctx, a.route(buf[3:n-len(d.Payload)], d), d.Payload)
+		if r := a.route(buf[3:n-len(d.Payload)], d); r != nil {
+			a.send(ctx, r, d.Payload)
+		}
 	}
 }
 

@@ -39,6 +39,9 @@ type Gateway struct {
 	// When set, names that are not in Hosts are passed on, in a net.Addr whose String is host:port.
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 
+	// RelayAt is where the client is told that a relay is, for instance a [Hop]; nil: where it is.
+	RelayAt func(relay netip.AddrPort) netip.AddrPort
+
 	External []netip.Addr  // addresses at which BIND listens, one a family; none of the peer's family: the one that leads to the peer
 	Relay    netip.Addr    // address at which UDP relays listen; zero: the one at which the control connection came in
 	Timeout  time.Duration // of an outgoing connection and of a pending BIND; zero: 30 s

@@ -18,6 +18,7 @@ type Quirks struct {
 	UnspecifiedBound   bool // microsocks, tor, wzshiming: BND has the unspecified address, and port 0 for CONNECT
 	ReplyInTwoWrites   bool // wzshiming
 	AnswerWithName     bool // things-go, txthinking: datagrams come from the name to which one was sent
+	OneDestination     bool // an association is for the first destination alone; datagrams to others are lost
 }
 
 // receive prepares for the next message of the client.

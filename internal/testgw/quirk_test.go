@@ -139,6 +139,17 @@ func TestReplyInTwoWrites(t *testing.T) {
 	require.Equal(t, ip4, c.expectReply().Addr())
 }
 
+func TestOneDestination(t *testing.T) {
+	d, c := listenPackets(t, ip4), listenPackets(t, ip4)
+	g := Start(t, &Gateway{Quirks: Quirks{OneDestination: true}, Hosts: map[string][]netip.Addr{"one.test": {ip4}, "two.test": {ip4}}})
+	_, relay := startAssociation(t, g, anywhere4)
+	for _, name := range []string{"one.test", "two.test", "one.test"} {
+		c.sendTo(relay, "\x00\x00\x00"+atName(name, d.addr().Port())+name)
+	}
+	d.expect("one.test")
+	d.expect("one.test")
+}
+
 func TestAnswerWithName(t *testing.T) {
 	d, c := listenPackets(t, ip4), listenPackets(t, ip4)
 	g := Start(t, &Gateway{Quirks: Quirks{AnswerWithName: true}, Hosts: map[string][]netip.Addr{"udp.test": {ip4}}})

@@ -21,10 +21,13 @@ type hostPort string
 func (h hostPort) Network() string { return "udp" }
 func (h hostPort) String() string  { return string(h) }
 
-// route finds or makes the route for a destination, whose ATYP, ADDR and PORT are key.
+// route finds or makes the route for a destination, whose ATYP, ADDR and PORT are key, or returns nil.
 func (a *association) route(key []byte, d wire.Datagram) *route {
 	if r, ok := a.routes[string(key)]; ok {
 		return r
+	}
+	if a.s.g.Quirks.OneDestination && len(a.routes) > 0 {
+		return nil
 	}
 	r := &route{to: newTarget(wire.Addr{Name: string(d.Name), IP: d.IP, Port: d.Port})}
 	r.to.ATYP = key[0]

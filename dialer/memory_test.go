@@ -1,0 +1,148 @@
+package dialer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// memory is a gateway in memory, for tests of time. What it grants sends to nobody.
+type memory struct {
+	mu      sync.Mutex
+	granted []*memoryConn
+	refusal error         // of what it is asked next; nil: it grants
+	hold    chan struct{} // what it is asked next waits for it; nil: it does not
+}
+
+func (m *memory) ListenPacket(ctx context.Context) (net.PacketConn, error) {
+	m.mu.Lock()
+	hold := m.hold
+	m.mu.Unlock()
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.refusal != nil {
+		return nil, m.refusal
+	}
+	near, far := net.Pipe()
+	c := &memoryConn{Conn: near, far: far, sent: make(chan string, 100)}
+	m.granted = append(m.granted, c)
+	return c, nil
+}
+
+func (m *memory) behave(refusal error, hold chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refusal, m.hold = refusal, hold
+}
+
+// last is the association that it granted last, and how many those are.
+func (m *memory) last() (*memoryConn, int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := len(m.granted)
+	return m.granted[n-1], n
+}
+
+// memoryConn is an association of it. Datagrams come from a port of 192.0.2.1.
+type memoryConn struct {
+	net.Conn
+	far  net.Conn
+	sent chan string // the destinations of datagrams
+
+	mu    sync.Mutex
+	cause error // why the gateway ended it
+}
+
+var errGatewayGone = fmt.Errorf("%w: it is gone", socks.ErrGateway)
+
+// memoryEnd is net.ErrClosed and its cause, as package socks tells it.
+type memoryEnd struct{ cause error }
+
+func (e memoryEnd) Error() string        { return e.cause.Error() }
+func (e memoryEnd) Unwrap() error        { return e.cause }
+func (e memoryEnd) Is(target error) bool { return target == net.ErrClosed }
+
+func (c *memoryConn) end(cause error) {
+	c.mu.Lock()
+	c.cause = cause
+	c.mu.Unlock()
+	c.Conn.Close()
+}
+
+func (c *memoryConn) ended() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause == nil {
+		return net.ErrClosed
+	}
+	return memoryEnd{c.cause}
+}
+
+func (c *memoryConn) answer(t testing.TB, port int, text string) {
+	_, err := fmt.Fprint(c.far, port, " ", text)
+	require.NoError(t, err)
+}
+
+func (c *memoryConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	all := make([]byte, 100)
+	n, err := c.Read(all)
+	if err != nil {
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() {
+			return 0, nil, err
+		}
+		return 0, nil, c.ended()
+	}
+	port, text, _ := strings.Cut(string(all[:n]), " ")
+	return copy(b, text), plainAddr("192.0.2.1:" + port), nil
+}
+
+func (c *memoryConn) WriteTo(b []byte, to net.Addr) (int, error) {
+	c.mu.Lock()
+	gone := c.cause != nil
+	c.mu.Unlock()
+	if gone {
+		return 0, c.ended()
+	}
+	c.sent <- to.String()
+	return len(b), nil
+}
+
+func (c *memoryConn) Close() error {
+	c.far.Close()
+	return c.Conn.Close()
+}
+
+// behindMemory gives a PacketConn that goes through m.
+func behindMemory(t testing.TB, m *memory) (*dialer.PacketConn, *dialer.Dialer) {
+	d := &dialer.Dialer{
+		Table:   newTable(t, mapping.Config{}),
+		Gateway: gatewayFunc{listenPacket: m.ListenPacket},
+	}
+	p, err := d.ListenPacket(t.Context(), "udp", "")
+	require.NoError(t, err)
+	return p.(*dialer.PacketConn), d
+}
+
+// named is a destination.
+func named(host string) net.Addr { return &socks.Addr{Net: "udp", Name: host, Port: 9} }
+
+var realAddr = netip.MustParseAddrPort("192.0.2.7:9")

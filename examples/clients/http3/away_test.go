@@ -1,0 +1,135 @@
+package http3
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go/http3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/resolver"
+	"github.com/sockslib/sockslib/socks"
+)
+
+var names = []string{"one.test", "two.test"}
+
+// transfer posts to both names at the same time through g, which has to be started, and has each body
+// echoed. During that it calls meanwhile. It returns the association of the client's.
+func transfer(t *testing.T, g *testgw.Gateway, meanwhile func()) *dialer.PacketConn {
+	serverTLS, clientTLS := behind.TLS(t)
+	clientTLS = clientTLS.Clone()
+	clientTLS.ServerName = behind.Name
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer packets.Close()
+	server := &http3.Server{TLSConfig: http3.ConfigureTLSConfig(serverTLS), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(w, r.Body)
+	})}
+	go server.Serve(packets) // the test's; Close ends it
+	defer server.Close()
+	_, port, err := net.SplitHostPort(packets.LocalAddr().String())
+	require.NoError(t, err)
+
+	table, err := mapping.New(mapping.Config{})
+	require.NoError(t, err)
+	d := &dialer.Dialer{Gateway: &socks.Client{Addr: g.Addr().String()}, Table: table}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	client, err := NewClient(ctx, d, &resolver.Resolver{Table: table}, clientTLS)
+	require.NoError(t, err)
+	defer client.Close()
+
+	sent := make([]byte, 1<<20)
+	rand.Read(sent)
+	var begun, posts sync.WaitGroup
+	goOn := make(chan struct{})
+	for _, name := range names {
+		begun.Add(1)
+		posts.Go(func() { // the test's, which waits for it; ends with the context at the latest
+			half := len(sent) / 2
+			body := io.MultiReader(bytes.NewReader(sent[:half]), &gate{begun.Done, goOn}, bytes.NewReader(sent[half:]))
+			request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+net.JoinHostPort(name, port), body)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			response, err := client.Do(request)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				return
+			}
+			defer response.Body.Close()
+			if got, err := io.ReadAll(response.Body); err != nil || !bytes.Equal(got, sent) {
+				t.Errorf("%s: %d bytes came back, %v", name, len(got), err)
+			}
+		})
+	}
+	begun.Wait()
+	close(goOn)
+	meanwhile()
+	posts.Wait()
+	return client.packets.(*dialer.PacketConn)
+}
+
+// gate is an empty part of a body that tells when it is reached, and holds what follows.
+type gate struct {
+	reached func()
+	open    <-chan struct{}
+}
+
+func (g *gate) Read([]byte) (int, error) {
+	g.reached()
+	<-g.open
+	return 0, io.EOF
+}
+
+// TestRelayIsAway: the relay's socket goes away for 100 ms under the transfers, and nothing ends.
+func TestRelayIsAway(t *testing.T) {
+	hop := new(testgw.Hop)
+	defer hop.Close()
+	g := testgw.Start(t, &testgw.Gateway{RelayAt: hop.At, Hosts: hosts()})
+	p := transfer(t, g, func() {
+		hop.Leave()
+		time.Sleep(100 * time.Millisecond)
+		require.NoError(t, hop.Return())
+	})
+	stats := p.Stats()
+	require.NotZero(t, stats.Unreachable)
+	require.Zero(t, stats.Ended)
+	require.EqualValues(t, len(names), stats.Made)
+}
+
+// TestGatewayRestarts: the gateway ends, and is there again after 300 ms. The associations are made again, from
+// which the server hears of the same connections at other addresses.
+func TestGatewayRestarts(t *testing.T) {
+	g := testgw.Start(t, &testgw.Gateway{Hosts: hosts()})
+	at := g.Addr().String()
+	p := transfer(t, g, func() {
+		g.Close()
+		time.Sleep(300 * time.Millisecond)
+		require.NoError(t, g.Start("tcp", at))
+	})
+	stats := p.Stats()
+	require.EqualValues(t, len(names), stats.Ended)
+	require.GreaterOrEqual(t, stats.Made, uint64(2*len(names)))
+}
+
+func hosts() map[string][]netip.Addr {
+	hosts := make(map[string][]netip.Addr)
+	for _, name := range names {
+		hosts[name] = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	}
+	return hosts
+}

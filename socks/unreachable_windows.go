@@ -1,0 +1,18 @@
+package socks
+
+import "syscall"
+
+// reported knows the codes by which Winsock reports ICMP errors.
+func reported(errno syscall.Errno) bool {
+	const (
+		wsaENETUNREACH  = 10051
+		wsaENETRESET    = 10052
+		wsaECONNRESET   = 10054
+		wsaEHOSTUNREACH = 10065
+	)
+	switch errno {
+	case wsaENETUNREACH, wsaENETRESET, wsaECONNRESET, wsaEHOSTUNREACH:
+		return true
+	}
+	return false
+}
