@@ -231,7 +231,7 @@ func (r *danteRun) commands(t *testing.T) {
 				require.Equal(t, to, from)
 			}
 		}
-		require.Zero(t, pc.Stats().Dropped[socks.DropMalformed])
+		require.Zero(t, pc.Stats().Malformed)
 	})
 }
 

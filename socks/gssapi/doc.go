@@ -19,7 +19,7 @@
 // for which that matters have lengths of their own, as TLS and HTTP have.
 //
 // Datagrams may be lost and overtake each other, as UDP has it. One that is repeated, forged or changed is
-// dropped, and counted as [socks.DropMalformed].
+// dropped, and counted as [socks.PacketStats].Malformed.
 //
 // # What differs from RFC 1961
 //
