@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +20,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/dialer"
 	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/socks"
 	"github.com/sockslib/sockslib/socks/gssapi/internal/acceptor"
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
@@ -215,8 +218,8 @@ func TestCredentials(t *testing.T) {
 		"no cache":            {Cache(filepath.Join(dir, "none")), "no such file"},
 		"empty cache":         {Cache(file("empty", nil)), "not a credential cache"},
 		"cut cache":           {Cache(file("cut", whole[:len(whole)/2])), "not a credential cache"},
-		"expired":             {Cache(write("expired", time.Now().Add(-time.Minute), 0)), "no ticket"},
-		"of an old type":      {Cache(write("rc4", time.Now().Add(time.Hour), 23)), "no ticket"},
+		"expired":             {Cache(write("expired", time.Now().Add(-time.Minute), 0)), "expired at"},
+		"of an old type":      {Cache(write("rc4", time.Now().Add(time.Hour), 23)), "encryption type 23"},
 		"another kind":        {Cache("KCM:"), "KCM"},
 		"the environment's":   {Cache(""), "KEYRING"},
 		"zero":                {Credentials{}, "KEYRING"},
@@ -450,31 +453,112 @@ func TestSpare(t *testing.T) {
 	}
 }
 
-// Over TLS, behind another gateway, and beside other methods.
-func TestTogether(t *testing.T) {
+// Whatever the way to the gateway is, streams and datagrams are protected on it.
+func TestWays(t *testing.T) {
 	r, auth := realm(t, aes256)
-	last := testgw.Start(t, accepting(&acceptor.Acceptor{Realm: r}))
-	firstOne := clientOf(t, accepting(&acceptor.Acceptor{Realm: r, Rotate: 28, Chunk: 100}), auth)
-	c := &socks.Client{Addr: last.Addr().String(), Auth: []socks.Auth{auth}, Forward: firstOne}
-	near, far := connect(t, c)
+	acc := &acceptor.Acceptor{Realm: r, Rotate: 28, Chunk: 100}
+	for name, way := range map[string]func(g *testgw.Gateway) *socks.Client{
+		"TLS": func(g *testgw.Gateway) *socks.Client {
+			server, client, err := testgw.NewTLS()
+			require.NoError(t, err)
+			g.TLS = server
+			c := clientOf(t, g, auth)
+			c.TLS = client
+			return c
+		},
+		"unix": func(g *testgw.Gateway) *socks.Client {
+			path := filepath.Join(t.TempDir(), "gw")
+			require.NoError(t, g.Start("unix", path))
+			t.Cleanup(g.Close)
+			return &socks.Client{Network: "unix", Addr: path, Auth: []socks.Auth{auth}}
+		},
+		"chain": func(g *testgw.Gateway) *socks.Client {
+			first := clientOf(t, accepting(acc), auth)
+			c := clientOf(t, g, auth)
+			c.Forward = first
+			return c
+		},
+		"a byte at a time": func(g *testgw.Gateway) *socks.Client {
+			g.Misbehave = func(int) testgw.Fault { return testgw.Fault{Drip: true} }
+			return clientOf(t, g, auth)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := way(accepting(acc))
+			near, far := connect(t, c)
+			exchanges(t, near, far)
+			halfCloses(t, near, far)
+			to := echo(t)
+			pc := associate(t, c)
+			_, err := pc.WriteToAddrPort([]byte("datagram"), to)
+			require.NoError(t, err)
+			b := make([]byte, 100)
+			n, from, err := pc.ReadFromAddrPort(b)
+			require.NoError(t, err)
+			require.Equal(t, "datagram", string(b[:n]))
+			require.Equal(t, to, from)
+		})
+	}
+}
+
+// A name that has a fake address goes to the gateway, protected, as a stream and as datagrams.
+func TestBehindDialer(t *testing.T) {
+	c, g := world(t, Confidentiality, new(acceptor.Acceptor))
+	g.Hosts["name.example"] = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+	table, err := mapping.New(mapping.Config{})
+	require.NoError(t, err)
+	d := &dialer.Dialer{Gateway: c, Table: table}
+	fake, err := table.Assign("ip4", "name.example")
+	require.NoError(t, err)
+
+	l := listen(t)
+	near, err := d.DialContext(t.Context(), "tcp", netip.AddrPortFrom(fake, l.Addr().(*net.TCPAddr).AddrPort().Port()).String())
+	require.NoError(t, err)
+	defer near.Close()
+	far, err := l.Accept()
+	require.NoError(t, err)
+	defer far.Close()
 	exchanges(t, near, far)
 
-	g := accepting(&acceptor.Acceptor{Realm: r})
-	g.Users = map[string]string{"alice": "secret"}
-	c = clientOf(t, g, socks.UserPass("alice", "secret"), auth)
-	for range 3 {
-		near, far = connect(t, c)
-		exchanges(t, near, far)
+	conn, err := d.DialContext(t.Context(), "udp", netip.AddrPortFrom(fake, echo(t).Port()).String())
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+	fmt.Fprint(conn, "datagram")
+	b := make([]byte, 100)
+	n, err := conn.Read(b)
+	require.NoError(t, err)
+	require.Equal(t, "datagram", string(b[:n]))
+	for _, request := range g.Requests() {
+		require.Equal(t, acceptor.User, request.User)
 	}
+}
+
+// Beside other methods, in whatever handshake, again and again.
+func TestBesideOtherMethods(t *testing.T) {
+	r, auth := realm(t, aes256)
 	for _, way := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
-		g = accepting(&acceptor.Acceptor{Realm: r})
-		c = clientOf(t, g, socks.NoAuth, auth)
-		c.Handshake = way
-		for range 4 {
-			near, far = connect(t, c)
-			exchanges(t, near, far)
+		for _, other := range []socks.Auth{socks.NoAuth, socks.UserPass("alice", "secret")} {
+			g := accepting(&acceptor.Acceptor{Realm: r})
+			c := clientOf(t, g, other, auth)
+			c.Handshake = way
+			for range 4 {
+				near, far := connect(t, c)
+				exchanges(t, near, far)
+			}
 		}
 	}
+}
+
+// The Client's Timeout bounds the negotiation.
+func TestSilentGateway(t *testing.T) {
+	stop := make(chan struct{})
+	defer close(stop)
+	c, _ := world(t, Confidentiality, &acceptor.Acceptor{Raw: func(_ byte, msg []byte) []byte { <-stop; return msg }})
+	c.Timeout = 300 * time.Millisecond
+	_, err := c.Dial("tcp", "127.0.0.1:9")
+	require.ErrorIs(t, err, socks.ErrGateway)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 }
 
 // The Kerberos library is this module's alone.

@@ -300,27 +300,10 @@ func TestWriteDeadline(t *testing.T) {
 func TestHalfClose(t *testing.T) {
 	for _, p := range protectionsAll {
 		c, _ := world(t, p, new(acceptor.Acceptor))
-		for _, nearFirst := range []bool{true, false} {
-			near, far := connect(t, c)
-			type end interface {
-				net.Conn
-				CloseWrite() error
-			}
-			one, other := end(near), end(far)
-			if !nearFirst {
-				one, other = other, one
-			}
-			fmt.Fprint(one, "question")
-			require.NoError(t, one.CloseWrite())
-			b, err := io.ReadAll(other)
-			require.NoError(t, err)
-			require.Equal(t, "question", string(b))
-			fmt.Fprint(other, "answer")
-			require.NoError(t, other.CloseWrite())
-			b, err = io.ReadAll(one)
-			require.NoError(t, err)
-			require.Equal(t, "answer", string(b))
-		}
+		near, far := connect(t, c)
+		halfCloses(t, near, far)
+		near, far = connect(t, c)
+		halfCloses(t, far, near)
 	}
 }
 

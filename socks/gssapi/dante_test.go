@@ -193,16 +193,7 @@ func (r *danteRun) commands(t *testing.T) {
 	})
 	r.each(t, "CONNECT, CloseWrite before the answer", everyKind, func(t *testing.T, c *socks.Client, _ Protection) {
 		near, far := connect(t, c)
-		fmt.Fprint(near, "question")
-		require.NoError(t, near.CloseWrite())
-		b, err := io.ReadAll(far)
-		require.NoError(t, err)
-		require.Equal(t, "question", string(b))
-		fmt.Fprint(far, "answer")
-		require.NoError(t, far.CloseWrite())
-		b, err = io.ReadAll(near)
-		require.NoError(t, err)
-		require.Equal(t, "answer", string(b))
+		halfCloses(t, near, far)
 	})
 	r.each(t, "BIND for anyone", everyKind, func(t *testing.T, c *socks.Client, _ Protection) {
 		l, err := c.Listen(t.Context(), "tcp", "")
@@ -239,10 +230,7 @@ func (r *danteRun) commands(t *testing.T) {
 func (r *danteRun) much(t *testing.T) {
 	r.each(t, "64 MiB each way", []string{"cache"}, func(t *testing.T, c *socks.Client, _ Protection) {
 		near, far := connect(t, c)
-		for _, way := range [][2]interface {
-			net.Conn
-			CloseWrite() error
-		}{{near, far}, {far, near}} {
+		for _, way := range [][2]halfCloser{{near, far}, {far, near}} {
 			failed := make(chan error, 1)
 			sent, got := sha256.New(), sha256.New()
 			go func() { // ends when all is written, or with the connection

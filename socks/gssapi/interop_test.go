@@ -113,15 +113,12 @@ func kinit(t testing.TB, dir, user, password string) string {
 	return cache
 }
 
-// sends a MiB each way, which ends each with a half-close.
+// bulkBothWays sends a MiB each way, which ends each with a half-close.
 func bulkBothWays(t *testing.T, c *socks.Client) {
 	t.Helper()
 	near, far := connect(t, c)
 	sent := bulk[:1<<20]
-	for _, way := range [][2]interface {
-		net.Conn
-		CloseWrite() error
-	}{{near, far}, {far, near}} {
+	for _, way := range [][2]halfCloser{{near, far}, {far, near}} {
 		failed := make(chan error, 1)
 		go func() { // ends when all is written, or with the connection
 			_, err := way[0].Write(sent)

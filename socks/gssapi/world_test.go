@@ -84,6 +84,23 @@ func connect(t testing.TB, c *socks.Client) (near *socks.Conn, far *net.TCPConn)
 	return conn.(*socks.Conn), end.(*net.TCPConn)
 }
 
+type halfCloser interface {
+	net.Conn
+	CloseWrite() error
+}
+
+// halfCloses ends one direction, and then the other.
+func halfCloses(t testing.TB, one, other halfCloser) {
+	t.Helper()
+	for _, way := range [][2]halfCloser{{one, other}, {other, one}} {
+		fmt.Fprint(way[0], "the last")
+		require.NoError(t, way[0].CloseWrite())
+		b, err := io.ReadAll(way[1])
+		require.NoError(t, err)
+		require.Equal(t, "the last", string(b))
+	}
+}
+
 // exchanges sends a text each way.
 func exchanges(t testing.TB, near, far net.Conn) {
 	t.Helper()

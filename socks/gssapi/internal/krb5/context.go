@@ -95,7 +95,7 @@ func (c *Context) Wrap(dst, plain []byte, sealed bool) []byte {
 	return d.crypt.sign(dst, plain, signed[:])
 }
 
-// Unwind takes back the last Wrap, of which nothing has been sent.
+// Unwind takes back the last Wrap, after which there was no other, and of which nothing has been sent.
 func (c *Context) Unwind() {
 	c.out.mu.Lock()
 	c.out.seq--

@@ -45,12 +45,13 @@ func FromCache(path, config, service string) (t *Ticket, err error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	asked := parsePrincipal(service)
-	if e, err := c.find(asked, time.Now().Add(Margin)); err == nil {
+	e, missing := c.find(asked, time.Now().Add(Margin))
+	if missing == nil {
 		return c.ticket(e)
 	}
 	tgt, err := c.find(ticketGranting(c.owner.realm, c.owner.realm), time.Now())
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w; %w", path, missing, err)
 	}
 	k, err := newKDC(config)
 	if err != nil {
