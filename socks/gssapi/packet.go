@@ -15,8 +15,9 @@ type relayConn struct {
 	context *krb5.Context
 	sealed  bool
 
-	mu   sync.Mutex
-	seen window
+	writing sync.Mutex // a Wrap and its Write: one that waits between the two would be out of the other side's window
+	reading sync.Mutex // a Read and its Unwrap, for the same reason; guards seen
+	seen    window
 }
 
 // ProtectRelay protects the datagrams of a UDP ASSOCIATE that was asked for on c. See [socks.Auth].
@@ -31,6 +32,8 @@ var datagrams = sync.Pool{New: func() any { return new([1 << 16]byte) }}
 func (c *relayConn) Write(b []byte) (int, error) {
 	buf := datagrams.Get().(*[1 << 16]byte)
 	defer datagrams.Put(buf)
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	msg, err := sealMessage(c.context, buf[:0], b, c.sealed)
 	if err == nil {
 		_, err = c.Conn.Write(msg)
@@ -46,6 +49,8 @@ func (c *relayConn) Write(b []byte) (int, error) {
 func (c *relayConn) Read(b []byte) (int, error) {
 	buf := datagrams.Get().(*[1 << 16]byte)
 	defer datagrams.Put(buf)
+	c.reading.Lock()
+	defer c.reading.Unlock()
 	n, err := c.Conn.Read(buf[:])
 	if err != nil {
 		return 0, err
@@ -53,18 +58,14 @@ func (c *relayConn) Read(b []byte) (int, error) {
 	return copy(b, c.unwrap(buf[:n])), nil
 }
 
+// unwrap returns what a message carries, or nil.
 func (c *relayConn) unwrap(msg []byte) []byte {
 	token, need, err := splitMessage(msg, msgData)
 	if err != nil || token == nil || need != len(msg) {
 		return nil
 	}
 	plain, seq, err := c.context.Unwrap(token, c.sealed)
-	if err != nil {
-		return nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.seen.add(seq) {
+	if err != nil || !c.seen.add(seq) {
 		return nil
 	}
 	return plain
