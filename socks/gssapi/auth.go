@@ -25,7 +25,8 @@ type Auth struct {
 	tickets tickets
 }
 
-// Protection is what happens to everything after the negotiation, RFC 1961, section 4.
+// Protection is how everything after the negotiation is protected, RFC 1961, section 4. A lower value
+// protects more.
 type Protection int
 
 const (
@@ -52,9 +53,9 @@ func (p Protection) String() string {
 
 func (p Protection) valid() bool { return p >= 0 && int(p) < len(protections) }
 
-// ErrCredentials is matched when there is no ticket for the gateway: no or an expired cache, a wrong
-// password, an unknown principal or service, no KDC, or clocks that differ. The cause is in the text and
-// the chain.
+// ErrCredentials: there is no ticket for the gateway. The cache is missing or has expired, the password is wrong,
+// the principal or the service is unknown, no KDC can be reached, or clocks differ. The error's text and chain
+// have the cause.
 var ErrCredentials = errors.New("no Kerberos ticket for the gateway")
 
 var _ socks.Auth = (*Auth)(nil)
@@ -172,7 +173,7 @@ func exchange(c net.Conn, mtyp byte, token []byte) ([]byte, error) {
 	return nil, fmt.Errorf("%w: %w", socks.ErrGateway, err)
 }
 
-// because adds what a gateway that only hangs up, or refuses, does not say.
+// because adds the likely reasons when the gateway only refused or hung up, and gave none.
 func because(err error, reason string) error {
 	if errors.Is(err, socks.ErrAuthFailed) || hungUp(err) {
 		return fmt.Errorf("%w %s", err, reason)

@@ -294,9 +294,8 @@ func TestNothingPrints(t *testing.T) {
 		require.NotContains(t, shown(v), fmt.Sprintf("%x", "very secret"))
 	}
 	connect(t, c)
-	ticket := auth.tickets.kept
-	require.NotNil(t, ticket)
-	key := ticket.SessionKey()
+	require.NotNil(t, auth.tickets.kept)
+	key := r.SessionKey
 	for _, v := range []any{auth, c} {
 		for _, form := range []string{"%s", "%x", "%v", "%d", "%q"} {
 			require.NotContains(t, shown(v), fmt.Sprintf(form, key), form)
@@ -451,6 +450,34 @@ func TestSpare(t *testing.T) {
 		}
 		require.Positive(t, c.Stats().SpareHits)
 	}
+}
+
+// A dial takes four round trips, and one with a spare connection.
+func TestRoundTrips(t *testing.T) {
+	c, _ := world(t, Confidentiality, new(acceptor.Acceptor))
+	var writes atomic.Int64
+	c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		return counting{conn, &writes}, err
+	})
+	connect(t, c)
+	require.EqualValues(t, 4, writes.Load(), "greeting, token, protection, request")
+	c.Spare = 1
+	connect(t, c) // and makes one
+	require.Eventually(t, func() bool { return writes.Load() == 4+4+3 }, 10*time.Second, time.Millisecond)
+	connect(t, c)
+	require.Positive(t, c.Stats().SpareHits)
+}
+
+// counting counts what is written at once.
+type counting struct {
+	net.Conn
+	writes *atomic.Int64
+}
+
+func (c counting) Write(b []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(b)
 }
 
 // Whatever the way to the gateway is, streams and datagrams are protected on it.

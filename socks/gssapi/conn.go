@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// conn is a stream whose bytes travel in messages, RFC 1961, section 5. Deadlines are the connection's
-// beneath; one that passes breaks no message. It is safe for concurrent use.
+// conn is a stream whose bytes travel in messages, RFC 1961, section 5. It has the deadlines of the connection
+// beneath it; one that passes within a message loses nothing. It is safe for concurrent use.
 type conn struct {
 	net.Conn
 	context *krb5.Context
@@ -24,17 +24,17 @@ type conn struct {
 
 	reading    sync.Mutex // guards the following
 	buf        []byte
-	start, end int    // what has come and is not unwrapped yet, in buf
-	plain      []byte // what is unwrapped and not read yet, in buf before start
-	readErr    error  // the final one
+	start, end int    // bounds of the received, still wrapped bytes in buf
+	plain      []byte // unwrapped and not read yet; in buf, before start
+	readErr    error  // final
 
 	writing  sync.Mutex // guards the following, and a Wrap together with its Write
 	out      []byte
-	rest     []byte // what is left of a message, in out, to go out first
-	writeErr error  // the final one
+	rest     []byte // the unsent part of a message; in out; goes out first
+	writeErr error  // final
 }
 
-// maxPlain is what one message carries: more makes nothing faster.
+// maxPlain is the most that one message carries. Longer messages were no faster.
 const maxPlain = 16 << 10
 
 func newConn(c net.Conn, context *krb5.Context, sealed bool) *conn {
@@ -87,7 +87,7 @@ func (c *conn) receive() error {
 	return nil
 }
 
-// fill reads once, towards a message of so many bytes.
+// fill reads once. It makes room for a message of need bytes.
 func (c *conn) fill(need int) error {
 	held := c.buf[c.start:c.end]
 	switch {
@@ -111,8 +111,8 @@ func (c *conn) fill(need int) error {
 // smallBuf is enough for what most gateways send, and for anything of maxPlain.
 const smallBuf = maxPlain + 1<<10
 
-// Write counts a message as written of which a timeout let only a part out: the rest of it is kept, and
-// goes out before anything else.
+// Write counts a message as written even if a timeout let only a part of it out: the rest is kept and goes
+// out before anything else.
 func (c *conn) Write(b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -132,7 +132,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 }
 
-// send sends one message. It reports whether plain will not have to be sent again.
+// send sends one message, and reports whether plain counts as written.
 func (c *conn) send(plain []byte) (bool, error) {
 	var err error
 	if c.out, err = sealMessage(c.context, c.out[:0], plain, c.sealed); err != nil {

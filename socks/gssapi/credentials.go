@@ -8,8 +8,8 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// Credentials are who the user is to the KDC, and how that is shown. The zero value is Cache(""). Secrets
-// are in a closure, where no printing finds them.
+// Credentials are the user's name in Kerberos and the proof of it. The zero value is Cache(""). Secrets
+// are in a closure and never print.
 type Credentials struct {
 	ticket func(config, service string) (*krb5.Ticket, error)
 }

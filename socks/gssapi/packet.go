@@ -15,8 +15,8 @@ type relayConn struct {
 	context *krb5.Context
 	sealed  bool
 
-	writing sync.Mutex // a Wrap and its Write: one that waits between the two would be out of the other side's window
-	reading sync.Mutex // a Read and its Unwrap, for the same reason; guards seen
+	writing sync.Mutex // held from Wrap to Write: a goroutine that waited in between would miss the other side's window
+	reading sync.Mutex // held from Read to Unwrap, for the same reason; guards seen
 	seen    window
 }
 
@@ -25,7 +25,7 @@ func (c *conn) ProtectRelay(relay net.Conn) net.Conn {
 	return &relayConn{Conn: relay, context: c.context, sealed: c.sealed, seen: window{top: c.context.Next() - 1, seen: ^uint64(0)}}
 }
 
-// datagrams are buffers for the longest, as a message.
+// datagrams are buffers for the longest datagram.
 var datagrams = sync.Pool{New: func() any { return new([1 << 16]byte) }}
 
 // Write sends a SOCKS datagram. One that is too long is syscall.EMSGSIZE.
@@ -44,8 +44,8 @@ func (c *relayConn) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Read reads a SOCKS datagram. One that is no message of the gateway's, or that came before, reads as
-// empty: that is malformed for whoever parses it, so it is dropped and counted there.
+// Read reads a SOCKS datagram. One that is forged, damaged or repeated reads as empty. The caller's parser
+// finds that malformed, drops it and counts it.
 func (c *relayConn) Read(b []byte) (int, error) {
 	buf := datagrams.Get().(*[1 << 16]byte)
 	defer datagrams.Put(buf)
@@ -87,11 +87,11 @@ func (c *relayConn) SetWriteBuffer(bytes int) error {
 	return errors.ErrUnsupported
 }
 
-// window is the sequence numbers that came. Datagrams overtake each other: what is less than 64 behind the
-// greatest is taken once, what is further behind not at all.
+// window records the sequence numbers that were received. Datagrams may overtake each other, so a number less
+// than 64 below the greatest is taken once; one further below is not taken at all.
 type window struct {
-	top  uint64 // the greatest
-	seen uint64 // bit n: top-n
+	top  uint64 // the greatest number received
+	seen uint64 // bit n: top-n was received
 }
 
 // add reports whether seq is new.

@@ -15,15 +15,16 @@ type tickets struct {
 	fetching *fetch // nil: nobody waits for one
 }
 
-// fetch is what any number of dials wait for.
+// fetch is one fetch, for which any number of dials wait.
 type fetch struct {
 	done   chan struct{} // closed when the rest is set
 	ticket *krb5.Ticket
 	err    error
 }
 
-// get returns the ticket that is kept, or one that get gets. Who stops waiting does not stop that for others.
-func (t *tickets) get(ctx context.Context, get func() (*krb5.Ticket, error)) (*krb5.Ticket, error) {
+// get returns the kept ticket, or a new one from source. A caller that stops waiting does not stop the fetch
+// for the others.
+func (t *tickets) get(ctx context.Context, source func() (*krb5.Ticket, error)) (*krb5.Ticket, error) {
 	t.mu.Lock()
 	if t.kept != nil && time.Until(t.kept.End) > krb5.Margin {
 		defer t.mu.Unlock()
@@ -33,7 +34,7 @@ func (t *tickets) get(ctx context.Context, get func() (*krb5.Ticket, error)) (*k
 	if f == nil {
 		f = &fetch{done: make(chan struct{})}
 		t.fetching = f
-		go t.fetch(f, get) // t's; ends with the last answer of a KDC, for each of which the library waits 5 s at most
+		go t.fetch(f, source) // owned by t; ends with the last answer of a KDC, and the library waits at most 5 s for each
 	}
 	t.mu.Unlock()
 	select {
@@ -44,15 +45,15 @@ func (t *tickets) get(ctx context.Context, get func() (*krb5.Ticket, error)) (*k
 	}
 }
 
-func (t *tickets) fetch(f *fetch, get func() (*krb5.Ticket, error)) {
-	f.ticket, f.err = get()
+func (t *tickets) fetch(f *fetch, source func() (*krb5.Ticket, error)) {
+	f.ticket, f.err = source()
 	t.mu.Lock()
 	t.kept, t.fetching = f.ticket, nil
 	t.mu.Unlock()
 	close(f.done)
 }
 
-// drop forgets a ticket that was of no use.
+// drop forgets a ticket that the gateway did not take.
 func (t *tickets) drop(useless *krb5.Ticket) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -11,11 +11,16 @@ cd "$1"
 shift
 dir=$PWD
 if ! ls dante_*.dsc >/dev/null 2>&1; then
-	mkdir -p lists/partial
-	. /etc/os-release
-	echo "deb-src http://deb.debian.org/debian $VERSION_CODENAME main" >sources.list
-	own="-o Dir::Etc::sourcelist=$dir/sources.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$dir/lists -o APT::Sandbox::User=root"
-	apt-get $own -qq update
+	mkdir -p lists/partial sources
+	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+		[ -f "$list" ] || continue
+		case $list in
+		*.list) sed -n 's/^deb /deb-src /p' "$list" >"sources/${list##*/}" ;;
+		*.sources) sed 's/^Types: deb$/Types: deb-src/' "$list" >"sources/${list##*/}" ;;
+		esac
+	done
+	own="-o Dir::Etc::sourcelist=- -o Dir::Etc::sourceparts=$dir/sources -o Dir::State::lists=$dir/lists -o APT::Sandbox::User=root"
+	apt-get $own -qq update || true # other archives may have no sources
 	apt-get $own -qq source --download-only dante
 fi
 rm -rf src

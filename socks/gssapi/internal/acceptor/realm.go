@@ -26,11 +26,13 @@ const (
 	Service   = "rcmd/gw.test"
 )
 
-// Realm is a Kerberos realm without a KDC: who knows the service's key makes tickets.
+// Realm is a Kerberos realm without a KDC: it knows the service's key, and can make tickets itself.
 type Realm struct {
 	keytab *keytab.Keytab
 	key    types.EncryptionKey // the service's
 	etype  int32
+
+	SessionKey []byte // of the last ticket
 }
 
 const kvno = 1
@@ -80,6 +82,7 @@ func (r *Realm) WriteCache(path string, end time.Time, session int32) error {
 		session = r.etype
 	}
 	key := Key(session)
+	r.SessionKey = key.KeyValue
 	ticket, err := r.ticket(key, end)
 	if err != nil {
 		return err

@@ -30,14 +30,14 @@ type cached struct {
 	ticket         []byte // in DER
 }
 
-// cache is what a credential cache file has: MIT's ccache format, version 3 or 4. Versions 1 and 2 have
-// the byte order of their machine, and went out of use last century.
+// cache is the content of a credential cache file in MIT's format, version 3 or 4. Versions 1 and 2, which have
+// the byte order of their machine, have been out of use since the last century.
 type cache struct {
 	owner   principal
 	entries []cached
 }
 
-// scanner reads a cache. After the first error, everything is empty.
+// scanner reads a cache. After the first error it returns zeros.
 type scanner struct {
 	b   []byte
 	err error
@@ -100,7 +100,7 @@ func (s *scanner) data() []byte { return s.next(int(s.uint32())) }
 func (s *scanner) uint16() uint16 { return binary.BigEndian.Uint16(s.fixed(2)) }
 func (s *scanner) uint32() uint32 { return binary.BigEndian.Uint32(s.fixed(4)) }
 
-// fixed is next, with zeros when there is too little.
+// fixed is next, but returns zeros when there is too little.
 func (s *scanner) fixed(n int) []byte {
 	if b := s.next(n); len(b) == n {
 		return b
@@ -118,8 +118,8 @@ func (s *scanner) next(n int) []byte {
 	return b
 }
 
-// find returns an entry for a service that is good until after a moment and has a key that can be used. The
-// error says what is wrong with the nearest.
+// find returns an entry for a service that is valid beyond a time and has a usable key. The error tells why
+// the last candidate was not taken.
 func (c *cache) find(service principal, after time.Time) (*cached, error) {
 	err := errors.New("it has no ticket for " + service.String())
 	for i := range c.entries {

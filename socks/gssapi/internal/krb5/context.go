@@ -16,7 +16,7 @@ type Context struct {
 	out, in direction
 }
 
-// direction is the tokens that one side sends.
+// direction makes or checks the tokens that one side sends.
 type direction struct {
 	mu    sync.Mutex
 	crypt *cryptor
@@ -31,7 +31,7 @@ const (
 	flagAcceptorSubkey = 0x04 // the key is the acceptor's
 )
 
-// Established is what the two sides have agreed upon.
+// Established is the outcome of the exchange of tokens.
 type Established struct {
 	Key            types.EncryptionKey
 	AcceptorSubkey bool // Key came from the acceptor
@@ -102,7 +102,7 @@ func (c *Context) Unwind() {
 	c.out.mu.Unlock()
 }
 
-// UnwrapNext is Unwrap of the token whose turn it is: any other, a repeated one too, is an error.
+// UnwrapNext is Unwrap for the token whose turn it is. Any other, such as a repeated one, is an error.
 func (c *Context) UnwrapNext(token []byte, sealed bool) ([]byte, error) {
 	d := &c.in
 	d.mu.Lock()
@@ -118,15 +118,15 @@ func (c *Context) UnwrapNext(token []byte, sealed bool) ([]byte, error) {
 	return plain, nil
 }
 
-// Unwrap returns what a token of the other side protects, and its sequence number. The result is a part
-// of token, which is overwritten. Whether it was sealed must be as it says.
+// Unwrap returns the content of a token of the other side, and its sequence number. The result is a part of
+// token, which is overwritten. A token that is sealed when it should not be, or the reverse, is an error.
 func (c *Context) Unwrap(token []byte, sealed bool) (plain []byte, seq uint64, err error) {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	return c.in.unwrap(token, sealed)
 }
 
-// Next is the sequence number that UnwrapNext waits for.
+// Next returns the sequence number that UnwrapNext expects.
 func (c *Context) Next() uint64 {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()

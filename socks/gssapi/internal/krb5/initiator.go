@@ -32,7 +32,7 @@ const (
 	flagInteg    = 32
 )
 
-// Initiator is the side that asks for a context, between its token and the answer.
+// Initiator is the side that asks for a context. It exists between its token and the answer.
 type Initiator struct {
 	session types.EncryptionKey // of the ticket
 	subkey  types.EncryptionKey
@@ -167,8 +167,7 @@ func (in *Initiator) establish(part *messages.EncAPRepPart) (*Context, error) {
 	return NewContext(e, false)
 }
 
-// recovered makes an error of a panic of the Kerberos library, which was not written for what an attacker
-// sends.
+// recovered turns a panic of the Kerberos library into an error. The library panics on some malformed input.
 func recovered(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("malformed: %v", r)

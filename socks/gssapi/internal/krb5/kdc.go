@@ -16,17 +16,17 @@ import (
 	"github.com/go-krb5/krb5/messages"
 )
 
-// kdc is the key distribution centers of a configuration, for one ticket.
+// kdc asks the key distribution centers of a configuration for one ticket.
 type kdc struct {
 	config *config.Config
 	client *client.Client
 }
 
-// stepTimeout bounds a connection to a KDC. The library's bound of an answer is the same.
+// stepTimeout bounds connecting to a KDC. The library has the same bound for an answer.
 const stepTimeout = 5 * time.Second
 
-// preferred is what a KDC is asked for where the configuration has no wishes: as MIT's, and without what
-// is of no use here.
+// preferred lists the encryption types to ask for unless the configuration says otherwise: MIT's default,
+// without those that have no tokens in RFC 4121.
 var preferred = []int32{
 	etypeID.AES256_CTS_HMAC_SHA1_96, etypeID.AES128_CTS_HMAC_SHA1_96,
 	etypeID.AES256_CTS_HMAC_SHA384_192, etypeID.AES128_CTS_HMAC_SHA256_128,
@@ -40,7 +40,7 @@ func newKDC(path string) (*kdc, error) {
 	lib := &conf.LibDefaults
 	standard := config.New().LibDefaults
 	if slices.Equal(lib.DefaultTktEnctypeIDs, standard.DefaultTktEnctypeIDs) {
-		lib.DefaultTktEnctypeIDs = append(slices.Clone(preferred), etypeID.RC4_HMAC) // a user's old key is not the session's
+		lib.DefaultTktEnctypeIDs = append(slices.Clone(preferred), etypeID.RC4_HMAC) // the user may have an old key; the session will not
 	}
 	if slices.Equal(lib.DefaultTGSEnctypeIDs, standard.DefaultTGSEnctypeIDs) {
 		lib.DefaultTGSEnctypeIDs = preferred
@@ -49,13 +49,13 @@ func newKDC(path string) (*kdc, error) {
 	if len(lib.DefaultTGSEnctypeIDs) == 0 {
 		return nil, fmt.Errorf("%s: default_tgs_enctypes has no AES, which RFC 4121's tokens need", path)
 	}
-	// The KDC's name is not one for whoever has replaced net.DefaultResolver. Active Directory does not
-	// take FAST as the library offers it.
+	// The system looks up the KDC's name, even if net.DefaultResolver has been replaced. Active Directory
+	// rejects FAST as the library offers it.
 	dialer := &net.Dialer{Timeout: stepTimeout, Resolver: new(net.Resolver)}
 	return &kdc{conf, client.NewWithPassword("", "", "", conf, client.UseDialer(dialer), client.DisablePAFXFAST(true))}, nil
 }
 
-// user makes a principal the client.
+// user sets the principal that the ticket is for.
 func (k *kdc) user(name string) (principal, error) {
 	p := parsePrincipal(name)
 	if p.realm == "" {
@@ -68,7 +68,7 @@ func (k *kdc) user(name string) (principal, error) {
 	return p, nil
 }
 
-// limitTo has the KDC asked for those encryption types alone that the keytab has keys of.
+// limitTo restricts the encryption types to those that the keytab has keys for.
 func (k *kdc) limitTo(kt *keytab.Keytab, user principal) error {
 	lib := &k.config.LibDefaults
 	lib.DefaultTktEnctypeIDs = slices.DeleteFunc(slices.Clone(lib.DefaultTktEnctypeIDs), func(etype int32) bool {
@@ -81,7 +81,7 @@ func (k *kdc) limitTo(kt *keytab.Keytab, user principal) error {
 	return nil
 }
 
-// login gets a ticket-granting ticket, and by that one for the service.
+// login gets a ticket-granting ticket, and with it one for the service.
 func (k *kdc) login(user principal, service string) (*Ticket, error) {
 	req, err := messages.NewASReqForTGT(user.realm, k.config, user.name)
 	if err != nil {
@@ -95,7 +95,7 @@ func (k *kdc) login(user principal, service string) (*Ticket, error) {
 	return k.ticketFor(parsePrincipal(service), &Ticket{rep.Ticket, closure(part.Key), rep.CName, rep.CRealm, part.EndTime})
 }
 
-// ticketFor gets a ticket for a service by a ticket-granting ticket of the user's realm.
+// ticketFor gets a ticket for a service with a ticket-granting ticket of the user's realm.
 func (k *kdc) ticketFor(service principal, granting *Ticket) (*Ticket, error) {
 	defer k.client.Destroy() // referrals leave sessions, which renew themselves
 	k.client.Credentials = credentials.NewFromPrincipalName(granting.client, granting.realm)
@@ -129,8 +129,8 @@ func (k *kdc) exchange(service principal, granting *Ticket) (*Ticket, error) {
 	return &Ticket{rep.Ticket, closure(part.Key), granting.client, granting.realm, part.EndTime}, nil
 }
 
-// causes are what the library's errors are told by. It has no values for them, and the texts around them
-// can mislead: that of a clock that is wrong begins with a password that may be.
+// causes gives the meaning of texts in the library's errors. The library has no error values for them, and
+// what it puts around them can mislead: clock skew is reported as a wrong password first.
 var causes = []struct{ has, means string }{
 	{"KRB_AP_ERR_SKEW", "this machine's clock and the KDC's differ too much"},
 	{"clock skew", "this machine's clock and the KDC's differ too much"},
@@ -147,7 +147,7 @@ var causes = []struct{ has, means string }{
 	{"communicate with KDC", "no KDC can be reached"},
 }
 
-// explain puts the cause in an error of the library's first.
+// explain puts the cause first in an error of the library.
 func explain(err error) error {
 	for _, c := range causes {
 		if strings.Contains(err.Error(), c.has) {

@@ -21,19 +21,15 @@ type Ticket struct {
 	End    time.Time
 }
 
-// SessionKey is what nobody else may learn.
-func (t *Ticket) SessionKey() []byte { return t.key().KeyValue }
-
 func closure(key types.EncryptionKey) func() types.EncryptionKey {
 	return func() types.EncryptionKey { return key }
 }
 
-// Margin is how long before its end a ticket is not used any more, if another can be had: the clocks of
-// others differ a little.
+// Margin is how long before its end a ticket is replaced: other clocks differ a little.
 const Margin = time.Minute
 
 // FromCache gets a ticket from a credential cache: the one for the service if it is there already,
-// otherwise from the KDC by the ticket-granting ticket. The configuration is read only in the latter case.
+// otherwise one from the KDC with the ticket-granting ticket. Only that reads the configuration.
 func FromCache(path, config, service string) (t *Ticket, err error) {
 	defer recovered(&err)
 	b, err := os.ReadFile(path)
@@ -69,7 +65,7 @@ func (c *cache) ticket(e *cached) (*Ticket, error) {
 	return t, t.ticket.Unmarshal(e.ticket)
 }
 
-// FromKeytab gets a ticket from the KDC by the principal's key in a keytab.
+// FromKeytab gets a ticket from the KDC with the principal's key in a keytab.
 func FromKeytab(path, name, config, service string) (t *Ticket, err error) {
 	defer recovered(&err)
 	kt := keytab.New()
@@ -95,7 +91,7 @@ func FromKeytab(path, name, config, service string) (t *Ticket, err error) {
 	return k.login(user, service)
 }
 
-// FromPassword gets a ticket from the KDC by the principal's password.
+// FromPassword gets a ticket from the KDC with the principal's password.
 func FromPassword(name, password, config, service string) (t *Ticket, err error) {
 	defer recovered(&err)
 	k, err := newKDC(config)
@@ -119,7 +115,7 @@ func parsePrincipal(s string) principal {
 	return principal{types.NewPrincipalName(nametype.KRB_NT_PRINCIPAL, name), realm}
 }
 
-// ticketGranting is the service of a realm that grants tickets for those of another, or its own.
+// ticketGranting is the service at one realm that grants tickets for services of another, or of its own.
 func ticketGranting(of, at string) principal {
 	return principal{types.PrincipalName{NameType: nametype.KRB_NT_SRV_INST, NameString: []string{"krbtgt", of}}, at}
 }
