@@ -39,7 +39,15 @@ type dante struct {
 	environ  []string // more of it
 }
 
-// start starts a sockd in whose /etc/hosts this machine is gw.test. It returns its address and its log.
+// amongHosts makes a command in whose /etc/hosts this machine is gw.test.
+func amongHosts(t testing.TB, dir string, command ...string) *exec.Cmd {
+	hosts := filepath.Join(dir, "hosts")
+	require.NoError(t, os.WriteFile(hosts, []byte("127.0.0.1 gw.test localhost dest.test\n"), 0o644))
+	const private = `mount --bind "$1" /etc/hosts; shift; exec "$@"`
+	return exec.Command("unshare", append([]string{"--mount", "--propagation", "private", "sh", "-ec", private, "sh", hosts}, command...)...)
+}
+
+// start starts a sockd, and returns its address and its log.
 func (d dante) start(t testing.TB) (addr string, log func() string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -76,13 +84,10 @@ socks pass {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
 		return path
 	}
-	hosts := file("hosts", "127.0.0.1 gw.test localhost dest.test\n")
 	output, err := os.Create(filepath.Join(dir, "log"))
 	require.NoError(t, err)
 	defer output.Close()
-	command := []string{"--mount", "--propagation", "private", "sh", "-ec", `mount --bind "$1" /etc/hosts; shift; exec "$@"`, "sh", hosts,
-		sockd, "-f", file("sockd.conf", conf), "-p", filepath.Join(dir, "pid")}
-	cmd := exec.Command("unshare", command...)
+	cmd := amongHosts(t, dir, sockd, "-f", file("sockd.conf", conf), "-p", filepath.Join(dir, "pid"))
 	cmd.Env = append(append(os.Environ(), "KRB5_CONFIG="+d.config, "KRB5RCACHENAME=none:"), d.environ...)
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -153,6 +158,7 @@ func TestDante(t *testing.T) {
 	r.refusals(t)
 	r.variants(t)
 	r.clocks(t)
+	r.theirClient(t)
 	require.NoError(t, run.Finish(!t.Failed()))
 }
 

@@ -2,6 +2,7 @@
 package acceptor
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -33,6 +34,7 @@ type Acceptor struct {
 	Chunk  int                                  // bytes in a message of data; zero: 32 KiB
 	Bend   func(mtyp byte, token []byte) []byte // what is sent instead of a token; nil tokens end the connection; nil: the token
 	Refuse int32                                // KRB-ERROR that is answered to the first token; zero: none
+	Anyone bool                                 // requests that are made otherwise than ours are taken too
 	Raw    func(mtyp byte, msg []byte) []byte   // what is sent instead of a message; nil: the message
 }
 
@@ -111,11 +113,20 @@ func (a *Acceptor) open(token []byte) (*messages.APReq, error) {
 		return nil, err
 	}
 	ok, err := req.Verify(a.Realm.keytab, 5*time.Minute, types.HostAddress{}, nil)
-	if err == nil && !ok {
+	sum := req.Authenticator.Cksum
+	switch asOurs := bytes.Equal(sum.Checksum, requested) && types.IsFlagSet(&req.APOptions, 2); {
+	case err != nil:
+	case !ok || sum.CksumType != 0x8003:
 		err = errors.New("not valid")
+	case !asOurs && !a.Anyone:
+		err = fmt.Errorf("it asks for % x", sum.Checksum)
 	}
 	return req, err
 }
+
+// requested is the checksum that is expected, RFC 4121, section 4.1.1: mutual authentication, replay and sequence
+// detection, confidentiality and integrity, and no delegation.
+var requested = append(append([]byte{16, 0, 0, 0}, make([]byte, 16)...), 2|4|8|16|32, 0, 0, 0)
 
 // answerTo makes an AP-REP, RFC 4120, section 5.5.2.
 func answerTo(auth types.Authenticator, session types.EncryptionKey, e krb5.Established) ([]byte, error) {
