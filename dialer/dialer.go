@@ -25,6 +25,7 @@ type Gateway interface {
 // Its errors are *[net.OpError] with package net's own Op ("dial", "listen", "accept" …), and the network and
 // address that were asked for. They wrap the Gateway's error. An address of the reserved space that stands for
 // no name matches [mapping.ErrStale], and a name that cannot be sent [mapping.ErrBadName] or *[net.AddrError].
+// A Timeout that passes matches [context.DeadlineExceeded], as that of a net.Dialer does.
 type Dialer struct {
 	Gateway Gateway                            // makes every connection; required
 	Table   *mapping.Table                     // knows the fake addresses; required

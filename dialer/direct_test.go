@@ -126,7 +126,10 @@ func TestDirectControl(t *testing.T) {
 	} {
 		called = ""
 		d.Net = &tt.own
-		_, err := d.Dial("tcp", at(loopback4, port))
+		c, err := d.Dial("tcp", at(loopback4, port))
+		if err == nil {
+			c.Close()
+		}
 		require.ErrorIs(t, err, refused)
 		require.Equal(t, tt.want, called)
 		require.Nil(t, d.Net.Resolver)

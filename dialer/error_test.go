@@ -144,13 +144,21 @@ func TestConnErrors(t *testing.T) {
 	}
 }
 
-// The error of what is copied to a connection stays to be seen beside the connection's own.
+// The error of what is copied to a connection stays to be seen within the connection's own, whether the
+// connection below copies or not.
 func TestCopyErrors(t *testing.T) {
+	source := &net.OpError{Op: "read", Net: "tcp", Err: errors.New("the source broke")}
 	near, _ := connect(t, behind(t, new(testgw.Gateway)))
-	cause := errors.New("the source broke")
-	_, err := near.ReadFrom(failingReader{cause})
-	requireOp(t, err, "readfrom", "tcp", near.RemoteAddr().String())
-	require.ErrorIs(t, err, cause)
+	a, b := net.Pipe()
+	defer b.Close()
+	d := &dialer.Dialer{Gateway: gatewayFunc{dial: func(string) (net.Conn, error) { return a, nil }}, Table: newTable(t, mapping.Config{})}
+	piped, err := d.Dial("tcp", at(name, 80))
+	require.NoError(t, err)
+	defer piped.Close()
+	for _, c := range []*dialer.Conn{near, piped.(*dialer.Conn)} {
+		_, err := c.ReadFrom(failingReader{source})
+		require.Same(t, source, requireOp(t, err, "readfrom", "tcp", c.RemoteAddr().String()))
+	}
 }
 
 type failingReader struct{ err error }

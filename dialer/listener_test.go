@@ -48,6 +48,7 @@ func TestListen(t *testing.T) {
 		{"tcp", "", anyone, loopback4},
 		{"tcp4", ":0", anyone, loopback4},
 		{"tcp", "0.0.0.0:0", anyone, loopback4},
+		{"tcp6", "0.0.0.0:0", anyone, assign(t, d, "ip6", "127.0.0.1")},
 		{"tcp6", "[::]:0", anyone, assign(t, d, "ip6", "127.0.0.1")},
 		{"tcp6", "", anyone, assign(t, d, "ip6", "127.0.0.1")},
 	} {

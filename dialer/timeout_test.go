@@ -23,13 +23,16 @@ func TestTimeout(t *testing.T) {
 		d := behind(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{Silent: stage} }})
 		for _, o := range opening {
 			d.Timeout = 20 * time.Millisecond
-			_, err := o.open(t.Context(), d, o.network, o.address)
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(patience, cancel)
+			_, err := o.open(ctx, d, o.network, o.address)
+			cancel()
 			requireOp(t, err, o.op, o.network, o.address)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.True(t, err.(net.Error).Timeout())
 
 			d.Timeout = time.Hour
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
 			_, err = o.open(ctx, d, o.network, o.address)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			cancel()

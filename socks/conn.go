@@ -24,6 +24,7 @@ import (
 type Conn struct {
 	conn     netconn.Conn
 	counters *counters
+	bytes    *byteCounters // those of the Client that this Conn adds to
 	remote   Addr
 	bound    Addr
 	opened   time.Time
@@ -37,6 +38,7 @@ func (c *Client) newConn(conn net.Conn, remote Addr, bound wire.Addr) *Conn {
 	return &Conn{
 		conn:     netconn.Conn{Conn: conn},
 		counters: &c.counters,
+		bytes:    c.counters.shard(),
 		remote:   remote,
 		bound:    addrFrom("tcp", bound),
 		opened:   time.Now(),
@@ -88,12 +90,12 @@ func (c *Conn) Close() error {
 
 func (c *Conn) countRead(n int64) {
 	c.read.Add(uint64(n))
-	c.counters.read.Add(uint64(n))
+	c.bytes.read.Add(uint64(n))
 }
 
 func (c *Conn) countWritten(n int64) {
 	c.written.Add(uint64(n))
-	c.counters.written.Add(uint64(n))
+	c.bytes.written.Add(uint64(n))
 }
 
 // LocalAddr returns the local end of the connection to the gateway.

@@ -49,7 +49,7 @@ func (c *Client) opError(op, network string, dst net.Addr, err error) error {
 // source is the gateway's address for an error.
 func (c *Client) source() net.Addr {
 	if c == nil {
-		return nil
+		return asGiven{"tcp", "<nil>"}
 	}
 	network := c.network()
 	if network == "unix" {

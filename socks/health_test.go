@@ -258,8 +258,19 @@ func TestGroupGoesOnWithoutUDP(t *testing.T) {
 	})
 }
 
-// A nil Client in a Group is an error.
-func TestGroupWithANilClient(t *testing.T) {
-	_, err := (&socks.Group{Clients: []*socks.Client{nil}}).Dial("tcp", "x.example:80")
+// A nil Client, alone or in a Group, is an error.
+func TestNilClient(t *testing.T) {
+	var c *socks.Client
+	for name, request := range commands {
+		require.ErrorIs(t, request(t.Context(), c), socks.ErrGateway, name)
+	}
+	require.NoError(t, c.Close())
+	g := &socks.Group{Clients: []*socks.Client{nil}}
+	_, err := g.Dial("tcp", "x.example:80")
 	require.ErrorIs(t, err, socks.ErrGateway)
+	_, err = g.Listen(t.Context(), "tcp", "")
+	require.ErrorIs(t, err, socks.ErrGateway)
+	_, err = g.ListenPacket(t.Context(), "udp", "")
+	require.ErrorIs(t, err, socks.ErrGateway)
+	require.NoError(t, g.Close())
 }

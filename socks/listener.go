@@ -47,7 +47,6 @@ func (c *Client) listen(ctx context.Context, network, peer string, t *turn) (net
 	if err != nil {
 		return nil, c.opError(opBind, network, asGiven{network, peer}, err)
 	}
-	l := &Listener{client: c, network: network, peer: dst, hooks: hooks{c.Trace}}
 	g, err := c.request(ctx, wire.Bind, dst, t)
 	if err != nil {
 		return nil, c.opError(opBind, network, &dst, err)
@@ -57,8 +56,10 @@ func (c *Client) listen(ctx context.Context, network, peer string, t *turn) (net
 		g.conn.Close()
 		return nil, c.opError(opBind, network, &dst, err)
 	}
-	l.conn, l.addr, l.in = g.conn, addrFrom("tcp", bound), wire.NewReader(g.conn)
-	return l, nil
+	return &Listener{
+		client: c, network: network, peer: dst, addr: addrFrom("tcp", bound), hooks: hooks{c.Trace},
+		in: wire.NewReader(g.conn), conn: g.conn,
+	}, nil
 }
 
 func parsePeer(network, peer string) (Addr, error) {

@@ -214,15 +214,15 @@ func TestListenerClosesWhatItRefuses(t *testing.T) {
 			c := &socks.Client{Addr: nobody, Handshake: socks.HandshakeStepwise}
 			c.Forward = dialFunc(func(context.Context, string, string) (net.Conn, error) {
 				near, far := net.Pipe()
-				go func() { // ends when the client has closed, or the test has given up
+				go func() { // ends when the client has closed, or at the deadline
 					defer far.Close()
+					far.SetDeadline(time.Now().Add(5 * time.Second))
 					r := wire.NewReader(far)
 					r.ReadMethods()
 					far.Write([]byte("\x05\x00"))
 					r.ReadRequest()
 					far.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x15"))
 					far.Write([]byte(reply))
-					far.SetReadDeadline(time.Now().Add(10 * time.Second))
 					_, err := far.Read(make([]byte, 1))
 					closed <- err
 				}()

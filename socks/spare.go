@@ -259,6 +259,9 @@ func (p *spares) drop() {
 // Close closes the spare connections and has no more made. Connections that were dialed stay as they are,
 // and dials go on without spares.
 func (c *Client) Close() error {
+	if c == nil {
+		return nil
+	}
 	p := &c.spares
 	p.mu.Lock()
 	p.closed = true

@@ -61,7 +61,11 @@ func TestPlainConn(t *testing.T) {
 	n, err := c.ReadFrom(strings.NewReader("data"))
 	require.NoError(t, err)
 	require.EqualValues(t, 4, n)
-	for _, err := range []error{c.CloseRead(), c.CloseWrite(), func() error { _, err := c.SyscallConn(); return err }()} {
+	_, noSocket := c.SyscallConn()
+	for _, err := range []error{
+		noSocket, c.CloseRead(), c.CloseWrite(), c.SetKeepAlive(true), c.SetKeepAlivePeriod(0), c.SetKeepAliveConfig(net.KeepAliveConfig{}),
+		c.SetNoDelay(true), c.SetLinger(0), c.SetReadBuffer(1), c.SetWriteBuffer(1),
+	} {
 		require.ErrorIs(t, err, errors.ErrUnsupported)
 		var op *net.OpError
 		require.ErrorAs(t, err, &op)
