@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,15 +37,18 @@ func BenchmarkDante(b *testing.B) {
 	for b.Loop() {
 		for _, size := range []int{1 << 10, 16 << 10, 256 << 10} {
 			for _, up := range []bool{true, false} {
-				times := make([][]float64, len(clients))
+				times, processor := make([][]float64, len(clients)), make([][]float64, len(clients))
 				for range rounds {
 					for i, c := range clients {
-						times[i] = append(times[i], took(b, c, size, up).Seconds())
+						t, p := took(b, c, size, up)
+						times[i], processor[i] = append(times[i], t.Seconds()), append(processor[i], p.Seconds())
 					}
 				}
 				row := fmt.Sprintf("| %d KiB, %s |", size>>10, map[bool]string{true: "to the gateway", false: "from the gateway"}[up])
-				for _, protected := range times[1:] {
-					row += " " + ratio(protected, times[0]) + " |"
+				for _, measured := range [][][]float64{times, processor} {
+					for _, protected := range measured[1:] {
+						row += " " + ratio(protected, measured[0]) + " |"
+					}
 				}
 				b.Log(row)
 			}
@@ -52,8 +56,9 @@ func BenchmarkDante(b *testing.B) {
 	}
 }
 
-// took is the time of sending some MiB in writes of a size.
-func took(b *testing.B, c *socks.Client, size int, up bool) time.Duration {
+// took returns the time of sending some MiB in writes of a size, and this process's processor time, the
+// destination's included.
+func took(b *testing.B, c *socks.Client, size int, up bool) (total, processor time.Duration) {
 	near, far := connect(b, c)
 	defer near.Close()
 	defer far.Close()
@@ -66,7 +71,7 @@ func took(b *testing.B, c *socks.Client, size int, up bool) time.Duration {
 		amount = 4 << 20
 	}
 	received := make(chan error, 1)
-	begun := time.Now()
+	begun, used := time.Now(), processorTime(b)
 	go func() { // ends when all has come, or with the connection
 		_, err := io.CopyN(io.Discard, to, int64(amount))
 		received <- err
@@ -76,7 +81,13 @@ func took(b *testing.B, c *socks.Client, size int, up bool) time.Duration {
 		require.NoError(b, err)
 	}
 	require.NoError(b, <-received)
-	return time.Since(begun)
+	return time.Since(begun), processorTime(b) - used
+}
+
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // ratio is the median, with the quartiles, of a and b round by round.
