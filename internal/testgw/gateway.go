@@ -25,10 +25,10 @@ type Gateway struct {
 	Users    map[string]string // user → password; empty: no authentication, method 0
 	Optional bool              // with Users or Methods: method 0 is taken too, from those who offer none of them
 
-	// Methods are authentication methods of one's own. Those of them that a client offers are chosen before all
-	// others; method 0 is then taken with Optional alone. The func negotiates on c and returns the connection to
-	// go on with, c or one that protects it, and the user; an error hangs up. If that connection has a method
-	// ProtectRelay(net.Conn) net.Conn, the datagrams of a UDP ASSOCIATE go through what it returns. nil: none.
+	// Methods are further authentication methods, by number. The gateway chooses one of these if the client offers it;
+	// while there are any, it takes method 0 only with Optional. The func negotiates on c and returns the connection
+	// to go on with, c or one that protects it, and the user. An error hangs up. If the connection has a method
+	// ProtectRelay(net.Conn) net.Conn, the datagrams of a UDP ASSOCIATE go through what that returns. nil: none.
 	Methods map[byte]func(ctx context.Context, c net.Conn) (conn net.Conn, user string, err error)
 
 	Hosts  map[string][]netip.Addr                                               // names that only the gateway knows, in lower case without a trailing dot
