@@ -98,18 +98,18 @@ func (a *Auth) ticket() (*krb5.Ticket, error) {
 }
 
 func (a *Auth) negotiate(c net.Conn, ticket *krb5.Ticket) (net.Conn, error) {
-	context, err := a.establish(c, ticket)
+	gss, err := a.establish(c, ticket)
 	if err != nil {
 		return nil, err
 	}
-	protection, err := a.agree(c, context)
+	protection, err := a.agree(c, gss)
 	switch {
 	case err != nil:
 		return nil, err
 	case protection == None:
 		return c, nil
 	}
-	return newConn(c, context, protection == Confidentiality), nil
+	return newConn(c, gss, protection == Confidentiality), nil
 }
 
 // establish exchanges tokens, RFC 1961, section 3. Kerberos needs one each way.
@@ -122,28 +122,28 @@ func (a *Auth) establish(c net.Conn, ticket *krb5.Ticket) (*krb5.Context, error)
 	if err != nil {
 		return nil, because(err, fmt.Sprintf("after the token: %q may not be its principal, its keytab may not have the KDC's key, or the clocks may differ", a.Service))
 	}
-	context, err := initiator.Finish(answer)
+	gss, err := initiator.Finish(answer)
 	if refusal := new(krb5.Refusal); errors.As(err, &refusal) {
 		return nil, fmt.Errorf("%w: %w", socks.ErrAuthFailed, refusal)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: its token: %w", socks.ErrProtocol, err)
 	}
-	return context, nil
+	return gss, nil
 }
 
 // agree negotiates the protection, RFC 1961, section 4.
-func (a *Auth) agree(c net.Conn, context *krb5.Context) (Protection, error) {
+func (a *Auth) agree(c net.Conn, gss *krb5.Context) (Protection, error) {
 	token := []byte{protections[a.Protection].level}
 	if !a.NEC {
-		token = context.Wrap(nil, token, false)
+		token = gss.Wrap(nil, token, false)
 	}
 	answer, err := exchange(c, msgProtection, token)
 	if err != nil {
 		return 0, because(err, fmt.Sprintf("after the protection: it may not allow %s", a.Protection))
 	}
 	if !a.NEC {
-		if answer, err = context.UnwrapNext(answer, false); err != nil {
+		if answer, err = gss.UnwrapNext(answer, false); err != nil {
 			return 0, fmt.Errorf("%w: its protection: %w", socks.ErrProtocol, err)
 		}
 	}
