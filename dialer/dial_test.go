@@ -61,7 +61,7 @@ func TestDialAddresses(t *testing.T) {
 		{"tcp", loopback4, port4, testgw.IPv4, ""},
 		{"tcp4", loopback4, port4, testgw.IPv4, ""},
 		{"tcp", mapped, port4, testgw.IPv4, ""},
-		{"tcp6", loopback4, port4, testgw.IPv4, "ip6"}, // R9
+		{"tcp6", distant4, port4, testgw.IPv4, "ip6"}, // R9
 		{"tcp", name, port4, testgw.Name, "ip4"},
 		{"tcp4", name, port4, testgw.Name, "ip4"},
 		{"tcp6", "ONLY.test.", port4, testgw.Name, "ip6"},
@@ -72,7 +72,7 @@ func TestDialAddresses(t *testing.T) {
 		for _, tt := range []test{
 			{"tcp", loopback6, port6, testgw.IPv6, ""},
 			{"tcp6", loopback6, port6, testgw.IPv6, ""},
-			{"tcp4", loopback6, port6, testgw.IPv6, "ip4"}, // R9
+			{"tcp4", distant6, port6, testgw.IPv6, "ip4"}, // R9
 		} {
 			checkDial(t, d, g, tt.network, tt.host, tt.port, tt.atyp, tt.seen)
 		}
@@ -110,8 +110,8 @@ func TestDialLookedUpLiteral(t *testing.T) {
 	d := behind(t, g)
 	port6, port4 := echo(t, loopback6), echo(t, loopback4)
 	for network, want := range map[string]testgw.Target{
-		"ip4": {ATYP: testgw.IPv6, IP: loopback6, Port: port6},
-		"ip6": {ATYP: testgw.IPv4, IP: loopback4, Port: port4},
+		"ip4": {ATYP: testgw.IPv6, IP: distant6, Port: port6},
+		"ip6": {ATYP: testgw.IPv4, IP: distant4, Port: port4},
 	} {
 		fake := assign(t, d, network, want.IP.String())
 		c, err := d.Dial("tcp", at(fake, want.Port))
@@ -141,6 +141,7 @@ func TestDialRefuses(t *testing.T) {
 		{"tcp", strings.Repeat("a", 64) + ".test:80", "name"},
 		{"udp", "12345:80", "name"},
 		{"tcp", "[fe80::1%eth0]:80", "name"},
+		{"tcp6", "127.0.0.1:80", "name"}, // in the other family it would be a name, and means the gateway
 		{"tcp", ":80", "name"},
 		{"tcp", name, "name"},
 		{"tcp", name + ":65536", ""},

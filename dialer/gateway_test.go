@@ -27,8 +27,18 @@ const (
 )
 
 func hosts() map[string][]netip.Addr {
-	return map[string][]netip.Addr{name: {loopback4}, other: {loopback4}}
+	return map[string][]netip.Addr{
+		name: {loopback4}, other: {loopback4},
+		distant4.String(): {loopback4}, distant6.String(): {loopback6},
+	}
 }
+
+// distant4 and distant6 are addresses that lead to loopback at the gateway: one of the other family may be
+// looked up and be given a fake, unlike loopback itself.
+var (
+	distant4 = netip.MustParseAddr("192.0.2.1")
+	distant6 = netip.MustParseAddr("2001:db8::1")
+)
 
 // behind starts g, with hosts when it has none, and returns a Dialer that goes through it.
 func behind(t testing.TB, g *testgw.Gateway) *dialer.Dialer {

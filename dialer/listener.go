@@ -94,6 +94,9 @@ func (l *Listener) target(peer net.Addr) (t target, err error) {
 		err = fmt.Errorf("%w: %s, which the gateway says the peer is", mapping.ErrStale, a.IP) // no name's, even if there is one
 	default:
 		err = l.dialer.pin(l.network, &t)
+		if a.IP.IsValid() && errors.Is(err, mapping.ErrBadName) {
+			err = nil // a loopback address has no fake in the other family: the peer keeps its own
+		}
 	}
 	return t, err
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/sockslib/sockslib/internal/names"
 	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/socks"
 )
@@ -61,9 +62,16 @@ func (d *Dialer) target(a socks.Addr) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	to := socks.Addr{Net: a.Net, Name: l.Name(), Port: a.Port}
-	if ip, err := netip.ParseAddr(l.Name()); err == nil {
-		to.Name, to.IP = "", ip // a literal that was looked up in the other family
+	host, err := names.Parse(l.Name())
+	if err != nil { // cannot be: the table holds what Parse gave
+		l.Release()
+		return target{}, err
+	}
+	to := socks.Addr{Net: a.Net, Port: a.Port}
+	if host.IsName() {
+		to.Name = host.String()
+	} else {
+		to.IP = host.Addr() // a literal that was looked up in the other family
 	}
 	return target{to: to, lease: lease{l}}, nil
 }

@@ -1,10 +1,15 @@
 package mapping
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 )
+
+// errUnmade is the error of a Table that New or Read did not make.
+var errUnmade = errors.New("mapping: Table not made by New or Read")
 
 // Assign returns the address that stands for name, in the family of network, "ip4" or "ip6". The same
 // name gets the same addresses for as long as the table holds it, which is Hold from now at least.
@@ -14,86 +19,106 @@ import (
 //
 // The errors are ErrBadName, ErrFull, and [net.UnknownNetworkError].
 func (t *Table) Assign(network, name string) (netip.Addr, error) {
-	v6, err := isIPv6(network)
+	v6, err := t.family(network)
 	if err != nil {
 		return netip.Addr{}, err
 	}
 	p := t.index.get(name)
-	if p == nil || !t.renewShown(p) {
-		if p, err = t.assign(v6, name); err != nil {
+	if p == nil || !p.assign(t.clock.assign()) {
+		if p, err = t.findOrAdd(v6, name, t.renew); err != nil {
 			return netip.Addr{}, err
 		}
 	}
 	return t.space.addr(p.number, v6), nil
 }
 
-// assign is Assign with the lock and the clock.
-func (t *Table) assign(v6 bool, name string) (*pair, error) {
-	t.mu.Lock()
-	now := t.clock.read()
-	p, added, err := t.findOrAdd(v6, name, now)
-	if err == nil {
-		t.renew(p, now)
-		if !added {
-			t.clock.assigned(now)
-		}
-	}
-	t.mu.Unlock()
-	if added {
-		t.traceAssigned(p)
-	}
-	return p, err
-}
+// renew notes an Assign.
+func (t *Table) renew(p *pair) bool { return p.assign(t.clock.assign()) }
 
-func isIPv6(network string) (bool, error) {
-	switch network {
-	case "ip4":
+// family reports whether network is that of IPv6 addresses.
+func (t *Table) family(network string) (v6 bool, err error) {
+	switch {
+	case !t.made():
+		return false, errUnmade
+	case network == "ip4":
 		return false, nil
-	case "ip6":
+	case network == "ip6":
 		return true, nil
 	}
 	return false, net.UnknownNetworkError(network)
 }
 
-// findOrAdd returns the pair of name, and whether it is new. A new one is in no queue yet: the caller pins
-// it or puts it into one. The caller holds t.mu.
-func (t *Table) findOrAdd(v6 bool, name string, now int64) (p *pair, added bool, err error) {
-	if p := t.index.get(name); p != nil {
-		return p, false, nil // what the table has is canonical
-	}
+// findOrAdd returns the pair of a name, whatever its spelling, after take has reported true for it. take must do
+// so for a pair that is in the table while the caller holds t.mu.
+func (t *Table) findOrAdd(v6 bool, name string, take func(*pair) bool) (*pair, error) {
 	key, err := t.key(v6, name)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	hash := t.index.hash(key)
-	if p := t.index.find(hash, key); p != nil {
-		return p, false, nil
+	if p := t.index.find(hash, key); p != nil && take(p) {
+		return p, nil
 	}
-	if t.count.Names == t.size && !t.evict(now) {
-		t.count.Full++
-		return nil, false, fmt.Errorf("%w: %d held, no room for %q", ErrFull, t.size, key)
+	// Without the lock, because to allocate may be to help the garbage collector.
+	added, begun := newPair(key), t.clock.now()
+	// After each turn, a goroutine that waits for the lock may have it.
+	for ; ; runtime.Gosched() {
+		t.mu.Lock()
+		p, err := t.tryAdd(hash, added, begun, take)
+		t.mu.Unlock()
+		if p == added {
+			t.traceAssigned(p)
+		}
+		if p != nil || err != nil {
+			return p, err
+		}
 	}
-	p = t.arena.pair(key, t.takeNumber(), now)
-	t.add(hash, p)
-	t.count.Assigned++
-	return p, true, nil
 }
 
-// add puts a pair, whose name is not there, into its slot, which is free.
+// tryAdd is findOrAdd for as long as the lock may be held: if it returns neither a pair nor an error, there is more to
+// do. The caller holds t.mu.
+func (t *Table) tryAdd(hash uint64, p *pair, now int64, take func(*pair) bool) (*pair, error) {
+	if there := t.index.find(hash, p.name()); there != nil {
+		take(there)
+		return there, nil
+	}
+	if t.count.Names == t.size {
+		switch evicted, more := t.evict(now); {
+		case more:
+			return nil, nil
+		case !evicted:
+			t.count.Full++
+			return nil, fmt.Errorf("%w: %d held, no room for %q", ErrFull, t.size, p.name())
+		}
+	}
+	var ok bool
+	if p.number, ok = t.takeNumber(); !ok {
+		return nil, nil
+	}
+	take(p)
+	t.add(hash, p)
+	t.count.Assigned++
+	return p, nil
+}
+
+// add puts a pair, whose name and number are not there, into the table.
 func (t *Table) add(hash uint64, p *pair) {
-	t.ring.put(p)
+	t.ring.insert(p)
 	t.index.insert(hash, p)
 	t.count.Names++
 }
 
-// takeNumber returns the next number whose slot is free. There is one, because one more pair may be
-// held: the ring has more slots than that, or a slot for each number.
-func (t *Table) takeNumber() uint32 {
-	for {
-		n := t.next
-		t.next = t.space.after(n)
-		if t.ring.free(n) {
-			return n
+// takeNumber returns the next number that is not mapped. There is one, because the table has room for one more
+// name. It reports false if it is not among the next thousand.
+func (t *Table) takeNumber() (n uint32, ok bool) {
+	for range 1000 {
+		n, t.next = t.next, t.space.after(t.next)
+		if n%chunkLen == 0 || n == t.space.first() {
+			t.ring.reserve(n)
+		}
+		if t.ring.find(n) == nil {
+			return n, true
 		}
 	}
+	return 0, false
 }

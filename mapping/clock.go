@@ -5,46 +5,53 @@ import (
 	"time"
 )
 
-// clock tells the time since the table was made, in nanoseconds. Reading it takes longer than finding a name
-// that is in the cache, and a processor begins with nothing else meanwhile. So a reading serves the Assigns that
-// follow it in quick succession, for a step; those that come one by one read it each time.
+// clock tells the time since the table was made, in nanoseconds. To read it takes longer than to find a name in
+// a cache, and the processor waits for all that it has begun before. So for Assigns in quick succession, one
+// reading serves those of the next step.
 type clock struct {
 	base  time.Time
-	step  int64        // 0: each reads
+	step  int64        // 0: each Assign reads
 	shown atomic.Int64 // the reading that serves, or never
-	last  int64        // the last Assign that read; guarded by Table.mu
+	last  atomic.Int64 // the last reading by an Assign
 }
 
-// step is how much earlier than it was an Assign may be taken for, or a little more when timers are late. It
-// is to be nothing beside Hold.
-const step = int64(time.Millisecond)
+// maxStep is how much earlier than it was an Assign may be taken for, or more if the timer is late. It is to
+// be nothing beside Hold.
+const maxStep = int64(time.Millisecond)
 
 func (c *clock) init(hold int64) {
 	c.base = time.Now()
-	if hold/patience >= step {
-		c.step = step
+	if hold >= 256*maxStep {
+		c.step = maxStep
 	}
 	c.shown.Store(never)
 }
 
-// read reads the clock. A reading that serves no longer ends, should its timer be late. The caller holds
-// Table.mu.
-func (c *clock) read() int64 {
+// now reads the clock. A reading that serves no longer ends, should its timer be late, or never come because it is
+// of a synctest bubble that has ended.
+func (c *clock) now() int64 {
 	now := int64(time.Since(c.base))
-	if shown := c.shown.Load(); shown != never && uint64(now-shown) >= uint64(c.step) {
-		c.shown.Store(never)
+	if shown := c.shown.Load(); shown != never && uint64(now-shown) > uint64(c.step) {
+		c.shown.CompareAndSwap(shown, never)
 	}
 	return now
 }
 
-// assigned takes note of an Assign that read now, and lets that serve others when it came soon after one
-// like it. The timer is a new one each time, one a step at most: Reset would tie the table to the synctest bubble
-// of the first. The caller holds Table.mu.
-func (c *clock) assigned(now int64) {
-	soon := now-c.last < c.step
-	c.last = now
-	if soon && c.shown.Load() == never {
-		c.shown.Store(now)
+// assign returns the time of an Assign.
+func (c *clock) assign() int64 {
+	if shown := c.shown.Load(); shown != never {
+		return shown
+	}
+	return c.read()
+}
+
+// read reads the clock for an Assign. If that comes soon after the last one that did, the reading serves others until a
+// timer ends it. The timer is a new one each time, because Reset would tie the table to the synctest bubble of the
+// first.
+func (c *clock) read() int64 {
+	now := c.now()
+	if last := c.last.Swap(now); now-last < c.step && c.shown.CompareAndSwap(never, now) {
 		time.AfterFunc(time.Duration(c.step), func() { c.shown.Store(never) }) // ends at once
 	}
+	return now
 }

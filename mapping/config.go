@@ -30,7 +30,9 @@ type Config struct {
 	IPv4 netip.Prefix
 	IPv6 netip.Prefix
 
-	// Size is the most names held at once; memory grows with the names held, not with Size. Zero: 1 << 20.
+	// Size is the most names held at once; memory grows with the names held, not with Size. In a full table, a clock
+	// hand goes round the names, in the order in which they were added, and evicts the first that is neither pinned nor
+	// within Hold. Zero: 1 << 20.
 	Size int
 
 	// Hold is how long after its last Assign a name keeps its addresses, used or not, to the millisecond. Zero: 1 hour.
@@ -47,7 +49,8 @@ func New(c Config) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.next = t.space.first() + rand.Uint32N(t.space.usable())
+	t.start()
+	t.ring.pointAt(t.next) // where the oldest pair will be
 	return t, nil
 }
 
@@ -70,12 +73,17 @@ func newTable(c Config) (*Table, error) {
 	t := &Table{space: s, size: size, hold: int64(hold), trace: c.Trace}
 	t.clock.init(t.hold)
 	t.index.init()
-	t.clear(ringBits(size, s.size))
+	t.ring.init(size)
 	return t, nil
 }
 
-// clear empties the table, and makes its ring 1<<bits slots long.
-func (t *Table) clear(bits uint8) {
-	t.ring.init(bits)
-	t.index.clear()
+// start puts the cursor at a number that is not mapped, each with the same probability.
+func (t *Table) start() {
+	for {
+		t.next = t.space.first() + rand.Uint32N(t.space.usable())
+		if t.ring.find(t.next) == nil || t.count.Names == int(t.space.usable()) {
+			break
+		}
+	}
+	t.ring.reserve(t.next)
 }

@@ -1,91 +1,112 @@
 package mapping
 
-// renewShown notes an Assign without a lock and without reading the clock, and reports whether it could: the
-// clock shows a time that serves, and p stays where it is in its queue, and in the table.
-func (t *Table) renewShown(p *pair) bool {
-	now := t.clock.shown.Load()
-	return t.stays(p, now) && p.assign(now)
+// hand is a clock hand that goes round the ring to find pairs to evict.
+//
+// A pair can be evicted when no lease pins it and its Hold is over. The hand takes the first such pair that it
+// comes to. Assign neither moves a pair that it renews nor tells the hand, so a renewal takes no lock. Instead,
+// each chunk has a time, due, such that none of its pairs that is not pinned was assigned before it:
+//
+//   - a sweep of the hand over the chunk sets due to the earliest such time,
+//   - a pair that is added, or not pinned any longer, lowers it (noteIdle),
+//   - and else the time of a pair only grows.
+//
+// While the hand is inside a chunk, that is true of the cells that it has passed alone, so it leaves the chunk
+// before due counts again. Thus when Hold since due is not over in any chunk, no pair can be evicted: with a million
+// names that takes a thousand comparisons. A chunk that was swept in vain is not due any longer, so a caller that
+// needs room sweeps each chunk once, and the first perhaps twice, however many pairs were renewed meanwhile. It
+// gives up the lock after each.
+type hand struct {
+	chunk int
+	cell  int // the next one in the chunk
 }
 
-// renew notes an Assign. The caller holds t.mu.
-func (t *Table) renew(p *pair, now int64) {
-	if !t.stays(p, now) {
-		t.ring.push(held, p, now)
-	}
-	p.assigned.Store(now)
-}
+// inside reports whether the hand has begun a chunk and not left it.
+func (h *hand) inside() bool { return h.cell > 0 }
 
-// stays reports whether a pair that is assigned keeps its place in the queue. It does for a while, because
-// moving it touches its neighbours, which are far away in memory; evict moves it if it must. At the time never
-// it does not.
-func (t *Table) stays(p *pair, now int64) bool {
-	used := p.used.Load()
-	return uint64(now-used) < uint64(t.hold)/patience && used <= p.assigned.Load()
-}
-
-// patience is the part of Hold that renew leaves a pair where it is.
-const patience = 256
-
-// evict makes room for one pair, and reports whether it could. Of the pairs that no lease pins and
-// whose Hold is over, the one unused for longest goes. Each turn but the last one moves a pair from
-// where renew or a lease left it, so a turn costs what was saved there. The caller holds t.mu.
-func (t *Table) evict(now int64) bool {
-	for {
-		p := t.victim(now)
-		if p == nil {
-			return false
-		}
-		assigned, ok := p.claim()
-		switch {
-		case !ok:
-			t.ring.push(renewed, p, assigned)
-		case !p.kill(): // pinned: not met again before the last lease is released, which puts it back
-			t.ring.unlink(p)
-			p.used.Store(now) // after assigned: in no queue, or in that of idle ones
-			p.assigned.Store(assigned)
-		default:
-			t.index.remove(p)
-			t.ring.drop(p)
-			t.count.Names--
-			t.count.Evicted++
-			return true
-		}
+// noteIdle keeps the promise of due for a pair that may not be pinned.
+func (r *ring) noteIdle(p *pair) {
+	if p.leases.Load() == 0 {
+		c := &r.chunks[r.place(p.number)]
+		c.due = min(c.due, p.assigned.Load())
 	}
 }
 
-// victim returns the pair used longest ago of those that are the oldest of their queue and not within
-// Hold, or nil. The oldest of renewed may be in the way of one that was assigned earlier, by less than
-// the part of Hold that renew allows.
-func (t *Table) victim(now int64) (victim *pair) {
-	for queue := uint32(held); queue < held+queues; queue++ {
-		p := t.ring.oldest(queue)
-		if p == nil || queue != idle && t.within(p.used.Load(), now) {
-			continue
-		}
-		if victim == nil || p.used.Load() < victim.used.Load() {
-			victim = p
-		}
+// evict makes room for one pair, and reports whether it did. If not, more reports whether it may if called
+// again: it sweeps one chunk at most, so that the lock is not held for long. The caller holds t.mu.
+func (t *Table) evict(now int64) (evicted, more bool) {
+	c := t.nextDue(now)
+	if c == nil {
+		return false, false
 	}
-	return victim
+	p := t.ring.sweep(c, func(p *pair) bool {
+		assigned := p.assigned.Load()
+		return !t.within(assigned, now) && p.leases.Load() == 0 && p.retire(assigned)
+	})
+	if p == nil {
+		return false, true
+	}
+	t.index.remove(p)
+	t.ring.remove(p)
+	t.count.Names--
+	t.count.Evicted++
+	return true, false
+}
+
+// nextDue moves the hand to the next chunk that a pair may be evicted from, and returns it, or nil if there is none.
+func (t *Table) nextDue(now int64) *chunk {
+	r := &t.ring
+	for range r.chunks {
+		if c := &r.chunks[r.hand.chunk]; r.hand.inside() || !t.within(c.due, now) {
+			return c
+		}
+		r.hand.chunk = r.next(r.hand.chunk)
+	}
+	return nil
 }
 
 // within reports whether what was assigned then is within Hold.
 func (t *Table) within(assigned, now int64) bool {
-	return assigned != never && now-assigned < t.hold
+	return assigned != never && (assigned >= now || now-assigned < t.hold)
+}
+
+// sweep moves the hand on through its chunk, c, and returns the first pair for which take reports true. If there
+// is none, it returns nil, and the hand is at the next chunk.
+func (r *ring) sweep(c *chunk, take func(*pair) bool) *pair {
+	h, groups := &r.hand, c.groupsNow()
+	if !h.inside() {
+		c.due = gone
+	}
+	for at := skipFree(groups, h.cell); at < len(groups)*groupLen; at = skipFree(groups, at+1) {
+		p := pairAt(groups, at)
+		if h.cell = at + 1; take(p) {
+			return p
+		}
+		r.noteIdle(p)
+	}
+	swept := h.chunk
+	h.chunk, h.cell = r.next(swept), 0
+	r.fit(swept)
+	return nil
 }
 
 // Flush forgets every pair that is not pinned. Their addresses are not used again before the whole
 // space has gone round.
 func (t *Table) Flush() {
+	if !t.made() {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.index.clear()
 	for p := range t.ring.all() {
 		if p.kill() {
-			t.ring.drop(p)
+			t.ring.remove(p)
 			t.count.Names--
 		} else {
-			t.index.insert(t.index.hash(p.name()), p)
+			t.index.insert(t.index.hashOf(p), p)
 		}
+	}
+	for i := range t.ring.chunks {
+		t.ring.fit(i)
 	}
 }

@@ -93,30 +93,125 @@ func TestFullOfPinned(t *testing.T) {
 	requireStale(t, table, leases[5].Addr())
 }
 
-func TestLongestUnusedGoesFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		table := newTestTable(t, Config{Size: 4, Hold: time.Minute})
-		tick := func() { time.Sleep(10 * time.Second) }
-		a := assign(t, table, "ip4", "a.example")
-		tick()
-		b := assign(t, table, "ip4", "b.example")
-		tick()
-		c := assign(t, table, "ip4", "c.example")
-		tick()
-		d := assign(t, table, "ip4", "d.example")
-		time.Sleep(time.Millisecond)
-		assign(t, table, "ip6", "d.example") // so soon that it stays in its place in the queue
-		time.Sleep(time.Millisecond)
-		assign(t, table, "ip6", "a.example")
-		time.Sleep(time.Minute)
-		acquire(t, table, b).Release()
-		for i, want := range []netip.Addr{c, d, a, b} {
-			tick()
-			assign(t, table, "ip4", fmt.Sprintf("new%d.example", i))
-			requireStale(t, table, want)
-			require.Equal(t, 4, table.Len())
+// TestOldestGoesFirst shows that of names that are all alike, the oldest is evicted, wherever the cursor began.
+func TestOldestGoesFirst(t *testing.T) {
+	for _, size := range []int{1, 4, 7, 100, 1000, 1024, 3000, 4096} {
+		for range 2 {
+			table := newTestTable(t, Config{Size: size, Hold: soon})
+			addrs := make([]netip.Addr, 2*size+2100)
+			for i := range addrs {
+				addrs[i] = assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
+				if i < size {
+					continue
+				}
+				if name, ok := table.Name(addrs[i-size]); ok {
+					t.Fatalf("size %d: %s is there, and another one went", size, name)
+				}
+				require.EqualValues(t, i-size+1, table.Stats().Evicted)
+			}
 		}
+	}
+}
+
+// TestHandGoesRound shows who is evicted: in the order in which they came, but for those within Hold or pinned. A new
+// name comes last.
+func TestHandGoesRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 3000 // some chunks
+		table := newTestTable(t, Config{Size: size, Hold: time.Minute})
+		name := func(i int) string { return fmt.Sprintf("host%d.example", i) }
+		addrs := make([]netip.Addr, size)
+		for i := range addrs {
+			addrs[i] = assign(t, table, "ip4", name(i))
+		}
+		time.Sleep(time.Minute)
+		for i := 0; i < size; i += 3 {
+			assign(t, table, "ip6", name(i))
+		}
+		pinned := acquire(t, table, addrs[size/2+1])
+		require.Equal(t, name(size/2+1), pinned.Name())
+		before := uint64(0)
+		for i := range addrs {
+			if i%3 == 0 || i == size/2+1 {
+				continue
+			}
+			assign(t, table, "ip4", "new."+name(i))
+			before++
+			require.Equal(t, before, table.Stats().Evicted)
+			requireStale(t, table, addrs[i])
+		}
+		_, err := table.Assign("ip4", "one.more.example")
+		require.ErrorIs(t, err, ErrFull)
+		pinned.Release()
+		assign(t, table, "ip4", "one.more.example")
+		requireStale(t, table, pinned.Addr())
 	})
+}
+
+// TestLockIsHeldForAChunk has every pair of a large table renewed, so whoever needs room looks at each. It does so
+// a chunk at a time, and only once.
+func TestLockIsHeldForAChunk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 50_000
+		table := newTestTable(t, Config{Size: size, Hold: time.Minute})
+		addrs := make([]netip.Addr, size)
+		for i := range addrs {
+			addrs[i] = assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
+		}
+		time.Sleep(time.Minute)
+		for i := range addrs {
+			assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
+		}
+		// tries counts how often the lock is taken until evict says yes or no.
+		tries := func() (n int, evicted bool) {
+			for more := true; more; n++ {
+				evicted, more = table.evict(table.clock.now())
+			}
+			return n, evicted
+		}
+		chunks := (size+chunkLen-1)/chunkLen + 1
+		n, evicted := tries()
+		require.False(t, evicted)
+		require.InDelta(t, chunks, n, 2)
+		n, evicted = tries()
+		require.False(t, evicted)
+		require.Equal(t, 1, n, "now the chunks' times tell it")
+		l := acquire(t, table, addrs[size/2])
+		time.Sleep(time.Minute - 1)
+		for i := range addrs {
+			if i != size/2 {
+				assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
+			}
+		}
+		time.Sleep(time.Nanosecond)
+		n, evicted = tries()
+		require.False(t, evicted, "the only one whose Hold is over is pinned")
+		require.InDelta(t, chunks, n, 2)
+		l.Release()
+		n, evicted = tries()
+		require.True(t, evicted)
+		require.Equal(t, 1, n, "its chunk is known")
+		requireStale(t, table, addrs[size/2])
+	})
+}
+
+// TestCursorSkipsInSteps has the cursor before thousands of pinned names.
+func TestCursorSkipsInSteps(t *testing.T) {
+	table := newTestTable(t, Config{IPv4: netip.MustParsePrefix("240.0.0.0/18"), Size: 10_000})
+	table.next = 1
+	for i := range 9_999 {
+		_, err := table.AcquireName("ip4", fmt.Sprintf("host%d.example", i))
+		require.NoError(t, err)
+	}
+	table.next = 1
+	for i := range 9 {
+		_, ok := table.takeNumber()
+		require.False(t, ok)
+		require.EqualValues(t, 1000*(i+1)+1, table.next)
+	}
+	require.Equal(t, netip.MustParseAddr("240.0.39.16"), assign(t, table, "ip4", "last.example")) // 10,000
+	_, err := table.Assign("ip4", "one.more.example")
+	require.ErrorIs(t, err, ErrFull)
 }
 
 func TestHold(t *testing.T) {
@@ -235,78 +330,6 @@ func TestRoundIsWhole(t *testing.T) {
 		last[addr] = i
 	}
 	require.Len(t, last, 254)
-}
-
-// TestAgainstModel does what comes to mind, at random, and compares with what must be.
-func TestAgainstModel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const size, hold = 64, 100 * time.Millisecond
-		table := newTestTable(t, Config{IPv4: netip.MustParsePrefix("240.0.0.0/24"), Size: size, Hold: hold})
-		type state struct {
-			addr     netip.Addr
-			assigned time.Time
-			leases   []*Lease
-		}
-		model := make(map[string]*state) // may have what was evicted
-		random := rand.New(rand.NewPCG(1, 2))
-		alive := func(s *state) bool { return len(s.leases) > 0 || time.Since(s.assigned) < hold }
-		// A full table may notice a little late that Hold is over.
-		late := func(s *state) bool { return time.Since(s.assigned) < hold+hold/patience }
-		for range 30_000 {
-			name := fmt.Sprintf("host%d.example", random.IntN(200))
-			s := model[name]
-			if s == nil {
-				s = &state{assigned: time.Now().Add(-time.Hour)}
-			}
-			busy := 0
-			for _, o := range model {
-				if alive(o) || late(o) {
-					busy++
-				}
-			}
-			switch random.IntN(8) {
-			case 0, 1, 2:
-				addr, err := table.Assign("ip4", name)
-				if err != nil {
-					require.ErrorIs(t, err, ErrFull)
-					require.GreaterOrEqual(t, busy, size, "full, although some are not in use")
-					continue
-				}
-				if alive(s) {
-					require.Equal(t, s.addr, addr)
-				}
-				s.addr, s.assigned = addr, time.Now()
-				model[name] = s
-			case 3:
-				l, err := table.AcquireName("ip4", name)
-				if err != nil {
-					require.ErrorIs(t, err, ErrFull)
-					require.GreaterOrEqual(t, busy, size)
-					continue
-				}
-				if alive(s) {
-					require.Equal(t, s.addr, l.Addr())
-				}
-				s.addr, s.leases = l.Addr(), append(s.leases, l)
-				model[name] = s
-			case 4, 5:
-				if n := len(s.leases); n > 0 {
-					s.leases[n-1].Release()
-					s.leases = s.leases[:n-1]
-				}
-			case 6:
-				if got, ok := table.Name(s.addr); alive(s) {
-					require.True(t, ok)
-					require.Equal(t, name, got)
-				}
-			case 7:
-				time.Sleep(time.Duration(random.IntN(int(hold / 20))))
-			}
-			require.LessOrEqual(t, table.Len(), size)
-		}
-		require.Positive(t, table.Stats().Full)
-		require.Positive(t, table.Stats().Evicted)
-	})
 }
 
 // TestConcurrent has 16 goroutines do everything at once. Whatever happens, an address leads to the name

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 
 	"github.com/sockslib/sockslib/internal/names"
 )
@@ -24,34 +23,32 @@ func (t *Table) key(v6 bool, name string) (string, error) {
 // canonical returns the canonical form of a host name or of an address, and for an address also that.
 // The form of one that is canonical already costs no allocation.
 func (t *Table) canonical(name string) (string, netip.Addr, error) {
-	var addr netip.Addr
-	if maybeAddr(name) {
-		addr, _ = netip.ParseAddr(name) // what is not an address is a host name, or Canonical says why not
+	host, err := names.Parse(name)
+	if err != nil {
+		return "", netip.Addr{}, err
 	}
-	if !addr.IsValid() {
-		key, err := names.Canonical(name)
-		return key, addr, err
+	switch addr := host.Addr(); {
+	case host.IsName():
+	case addr.Zone() != "":
+		err = errors.New("address with a zone")
+	case !unicast(addr):
+		err = errors.New("address of this host, of its links, or of many hosts")
+	case t.space.contains(addr):
+		err = errors.New("reserved address, which stands for a name itself")
 	}
-	if addr.Zone() != "" {
-		return "", netip.Addr{}, errors.New("address with a zone")
+	if err != nil {
+		return "", netip.Addr{}, err
 	}
-	addr = addr.Unmap()
-	if t.space.contains(addr) {
-		return "", netip.Addr{}, errors.New("reserved address, which stands for a name itself")
-	}
-	var buf [len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")]byte
-	if text := addr.AppendTo(buf[:0]); string(text) != name {
-		name = string(text)
-	}
-	return name, addr, nil
+	return host.String(), host.Addr(), nil
 }
 
-// maybeAddr reports whether name may be an address: an IPv6 one has a colon after at most four digits,
-// and an IPv4 one ends in a digit and has nothing but digits and dots.
-func maybeAddr(name string) bool {
-	if strings.IndexByte(name[:min(len(name), 5)], ':') >= 0 {
-		return true
-	}
-	last := len(name) - 1
-	return last >= 0 && '0' <= name[last] && name[last] <= '9' && strings.Trim(name, "0123456789.") == ""
+// unicast reports whether an address means the same one host to a gateway as it does here. A gateway that is
+// asked for another one connects to itself, or to whatever its own links have.
+func unicast(addr netip.Addr) bool {
+	return !addr.IsUnspecified() && !addr.IsLoopback() && !addr.IsLinkLocalUnicast() && !addr.IsMulticast() && addr != broadcast
 }
+
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// maybeAddr reports whether name may be an address; a name in canonical form never is.
+func maybeAddr(name string) bool { return names.MaybeAddr(name) }

@@ -19,6 +19,9 @@ type Lease struct {
 // Acquire pins the pair that addr belongs to. An address of the reserved space that stands for no name,
 // now or any more, is ErrStale; one outside of it is a [*net.AddrError].
 func (t *Table) Acquire(addr netip.Addr) (*Lease, error) {
+	if !t.made() {
+		return nil, errUnmade
+	}
 	p, reserved := t.lookup(addr)
 	if p != nil && p.pin() {
 		return &Lease{table: t, pair: p, v6: !addr.Unmap().Is4()}, nil
@@ -34,31 +37,17 @@ func (t *Table) Acquire(addr netip.Addr) (*Lease, error) {
 // that it makes has no Hold: it may go as soon as it is released, so that any number of dials by name
 // does not fill the table. The errors are those of Assign.
 func (t *Table) AcquireName(network, name string) (*Lease, error) {
-	v6, err := isIPv6(network)
+	v6, err := t.family(network)
 	if err != nil {
 		return nil, err
 	}
 	p := t.index.get(name)
 	if p == nil || !p.pin() {
-		if p, err = t.pinName(v6, name); err != nil {
+		if p, err = t.findOrAdd(v6, name, (*pair).pin); err != nil {
 			return nil, err
 		}
 	}
 	return &Lease{table: t, pair: p, v6: v6}, nil
-}
-
-// pinName is AcquireName with the lock.
-func (t *Table) pinName(v6 bool, name string) (*pair, error) {
-	t.mu.Lock()
-	p, added, err := t.findOrAdd(v6, name, t.clock.read())
-	if err == nil {
-		p.leases.Add(1) // what is in the table is not dead
-	}
-	t.mu.Unlock()
-	if added {
-		t.traceAssigned(p)
-	}
-	return p, err
 }
 
 // Name returns the name, in its canonical form.
@@ -74,18 +63,11 @@ func (l *Lease) Release() {
 	}
 }
 
-// release notes that p is not pinned any more: from now on it is unused, unless Hold goes on.
+// release notes that p is not pinned any longer: it may be evicted, unless Hold goes on.
 func (t *Table) release(p *pair) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.ring.lookup(p.number) != p {
-		return // it was evicted since its last lease ended
-	}
-	now, assigned := t.clock.read(), p.assigned.Load()
-	switch {
-	case !t.within(assigned, now):
-		t.ring.push(idle, p, now)
-	case !t.ring.queued(p): // renewShown did not see in time that evict had met it
-		t.ring.push(held, p, assigned)
+	if t.ring.find(p.number) == p { // else it was evicted since its last lease ended
+		t.ring.noteIdle(p)
 	}
 }

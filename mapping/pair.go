@@ -6,66 +6,53 @@ import (
 	"unsafe"
 )
 
-// Of the times that a pair was assigned, never is that of one that was not, and gone of one that leaves the table.
+// The values of pair.assigned that are no time: never, until the first Assign, and gone, once the pair is about
+// to leave the table.
 const (
 	never = math.MinInt64
 	gone  = math.MaxInt64
 )
 
-// pair is a name and the number of its addresses. Neither ever changes, and a pair is never used for
-// another name: whoever reaches it by either may take the other without a lock. That is what makes
-// the table free of aliases.
+// dead is the value of pair.leases once the pair has left the table.
+const dead = -1
+
+// pair is a name and the number of its two addresses. Neither ever changes, and a pair is never used for
+// another name, so a reader that has found a pair may use both without a lock. That is what keeps the table
+// free of aliases.
 //
-// The bytes of the name follow the fixed part, as far as they do not fit it, so that everything that a
-// lookup needs is in one or two cache lines: at a million names, time is spent on nothing but waiting
-// for memory. Only arena makes pairs, and only name and is read behind the fixed part.
+// The bytes of the name follow the fixed part, so a lookup needs one or two cache lines: with a million names,
+// a lookup does little but wait for memory. Only newPair makes pairs, and only newPair and name touch what
+// follows the fixed part.
 type pair struct {
-	assigned atomic.Int64 // the last Assign, or never, or gone
-	used     atomic.Int64 // orders the queue that the pair is in; changed under Table.mu
-	number   uint32       //
-	leases   atomic.Int32 // who pins it; dead when it left the table
+	assigned atomic.Int64 // time of the last Assign, or never, or gone
+	number   uint32
+	leases   atomic.Int32 // leases not released yet, or dead
 	length   uint8        // of the name
 	begin    [7]byte      // of the name
 }
 
 const (
-	dead = -1
-
 	nameAt = unsafe.Offsetof(pair{}.begin)
 	word   = unsafe.Sizeof(uint64(0))
 )
 
-// arena is where pairs are made. Its blocks have no pointers, so the garbage collector does not look
-// into them, and frees each one when nothing points into it any more.
-type arena struct{ free []uint64 }
-
-// blockWords makes a block 2 KiB: some forty pairs, and what one of them can keep alive alone.
-const blockWords = 256
-
-// pair makes a pair, never assigned, with a copy of name, which has at most 255 octets.
-func (a *arena) pair(name string, number uint32, used int64) *pair {
-	words := max(nameAt+uintptr(len(name))+word-1, unsafe.Sizeof(pair{})) / word
-	if uintptr(len(a.free)) < words {
-		a.free = make([]uint64, blockWords)
-	}
-	p := (*pair)(unsafe.Pointer(&a.free[0]))
-	a.free = a.free[words:]
-	p.number, p.length = number, uint8(len(name))
+// newPair returns a pair that was never assigned, with a copy of name, which has at most 255 bytes. The caller sets
+// the number before others see the pair. Each pair is an allocation of its own: a string from name keeps one pair
+// in memory, and no other. It has no pointers, so the garbage collector does not look into it.
+func newPair(name string) *pair {
+	size := max(nameAt+uintptr(len(name)), unsafe.Sizeof(pair{}))
+	words := make([]uint64, (size+word-1)/word)
+	p := (*pair)(unsafe.Pointer(&words[0]))
+	p.length = uint8(len(name))
 	p.assigned.Store(never)
-	p.used.Store(used)
 	copy(unsafe.Slice(&p.begin[0], len(name)), name)
 	return p
 }
 
-// name returns the name, without copying it: it was written before anyone could reach p.
+// name returns the name. It is not copied.
 func (p *pair) name() string { return unsafe.String(&p.begin[0], p.length) }
 
-// is reports whether name is that of p.
-func (p *pair) is(name string) bool {
-	return int(p.length) == len(name) && unsafe.String(&p.begin[0], len(name)) == name
-}
-
-// pin counts one more lease, unless p left the table.
+// pin counts one more lease. It reports false if p has left the table.
 func (p *pair) pin() bool {
 	for {
 		n := p.leases.Load()
@@ -78,11 +65,7 @@ func (p *pair) pin() bool {
 	}
 }
 
-// kill reports whether p had no lease, and now never gets one.
-func (p *pair) kill() bool { return p.leases.CompareAndSwap(0, dead) }
-
-// assign notes an Assign at a time that may have passed meanwhile, and reports whether p is in the table, and
-// not about to leave it.
+// assign notes an Assign at a time. It reports false if p has left the table or is about to.
 func (p *pair) assign(at int64) bool {
 	for {
 		last := p.assigned.Load()
@@ -95,12 +78,19 @@ func (p *pair) assign(at int64) bool {
 	}
 }
 
-// claim makes assign false from now on, and returns when the last one was: unless p was assigned since it was
-// put into its queue, which it reports. Under Table.mu.
-func (p *pair) claim() (last int64, ok bool) {
-	last = p.assigned.Load()
-	if last <= p.used.Load() && p.assigned.CompareAndSwap(last, gone) {
-		return last, true
+// kill makes pin fail from now on. It reports false, and does nothing, if p is pinned.
+func (p *pair) kill() bool { return p.leases.CompareAndSwap(0, dead) }
+
+// retire makes assign and pin fail from now on. It reports false, and does nothing, if p is pinned or was
+// assigned after last. An assign that fails although retire does nothing in the end waits for the table's lock,
+// which the caller holds.
+func (p *pair) retire(last int64) bool {
+	if !p.assigned.CompareAndSwap(last, gone) {
+		return false
 	}
-	return p.assigned.Load(), false
+	if p.kill() {
+		return true
+	}
+	p.assigned.Store(last)
+	return false
 }

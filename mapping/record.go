@@ -12,8 +12,6 @@ import (
 // header is the beginning of a snapshot.
 type header struct {
 	ipv4, ipv6 netip.Prefix
-	ringBits   uint8
-	next       uint32
 	count      uint32 // records
 	length     uint64 // of all of them, in bytes
 }
@@ -24,8 +22,7 @@ func (h *header) append(b []byte) []byte {
 	b = append(b, h.ipv4.Addr().AsSlice()...)
 	b = append(b, byte(h.ipv4.Bits()))
 	b = append(b, h.ipv6.Addr().AsSlice()...)
-	b = append(b, byte(h.ipv6.Bits()), h.ringBits)
-	b = binary.BigEndian.AppendUint32(b, h.next)
+	b = append(b, byte(h.ipv6.Bits()))
 	b = binary.BigEndian.AppendUint32(b, h.count)
 	return binary.BigEndian.AppendUint64(b, h.length)
 }
@@ -40,27 +37,24 @@ func parseHeader(b []byte) (header, error) {
 		return header{}, fmt.Errorf("version %d is not known", b[0])
 	}
 	return header{
-		ipv4:     netip.PrefixFrom(netip.AddrFrom4([4]byte(b[1:])), int(b[5])),
-		ipv6:     netip.PrefixFrom(netip.AddrFrom16([16]byte(b[6:])), int(b[22])),
-		ringBits: b[23],
-		next:     binary.BigEndian.Uint32(b[24:]),
-		count:    binary.BigEndian.Uint32(b[28:]),
-		length:   binary.BigEndian.Uint64(b[32:]),
+		ipv4:   netip.PrefixFrom(netip.AddrFrom4([4]byte(b[1:])), int(b[5])),
+		ipv6:   netip.PrefixFrom(netip.AddrFrom16([16]byte(b[6:])), int(b[22])),
+		count:  binary.BigEndian.Uint32(b[23:]),
+		length: binary.BigEndian.Uint64(b[27:]),
 	}, nil
 }
 
-// record is a pair in a snapshot. In the file, its times are in nanoseconds since 1970.
+// record is a pair in a snapshot.
 type record struct {
-	name           string
-	number         uint32
-	assigned, used int64
+	name     string
+	number   uint32
+	assigned int64 // in nanoseconds since 1970, or never
 }
 
 func (r *record) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, r.number)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.assigned))
-	b = binary.BigEndian.AppendUint64(b, uint64(r.used))
-	b = append(b, byte(len(r.name))) // a canonical name has at most 253 octets
+	b = append(b, byte(len(r.name))) // a canonical name has at most 253 bytes
 	return append(b, r.name...)
 }
 
@@ -77,6 +71,5 @@ func readRecord(r *bufio.Reader) (record, error) {
 		name:     string(name),
 		number:   binary.BigEndian.Uint32(fixed[:]),
 		assigned: int64(binary.BigEndian.Uint64(fixed[4:])),
-		used:     int64(binary.BigEndian.Uint64(fixed[12:])),
 	}, nil
 }

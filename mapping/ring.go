@@ -2,131 +2,123 @@ package mapping
 
 import (
 	"iter"
+	"math"
 	"math/bits"
-	"sync/atomic"
 )
 
-// chunkLen is how many slots are allocated together: 32 KiB.
-const chunkLen = 2048
-
-// slots are places in the ring. The links, guarded by Table.mu, are apart: a lookup needs none of them.
-type slots struct {
-	pairs [chunkLen]atomic.Pointer[pair] // nil: free
-	links [chunkLen]links
-}
-
-// ring holds the pairs by number: that of number n is in slot n modulo the ring's length, or nowhere.
-// Numbers are handed out in order, so those of the pairs held are close together, and only the chunks
-// around them exist. Changed under Table.mu; lookup needs no lock.
+// ring finds a pair by its number, and gives every pair a place in a circle, in the order of the numbers, for
+// the clock hand that evicts. The circle is divided into chunks of chunkLen numbers. It may be shorter than
+// the space, so numbers that are far apart share a chunk; a chunk is a set, so it takes any of them, and
+// memory that grows with the pairs in it. The ring is changed under Table.mu; find needs no lock.
 type ring struct {
-	mask   uint32
-	newest uint32 // the chunk of the newest pair; it stays when it is empty
-	chunks []chunk
-	ends   [queues]links
+	chunks []chunk // a power of two
+	newest int     // the chunk that the next pair is likely to be in
+	hand   hand
 }
 
+const (
+	chunkBits = 10
+	chunkLen  = 1 << chunkBits
+)
+
+// chunk is the set of pairs of some numbers.
 type chunk struct {
-	slots atomic.Pointer[slots] // nil: no pair here
-	live  int                   // pairs
+	set
+	due int64 // see hand
 }
 
-// ringBits is the binary logarithm of a ring's length: at least twice the pairs held, so that few
-// numbers are skipped because a pair that stays has their slot, but no more than there are numbers.
-func ringBits(size int, numbers uint32) uint8 {
-	return uint8(bits.Len32(uint32(min(2*uint64(size), uint64(numbers)) - 1)))
-}
-
-func (r *ring) init(bits uint8) {
-	length := uint32(1) << bits
-	r.mask = length - 1
-	r.chunks = make([]chunk, (length+chunkLen-1)/chunkLen)
-	r.ends = [queues]links{{held, held}, {renewed, renewed}, {idle, idle}}
-}
-
-// bits is the binary logarithm of the ring's length.
-func (r *ring) bits() uint8 { return uint8(bits.Len32(r.mask)) }
-
-// lookup returns the pair of number n, or nil.
-func (r *ring) lookup(n uint32) *pair {
-	i := n & r.mask
-	c := r.chunks[i/chunkLen].slots.Load()
-	if c == nil {
-		return nil
-	}
-	p := c.pairs[i%chunkLen].Load()
-	if p == nil || p.number != n {
-		return nil
-	}
-	return p
-}
-
-// free reports whether the slot of number n is.
-func (r *ring) free(n uint32) bool {
-	i := n & r.mask
-	c := r.chunks[i/chunkLen].slots.Load()
-	return c == nil || c.pairs[i%chunkLen].Load() == nil
-}
-
-// place is the slot of p.
-func (r *ring) place(p *pair) uint32 { return p.number & r.mask }
-
-// slots returns those of the chunk, which exists, that slot i is in.
-func (r *ring) slots(i uint32) *slots { return r.chunks[i/chunkLen].slots.Load() }
-
-// all returns the pairs in the order of the ring. Each may be dropped when it is its turn.
-func (r *ring) all() iter.Seq[*pair] {
-	return func(yield func(*pair) bool) {
-		for c := range r.chunks {
-			for p := range r.chunks[c].all {
-				if !yield(p) {
-					return
-				}
-			}
-		}
+// init makes an empty ring that does not go round for size pairs with successive numbers, so that the cursor stays
+// behind the hand.
+func (r *ring) init(size int) {
+	r.chunks = make([]chunk, 1<<bits.Len(uint(size)/chunkLen))
+	for i := range r.chunks {
+		r.chunks[i].due = gone
 	}
 }
 
-// all yields the pairs of one chunk.
-func (c *chunk) all(yield func(*pair) bool) {
-	slots := c.slots.Load()
-	if slots == nil {
+// numberHash spreads the numbers of a chunk evenly over its cells, in their order.
+func numberHash(n uint32) uint64 {
+	const spread = 0x9e3779b1 // 2³² divided by the golden ratio: successive numbers have different tags
+	return uint64(n*spread>>24)<<32 | uint64(n%chunkLen)<<(32-chunkBits)
+}
+
+func hashOfNumber(p *pair) uint64 { return numberHash(p.number) }
+
+// place returns the chunk of number n.
+func (r *ring) place(n uint32) int { return int(n/chunkLen) & (len(r.chunks) - 1) }
+
+// find returns the pair of number n, or nil.
+func (r *ring) find(n uint32) *pair {
+	c, hash := &r.chunks[r.place(n)], numberHash(n)
+	if p := c.first(hash); p != nil && p.number == n {
+		return p
+	}
+	return c.find(hash, func(p *pair) bool { return p.number == n })
+}
+
+// insert adds a pair whose number is not there.
+func (r *ring) insert(p *pair) {
+	r.newest = r.place(p.number)
+	r.change(r.newest, func(s *set) { s.insert(numberHash(p.number), p, hashOfNumber) })
+	r.noteIdle(p)
+}
+
+// remove takes out a pair.
+func (r *ring) remove(p *pair) { r.chunks[r.place(p.number)].remove(numberHash(p.number), p) }
+
+// reserve makes room in the chunk of number n for all numbers of a chunk, so that they keep their order.
+func (r *ring) reserve(n uint32) {
+	r.newest = r.place(n)
+	r.change(r.newest, func(s *set) { s.reserve(chunkLen, hashOfNumber) })
+}
+
+// fit gives back what memory chunk i does not need.
+func (r *ring) fit(i int) {
+	if i != r.newest {
+		r.change(i, func(s *set) { s.fit(hashOfNumber) })
+	}
+}
+
+// change does to chunk i what may move its pairs. A hand inside stays before the pair that it was before, but
+// comes again, because other pairs may be on the other side of it.
+func (r *ring) change(i int, do func(*set)) {
+	c, h := &r.chunks[i], &r.hand
+	before := c.groups.Load()
+	do(&c.set)
+	if i != h.chunk || !h.inside() || c.groups.Load() == before {
 		return
 	}
-	for i := range slots.pairs {
-		if p := slots.pairs[i].Load(); p != nil && !yield(p) {
-			return
+	c.due = never
+	at := skipFree(*before, h.cell)
+	groups := c.groupsNow()
+	if h.cell = len(groups) * groupLen; at < len(*before)*groupLen {
+		p := pairAt(*before, at)
+		for h.cell = 0; pairAt(groups, h.cell) != p; h.cell++ {
 		}
 	}
 }
 
-// put places p in its slot, which is free, in no queue.
-func (r *ring) put(p *pair) {
-	i := r.place(p)
-	c := &r.chunks[i/chunkLen]
-	if c.slots.Load() == nil {
-		c.slots.Store(new(slots))
-	}
-	c.live++
-	*r.links(i) = links{i, i}
-	r.slots(i).pairs[i%chunkLen].Store(p)
-	if last := r.newest; last != i/chunkLen {
-		r.newest = i / chunkLen
-		r.shrink(last)
-	}
+// pointAt moves the hand to number n.
+func (r *ring) pointAt(n uint32) {
+	r.hand.chunk = r.place(n)
+	r.hand.cell = home(numberHash(n), len(r.chunks[r.hand.chunk].groupsNow())) * groupLen
 }
 
-// drop empties the slot of p.
-func (r *ring) drop(p *pair) {
-	r.unlink(p)
-	i := r.place(p)
-	r.slots(i).pairs[i%chunkLen].Store(nil)
-	r.chunks[i/chunkLen].live--
-	r.shrink(i / chunkLen)
-}
+// next returns the chunk that follows chunk i.
+func (r *ring) next(i int) int { return (i + 1) & (len(r.chunks) - 1) }
 
-// shrink gives back chunk c if no pair is in it, nor about to be.
-func (r *ring) shrink(c uint32) {
-	if r.chunks[c].live == 0 && c != r.newest {
-		r.chunks[c].slots.Store(nil)
+// all returns the pairs in the order in which the hand comes to them. The one at hand may be removed.
+func (r *ring) all() iter.Seq[*pair] {
+	return func(yield func(*pair) bool) {
+		h := r.hand
+		if !r.chunks[h.chunk].pairs(h.cell, math.MaxInt, yield) {
+			return
+		}
+		for i := r.next(h.chunk); i != h.chunk; i = r.next(i) {
+			if !r.chunks[i].pairs(0, math.MaxInt, yield) {
+				return
+			}
+		}
+		r.chunks[h.chunk].pairs(0, h.cell, yield)
 	}
 }

@@ -2,41 +2,46 @@ package mapping
 
 import (
 	"bufio"
-	"cmp"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"math/bits"
 	"slices"
 	"time"
 )
 
 // A snapshot is a header, a record for each pair, and a CRC-32C of both, all big-endian. The header has
-// the magic and the version, the two prefixes, the cursor, and how much follows; the ring's length is
-// there because pairs that had a slot each may not have one in a shorter ring.
+// the magic and the version, the two prefixes, and how much follows. The records are in the order in which the
+// clock hand would come to them.
 const (
 	magic     = "SOCKSMAP"
-	version   = 1
-	headerLen = len(magic) + 1 + 5 + 17 + 1 + 4 + 4 + 8
-	fixedLen  = 4 + 8 + 8 + 1 // of a record, before its name
+	version   = 2
+	headerLen = len(magic) + 1 + 5 + 17 + 4 + 8
+	fixedLen  = 4 + 8 + 1 // of a record, before its name
 	maxName   = 255
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // WriteTo writes a snapshot of the table for [Read], and returns how many bytes that took. Leases are
-// not kept. The table may be used meanwhile: the snapshot shows one moment.
+// not kept. The table may be used meanwhile: the snapshot has the names of one moment.
 func (t *Table) WriteTo(w io.Writer) (int64, error) {
-	h, records := t.snapshot()
+	if !t.made() {
+		return 0, errUnmade
+	}
+	pairs := t.pairs()
+	h := header{ipv4: t.space.ipv4, ipv6: t.space.ipv6, count: uint32(len(pairs))}
+	for _, p := range pairs {
+		h.length += uint64(fixedLen + int(p.length))
+	}
 	count, sum := countingWriter{w: w}, crc32.New(castagnoli)
 	buffer := bufio.NewWriterSize(io.MultiWriter(&count, sum), 64<<10)
 	b := h.append(nil)
-	for _, r := range records {
+	for _, p := range pairs {
 		if _, err := buffer.Write(b); err != nil {
 			return count.n, err
 		}
-		r.assigned, r.used = t.toWall(r.assigned), t.toWall(r.used)
+		r := record{p.name(), p.number, t.toWall(p.assigned.Load())}
 		b = r.append(b[:0])
 	}
 	if _, err := buffer.Write(b); err != nil {
@@ -47,6 +52,13 @@ func (t *Table) WriteTo(w io.Writer) (int64, error) {
 	}
 	_, err := count.Write(sum.Sum(b[:0]))
 	return count.n, err
+}
+
+// pairs copies the pairs, so that the lock is not held until they are written.
+func (t *Table) pairs() []*pair {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.AppendSeq(make([]*pair, 0, t.count.Names), t.ring.all())
 }
 
 // countingWriter counts what w took.
@@ -61,23 +73,10 @@ func (c *countingWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// snapshot copies what WriteTo writes, so that the lock is not held for as long as that takes.
-func (t *Table) snapshot() (header, []record) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	h := header{ipv4: t.space.ipv4, ipv6: t.space.ipv6, ringBits: t.ring.bits(), next: t.next, count: uint32(t.count.Names)}
-	records := make([]record, 0, t.count.Names)
-	for p := range t.ring.all() {
-		records = append(records, record{p.name(), p.number, p.assigned.Load(), p.used.Load()})
-		h.length += uint64(fixedLen + int(p.length))
-	}
-	return h, records
-}
-
 // toWall turns a time of the table's into one of the file's, fromWall the reverse: what seems to be in
 // the future is now.
 func (t *Table) toWall(at int64) int64 {
-	if at == never {
+	if at == never || at == gone { // the Hold of a pair that is gone was over
 		return never
 	}
 	return t.clock.base.Add(time.Duration(at)).UnixNano()
@@ -88,13 +87,17 @@ func (t *Table) fromWall(at int64) int64 {
 		return never
 	}
 	since := time.Unix(0, at).Sub(t.clock.base)
-	return min(max(int64(since), -1<<62), t.clock.read())
+	return min(max(int64(since), -1<<62), t.clock.now())
 }
 
-// Read returns a table with the pairs of a snapshot. They are used as if the table had never stopped: an
-// address that was evicted or flushed before stays ErrStale, the next name gets the next address, and
-// Hold goes on. It is an error when c has other prefixes than the snapshot, or a Size below the names in
-// it, and when any byte of it is missing or changed. Read takes the snapshot from r and nothing after it.
+// Read returns a table with the pairs of a snapshot: their names keep their addresses, and Hold goes on. New names get
+// addresses from a new random place on, because the snapshot does not tell how many were given out after it was
+// written. The odds that one of those is given out again are (n + m − 1) / f, as the package comment explains under
+// Restarts.
+//
+// It is an error when c has other prefixes than the snapshot, or a Size below the names in it, and when any byte
+// of it is missing or changed. Read takes the snapshot from r and nothing after it. It allocates less than
+// 500 bytes for each name that it reads, besides what [New] does.
 func Read(r io.Reader, c Config) (*Table, error) {
 	t, err := newTable(c)
 	if err != nil {
@@ -123,7 +126,7 @@ func (t *Table) read(r io.Reader) error {
 	if err := t.accepts(h); err != nil {
 		return err
 	}
-	records, err := readRecords(bufio.NewReader(io.LimitReader(summed, int64(h.length))), h)
+	oldest, err := t.readRecords(bufio.NewReader(io.LimitReader(summed, int64(h.length))), h.count)
 	if err != nil {
 		return err
 	}
@@ -134,13 +137,15 @@ func (t *Table) read(r io.Reader) error {
 	if !slices.Equal(want, b[:len(want)]) {
 		return errors.New("checksum does not match")
 	}
-	t.next = h.next
-	t.clear(max(t.ring.bits(), h.ringBits))
-	return t.restore(records)
+	t.start()
+	if h.count > 0 {
+		t.ring.pointAt(oldest)
+	}
+	return nil
 }
 
 // accepts checks a header against the table's configuration, and that its figures are within what a
-// table can have, so that no more is read or allocated than that takes.
+// table can have.
 func (t *Table) accepts(h header) error {
 	switch s := &t.space; {
 	case h.ipv4 != s.ipv4 || h.ipv6 != s.ipv6:
@@ -149,68 +154,50 @@ func (t *Table) accepts(h header) error {
 		return fmt.Errorf("it has %d names, more than %d", h.count, t.size)
 	case h.length > uint64(h.count)*(fixedLen+maxName):
 		return fmt.Errorf("%d bytes are too many for %d names", h.length, h.count)
-	case h.next < s.first() || h.next >= s.size:
-		return fmt.Errorf("cursor %d is outside of the space", h.next)
-	case int(h.ringBits) > bits.Len32(s.size-1):
-		return fmt.Errorf("ring of 2^%d slots is longer than the space", h.ringBits)
 	}
 	return nil
 }
 
-// readRecords reads the records from exactly as many bytes as the header says. What it allocates grows
-// with what was read, not with what the header says.
-func readRecords(r *bufio.Reader, h header) ([]record, error) {
-	var records []record
-	for range h.count {
+// readRecords puts the pairs of a snapshot into the empty table, which no one else uses yet, and returns the number of
+// the first. r ends where the header says that the records do.
+func (t *Table) readRecords(r *bufio.Reader, count uint32) (first uint32, err error) {
+	for i := range count {
 		rec, err := readRecord(r)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
-		records = append(records, rec)
+		if err := t.restore(rec); err != nil {
+			return 0, err
+		}
+		if i == 0 {
+			first = rec.number
+		}
 	}
 	if _, err := r.ReadByte(); err != io.EOF {
-		return nil, errors.New("records are shorter than announced")
+		return 0, errors.New("records are shorter than announced")
 	}
-	return records, nil
+	return first, nil
 }
 
-// restore puts the pairs of a snapshot into the empty table.
-func (t *Table) restore(records []record) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.clock.read()
-	for i := range records {
-		r := &records[i]
-		r.assigned = t.fromWall(r.assigned)
-		r.used = max(t.fromWall(r.used), r.assigned)
-		if t.within(r.assigned, now) {
-			r.used = r.assigned // idle when it was written, if Hold was shorter
-		}
+// restore adds the pair of a record.
+func (t *Table) restore(r record) error {
+	key, _, err := t.canonical(r.name)
+	if err != nil {
+		return fmt.Errorf("name %q: %w", r.name, err)
 	}
-	slices.SortStableFunc(records, func(a, b record) int { return cmp.Compare(a.used, b.used) })
-	for _, r := range records {
-		key, _, err := t.canonical(r.name)
-		if err != nil {
-			return fmt.Errorf("name %q: %w", r.name, err)
-		}
-		if key != r.name {
-			return fmt.Errorf("name %q is not in canonical form", r.name)
-		}
-		if r.number < t.space.first() || r.number >= t.space.size || !t.ring.free(r.number) {
-			return fmt.Errorf("number %d of %q is not free", r.number, r.name)
-		}
-		hash := t.index.hash(key)
-		if t.index.find(hash, key) != nil {
-			return fmt.Errorf("name %q is there twice", r.name)
-		}
-		p := t.arena.pair(key, r.number, r.used)
-		p.assigned.Store(r.assigned)
-		t.add(hash, p)
-		if r.used == r.assigned {
-			t.ring.push(held, p, r.used)
-		} else {
-			t.ring.push(idle, p, r.used)
-		}
+	if key != r.name {
+		return fmt.Errorf("name %q is not in canonical form", r.name)
 	}
+	if r.number < t.space.first() || r.number >= t.space.size || t.ring.find(r.number) != nil {
+		return fmt.Errorf("number %d of %q is not free", r.number, r.name)
+	}
+	hash := t.index.hash(key)
+	if t.index.find(hash, key) != nil {
+		return fmt.Errorf("name %q is there twice", r.name)
+	}
+	p := newPair(key)
+	p.number = r.number
+	p.assigned.Store(t.fromWall(r.assigned))
+	t.add(hash, p)
 	return nil
 }

@@ -11,6 +11,9 @@ type Stats struct {
 
 // Stats returns the counts so far.
 func (t *Table) Stats() Stats {
+	if !t.made() {
+		return Stats{}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.count

@@ -16,25 +16,27 @@ var (
 	ErrBadName = errors.New("bad name")
 )
 
-// Table holds the pairs of one process. Make it with [New] or [Read]; the zero Table is of no use. It is
-// safe for concurrent use. Name, Acquire and Contains take no lock; nor does what finds a name that is there,
-// unless it is the first to do so for a while.
+// Table holds the pairs of one process. Make it with [New] or [Read]: what has an error to return does so for a nil
+// or zero Table, and the other methods find nothing in it. It is safe for concurrent use. Name, Acquire and
+// Contains take no lock, nor do Assign and AcquireName for a name that is there.
 type Table struct {
 	space space
-	size  int
-	hold  int64 // nanoseconds
+	size  int   // 0: not made by New or Read
+	hold  int64 // in nanoseconds, as are all times
 	clock clock
 	trace *Trace
 
 	stale atomic.Uint64
 
 	mu    sync.Mutex
-	ring  ring  // the pairs by number
-	index index // and by name
-	arena arena
+	ring  ring   // the pairs by number
+	index index  // and by name
 	next  uint32 // number to try first
 	count Stats
 }
+
+// made reports whether the table can be used.
+func (t *Table) made() bool { return t != nil && t.size != 0 }
 
 // Entry is one pair of a Table.
 type Entry struct {
@@ -45,11 +47,14 @@ type Entry struct {
 }
 
 // Contains reports whether addr is in the reserved space, whether it stands for a name or not.
-func (t *Table) Contains(addr netip.Addr) bool { return t.space.contains(addr.Unmap()) }
+func (t *Table) Contains(addr netip.Addr) bool { return t.made() && t.space.contains(addr.Unmap()) }
 
 // Name returns the name that addr stands for. It reports false for an address outside of the reserved
 // space, and for one that stands for no name, now or any more.
 func (t *Table) Name(addr netip.Addr) (string, bool) {
+	if !t.made() {
+		return "", false
+	}
 	p, reserved := t.lookup(addr)
 	if p == nil {
 		if reserved {
@@ -64,22 +69,21 @@ func (t *Table) Name(addr netip.Addr) (string, bool) {
 func (t *Table) lookup(addr netip.Addr) (p *pair, reserved bool) {
 	addr = addr.Unmap()
 	if n, ok := t.space.number(addr); ok {
-		return t.ring.lookup(n), true
+		return t.ring.find(n), true
 	}
 	return nil, t.space.contains(addr)
 }
 
 // Len returns how many names the table holds.
-func (t *Table) Len() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.count.Names
-}
+func (t *Table) Len() int { return t.Stats().Names }
 
 // All returns the pairs, in no order that is promised. The table may be used and changed meanwhile: a
 // pair that comes or goes during the iteration is in it or not.
 func (t *Table) All() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
+		if !t.made() {
+			return
+		}
 		var entries []Entry
 		for c := range t.ring.chunks {
 			entries = t.entries(entries[:0], &t.ring.chunks[c])

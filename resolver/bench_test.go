@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -10,9 +11,23 @@ import (
 
 // Queries a second on loopback UDP with 64 in flight, against a plain miekg/dns handler.
 func BenchmarkServer(b *testing.B) {
-	b.Run("this", func(b *testing.B) {
-		flood(b, newServer(b, &Server{Resolver: &Resolver{Table: newTable(b)}, Search: []string{}}))
-	})
+	none := func(name string) bool { return strings.HasSuffix(name, ".corp.example") }
+	kubernetes := []string{"default.svc.cluster.local", "svc.cluster.local", "cluster.local"}
+	for _, c := range []struct {
+		name, host string
+		direct     func(name string) bool
+		search     []string
+	}{
+		{"this", "www.example.com.", nil, []string{}},
+		{"Direct", "www.example.com.", none, []string{}},
+		{"Kubernetes", "www.example.com.", nil, kubernetes},
+		{"Kubernetes, denied", "www.example.com.svc.cluster.local.", nil, kubernetes},
+		{"Kubernetes, typed in full", "s1.default.svc.cluster.local.default.svc.cluster.local.", nil, kubernetes},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			flood(b, newServer(b, &Server{Resolver: &Resolver{Table: newTable(b), Direct: c.direct}, Search: c.search, Ndots: 5}), c.host)
+		})
+	}
 	b.Run("miekg", func(b *testing.B) {
 		p, err := net.ListenPacket("udp", "127.0.0.1:0")
 		require.NoError(b, err)
@@ -24,16 +39,16 @@ func BenchmarkServer(b *testing.B) {
 		})}
 		go func() { ended <- plain.ActivateAndServe() }() // ends with the Shutdown below
 		<-started
-		flood(b, p.LocalAddr().String())
+		flood(b, p.LocalAddr().String(), "www.example.com.")
 		require.NoError(b, plain.Shutdown())
 		require.NoError(b, <-ended)
 	})
 }
 
 // flood asks b.N times over four sockets.
-func flood(b *testing.B, addr string) {
+func flood(b *testing.B, addr, host string) {
 	const sockets, inFlight = 4, 16
-	query, err := newQuery("www.example.com.", dns.TypeA).Pack()
+	query, err := newQuery(host, dns.TypeA).Pack()
 	require.NoError(b, err)
 	ended := make(chan error, sockets)
 	b.ResetTimer()

@@ -2,148 +2,105 @@ package resolver
 
 import (
 	"net"
-	"net/netip"
-	"runtime"
 
 	"github.com/miekg/dns"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 )
 
-// socket reads queries and sends their answers, from the address that was asked.
-type socket struct {
-	conn    net.PacketConn
-	udp     *net.UDPConn     // nil: not one
-	many    *ipv4.PacketConn // udp, where it takes and gives several datagrams at once; nil: one by one
-	session bool             // bound to all addresses: each answer must name its own
-}
+// datagrams is what one reader uses of a UDP socket: it takes the queries that are there, and sends the answers that
+// are ready together. Every answer is sent from the address that its query was sent to.
+type datagrams interface {
+	// read waits for queries, and returns how many there are; they are there until the next read.
+	read() (n int, err error)
 
-// peer is where a query came from, in the form that its answer needs too.
-type peer struct {
-	addr    netip.AddrPort
-	session *dns.SessionUDP // of a socket that is bound to all addresses
-	other   net.Addr        // of one that takes several at once, and of one that is no *net.UDPConn
-}
+	// query returns query i, counted from zero.
+	query(i int) []byte
 
-func newSocket(p net.PacketConn) *socket {
-	sock := &socket{conn: p}
-	udp, ok := p.(*net.UDPConn)
-	if !ok {
-		return sock
-	}
-	sock.udp = udp
-	if local, ok := udp.LocalAddr().(*net.UDPAddr); ok && local.IP.IsUnspecified() {
-		err4 := ipv4.NewPacketConn(udp).SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface, true)
-		err6 := ipv6.NewPacketConn(udp).SetControlMessage(ipv6.FlagDst|ipv6.FlagInterface, true)
-		sock.session = err4 == nil || err6 == nil
-	}
-	if !sock.session && runtime.GOOS == "linux" {
-		sock.many = ipv4.NewPacketConn(udp) // of either family: what it adds for IPv4 is not used
-	}
-	return sock
-}
+	// room returns an empty buffer for the answer to query i.
+	room(i int) []byte
 
-func (s *socket) read(buf []byte) (n int, from peer, err error) {
-	switch {
-	case s.session:
-		n, from.session, err = dns.ReadFromSessionUDP(s.udp, buf)
-		if err == nil {
-			from.addr = from.session.RemoteAddr().(*net.UDPAddr).AddrPort()
-		}
-	case s.udp != nil:
-		n, from.addr, err = s.udp.ReadFromUDPAddrPort(buf)
-	default:
-		n, from.other, err = s.conn.ReadFrom(buf)
-		if err == nil {
-			from.addr, _ = netip.ParseAddrPort(from.other.String()) // of another kind of socket: one client
-		}
-	}
-	return n, from, err
-}
+	// answer takes the answer to query i, which send will send.
+	answer(i int, msg []byte)
 
-func (s *socket) write(msg []byte, to peer) (err error) {
-	switch {
-	case s.session:
-		_, err = dns.WriteToSessionUDP(s.udp, msg, to.session)
-	case s.udp != nil:
-		_, err = s.udp.WriteToUDPAddrPort(msg, to.addr)
-	default:
-		_, err = s.conn.WriteTo(msg, to.other)
-	}
-	return err
+	// send sends the answers, and tells of each that it cannot.
+	send(unsent func(to net.Addr, err error))
+
+	// later returns who sent query i, and what answers it after the next read too, from any goroutine.
+	later(i int) (from net.Addr, reply func(msg []byte) error)
 }
 
 // batchLen is how many datagrams a reader takes at once, at most.
 const batchLen = 16
 
-// batch is what a reader takes from a socket at once: what is there, where the system gives it, otherwise
-// one datagram. It collects the answers that are ready, to send them at once too.
-type batch struct {
-	*socket
-	in    []ipv4.Message // a buffer each
-	from  peer           // of the datagram that came alone
-	rooms [][]byte       // for an answer each
-	out   []ipv4.Message // room for one buffer each; as many as there are answers
-	to    []peer         // of the answers
+// single takes one datagram at a time from any socket.
+type single struct {
+	conn  net.PacketConn
+	udp   *net.UDPConn // conn, if it is bound to all addresses; otherwise nil
+	in    []byte
+	n     int
+	space []byte
+	out   []byte // the answer; nil: none
+	from  net.Addr
+	asked *dns.SessionUDP // of udp: where the query came from, and which address it was sent to
 }
 
-func (s *socket) newBatch() *batch {
-	n := 1
-	if s.many != nil {
-		n = batchLen
+func newSingle(p net.PacketConn) *single {
+	s := &single{conn: p, in: make([]byte, dns.MaxMsgSize), space: make([]byte, 0, dns.MinMsgSize)}
+	if udp, ok := p.(*net.UDPConn); ok && allAddresses(udp) && askDestination(udp) {
+		s.udp = udp
 	}
-	b := &batch{socket: s, in: make([]ipv4.Message, n), rooms: make([][]byte, n), out: make([]ipv4.Message, 0, n)}
-	for i := range n {
-		b.in[i].Buffers = [][]byte{make([]byte, dns.MaxMsgSize)}
-		b.rooms[i] = make([]byte, 0, dns.MinMsgSize)
-		b.out[:n][i].Buffers = make([][]byte, 1)
-	}
-	return b
+	return s
 }
 
-// read waits for datagrams, and returns how many there are.
-func (b *batch) read() (n int, err error) {
-	b.out, b.to = b.out[:0], b.to[:0]
-	if b.many != nil {
-		return b.many.ReadBatch(b.in, 0)
+func (s *single) read() (n int, err error) {
+	s.out = nil
+	if s.udp == nil {
+		s.n, s.from, err = s.conn.ReadFrom(s.in)
+		return 1, err
 	}
-	b.in[0].N, b.from, err = b.socket.read(b.in[0].Buffers[0])
+	s.n, s.asked, err = dns.ReadFromSessionUDP(s.udp, s.in)
+	if err == nil {
+		s.from = s.asked.RemoteAddr()
+	}
 	return 1, err
 }
 
-// query returns a datagram, which is there until the next read, and where it is from.
-func (b *batch) query(i int) ([]byte, peer) {
-	m := &b.in[i]
-	if b.many != nil {
-		return m.Buffers[0][:m.N], peer{addr: m.Addr.(*net.UDPAddr).AddrPort(), other: m.Addr}
+func (s *single) query(int) []byte         { return s.in[:s.n] }
+func (s *single) room(int) []byte          { return s.space }
+func (s *single) answer(_ int, msg []byte) { s.out = msg }
+
+func (s *single) send(unsent func(to net.Addr, err error)) {
+	if s.out == nil {
+		return
 	}
-	return m.Buffers[0][:m.N], b.from
+	from, reply := s.later(0)
+	if err := reply(s.out); err != nil {
+		unsent(from, err)
+	}
 }
 
-// room is an empty buffer for the answer to a datagram.
-func (b *batch) room(i int) []byte { return b.rooms[i] }
-
-// answer takes an answer, which send will send.
-func (b *batch) answer(msg []byte, to peer) {
-	b.to = append(b.to, to)
-	b.out = b.out[:len(b.to)]
-	m := &b.out[len(b.to)-1]
-	m.Buffers[0], m.Addr = msg, to.other
-}
-
-// send sends the answers, and tells of each that it cannot.
-func (b *batch) send(unsent func(to peer, err error)) {
-	for done := 0; done < len(b.out); {
-		n, err := 1, error(nil)
-		if b.many != nil {
-			n, err = b.many.WriteBatch(b.out[done:], 0)
+func (s *single) later(int) (net.Addr, func(msg []byte) error) {
+	conn, udp, from, asked := s.conn, s.udp, s.from, s.asked
+	return from, func(msg []byte) (err error) {
+		if udp == nil {
+			_, err = conn.WriteTo(msg, from)
 		} else {
-			err = b.write(b.out[done].Buffers[0], b.to[done])
+			_, err = dns.WriteToSessionUDP(udp, msg, asked)
 		}
-		if err != nil { // of the first one
-			unsent(b.to[done], err)
-			n = 1
-		}
-		done += n
+		return err
 	}
+}
+
+// allAddresses reports whether a socket is bound to no one address, so that each answer must name its own.
+func allAddresses(udp *net.UDPConn) bool {
+	local, ok := udp.LocalAddr().(*net.UDPAddr)
+	return ok && local.IP.IsUnspecified()
+}
+
+// askDestination asks for the address that each datagram was sent to, and reports whether it will come.
+func askDestination(udp *net.UDPConn) bool {
+	err4 := ipv4.NewPacketConn(udp).SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface, true)
+	err6 := ipv6.NewPacketConn(udp).SetControlMessage(ipv6.FlagDst|ipv6.FlagInterface, true)
+	return err4 == nil || err6 == nil
 }

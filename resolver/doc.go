@@ -16,21 +16,29 @@
 //
 // # Search lists
 //
-// A stub resolver appends the domains of its search list to what was typed, and believes the first of
-// them that exists. Where every name exists, db becomes db.corp.example. The Lookup methods never
-// expand a name. NetResolver and Server see only what the stub asks, but they know its list; where
-// a question may be an expansion they say that there is no such host until the stub's next
-// question tells what was typed, and answer that one with the address of the typed name. So some
-// lookups find no host there, all of them of names that end in a search domain:
+// A stub resolver appends the domains of its search list to what was typed, and believes the first name
+// that exists. Where every name exists, db becomes db.corp.example, and in a Kubernetes pod example.com
+// becomes example.com.default.svc.cluster.local. The Lookup methods never expand a name. NetResolver and
+// Server know the stub's list, and decide by the question and the list alone: a name that may be the
+// expansion of a shorter one does not exist, so that the stub goes on to the shorter one; a name that ends in
+// a search domain is answered when the stub asks for it with a search domain behind it. Every stub that walks
+// its list gets the address of the name that was typed.
 //
-//   - a name typed with a trailing dot that is also the first expansion of a shorter name
-//     (db.corp.example. where corp.example is searched first): nothing tells one from the other;
-//   - a name that is a possible first expansion, from a stub that never walks its list for names with
-//     ndots dots or more (musl's);
-//   - a name that the same client asks for at the very moment at which it asks for another one of which
-//     the first is an expansion: that is a temporary error, for two seconds. A moment is five milliseconds
-//     from when the stub has what it waits for, and more on a busy machine; a stub that takes longer from
-//     there to its next question is not noticed.
+// A client that does not walk its list cannot reach a name that ends in a search domain and has, without it,
+// fewer dots than ndots: for db.corp.example it is told that there is no such host. Such clients are
 //
-// The Lookup methods take all of them.
+//   - those that have no list, or leave it out: dig and the like, nginx, a name typed with a trailing dot;
+//   - musl's stub, for names with ndots dots or more.
+//
+// For them, set [Server].Search to an empty list if all clients are like that, use the Lookup methods in place
+// of NetResolver, or set Verify, with which what exists decides. No client reaches a name that ends in two
+// search domains one after the other (db.corp.example.corp.example): it is taken for the expansion.
+// LookupCNAME of NetResolver returns the name that was asked last, since there are no aliases.
+//
+// # Names that are not names
+//
+// In the Lookup methods, NetResolver and Server alike, each with the names below it: localhost is loopback;
+// invalid, use-application-dns.net, mask.icloud.com and mask-h2.icloud.com do not exist; ipv4only.arpa and
+// resolver.arpa have no addresses; onion gets a fake. None of them is ever asked about, by Direct, System or
+// Upstream. All others are names like any other.
 package resolver

@@ -12,6 +12,7 @@ import (
 
 var (
 	errNoTable    = errors.New("resolver has no mapping table")
+	errNoResolver = errors.New("DNS server has no Resolver with a Table")
 	errNoUpstream = errors.New("verifying a name needs an Upstream")
 	errNoDial     = errors.New("upstream has no Dial")
 	errMalformed  = errors.New("DNS response contained records which contain invalid names")
@@ -24,7 +25,7 @@ func notFound(name, server string) *net.DNSError {
 
 // failure makes a *net.DNSError of any error. The error itself stays reachable for errors.Is.
 func failure(name string, err error) *net.DNSError {
-	if e := (*net.DNSError)(nil); errors.As(err, &e) {
+	if e, ok := asDNSError(err); ok {
 		return e
 	}
 	e := &net.DNSError{Err: err.Error(), Name: name, UnwrapErr: err}
@@ -44,13 +45,24 @@ func failure(name string, err error) *net.DNSError {
 	return e
 }
 
-// canonical is the one form of a name. Its error is a mapping.ErrBadName with the reason.
-func canonical(name string) (string, error) {
-	c, err := names.Canonical(name)
+// parse returns the host that an application has given. Its error is a mapping.ErrBadName with the reason.
+func parse(text string) (names.Host, error) {
+	host, err := names.Parse(text)
 	if err != nil {
-		return "", failure(name, fmt.Errorf("%w: %w", mapping.ErrBadName, err))
+		return host, failure(text, fmt.Errorf("%w: %w", mapping.ErrBadName, err))
 	}
-	return c, nil
+	return host, nil
+}
+
+// asDNSError finds the *net.DNSError in an error.
+func asDNSError(err error) (e *net.DNSError, ok bool) {
+	ok = errors.As(err, &e)
+	return e, ok
+}
+
+func isNotFound(err error) bool {
+	e, ok := asDNSError(err)
+	return ok && e.IsNotFound
 }
 
 // misbehaving is what package net says of a server that neither knows a name nor denies it.

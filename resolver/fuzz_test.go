@@ -2,8 +2,8 @@ package resolver
 
 import (
 	"bytes"
+	"context"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
@@ -50,7 +50,7 @@ func FuzzStream(f *testing.F) {
 
 // asked returns the queries that a memConn finds in a stream that is written in pieces.
 func asked(t *testing.T, stream []byte, piece int) (queries [][]byte) {
-	c := &memConn{stream: true, reply: func(query []byte, _ time.Time) []byte {
+	c := &memConn{stream: true, ctx: context.Background(), reply: func(_ context.Context, query []byte) []byte {
 		queries = append(queries, bytes.Clone(query))
 		return nil
 	}}

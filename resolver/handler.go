@@ -3,167 +3,187 @@ package resolver
 import (
 	"context"
 	"encoding/binary"
-	"errors"
-	"net"
 	"net/netip"
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"github.com/sockslib/sockslib/internal/names"
 )
 
 const (
-	headerSize = 12   // RFC 1035, section 4.1.1
-	ednsSize   = 1232 // the datagram that no path fragments; what is offered to clients
+	headerSize = 12   // bytes, RFC 1035, section 4.1.1
+	ednsSize   = 1232 // bytes of the datagram that no path fragments: what is offered, and the most that is sent
 )
 
 // handler answers DNS messages, for NetResolver and Server alike. It is safe for concurrent use.
 type handler struct {
 	resolver *Resolver
-	searches *searches
-	ttl      uint32 // seconds
+	list     func() *searchList // of the stubs that ask
+	ttl      uint32             // seconds
 }
 
-// reply returns the response to a query of at most limit octets; over UDP the client's own limit counts
-// too. It is nil where none is due: for what is too short to be a query, or is a response. ctx bounds
-// what Upstream or System is asked for.
-func (h *handler) reply(ctx context.Context, query []byte, a asker, udp bool) []byte {
+// begin answers a query as far as that needs no waiting. It returns nil where no answer is due: to what is too
+// short to be a query, or is a response. The query is not needed afterwards.
+func (h *handler) begin(query []byte, udp bool) *exchange {
 	if len(query) < headerSize || query[2]&0x80 != 0 {
 		return nil
 	}
-	a.id = binary.BigEndian.Uint16(query)
-	if query[2]>>3&0xf != dns.OpcodeQuery {
-		return headerOnly(query, dns.RcodeNotImplemented)
-	}
+	asked := query[2] >> 3 & 0xf
 	var m dns.Msg
-	if binary.BigEndian.Uint16(query[4:]) != 1 || m.Unpack(query) != nil || len(m.Question) != 1 {
-		return headerOnly(query, dns.RcodeFormatError)
+	if err := m.Unpack(query); err != nil {
+		if asked != dns.OpcodeQuery {
+			return &exchange{raw: headerOnly(query, dns.RcodeNotImplemented)}
+		}
+		return &exchange{raw: headerOnly(query, dns.RcodeFormatError)}
 	}
-	r := new(dns.Msg).SetReply(&m)
-	r.RecursionAvailable = true
-	r.Compress = true
-	limit := dns.MinMsgSize
-	if opt := m.IsEdns0(); opt != nil {
-		limit = max(limit, int(opt.UDPSize()))
-		r.SetEdns0(ednsSize, opt.Do()) // RFC 6891, section 6.2.5; RFC 3225 copies DO
+	x := newExchange(&m, udp, h.ttl)
+	switch {
+	case asked != dns.OpcodeQuery:
+		x.fail(dns.RcodeNotImplemented, "")
+	case len(m.Question) != 1, !wholeSections(&m, query), options(&m) > 1: // RFC 6891, section 6.1.1
+		x.fail(dns.RcodeFormatError, "")
+	case x.opt != nil && m.IsEdns0().Version() != 0:
+		x.fail(dns.RcodeBadVers, "")
+	default:
+		h.fill(x)
 	}
-	switch options(&m) {
-	case one:
-		h.fill(ctx, r, a)
-	case unknownVersion:
-		r.Rcode = dns.RcodeBadVers
-	case several:
-		r.Rcode = dns.RcodeFormatError // RFC 6891, section 6.1.1
-	}
-	if !udp {
-		limit = dns.MaxMsgSize
-	}
-	r.Truncate(limit)
-	packed, err := r.Pack()
-	if err != nil {
-		return headerOnly(query, dns.RcodeServerFailure)
-	}
-	return packed
+	x.soa("")
+	return x
 }
 
-// headerOnly is the response to what could not be read, or not be packed.
-func headerOnly(query []byte, rcode byte) []byte {
-	r := make([]byte, headerSize)
-	copy(r, query[:3])
-	r[2] = r[2]&0x79 | 0x80 // QR; opcode and RD as asked, without AA and TC
-	r[3] = 0x80 | rcode     // RA
-	return r
-}
-
-type edns int
-
-const (
-	one edns = iota // or none
-	unknownVersion
-	several
-)
-
-func options(m *dns.Msg) edns {
-	n, version := 0, uint8(0)
-	for _, rr := range m.Extra {
-		if opt, ok := rr.(*dns.OPT); ok {
-			n++
-			version = opt.Version()
+// wholeSections reports whether there are as many records as the header says.
+func wholeSections(m *dns.Msg, query []byte) bool {
+	for i, n := range []int{len(m.Question), len(m.Answer), len(m.Ns), len(m.Extra)} {
+		if n != int(binary.BigEndian.Uint16(query[4+2*i:])) {
+			return false
 		}
 	}
-	switch {
-	case n > 1:
-		return several
-	case version != 0:
-		return unknownVersion
-	default:
-		return one
-	}
+	return true
 }
 
-// fill answers the one question of r.
-func (h *handler) fill(ctx context.Context, r *dns.Msg, a asker) {
-	q := r.Question[0]
+// options counts the OPT records.
+func options(m *dns.Msg) (n int) {
+	for _, rr := range m.Extra {
+		if rr.Header().Rrtype == dns.TypeOPT {
+			n++
+		}
+	}
+	return n
+}
+
+// fill answers the one question of x, or says what x waits for.
+func (h *handler) fill(x *exchange) {
+	q := x.question()
 	if q.Qclass != dns.ClassINET {
-		r.Rcode = dns.RcodeNotImplemented
+		x.fail(dns.RcodeNotImplemented, "")
 		return
 	}
 	switch q.Qtype {
-	case dns.TypeA, dns.TypeAAAA:
-		h.address(ctx, r, a)
+	case dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeANY:
+		h.host(x)
 	case dns.TypePTR:
-		h.pointer(ctx, r)
-	case dns.TypeHTTPS, dns.TypeSVCB: // they could hint at real addresses
-	case dns.TypeANY: // RFC 8482, section 4.2
-		r.Answer = append(r.Answer, &dns.HINFO{Hdr: h.header(q.Name, dns.TypeHINFO), Cpu: "RFC8482"})
+		h.pointer(x)
 	case dns.TypeNone, dns.TypeOPT, dns.TypeTKEY, dns.TypeTSIG, dns.TypeIXFR, dns.TypeAXFR, dns.TypeMAILB, dns.TypeMAILA:
-		r.Rcode = dns.RcodeNotImplemented
+		x.fail(dns.RcodeNotImplemented, "")
 	default:
-		h.forward(ctx, r)
+		h.forward(x)
 	}
 }
 
-// address answers with the fake of the name that was typed. Where that is not the name in question, it
-// is given as its alias, good for this lookup alone.
-func (h *handler) address(ctx context.Context, r *dns.Msg, a asker) {
-	q := r.Question[0]
-	typed := strings.TrimSuffix(q.Name, ".")
-	owner, ttl := q.Name, h.ttl
-	if name, err := canonical(typed); err == nil {
-		var v verdict
-		switch typed, v = h.searches.typed(a, q.Qtype, name); v {
-		case deny:
-			fail(r, dns.RcodeNameError, "may be an expansion by a search list: no answer before the next candidate")
-			return
-		case retry:
-			fail(r, dns.RcodeServerFailure, "several lookups of names that a search list makes the same")
+// host answers a question about a host by the name that was typed where it is asked.
+func (h *handler) host(x *exchange) {
+	q := x.question()
+	if q.Name == "." {
+		return // no data
+	}
+	host, err := names.Parse(strings.TrimSuffix(q.Name, "."))
+	if err != nil {
+		x.fail(dns.RcodeNameError, reasonBadName)
+		return
+	}
+	if host.IsName() {
+		name, denied := h.typed(host.String())
+		if denied != "" {
+			x.fail(dns.RcodeNameError, reasonExpansion)
+			x.soa(denied)
 			return
 		}
-		if typed != name {
-			owner, ttl = typed+".", 0
-			r.Answer = append(r.Answer, &dns.CNAME{Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeCNAME, Class: dns.ClassINET}, Target: owner})
+		if host, err = names.Parse(name); err != nil { // the end of a name without its beginning
+			x.fail(dns.RcodeNameError, reasonBadName)
+			return
 		}
 	}
+	switch q.Qtype {
+	case dns.TypeA, dns.TypeAAAA:
+		h.address(x, host)
+	case dns.TypeANY: // RFC 8482, section 4.2
+		if !h.absent(x, host) {
+			x.r.Answer = append(x.r.Answer, &dns.HINFO{Hdr: h.header(q.Name, dns.TypeHINFO), Cpu: "RFC8482"})
+		}
+	default: // HTTPS and SVCB could hint at real addresses: no data
+		h.absent(x, host)
+	}
+}
+
+// typed returns the name whose addresses answer a question for q, in canonical form, or the search domain for
+// which it is denied.
+func (h *handler) typed(q string) (name, denied string) {
+	r := h.resolver
+	list := h.list()
+	switch {
+	case len(list.domains) == 0 || r.settled(q):
+		return q, ""
+	case r != nil && r.Verify:
+		return list.onion(q), ""
+	default:
+		return list.typed(q, r.settled)
+	}
+}
+
+// absent says so if a name does not exist by its meaning.
+func (h *handler) absent(x *exchange, host names.Host) bool {
+	if host.IsName() && meaningOf(host.String()) == absent {
+		x.r.Rcode = dns.RcodeNameError
+		return true
+	}
+	return false
+}
+
+// address answers with the addresses of a host, under the name in question.
+func (h *handler) address(x *exchange, host names.Host) {
+	if host.IsName() && meaningOf(host.String()) == addressless {
+		return // no data
+	}
+	r, q := h.resolver, x.question()
+	system := r.system(host)
 	network := "ip4"
 	if q.Qtype == dns.TypeAAAA {
 		network = "ip6"
 	}
-	found, err := h.resolver.lookupName(ctx, network, typed)
-	if err != nil {
-		r.Answer = nil
-		if isNotFound(err) && h.resolver.system(typed) != nil {
+	answer := func(ctx context.Context) {
+		found, err := r.lookupBy(ctx, system, network, host)
+		if system != nil && isNotFound(err) {
 			return // the other family may have some
 		}
-		failWith(r, err)
+		if err != nil {
+			x.failWith(err)
+			return
+		}
+		for _, addr := range found {
+			x.r.Answer = append(x.r.Answer, addressRecord(h.header(q.Name, q.Qtype), addr))
+		}
+	}
+	if system != nil || r.verifies(host) {
+		x.wait = answer
 		return
 	}
-	for _, addr := range found {
-		r.Answer = append(r.Answer, addressRecord(owner, addr, ttl))
-	}
+	answer(context.Background())
 }
 
-func addressRecord(owner string, addr netip.Addr, ttl uint32) dns.RR {
-	header := dns.RR_Header{Name: owner, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: ttl}
+func addressRecord(header dns.RR_Header, addr netip.Addr) dns.RR {
 	if addr.Is4() {
+		header.Rrtype = dns.TypeA
 		return &dns.A{Hdr: header, A: addr.AsSlice()}
 	}
 	header.Rrtype = dns.TypeAAAA
@@ -171,63 +191,56 @@ func addressRecord(owner string, addr netip.Addr, ttl uint32) dns.RR {
 }
 
 // pointer answers for the addresses of the table, loopback, and what is Direct; the others are forwarded.
-func (h *handler) pointer(ctx context.Context, r *dns.Msg) {
-	q := r.Question[0]
-	addr, ok := parseArpa(q.Name)
-	if !ok || !h.resolver.knows(addr) {
-		h.forward(ctx, r)
+func (h *handler) pointer(x *exchange) {
+	r := h.resolver
+	addr, ok := parseArpa(x.question().Name)
+	known := ok && r.knows(addr)
+	if !known && (!ok || r.system(names.FromAddr(addr)) == nil) {
+		h.forward(x)
 		return
 	}
-	found, err := h.resolver.LookupAddr(ctx, addr.String())
-	if err != nil {
-		failWith(r, err)
+	answer := func(ctx context.Context) {
+		found, err := r.LookupAddr(ctx, addr.String())
+		if err != nil {
+			x.failWith(err)
+			return
+		}
+		for _, name := range found {
+			x.r.Answer = append(x.r.Answer, &dns.PTR{Hdr: h.header(x.question().Name, dns.TypePTR), Ptr: dns.Fqdn(name)})
+		}
+	}
+	if !known {
+		x.wait = answer
 		return
 	}
-	for _, name := range found {
-		r.Answer = append(r.Answer, &dns.PTR{Hdr: h.header(q.Name, dns.TypePTR), Ptr: dns.Fqdn(name)})
-	}
+	answer(context.Background())
 }
 
-// forward answers as Upstream does; without one, or for names that no DNS may see, there is no data.
-func (h *handler) forward(ctx context.Context, r *dns.Msg) {
-	q := r.Question[0]
+// forward answers as Upstream does; without one, and for what no DNS may be asked about, there is no data.
+func (h *handler) forward(x *exchange) {
+	q := x.question()
+	if host, err := names.Parse(strings.TrimSuffix(q.Name, ".")); err == nil && host.IsName() {
+		if h.absent(x, host) || meaningOf(host.String()) != ordinary || h.resolver.system(host) != nil {
+			return
+		}
+	}
 	up := h.resolver.upstream()
-	if up == nil || private(q.Name) || h.resolver.system(q.Name) != nil {
+	if up == nil {
 		return
 	}
-	answer, err := up.exchange(ctx, q.Name, q.Qtype)
-	if err != nil {
-		failWith(r, err)
-		return
+	x.wait = func(ctx context.Context) {
+		answer, err := up.exchange(ctx, q.Name, q.Qtype)
+		if err != nil {
+			x.failWith(err)
+			return
+		}
+		if x.r.Rcode = answer.Rcode; x.r.Rcode > 0xf {
+			x.r.Rcode = dns.RcodeServerFailure // an extended one is about that hop
+		}
+		x.r.Answer, x.r.Ns = answer.Answer, answer.Ns
 	}
-	if r.Rcode = answer.Rcode; r.Rcode > 0xf {
-		r.Rcode = dns.RcodeServerFailure // an extended one is about that hop
-	}
-	r.Answer, r.Ns = answer.Answer, answer.Ns
 }
 
 func (h *handler) header(owner string, rrtype uint16) dns.RR_Header {
 	return dns.RR_Header{Name: owner, Rrtype: rrtype, Class: dns.ClassINET, Ttl: h.ttl}
-}
-
-// failWith answers with an error of a lookup.
-func failWith(r *dns.Msg, err error) {
-	rcode := dns.RcodeServerFailure
-	if isNotFound(err) {
-		rcode = dns.RcodeNameError
-	}
-	fail(r, rcode, err.Error())
-}
-
-// fail answers with an RCODE, and to clients with EDNS says why (RFC 8914).
-func fail(r *dns.Msg, rcode int, why string) {
-	r.Rcode = rcode
-	if opt := r.IsEdns0(); opt != nil {
-		opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeOther, ExtraText: why})
-	}
-}
-
-func isNotFound(err error) bool {
-	var e *net.DNSError
-	return errors.As(err, &e) && e.IsNotFound
 }

@@ -23,6 +23,12 @@ func queryVectors(t testing.TB) [][]byte {
 		newQuery(`a\000b.`, dns.TypeA),
 		newQuery(".", dns.TypeANY),
 		newQuery("x.onion.corp.example.", dns.TypeA),
+		newQuery("DB.Corp.example.example.", dns.TypeA).SetEdns0(4096, true),
+		newQuery("-db.corp.example.", dns.TypeA),
+		newQuery("1.corp.example.", dns.TypeAAAA).SetEdns0(512, false),
+		newQuery("a.invalid.corp.example.", dns.TypeHTTPS),
+		newQuery(strings.Repeat(`\000`, 63)+"."+strings.Repeat(strings.Repeat(`\255`, 61)+".", 3), dns.TypeA).SetEdns0(65535, false),
+		newQuery(strings.Repeat(strings.Repeat("a", 59)+".", 4)+"example.", dns.TypeA).SetEdns0(512, false),
 	} {
 		packed, err := m.Pack()
 		require.NoError(t, err)
@@ -33,13 +39,22 @@ func queryVectors(t testing.TB) [][]byte {
 	return append(all, loop, nil, make([]byte, headerSize))
 }
 
+// replyTo is the response over UDP.
+func replyTo(t testing.TB, h *handler, query []byte) []byte {
+	x := h.begin(query, true)
+	if x == nil {
+		return nil
+	}
+	return x.answer(t.Context())
+}
+
 func fuzzHandler(t testing.TB) *handler {
 	return newHandler(&Resolver{Table: newTable(t)}, []string{"corp.example", "example"}, 2)
 }
 
 // checkReply is what holds for the response to any bytes.
 func checkReply(t *testing.T, h *handler, query []byte) {
-	got := h.reply(t.Context(), query, asker{client: netip.IPv6Loopback()}, true)
+	got := replyTo(t, h, query)
 	if len(query) < headerSize || query[2]&0x80 != 0 {
 		require.Nil(t, got)
 		return
@@ -56,7 +71,13 @@ func checkReply(t *testing.T, h *handler, query []byte) {
 		if opt := asked.IsEdns0(); opt != nil {
 			limit = max(limit, int(opt.UDPSize()))
 		}
-		require.LessOrEqual(t, len(got), limit)
+		require.LessOrEqual(t, len(got), min(limit, 1232))
+		require.Equal(t, asked.IsEdns0() != nil, answer.IsEdns0() != nil)
+		require.False(t, answer.Truncated, "what the table answers always fits")
+		if len(answer.Answer) == 0 && (answer.Rcode == dns.RcodeSuccess || answer.Rcode == dns.RcodeNameError) {
+			require.Len(t, answer.Ns, 1)
+			require.Equal(t, dns.TypeSOA, answer.Ns[0].Header().Rrtype)
+		}
 	}
 	for _, rr := range answer.Answer {
 		if a, ok := rr.(*dns.A); ok {
@@ -66,7 +87,7 @@ func checkReply(t *testing.T, h *handler, query []byte) {
 		}
 	}
 	if quick := h.quick(nil, query); quick != nil {
-		require.Equal(t, canonicalForm(t, quick), canonicalForm(t, h.reply(t.Context(), query, asker{client: netip.IPv6Loopback()}, true)))
+		require.Equal(t, canonicalForm(t, quick), canonicalForm(t, got))
 	}
 }
 
@@ -126,7 +147,7 @@ func BenchmarkReply(b *testing.B) {
 	b.Run("message", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if h.reply(b.Context(), query, asker{}, true) == nil {
+			if replyTo(b, h, query) == nil {
 				b.Fatal("no answer")
 			}
 		}

@@ -14,6 +14,9 @@ import (
 // the Server down, and returns ctx's error; after Shutdown it returns net.ErrClosed. Either way the queries in
 // hand have been answered.
 func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
+	if err := s.init(); err != nil {
+		return err
+	}
 	l, sockets, err := listen(ctx, addr)
 	if err != nil {
 		return err
@@ -26,7 +29,7 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 	ended := make(chan error, 1+len(sockets))
 	go func() { ended <- s.Serve(l) }() // ends with the Server, and is waited for below, as the others
 	for _, p := range sockets {
-		go func() { ended <- s.servePacket(p, readersOfMany) }()
+		go func() { ended <- s.servePacket(p, 1) }()
 	}
 	err = <-ended
 	s.Shutdown(context.Background()) // if one socket has failed, the others are of no use
@@ -41,11 +44,9 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 	return err
 }
 
-// maxSockets bounds the UDP sockets that share a port, and readersOfMany is how many read from each: one more
-// than one, for the clients of a single socket.
 const (
-	maxSockets    = 16
-	readersOfMany = 2
+	maxSockets = 16      // that share a port; each has one reader
+	readBuffer = 1 << 20 // bytes of a socket's queries that have not been read
 )
 
 // listen opens TCP and UDP on one port. That TCP's is not shared keeps two Servers from having the same.
@@ -82,6 +83,7 @@ func listenPackets(ctx context.Context, addr string) (sockets []net.PacketConn, 
 			}
 			return nil, err
 		}
+		p.(*net.UDPConn).SetReadBuffer(readBuffer) // as much of it as the system allows
 		sockets = append(sockets, p)
 	}
 	return sockets, nil

@@ -4,22 +4,25 @@ import (
 	"context"
 	"net"
 	"net/netip"
+
+	"github.com/sockslib/sockslib/internal/names"
 )
 
 // LookupHost returns the fake IPv4 address of a host; an address literal is returned as it is.
 func (r *Resolver) LookupHost(ctx context.Context, host string) (addrs []string, err error) {
-	if host == "" {
-		return nil, notFound(host, "")
-	}
-	if _, ok := literal(host); ok {
-		return []string{host}, nil
-	}
-	if s := r.system(host); s != nil {
-		return s.LookupHost(ctx, host)
-	}
-	found, err := r.resolve(ctx, "ip", host)
+	h, err := parseHost(host)
 	if err != nil {
 		return nil, err
+	}
+	if !h.IsName() {
+		return []string{host}, nil
+	}
+	if s := r.system(h); s != nil {
+		return s.LookupHost(ctx, host)
+	}
+	found, err := r.resolve(ctx, "ip", h)
+	if err != nil {
+		return nil, named(err, host)
 	}
 	addrs = make([]string, len(found))
 	for i, a := range found {
@@ -30,8 +33,12 @@ func (r *Resolver) LookupHost(ctx context.Context, host string) (addrs []string,
 
 // LookupIPAddr returns the fake IPv4 address of a host; an address literal is parsed, with its zone.
 func (r *Resolver) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
-	if _, ok := literal(host); !ok {
-		if s := r.system(host); s != nil {
+	h, err := parseHost(host)
+	if err != nil {
+		return nil, err
+	}
+	if h.IsName() {
+		if s := r.system(h); s != nil {
 			return s.LookupIPAddr(ctx, host)
 		}
 	}
@@ -69,29 +76,38 @@ func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]net
 	default:
 		return nil, net.UnknownNetworkError(network)
 	}
-	if host == "" {
-		return nil, notFound(host, "")
+	h, err := parseHost(host)
+	if err != nil {
+		return nil, err
 	}
-	if addr, ok := literal(host); ok {
+	if addr := h.Addr(); addr.IsValid() {
 		if network == "ip" || addr.Is4() == (network == "ip4") {
 			return []netip.Addr{addr}, nil
 		}
-		return r.resolve(ctx, network, addr.String())
+		found, err := r.resolve(ctx, network, h)
+		return found, named(err, host)
 	}
-	return r.lookupName(ctx, network, host)
+	found, err := r.lookup(ctx, network, h)
+	return found, named(err, host)
 }
 
-// lookupName is LookupNetIP of what is a name.
-func (r *Resolver) lookupName(ctx context.Context, network, name string) ([]netip.Addr, error) {
-	s := r.system(name)
-	if s == nil {
-		return r.resolve(ctx, network, name)
+// parseHost is parse for a host that is looked up.
+func parseHost(host string) (names.Host, error) {
+	if host == "" {
+		return names.Host{}, notFound(host, "")
 	}
-	found, err := s.LookupNetIP(ctx, network, name)
-	for i := range found {
-		found[i] = found[i].Unmap()
+	return parse(host)
+}
+
+// named gives an error of a lookup the name as the application wrote it.
+func named(err error, name string) error {
+	e, ok := err.(*net.DNSError)
+	if !ok || e.Name == name {
+		return err
 	}
-	return found, err
+	own := *e // others may have been given e too
+	own.Name = name
+	return &own
 }
 
 // LookupPort returns the port of a service. Ports are not in the DNS, and so not for the gateway to

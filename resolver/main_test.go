@@ -2,37 +2,23 @@ package resolver
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/internal/leakcheck"
+	"github.com/sockslib/sockslib/internal/pod"
 	"github.com/sockslib/sockslib/mapping"
 )
 
-func TestMain(m *testing.M) {
-	if task := os.Getenv(taskVariable); task != "" {
-		os.Exit(runTask(task))
-	}
-	leakcheck.Main(m)
-}
-
-// taskVariable names what the test binary does instead of testing, when a test runs it in a namespace.
-const taskVariable = "RESOLVER_TEST_TASK"
-
-// tasks return what went wrong.
+// tasks are what is done in a pod instead of testing.
 var tasks = map[string]func() error{}
 
-func runTask(name string) int {
-	if err := tasks[name](); err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	return 0
+func TestMain(m *testing.M) {
+	pod.Main(tasks)
+	leakcheck.Main(m)
 }
 
 func newTable(t testing.TB) *mapping.Table {

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"context"
 	"encoding/binary"
 	"net"
 	"os"
@@ -8,11 +9,12 @@ import (
 	"time"
 )
 
-// memConn is a connection to a DNS server that is a function: what is written is answered before Write
-// returns, and Read gives the answer. A Read with nothing to give times out at once, since nothing would
-// ever come. It is safe for concurrent use.
+// memConn is a connection to a DNS server that is a function: Write returns when what it was given has been
+// answered, and Read gives the answer. Read fails with a timeout if no answer is there, because none can arrive.
+// It is safe for concurrent use.
 type memConn struct {
-	reply  func(query []byte, deadline time.Time) []byte
+	ctx    context.Context // of the exchange that the connection was made for; it bounds all of it
+	reply  func(ctx context.Context, query []byte) []byte
 	stream bool // messages have their length before them (RFC 1035, section 4.2.2)
 
 	mu       sync.Mutex
@@ -39,22 +41,25 @@ func (c *memConn) Write(b []byte) (int, error) {
 	}
 	if !c.stream {
 		c.answer(b)
-		return len(b), nil
-	}
-	c.in = append(c.in, b...)
-	for len(c.in) >= 2 {
-		end := 2 + int(binary.BigEndian.Uint16(c.in))
-		if len(c.in) < end {
-			break
+	} else {
+		c.in = append(c.in, b...)
+		for len(c.in) >= 2 {
+			end := 2 + int(binary.BigEndian.Uint16(c.in))
+			if len(c.in) < end {
+				break
+			}
+			c.answer(c.in[2:end])
+			c.in = c.in[end:]
 		}
-		c.answer(c.in[2:end])
-		c.in = c.in[end:]
+	}
+	if err := c.ctx.Err(); err != nil { // what was answered then is that there was no time
+		return 0, c.opError("write", err)
 	}
 	return len(b), nil
 }
 
 func (c *memConn) answer(query []byte) {
-	answer := c.reply(query, c.deadline)
+	answer := c.reply(c.ctx, query)
 	if answer == nil {
 		return
 	}
@@ -88,6 +93,8 @@ func (c *memConn) usable() error {
 	switch {
 	case c.closed:
 		return net.ErrClosed
+	case c.ctx.Err() != nil:
+		return c.ctx.Err()
 	case !c.deadline.IsZero() && !time.Now().Before(c.deadline):
 		return os.ErrDeadlineExceeded
 	default:

@@ -3,41 +3,34 @@ package resolver
 import (
 	"context"
 	"net"
-	"net/netip"
 	"strings"
-	"sync/atomic"
-	"time"
 )
 
 // NetResolver returns a [net.Resolver] that answers as r does, for APIs that want the concrete type. It
 // is package net's own Go resolver, with a Dial that opens no socket. Package net still reads /etc/hosts
 // first, and expands names by the search list of /etc/resolv.conf: see the package documentation for what
-// becomes of names that end in one of its domains. The Lookup methods of r are many times faster, and
-// expand nothing.
-//
-// Each result walks search lists on its own: keep one rather than making one a lookup.
+// that means for a name with a trailing dot. The Lookup methods of r are many times faster, and expand nothing.
 func (r *Resolver) NetResolver() *net.Resolver {
 	machine := &machineList{path: resolvConf}
 	return r.netResolver(machine.load)
 }
 
 func (r *Resolver) netResolver(list func() *searchList) *net.Resolver {
-	h := &handler{resolver: r, searches: newSearches(list), ttl: seconds(0)}
-	var conns atomic.Uint64 // a connection's number is to the handler what a port is on a network
-	return &net.Resolver{PreferGo: true, Dial: func(_ context.Context, network, _ string) (net.Conn, error) {
-		a := asker{client: netip.IPv6Loopback(), from: conns.Add(1)}
+	h := &handler{resolver: r, list: list, ttl: seconds(0)}
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		stream := strings.HasPrefix(network, "tcp")
-		c := &memConn{stream: stream, reply: func(query []byte, deadline time.Time) []byte {
-			if quick := h.quick(nil, query); quick != nil {
-				return quick
+		c := &memConn{ctx: ctx, stream: stream, reply: func(ctx context.Context, query []byte) []byte {
+			if answer := h.quick(nil, query); answer != nil {
+				return answer
 			}
-			ctx := context.Background()
-			if !deadline.IsZero() {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithDeadline(ctx, deadline)
-				defer cancel()
+			x := h.begin(query, !stream)
+			if x == nil {
+				return nil
 			}
-			return h.reply(ctx, query, a, !stream)
+			return x.answer(ctx)
 		}}
 		if stream {
 			return c, nil

@@ -10,19 +10,25 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"github.com/sockslib/sockslib/internal/names"
 )
 
 // LookupCNAME returns what Upstream says is the canonical name of a host. Without an Upstream a host is
 // its own canonical name.
 func (r *Resolver) LookupCNAME(ctx context.Context, host string) (string, error) {
-	if s := r.system(host); s != nil {
-		return s.LookupCNAME(ctx, host)
-	}
-	name, err := r.askable(ctx, host)
+	h, err := r.askable(ctx, host)
 	if err != nil {
 		return "", err
 	}
-	if r.Upstream == nil || private(name) {
+	if s := r.system(h); s != nil {
+		return s.LookupCNAME(ctx, host)
+	}
+	name := h.String()
+	switch meaning := meaningOf(name); {
+	case meaning == absent || meaning == addressless:
+		return "", notFound(host, "")
+	case meaning != ordinary || r.Upstream == nil:
 		return name + ".", nil
 	}
 	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
@@ -54,10 +60,14 @@ func canonicalName(name string, answer []dns.RR, qtype uint16) (string, bool) {
 
 // LookupMX returns the MX records of a name from Upstream, sorted by preference.
 func (r *Resolver) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
-	if s := r.system(name); s != nil {
+	h, err := r.askable(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if s := r.system(h); s != nil {
 		return s.LookupMX(ctx, name)
 	}
-	records, err := lookupRecords[*dns.MX](ctx, r, name, dns.TypeMX)
+	records, err := lookupRecords[*dns.MX](ctx, r, h, dns.TypeMX)
 	var mxs []*net.MX
 	for _, mx := range records {
 		if _, literal := netip.ParseAddr(strings.TrimSuffix(mx.Mx, ".")); literal == nil || validTarget(mx.Mx) {
@@ -71,10 +81,14 @@ func (r *Resolver) LookupMX(ctx context.Context, name string) ([]*net.MX, error)
 
 // LookupNS returns the NS records of a name from Upstream.
 func (r *Resolver) LookupNS(ctx context.Context, name string) ([]*net.NS, error) {
-	if s := r.system(name); s != nil {
+	h, err := r.askable(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if s := r.system(h); s != nil {
 		return s.LookupNS(ctx, name)
 	}
-	records, err := lookupRecords[*dns.NS](ctx, r, name, dns.TypeNS)
+	records, err := lookupRecords[*dns.NS](ctx, r, h, dns.TypeNS)
 	var nss []*net.NS
 	for _, ns := range records {
 		if validTarget(ns.Ns) {
@@ -86,27 +100,28 @@ func (r *Resolver) LookupNS(ctx context.Context, name string) ([]*net.NS, error)
 
 // LookupTXT returns the TXT records of a name from Upstream, the strings of each joined.
 func (r *Resolver) LookupTXT(ctx context.Context, name string) ([]string, error) {
-	if s := r.system(name); s != nil {
+	h, err := r.askable(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if s := r.system(h); s != nil {
 		return s.LookupTXT(ctx, name)
 	}
-	records, err := lookupRecords[*dns.TXT](ctx, r, name, dns.TypeTXT)
+	records, err := lookupRecords[*dns.TXT](ctx, r, h, dns.TypeTXT)
 	var txts []string
 	for _, txt := range records {
 		txts = append(txts, unescape(strings.Join(txt.Txt, "")))
 	}
-	return txts, err
+	return txts, named(err, name)
 }
 
 // lookupRecords returns the records of one type that Upstream has of a name, at least one.
-func lookupRecords[R dns.RR](ctx context.Context, r *Resolver, name string, qtype uint16) ([]R, error) {
-	c, err := r.askable(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if r.Upstream == nil || private(c) {
+func lookupRecords[R dns.RR](ctx context.Context, r *Resolver, host names.Host, qtype uint16) ([]R, error) {
+	name := host.String()
+	if r.Upstream == nil || meaningOf(name) != ordinary {
 		return nil, notFound(name, "")
 	}
-	answer, err := r.ask(ctx, c, qtype)
+	answer, err := r.ask(ctx, name, qtype)
 	if err != nil {
 		return nil, err
 	}
@@ -122,18 +137,16 @@ func lookupRecords[R dns.RR](ctx context.Context, r *Resolver, name string, qtyp
 	return records, nil
 }
 
-// askable returns the canonical form of a name that may be asked about.
-func (r *Resolver) askable(ctx context.Context, name string) (string, error) {
-	if name == "" {
-		return "", notFound(name, "")
-	}
+// askable returns the host of a name that may be asked about.
+func (r *Resolver) askable(ctx context.Context, name string) (names.Host, error) {
 	if err := ctx.Err(); err != nil {
-		return "", failure(name, err)
+		return names.Host{}, failure(name, err)
 	}
-	if r == nil || r.Table == nil {
-		return "", failure(name, errNoTable)
+	host, err := parseHost(name)
+	if err == nil && (r == nil || r.Table == nil) {
+		err = failure(name, errNoTable)
 	}
-	return canonical(name)
+	return host, err
 }
 
 // ask returns the answer section of Upstream's answer.
@@ -151,18 +164,13 @@ func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) ([]dns.RR
 	}
 }
 
-// private reports whether a name must never be asked of a public DNS (RFC 6761, section 6.3; RFC 7686).
-func private(name string) bool {
-	return within(name, "localhost") || within(name, "onion")
-}
-
 // validTarget reports whether a record's target is a host name, or the root, which says "none".
 func validTarget(name string) bool {
 	if name == "." {
 		return true
 	}
-	_, err := canonical(name)
-	return err == nil
+	host, err := names.Parse(name)
+	return err == nil && host.IsName()
 }
 
 // complete is the error of a lookup some of whose records were left out, as package net has it.
@@ -170,7 +178,7 @@ func complete(err error, name string, all, valid int) error {
 	if err == nil && all != valid {
 		return &net.DNSError{Err: errMalformed.Error(), Name: name, UnwrapErr: errMalformed}
 	}
-	return err
+	return named(err, name)
 }
 
 // unescape undoes the presentation form of a character string (RFC 1035, section 5.1).

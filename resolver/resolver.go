@@ -4,8 +4,8 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"strings"
 
+	"github.com/sockslib/sockslib/internal/names"
 	"github.com/sockslib/sockslib/mapping"
 )
 
@@ -23,7 +23,8 @@ type Resolver struct {
 	// address outside the table. Nil means none is.
 	Direct func(name string) bool
 
-	// System answers what is Direct. Nil means net.DefaultResolver.
+	// System answers what is Direct. Nil means the system's resolver, as the zero net.Resolver is, whatever
+	// net.DefaultResolver is.
 	System *net.Resolver
 
 	// Upstream answers what a table cannot: MX, TXT, SRV, NS, CNAME, PTR of real addresses. Nil means
@@ -31,25 +32,48 @@ type Resolver struct {
 	Upstream *Upstream
 
 	// Verify asks Upstream whether a name exists before giving it a fake, so that an unknown name is an
-	// error at the lookup and not only at the dial (RFC 3089, section 6). It costs a query a lookup,
+	// error at the lookup and not only at the dial (RFC 3089, section 6). It costs one query per lookup,
 	// and without an Upstream every lookup of a name is an error. False gives every name a fake. Names
-	// below onion are never asked about (RFC 7686), nor are address literals.
+	// that are not names in the DNS, onion's among them (RFC 7686), are never asked about, nor are address literals.
 	Verify bool
 }
 
-// resolve returns the addresses that stand for a name: one of the asked family, or for "ip" the IPv4
+// lookup returns the addresses of a host: what System says if it is Direct, or else what stands for it.
+func (r *Resolver) lookup(ctx context.Context, network string, host names.Host) ([]netip.Addr, error) {
+	return r.lookupBy(ctx, r.system(host), network, host)
+}
+
+// lookupBy is lookup where it is known who answers; nil is the table.
+func (r *Resolver) lookupBy(ctx context.Context, system *net.Resolver, network string, host names.Host) ([]netip.Addr, error) {
+	if system == nil {
+		return r.resolve(ctx, network, host)
+	}
+	found, err := system.LookupNetIP(ctx, network, host.String())
+	for i := range found {
+		found[i] = found[i].Unmap()
+	}
+	return found, err
+}
+
+// resolve returns the addresses that stand for a host: one of the asked family, or for "ip" the IPv4
 // one, since nothing is gained by racing two addresses of one destination. Only localhost has both.
-func (r *Resolver) resolve(ctx context.Context, network, name string) ([]netip.Addr, error) {
+func (r *Resolver) resolve(ctx context.Context, network string, host names.Host) ([]netip.Addr, error) {
+	name := host.String()
 	if err := ctx.Err(); err != nil {
 		return nil, failure(name, err)
 	}
-	if within(name, "localhost") {
-		return loopback(network), nil
+	if host.IsName() {
+		switch meaningOf(name) {
+		case ownHost:
+			return loopback(network), nil
+		case absent, addressless:
+			return nil, notFound(name, "")
+		}
 	}
 	if r == nil || r.Table == nil {
 		return nil, failure(name, errNoTable)
 	}
-	if r.Verify && !within(name, "onion") && !isLiteral(name) {
+	if r.verifies(host) {
 		if err := r.verify(ctx, name); err != nil {
 			return nil, err
 		}
@@ -61,28 +85,40 @@ func (r *Resolver) resolve(ctx context.Context, network, name string) ([]netip.A
 	return []netip.Addr{addr}, nil
 }
 
-// system returns the resolver that a name is left to, or nil. A Resolver without a Table leaves nothing
-// to the system.
-func (r *Resolver) system(name string) *net.Resolver {
-	if name == "" || r == nil || r.Table == nil || r.Direct == nil || within(name, "localhost") {
-		return nil
-	}
-	if c, err := canonical(name); err == nil {
-		name = c
-	}
+// verifies reports whether a host must exist before it gets a fake.
+func (r *Resolver) verifies(host names.Host) bool {
+	return r != nil && r.Table != nil && r.Verify && host.IsName() && meaningOf(host.String()) == ordinary
+}
+
+// system returns the resolver that a host is left to, or nil. A Resolver without a Table leaves nothing
+// to the system, and what is no name in the DNS is never left to it.
+func (r *Resolver) system(host names.Host) *net.Resolver {
 	switch {
-	case !r.Direct(name):
+	case r == nil || r.Table == nil || r.Direct == nil:
+		return nil
+	case host.IsName() && meaningOf(host.String()) != ordinary:
+		return nil
+	case !r.Direct(host.String()):
 		return nil
 	case r.System == nil:
-		return net.DefaultResolver
+		return new(net.Resolver) // net.DefaultResolver may be ours
 	default:
 		return r.System
 	}
 }
 
-// knows reports whether LookupAddr needs no Upstream for an address.
+// settled reports whether a name in canonical form has a meaning of its own or is Direct, so that there is no
+// fake for it.
+func (r *Resolver) settled(name string) bool {
+	if meaningOf(name) != ordinary {
+		return true
+	}
+	return r != nil && r.Table != nil && r.Direct != nil && r.Direct(name)
+}
+
+// knows reports whether the table or loopback has the name of an address.
 func (r *Resolver) knows(addr netip.Addr) bool {
-	return addr.IsLoopback() || r != nil && r.Table != nil && r.Table.Contains(addr) || r.system(addr.String()) != nil
+	return addr.IsLoopback() || r != nil && r.Table != nil && r.Table.Contains(addr)
 }
 
 // upstream is nil also for a resolver that has no table: it answers nothing.
@@ -112,35 +148,6 @@ func loopback(network string) []netip.Addr {
 	default:
 		return []netip.Addr{v4, v6}
 	}
-}
-
-// within reports whether a name is a top-level domain or below it.
-func within(name, domain string) bool {
-	name = strings.TrimSuffix(name, ".")
-	above := len(name) - len(domain)
-	if above < 0 || !strings.EqualFold(name[above:], domain) {
-		return false
-	}
-	return above == 0 || name[above-1] == '.'
-}
-
-// literal parses an address literal. IPv4-mapped addresses are IPv4 ones. Names are told from literals
-// before they are parsed, because the error of a parse costs an allocation.
-func literal(host string) (netip.Addr, bool) {
-	if !isLiteral(host) {
-		return netip.Addr{}, false
-	}
-	addr, err := netip.ParseAddr(host)
-	return addr.Unmap(), err == nil
-}
-
-// isLiteral reports whether a host can be an address literal; what has a colon or is all numbers cannot
-// be a name.
-func isLiteral(host string) bool {
-	if strings.IndexByte(host, ':') >= 0 {
-		return true
-	}
-	return host != "" && isDigit(host[0]) && isDigit(host[len(host)-1]) && strings.Count(host, ".") == 3
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"github.com/sockslib/sockslib/internal/names"
 )
 
 // LookupAddr returns the name that a fake address stands for, rooted as package net's names are; an
@@ -27,26 +29,29 @@ func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error
 	}
 	if r.Table.Contains(ip) {
 		name, ok := r.Table.Name(ip)
-		switch {
-		case !ok:
+		if !ok {
 			return nil, notFound(addr, "")
-		case isLiteral(name):
-			return []string{name}, nil
-		default:
-			return []string{name + "."}, nil
 		}
+		if names.MaybeAddr(name) { // an address, since it is canonical
+			return []string{name}, nil
+		}
+		return []string{name + "."}, nil
 	}
 	if ip.IsLoopback() {
 		return []string{"localhost."}, nil
 	}
-	if s := r.system(addr); s != nil {
+	if s := r.system(names.FromAddr(ip)); s != nil {
 		return s.LookupAddr(ctx, addr)
 	}
 	arpa, err := dns.ReverseAddr(ip.String())
 	if err != nil {
 		return nil, &net.DNSError{Err: "unrecognized address", Name: addr}
 	}
-	records, err := lookupRecords[*dns.PTR](ctx, r, arpa, dns.TypePTR)
+	owner, err := parse(arpa)
+	if err != nil {
+		return nil, err
+	}
+	records, err := lookupRecords[*dns.PTR](ctx, r, owner, dns.TypePTR)
 	var found []string
 	for _, ptr := range records {
 		if validTarget(ptr.Ptr) {

@@ -8,14 +8,11 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/sockslib/sockslib/internal/names"
 )
 
-const (
-	resolvConf = "/etc/resolv.conf"
-
-	// maxDomainName is the longest name without its root label that a stub asks for.
-	maxDomainName = 253
-)
+const resolvConf = "/etc/resolv.conf"
 
 // searchList is what stubs append to a name, and when (resolv.conf(5)).
 type searchList struct {
@@ -26,43 +23,11 @@ type searchList struct {
 func newSearchList(domains []string, ndots int) *searchList {
 	l := &searchList{ndots: ndots}
 	for _, d := range domains {
-		if c, err := canonical(d); err == nil { // "." appends nothing
+		if c, err := names.Canonical(d); err == nil { // "." appends nothing
 			l.domains = append(l.domains, c)
 		}
 	}
 	return l
-}
-
-// short reports whether a name has too few dots to be asked as it is first.
-func (l *searchList) short(name string) bool { return strings.Count(name, ".") < l.ndots }
-
-// candidates is what a stub asks in turn for a name typed without a trailing dot.
-func (l *searchList) candidates(typed string) []string {
-	all := make([]string, 0, 1+len(l.domains))
-	if !l.short(typed) {
-		all = append(all, typed)
-	}
-	for _, d := range l.domains {
-		if len(typed)+1+len(d) <= maxDomainName {
-			all = append(all, typed+"."+d)
-		}
-	}
-	if l.short(typed) {
-		all = append(all, typed)
-	}
-	return all
-}
-
-// stems are the names of which this one is an expansion.
-func (l *searchList) stems(name string) []string {
-	var stems []string
-	for _, d := range l.domains {
-		at := len(name) - len(d) - 1
-		if at > 0 && name[at] == '.' && name[at+1:] == d {
-			stems = append(stems, name[:at])
-		}
-	}
-	return stems
 }
 
 // machineList is the search list of this machine's stubs. The file is looked at again, at most every

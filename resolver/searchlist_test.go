@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 )
 
@@ -47,18 +46,4 @@ func TestMachineListFollowsItsFile(t *testing.T) {
 		time.Sleep(recheck)
 		require.Equal(t, []string{"corp.example"}, m.load().domains)
 	})
-}
-
-// What a stub asks is what the miekg/dns package says it does, with package net's limit on the length.
-func TestCandidates(t *testing.T) {
-	for _, c := range searchCases() {
-		config := dns.ClientConfig{Search: c.search, Ndots: c.ndots}
-		var want []string
-		for _, name := range config.NameList(c.typed) {
-			want = append(want, strings.TrimSuffix(name, "."))
-		}
-		require.Equal(t, want, newSearchList(c.search, c.ndots).candidates(c.typed), c)
-	}
-	long := strings.Repeat("a.", 120) + "bb"
-	require.Equal(t, []string{long}, newSearchList([]string{"corp.example"}, 1).candidates(long))
 }

@@ -4,22 +4,21 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"sync"
 	"syscall"
 	"time"
 )
 
-const (
-	maxConns = 256              // of one listener; more wait in its backlog
-	idle     = 10 * time.Second // a connection may be silent (RFC 7766, section 6.2.3), or take to read its answer
-)
+// idle is how long a connection may be silent (RFC 7766, section 6.2.3), or take to read an answer.
+const idle = 10 * time.Second
 
 // Serve answers the queries on the connections that l accepts until Shutdown, and closes l. It returns
 // net.ErrClosed then, else what ended the accepting.
 func (s *Server) Serve(l net.Listener) error {
-	s.init()
 	defer l.Close()
+	if err := s.init(); err != nil {
+		return err
+	}
 	e := &endpoint{stop: func() { l.Close() }, cut: func() {}}
 	if !s.enter(e) {
 		return net.ErrClosed
@@ -28,9 +27,7 @@ func (s *Server) Serve(l net.Listener) error {
 
 	var conns sync.WaitGroup
 	defer conns.Wait()
-	slots := make(chan struct{}, maxConns)
 	for {
-		slots <- struct{}{} // one comes free when a connection ends: each has its idle time
 		c, err := l.Accept()
 		switch {
 		case err == nil:
@@ -38,15 +35,16 @@ func (s *Server) Serve(l net.Listener) error {
 			return net.ErrClosed
 		case exhausted(err):
 			s.logf("resolver: accepting a connection: %v", err)
-			<-slots
 			time.Sleep(10 * time.Millisecond) // descriptors may come free meanwhile
 			continue
 		default:
 			return err
 		}
+		stream := &stream{Conn: c, server: s, client: clientAt(c.RemoteAddr()), writing: make(chan struct{}, 1)}
+		mine := s.conns.take(stream.client, func() { c.Close() })
 		conns.Go(func() { // ends with the connection; waited for by Serve
-			defer func() { <-slots }()
-			s.serveConn(c)
+			defer s.conns.release(mine)
+			stream.serve()
 		})
 	}
 }
@@ -56,36 +54,62 @@ func exhausted(err error) bool {
 	return errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
-// serveConn answers the queries of one connection, one after the other.
-func (s *Server) serveConn(c net.Conn) {
+// stream is a connection to the Server. Its answers go out as they are ready (RFC 7766, section 6.2.1.1).
+type stream struct {
+	net.Conn
+	server  *Server
+	client  client
+	writing chan struct{} // holds one element while an answer is written
+}
+
+// serve answers the queries of the connection.
+func (c *stream) serve() {
 	defer c.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	e := &endpoint{stop: func() { c.SetReadDeadline(past) }, cut: func() { cancel(); c.Close() }}
-	if !s.enter(e) {
+	if !c.server.enter(e) {
 		return
 	}
-	defer s.leave(e)
-	remote, _ := netip.ParseAddrPort(c.RemoteAddr().String()) // of another kind of socket: one client
-	a := asker{client: remote.Addr().Unmap().WithZone(""), from: 1<<16 | uint64(remote.Port())}
-	for s.await(c) {
+	defer c.server.leave(e)
+	var inHand sync.WaitGroup // queries that wait
+	defer inHand.Wait()
+	for c.await() {
 		query, err := readFrame(c)
 		if err != nil {
-			return // the client is gone or silent
+			return // the client is gone or silent; what it has asked is answered
 		}
-		answer := s.handler.reply(ctx, query, a, false)
-		if answer == nil {
+		x := c.server.handler.begin(query, false)
+		if x == nil {
+			cancel()
 			return // not a client of DNS
 		}
-		c.SetWriteDeadline(time.Now().Add(idle))
-		if _, err := c.Write(frame(answer)); err != nil {
-			return
+		if x.wait != nil {
+			c.server.finish(ctx, x, c.client, &inHand, c.write)
+			continue
 		}
+		c.write(ctx, x.pack())
+	}
+}
+
+// write sends an answer. If ctx ends while another one is being written, it is dropped: its slot has been taken back
+// from a client that does not read.
+func (c *stream) write(ctx context.Context, answer []byte) {
+	select {
+	case c.writing <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-c.writing }()
+	c.SetWriteDeadline(time.Now().Add(idle))
+	if _, err := c.Write(frame(answer)); err != nil {
+		c.Close() // ends the reading too
 	}
 }
 
 // await gives a connection its idle time for the next query, and reports whether there may be one.
-func (s *Server) await(c net.Conn) bool {
+func (c *stream) await() bool {
+	s := c.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closing {

@@ -16,8 +16,10 @@ func (s *Server) ServePacket(p net.PacketConn) error {
 }
 
 func (s *Server) servePacket(p net.PacketConn, readers int) error {
-	s.init()
 	defer p.Close()
+	if err := s.init(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	e := &endpoint{stop: func() { p.SetReadDeadline(past) }, cut: func() { cancel(); p.Close() }}
@@ -26,12 +28,11 @@ func (s *Server) servePacket(p net.PacketConn, readers int) error {
 	}
 	defer s.leave(e)
 
-	sock := newSocket(p)
 	var inHand sync.WaitGroup // readers, and queries that wait
 	ended := make(chan error, readers)
 	for range readers {
 		inHand.Go(func() { // ends with the socket's reads; waited for below
-			ended <- s.readPackets(ctx, sock, &inHand)
+			ended <- s.readPackets(ctx, newDatagrams(p), &inHand)
 			p.SetReadDeadline(past) // the other readers end with this one
 		})
 	}
@@ -42,12 +43,10 @@ func (s *Server) servePacket(p net.PacketConn, readers int) error {
 	return <-ended
 }
 
-// readPackets answers what needs no waiting itself, and the rest in a goroutine for as many as there are
-// slots. What comes beyond is dropped, as a full socket buffer drops it, so that it delays nobody else.
-func (s *Server) readPackets(ctx context.Context, sock *socket, inHand *sync.WaitGroup) error {
-	b := sock.newBatch()
+// readPackets answers what needs no waiting itself, and has the rest answered by goroutines that have a slot.
+func (s *Server) readPackets(ctx context.Context, d datagrams, inHand *sync.WaitGroup) error {
 	for {
-		n, err := b.read()
+		n, err := d.read()
 		if err != nil {
 			if s.stopped() || !passing(err) {
 				return err
@@ -56,40 +55,33 @@ func (s *Server) readPackets(ctx context.Context, sock *socket, inHand *sync.Wai
 			continue
 		}
 		for i := range n {
-			query, from := b.query(i)
-			if quick := s.handler.quick(b.room(i), query); quick != nil {
-				b.answer(quick, from)
+			query := d.query(i)
+			if answer := s.handler.quick(d.room(i), query); answer != nil {
+				d.answer(i, answer)
 				continue
 			}
-			select {
-			case s.busy <- struct{}{}:
+			x := s.handler.begin(query, true)
+			switch {
+			case x == nil:
+			case x.wait == nil:
+				d.answer(i, x.pack())
 			default:
-				continue
+				from, reply := d.later(i)
+				s.finish(ctx, x, clientAt(from), inHand, func(_ context.Context, answer []byte) {
+					if err := reply(answer); err != nil {
+						s.unsent(from, err)
+					}
+				})
 			}
-			query = append([]byte(nil), query...)
-			inHand.Go(func() { // ends with the answer, which ctx bounds; waited for by ServePacket
-				defer func() { <-s.busy }()
-				a := asker{client: from.addr.Addr().Unmap().WithZone(""), from: uint64(from.addr.Port())}
-				s.send(sock, s.handler.reply(ctx, query, a, true), from)
-			})
 		}
-		b.send(s.unsent)
-	}
-}
-
-func (s *Server) send(sock *socket, answer []byte, to peer) {
-	if answer == nil {
-		return
-	}
-	if err := sock.write(answer, to); err != nil {
-		s.unsent(to, err)
+		d.send(s.unsent)
 	}
 }
 
 // unsent tells of an answer that could not be sent.
-func (s *Server) unsent(to peer, err error) {
+func (s *Server) unsent(to net.Addr, err error) {
 	if !s.stopped() {
-		s.logf("resolver: answering %v: %v", to.addr, err)
+		s.logf("resolver: answering %v: %v", to, err)
 	}
 }
 

@@ -18,13 +18,17 @@ import (
 //   - PTR: the name of a fake; other addresses in the reserved space have none.
 //   - HTTPS and SVCB: no data, since they could carry real addresses.
 //   - ANY: HINFO (RFC 8482).
-//   - others: what Upstream says; without one, no data. Names below onion and localhost never get there
-//     (RFC 7686).
+//   - others: what Upstream says; without one, no data. Names that are not names in the DNS, such as those
+//     below onion (RFC 7686), never get there.
 //
 // Clients that expand names by a search list get the fake of the name that was typed, or no such host: see
 // the package documentation.
+//
+// Any client may have what is free of 256 queries that wait for Upstream or System, and of 256 TCP connections. When
+// all are taken, the client with the most, an IPv4 address or the /64 of an IPv6 one, gives up its oldest. Answers
+// from the table wait for nothing. No answer over UDP is longer than 1232 bytes, or than what the client takes.
 type Server struct {
-	// Resolver answers. It is required.
+	// Resolver answers. It is required, and so is its Table.
 	Resolver *Resolver
 
 	// TTL is how long clients may keep an answer, in whole seconds. Keep it well below the table's
@@ -35,7 +39,8 @@ type Server struct {
 	ErrorLog *log.Logger
 
 	// Search is the search list of the clients. Nil means that of this machine's /etc/resolv.conf;
-	// empty but not nil, none. A list that is not the clients' own lets expansions through.
+	// empty but not nil, none, as is right for clients that do not walk one. A list that is not the clients'
+	// own lets expansions through.
 	Search []string
 
 	// Ndots is the clients' ndots option. Zero means that of /etc/resolv.conf if Search is nil, else 1.
@@ -47,7 +52,8 @@ type Server struct {
 
 	once    sync.Once
 	handler *handler
-	busy    chan struct{} // a slot for each query of any socket that may wait for something
+	busy    *slots // of the queries that wait
+	conns   *slots // of the TCP connections
 
 	mu      sync.Mutex
 	closing bool
@@ -63,10 +69,13 @@ func seconds(ttl time.Duration) uint32 {
 	return uint32(min((ttl+time.Second-1)/time.Second, math.MaxInt32)) // RFC 2181, section 8
 }
 
-// maxBusy bounds the queries that wait for Upstream, System, or another question.
-const maxBusy = 256
+const (
+	maxBusy  = 256 // queries that wait for Upstream or System, of all sockets
+	maxConns = 256 // TCP connections, of all listeners
+)
 
-func (s *Server) init() {
+// init returns an error if the Server cannot answer anything.
+func (s *Server) init() error {
 	s.once.Do(func() {
 		list := (&machineList{path: resolvConf}).load
 		switch {
@@ -77,8 +86,23 @@ func (s *Server) init() {
 			machine := list
 			list = func() *searchList { return &searchList{domains: machine().domains, ndots: s.Ndots} }
 		}
-		s.handler = &handler{resolver: s.Resolver, searches: newSearches(list), ttl: seconds(s.TTL)}
-		s.busy = make(chan struct{}, maxBusy)
+		s.handler = &handler{resolver: s.Resolver, list: list, ttl: seconds(s.TTL)}
+		s.busy, s.conns = newSlots(maxBusy), newSlots(maxConns)
+	})
+	if s.Resolver == nil || s.Resolver.Table == nil {
+		return errNoResolver
+	}
+	return nil
+}
+
+// finish answers a query that waits for Upstream or System, in a goroutine that has a slot for it.
+func (s *Server) finish(ctx context.Context, x *exchange, of client, inHand *sync.WaitGroup, send func(ctx context.Context, answer []byte)) {
+	ctx, cancel := context.WithCancel(ctx)
+	mine := s.busy.take(of, cancel)
+	inHand.Go(func() { // ends with the answer, which ctx and the slot bound; waited for by whoever serves the socket
+		defer cancel()
+		defer s.busy.release(mine)
+		send(ctx, x.answer(ctx))
 	})
 }
 

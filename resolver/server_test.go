@@ -10,13 +10,12 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
-
-	"github.com/sockslib/sockslib/mapping"
 )
 
 // ask sends a query to a server, over "udp" or "tcp".
@@ -77,7 +76,8 @@ func TestServerAnswers(t *testing.T) {
 			{`a\.b.example.`, dns.TypeA, dns.RcodeNameError, nil},
 			{`a\ b.example.`, dns.TypeAAAA, dns.RcodeNameError, nil},
 			{"192.0.2.1.", dns.TypeA, dns.RcodeNameError, nil},
-			{".", dns.TypeA, dns.RcodeNameError, nil},
+			{".", dns.TypeA, dns.RcodeSuccess, nil},
+			{".", dns.TypeANY, dns.RcodeSuccess, nil},
 			{".", dns.TypeNS, dns.RcodeSuccess, nil},
 		} {
 			answer := ask(t, network, addr, newQuery(c.name, c.qtype))
@@ -91,6 +91,13 @@ func TestServerAnswers(t *testing.T) {
 				got = append(got, strings.ReplaceAll(fields[3], "\t", " "))
 			}
 			require.Equal(t, c.want, got, "%s %s", c.name, dns.TypeToString[c.qtype])
+			if len(got) == 0 && c.rcode != dns.RcodeNotImplemented {
+				require.Len(t, answer.Ns, 1, c.name)
+				require.Equal(t, c.name, answer.Ns[0].(*dns.SOA).Hdr.Name)
+				require.EqualValues(t, 2, answer.Ns[0].(*dns.SOA).Minttl)
+			} else {
+				require.Empty(t, answer.Ns)
+			}
 		}
 	}
 
@@ -112,6 +119,9 @@ func TestServerRefuses(t *testing.T) {
 		"opcode":       {func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }, dns.RcodeNotImplemented},
 		"no question":  {func(m *dns.Msg) { m.Question = nil }, dns.RcodeFormatError},
 		"two":          {func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }, dns.RcodeFormatError},
+		"class, EDNS":  {func(m *dns.Msg) { m.SetEdns0(1232, true).Question[0].Qclass = dns.ClassANY }, dns.RcodeNotImplemented},
+		"opcode, EDNS": {func(m *dns.Msg) { m.SetEdns0(1232, true).Opcode = dns.OpcodeUpdate }, dns.RcodeNotImplemented},
+		"none, EDNS":   {func(m *dns.Msg) { m.SetEdns0(1232, true).Question = nil }, dns.RcodeFormatError},
 		"two OPTs":     {func(m *dns.Msg) { m.SetEdns0(1232, false).SetEdns0(1232, false) }, dns.RcodeFormatError},
 		"EDNS version": {func(m *dns.Msg) { m.SetEdns0(1232, false).IsEdns0().SetVersion(1) }, dns.RcodeBadVers},
 	} {
@@ -121,6 +131,7 @@ func TestServerRefuses(t *testing.T) {
 			answer := ask(t, network, addr, query)
 			require.Equal(t, dns.RcodeToString[c.rcode], dns.RcodeToString[answer.Rcode], what)
 			require.Empty(t, answer.Answer, what)
+			require.Equal(t, query.IsEdns0() != nil, answer.IsEdns0() != nil, what)
 			require.Equal(t, query.Opcode, answer.Opcode)
 		}
 	}
@@ -144,7 +155,7 @@ func TestServerEDNS(t *testing.T) {
 	require.Equal(t, dns.RcodeNameError, bad.Rcode)
 	reason, ok := bad.IsEdns0().Option[0].(*dns.EDNS0_EDE)
 	require.True(t, ok)
-	require.Contains(t, reason.ExtraText, mapping.ErrBadName.Error())
+	require.Equal(t, reasonBadName, reason.ExtraText)
 }
 
 // What is no query gets no answer: the next query's answer is the first thing that comes.
@@ -170,11 +181,20 @@ func TestServerIgnores(t *testing.T) {
 	require.Equal(t, query.Id, binary.BigEndian.Uint16(buf[:n]))
 }
 
-func TestServerWithoutTable(t *testing.T) {
+func TestServerNeedsATable(t *testing.T) {
 	for _, r := range []*Resolver{nil, {}} {
-		addr := newServer(t, &Server{Resolver: r, Search: []string{}})
-		require.Equal(t, dns.RcodeServerFailure, ask(t, "udp", addr, newQuery("db.example.", dns.TypeA)).Rcode)
-		require.Equal(t, dns.RcodeSuccess, ask(t, "udp", addr, newQuery("db.example.", dns.TypeMX)).Rcode)
+		s := &Server{Resolver: r}
+		require.ErrorIs(t, s.ListenAndServe(t.Context(), "127.0.0.1:0"), errNoResolver)
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		require.ErrorIs(t, s.Serve(l), errNoResolver)
+		_, err = l.Accept()
+		require.ErrorIs(t, err, net.ErrClosed)
+		p, err := net.ListenPacket("udp", "127.0.0.1:0")
+		require.NoError(t, err)
+		require.ErrorIs(t, s.ServePacket(p), errNoResolver)
+		require.ErrorIs(t, p.SetDeadline(time.Time{}), net.ErrClosed)
+		require.NoError(t, s.Shutdown(t.Context()))
 	}
 }
 
@@ -253,7 +273,8 @@ func TestServerEnds(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
-	require.Error(t, new(Server).ListenAndServe(t.Context(), taken.Addr().String()))
+	second := &Server{Resolver: &Resolver{Table: newTable(t)}}
+	require.ErrorIs(t, second.ListenAndServe(t.Context(), taken.Addr().String()), syscall.EADDRINUSE)
 }
 
 // A query that waits for Upstream is answered before Shutdown returns, or given up when its context ends.
@@ -360,41 +381,36 @@ func TestUnsendableAnswer(t *testing.T) {
 	client, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer client.Close()
-	for _, conn := range []net.PacketConn{p, packetConn{p}} {
-		sock := newSocket(conn)
-		b := sock.newBatch()
-		to := func(addr net.Addr) peer {
-			return peer{addr: addr.(*net.UDPAddr).AddrPort(), other: addr}
+	for _, d := range []datagrams{newDatagrams(p), newSingle(packetConn{p})} {
+		ready := 2
+		if _, ok := d.(*single); ok {
+			ready = 1
 		}
-		_, err := client.WriteTo([]byte("query"), p.LocalAddr())
+		for range ready {
+			_, err := client.WriteTo([]byte("query"), p.LocalAddr())
+			require.NoError(t, err)
+		}
+		n, err := d.read()
 		require.NoError(t, err)
-		n, err := b.read()
-		require.NoError(t, err)
-		require.Equal(t, 1, n)
-		query, from := b.query(0)
-		require.Equal(t, "query", string(query))
-		require.Equal(t, client.LocalAddr().String(), from.addr.String())
-		nowhere := to(&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}) // port 0
-		var unsent []peer
-		send := func(answers ...peer) {
-			for _, a := range answers {
-				b.answer([]byte("answer"), a)
-			}
-			b.send(func(to peer, err error) { unsent = append(unsent, to) })
+		require.Equal(t, ready, n)
+		require.Equal(t, "query", string(d.query(n-1)))
+		from, reply := d.later(0)
+		require.Equal(t, client.LocalAddr().String(), from.String())
+		d.answer(0, make([]byte, 1<<17)) // longer than any datagram
+		if ready > 1 {
+			d.answer(1, []byte("answer"))
 		}
-		if sock.many == nil {
-			send(nowhere)
-			require.Equal(t, []peer{nowhere}, unsent)
-			continue
-		}
-		send(nowhere, from, nowhere, from)
-		require.Equal(t, []peer{nowhere, nowhere}, unsent)
+		unsent := 0
+		d.send(func(to net.Addr, err error) { unsent++; require.Error(t, err) })
+		require.Equal(t, 1, unsent)
+		require.NoError(t, reply([]byte("later")))
+		want := []string{"answer", "later"}[2-ready:]
 		buf := make([]byte, 10)
-		for range 2 {
+		for _, text := range want {
 			require.NoError(t, client.SetReadDeadline(time.Now().Add(10*time.Second)))
 			n, _, err := client.ReadFrom(buf)
 			require.NoError(t, err)
-			require.Equal(t, "answer", string(buf[:n]))
+			require.Equal(t, text, string(buf[:n]))
 		}
 	}
 }

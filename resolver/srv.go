@@ -13,14 +13,21 @@ import (
 // LookupSRV returns the SRV records of _service._proto.name from Upstream, or of name when service and
 // proto are empty: sorted by priority and randomized by weight (RFC 2782), and their owner's name.
 func (r *Resolver) LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error) {
-	if s := r.system(name); s != nil {
+	h, err := r.askable(ctx, name)
+	if err != nil {
+		return "", nil, err
+	}
+	if s := r.system(h); s != nil {
 		return s.LookupSRV(ctx, service, proto, name)
 	}
 	owner := name
 	if service != "" || proto != "" {
 		owner = "_" + service + "._" + proto + "." + name
+		if h, err = r.askable(ctx, owner); err != nil {
+			return "", nil, err
+		}
 	}
-	records, err := lookupRecords[*dns.SRV](ctx, r, owner, dns.TypeSRV)
+	records, err := lookupRecords[*dns.SRV](ctx, r, h, dns.TypeSRV)
 	var srvs []*net.SRV
 	for _, srv := range records {
 		if validTarget(srv.Target) {
@@ -31,7 +38,7 @@ func (r *Resolver) LookupSRV(ctx context.Context, service, proto, name string) (
 		owner = records[0].Hdr.Name
 	}
 	if err != nil {
-		return "", nil, err
+		return "", nil, named(err, name)
 	}
 	byWeight(srvs)
 	return owner, srvs, complete(nil, name, len(records), len(srvs))

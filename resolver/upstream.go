@@ -3,12 +3,11 @@ package resolver
 import (
 	"context"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/miekg/dns"
@@ -17,10 +16,12 @@ import (
 // upstreamTimeout bounds a query to an Upstream without a Timeout.
 const upstreamTimeout = 5 * time.Second
 
-// Upstream is a DNS server that is reached through the gateway, over TCP (RFC 7766) or TLS (RFC 7858).
-// Each query has a connection of its own. Anything but a whole answer to the very question is an error.
+// Upstream is a DNS server that is reached through the gateway, over TCP (RFC 7766) or TLS (RFC 7858). Equal
+// questions that are asked at the same time go out once. A few connections, four at most, are kept for ten seconds
+// after their last answer, and each carries many queries at once. Anything but a whole answer to the very question is
+// an error; records that do not answer it are dropped.
 //
-// An Upstream is safe for concurrent use; do not change it after first use.
+// An Upstream is safe for concurrent use; do not change it after first use, nor copy it.
 type Upstream struct {
 	// Addr is the "host:port" of the DNS server, as the gateway sees it. It is required.
 	Addr string
@@ -35,19 +36,32 @@ type Upstream struct {
 
 	// Timeout bounds a query, the dial included. Zero means 5 seconds.
 	Timeout time.Duration
+
+	mu    sync.Mutex
+	calls map[dns.Question]*call // in flight
+	pool  pool
 }
 
-// exchange asks one question and returns the answer, whatever its RCODE. An error is a *net.DNSError,
-// temporary, with its cause.
+// call is one question in flight, for all who ask it.
+type call struct {
+	asking int // guarded by Upstream.mu
+	cancel context.CancelFunc
+
+	done   chan struct{} // closed when what follows is there
+	answer *dns.Msg      // shared: nobody changes it
+	err    error
+}
+
+// Close closes the connections that are kept. Queries in flight fail. A later query connects again.
+func (u *Upstream) Close() error {
+	u.pool.close()
+	return nil
+}
+
+// exchange asks one question and returns the answer, whatever its RCODE, which is not to be changed. An error is a
+// *net.DNSError, temporary, with its cause.
 func (u *Upstream) exchange(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
-	timeout := u.Timeout
-	if timeout == 0 {
-		timeout = upstreamTimeout
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	query := new(dns.Msg).SetQuestion(dns.Fqdn(name), qtype)
-	answer, err := u.roundTrip(ctx, query)
+	answer, err := u.share(ctx, dns.Question{Name: strings.ToLower(dns.Fqdn(name)), Qtype: qtype, Qclass: dns.ClassINET})
 	if err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err() // whatever the socket said
@@ -58,31 +72,85 @@ func (u *Upstream) exchange(ctx context.Context, name string, qtype uint16) (*dn
 	return answer, nil
 }
 
-func (u *Upstream) roundTrip(ctx context.Context, query *dns.Msg) (*dns.Msg, error) {
-	c, err := u.connect(ctx)
-	if err != nil {
+// share waits for the answer to a question, which is asked unless somebody asks it already. It is given up when all
+// who wait have.
+func (u *Upstream) share(ctx context.Context, q dns.Question) (*dns.Msg, error) {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { c.SetDeadline(past) })
-	defer stop()
+	u.mu.Lock()
+	c := u.calls[q]
+	if c == nil {
+		c = u.start(ctx, q)
+	}
+	c.asking++
+	u.mu.Unlock()
+	select {
+	case <-c.done:
+		return c.answer, c.err
+	case <-ctx.Done():
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if c.asking--; c.asking == 0 {
+		c.cancel()
+		u.forget(q, c) // whoever asks from now on asks anew
+	}
+	return nil, ctx.Err()
+}
 
-	packed, err := query.Pack()
-	if err != nil {
-		return nil, err
+// start asks a question. The caller holds u.mu.
+func (u *Upstream) start(ctx context.Context, q dns.Question) *call {
+	timeout := u.Timeout
+	if timeout == 0 {
+		timeout = upstreamTimeout
 	}
-	if _, err := c.Write(frame(packed)); err != nil {
-		return nil, err
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	c := &call{cancel: cancel, done: make(chan struct{})}
+	if u.calls == nil {
+		u.calls = map[dns.Question]*call{}
 	}
-	received, err := readFrame(c)
-	if err != nil {
-		return nil, err
+	u.calls[q] = c
+	go func() { // ends with the answer, the timeout, or when nobody waits any more
+		defer cancel()
+		c.answer, c.err = u.ask(ctx, q)
+		u.mu.Lock()
+		u.forget(q, c)
+		u.mu.Unlock()
+		close(c.done)
+	}()
+	return c
+}
+
+// forget lets the next one who asks a question begin anew. The caller holds u.mu.
+func (u *Upstream) forget(q dns.Question, c *call) {
+	if u.calls[q] == c {
+		delete(u.calls, q)
 	}
-	answer := new(dns.Msg)
-	if err := answer.Unpack(received); err != nil {
-		return nil, fmt.Errorf("malformed answer: %w", err)
+}
+
+// ask sends a question over a connection of the pool. If the server closes one that others use, the question goes
+// over another. That ends: each such connection has had an answer, or a question that was its first and has failed.
+func (u *Upstream) ask(ctx context.Context, q dns.Question) (*dns.Msg, error) {
+	for {
+		c, err := u.pool.get(ctx, u.connect)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := c.exchange(ctx, q)
+		switch {
+		case err == nil:
+			return pick(answer)
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case !errors.Is(err, errConnEnded):
+			return nil, err
+		}
+		u.pool.drop(c)
+		if c.madeFor(q) {
+			return nil, err
+		}
 	}
-	return answer, checkAnswer(query, answer)
 }
 
 // connect reaches the server. The TLS handshake ends with ctx.
@@ -111,40 +179,19 @@ func (u *Upstream) connect(ctx context.Context) (net.Conn, error) {
 	return secured, nil
 }
 
-// checkAnswer refuses what does not answer the query.
-func checkAnswer(query, answer *dns.Msg) error {
+// checkAnswer refuses what does not answer the question.
+func checkAnswer(asked dns.Question, answer *dns.Msg) error {
 	switch {
-	case !answer.Response || answer.Id != query.Id || answer.Opcode != dns.OpcodeQuery:
+	case !answer.Response || answer.Opcode != dns.OpcodeQuery:
 		return errors.New("answer to something else")
 	case answer.Truncated:
 		return errors.New("truncated answer over TCP")
 	case len(answer.Question) != 1:
 		return fmt.Errorf("answer to %d questions", len(answer.Question))
 	}
-	asked, got := query.Question[0], answer.Question[0]
+	got := answer.Question[0]
 	if got.Qtype != asked.Qtype || got.Qclass != asked.Qclass || !strings.EqualFold(got.Name, asked.Name) {
 		return errors.New("answer to another question")
 	}
 	return nil
-}
-
-// frame puts the length before a message (RFC 1035, section 4.2.2), so that both go in one write.
-func frame(msg []byte) []byte {
-	return append(binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(msg)), uint16(len(msg))), msg...)
-}
-
-// readFrame reads exactly one message.
-func readFrame(r io.Reader) ([]byte, error) {
-	var length [2]byte
-	if _, err := io.ReadFull(r, length[:]); err != nil {
-		return nil, err
-	}
-	msg := make([]byte, binary.BigEndian.Uint16(length[:]))
-	if _, err := io.ReadFull(r, msg); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, err
-	}
-	return msg, nil
 }

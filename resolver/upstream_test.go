@@ -237,7 +237,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// Some servers deny a name for A that has AAAA alone; others fail. Only the first is an answer.
+// Some servers deny a name, or fail, for the family that it does not have. It exists if either says so.
 func TestVerifyOddServers(t *testing.T) {
 	for _, c := range []struct {
 		a, aaaa int
@@ -246,7 +246,10 @@ func TestVerifyOddServers(t *testing.T) {
 	}{
 		{dns.RcodeNameError, dns.RcodeSuccess, true, true},
 		{dns.RcodeNameError, dns.RcodeNameError, false, false},
-		{dns.RcodeServerFailure, dns.RcodeSuccess, false, true},
+		{dns.RcodeServerFailure, dns.RcodeSuccess, true, true},
+		{dns.RcodeSuccess, dns.RcodeServerFailure, true, true},
+		{dns.RcodeServerFailure, dns.RcodeNameError, false, true},
+		{dns.RcodeServerFailure, dns.RcodeServerFailure, false, true},
 		{dns.RcodeNameError, dns.RcodeRefused, false, true},
 	} {
 		up := newUpstream(t, func(conn net.Conn, query *dns.Msg) {

@@ -6,18 +6,15 @@ import (
 	"github.com/miekg/dns"
 )
 
-// verify returns nil when Upstream knows the name, with addresses of whatever family or with none. A
-// server that denies the name for A is asked for AAAA: some deny names that have the other family alone.
+// verify returns nil if Upstream knows a name, in canonical form, with addresses of whatever family or with none: it
+// exists if either A or AAAA says so, since some servers deny, or fail for, the family that it does not have.
 func (r *Resolver) verify(ctx context.Context, name string) error {
-	c, err := canonical(name)
-	if err != nil {
-		return err
-	}
 	if r.Upstream == nil {
 		return failure(name, errNoUpstream)
 	}
+	denials := 0
 	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
-		answer, err := r.Upstream.exchange(ctx, c, qtype)
+		answer, err := r.Upstream.exchange(ctx, name, qtype)
 		if err != nil {
 			return err
 		}
@@ -25,9 +22,11 @@ func (r *Resolver) verify(ctx context.Context, name string) error {
 		case dns.RcodeSuccess:
 			return nil
 		case dns.RcodeNameError:
-		default:
-			return misbehaving(name, r.Upstream.Addr)
+			denials++
 		}
+	}
+	if denials < 2 {
+		return misbehaving(name, r.Upstream.Addr)
 	}
 	return notFound(name, r.Upstream.Addr)
 }

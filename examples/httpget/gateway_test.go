@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -11,9 +12,16 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
+// distant are addresses, one of each family, that lead to the destination at the gateway: loopback's own mean
+// the gateway there, and have no fake in the other family.
+var distant = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
+
 // start starts g, and returns its URL with the credentials that it takes.
 func start(t *testing.T, g *testgw.Gateway, destination netip.Addr) string {
 	g.Hosts = map[string][]netip.Addr{name: {destination}}
+	for _, a := range distant {
+		g.Hosts[a.String()] = []netip.Addr{destination}
+	}
 	testgw.Start(t, g)
 	if len(g.Users) == 0 {
 		return g.URL()
@@ -117,13 +125,15 @@ func TestLiteral(t *testing.T) {
 	onEach(t, func(t *testing.T, destination netip.Addr) {
 		g := new(testgw.Gateway)
 		gateway := start(t, g, destination)
-		host := netip.AddrPortFrom(destination, 0).String()
-		host = strings.TrimSuffix(host, ":0") + ":" + serve(t, destination)
-		for _, args := range [][]string{{}, {"-4"}, {"-6"}} {
-			r := execute(t, httpget, nil, append(args, "-gateway", gateway, "http://"+host)...)
-			require.Equal(t, result{exitOK, "this is " + host, ""}, r)
-			q := g.Requests()
-			require.Equal(t, destination, q[len(q)-1].IP)
+		port := serve(t, destination)
+		for _, asked := range distant {
+			host := net.JoinHostPort(asked.String(), port)
+			for _, args := range [][]string{{}, {"-4"}, {"-6"}} {
+				r := execute(t, httpget, nil, append(args, "-gateway", gateway, "http://"+host)...)
+				require.Equal(t, result{exitOK, "this is " + host, ""}, r)
+				q := g.Requests()
+				require.Equal(t, asked, q[len(q)-1].IP)
+			}
 		}
 	})
 }

@@ -29,6 +29,7 @@ const (
 	roleDelayed  = "delayed"  // on loopback, behind relays that delay
 	roleDNS      = "dns"      // the resolver's DNS server
 	rolePlainDNS = "plaindns" // what it is compared with
+	roleHeldDNS  = "helddns"  // the resolver's, with an upstream that does not answer
 )
 
 // linkFD is where a distant process finds the near end of its link.
@@ -172,6 +173,8 @@ func open(role string, delay *link.Delay) (hello any, err error) {
 		return openDelayed(loopback, delay)
 	case roleDNS, rolePlainDNS:
 		return servers.StartDNS(role == rolePlainDNS)
+	case roleHeldDNS:
+		return servers.StartHeldDNS()
 	}
 	return nil, errors.New("no such role: " + role)
 }

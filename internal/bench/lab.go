@@ -33,6 +33,7 @@ var sections = []section{
 	{"udp", udp},
 	{"lookup", lookup},
 	{"dns", dnsServer},
+	{"fairness", fairness},
 	{"table", table},
 }
 

@@ -113,6 +113,28 @@ func TestDelayed(t *testing.T) {
 	}
 }
 
+// Memory does not depend on the machine, so it can be judged here.
+func TestChurn(t *testing.T) {
+	var s report.Section
+	require.NoError(t, churn(50_000, 1, &s))
+	require.Len(t, s.Figures, len(uses))
+	for _, f := range s.Figures {
+		require.True(t, f.Pass(), "%+v", f)
+	}
+}
+
+func TestRested(t *testing.T) {
+	var s report.Section
+	require.NoError(t, rested(1000, 1, &s))
+	require.Len(t, s.Figures, 1)
+}
+
+func TestLockHold(t *testing.T) {
+	var s report.Section
+	require.NoError(t, lockHold(1000, 1, &s))
+	require.Len(t, s.Figures, 3)
+}
+
 // Whoever measures nothing does not pass.
 func TestSections(t *testing.T) {
 	chosen, err := choose("udp,dial")

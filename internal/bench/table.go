@@ -29,9 +29,8 @@ These are processor time, the garbage collector's included. *Two goroutines* is 
 addresses as one, by the clock. Bytes are of the heap after a collection, the name's included. Both are asked in turns
 of ` + report.Number(asked/parts) + `: so long that each has the caches for itself, and so short that what disturbs one disturbs the other.
 
-The table's *name → address* also notes when, because Hold counts from it. A name that was not asked for in the last 14
-seconds, Hold's 256th part, is moved in a queue too, which needs the lock and memory far away: with ten million names, whose
-filling takes longer than that, that is most of what is seen.`,
+The table's *name → address* also notes when, because Hold counts from it. *Rested* names were not asked for in the last
+256th part of Hold.`,
 	}
 	p := &report.Plot{File: "table-memory.svg", Title: "Memory by names held", X: "names", Y: "MiB", Log: true}
 	for _, m := range pairMakers {
@@ -51,6 +50,12 @@ filling takes longer than that, that is most of what is seen.`,
 		}
 	}
 	s.Parts = append(s.Parts, p)
+	judged := sizes[min(2, len(sizes)-1)]
+	for _, measure := range []func(size, rounds int, s *report.Section) error{rested, churn, lockHold} {
+		if err := measure(judged, l.pick(3, 1), s); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 

@@ -31,7 +31,7 @@ type Gateway struct {
 	// ProtectRelay(net.Conn) net.Conn, the datagrams of a UDP ASSOCIATE go through what that returns. nil: none.
 	Methods map[byte]func(ctx context.Context, c net.Conn) (conn net.Conn, user string, err error)
 
-	Hosts  map[string][]netip.Addr                                               // names that only the gateway knows, in lower case without a trailing dot
+	Hosts  map[string][]netip.Addr                                               // names that only the gateway knows, in lower case without a trailing dot; an address here stands for others
 	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)          // names that are not in Hosts; nil: there are no others
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)  // outgoing CONNECTs; nil: a net.Dialer. When set, names that are not in Hosts are passed on as they are
 	Listen func(ctx context.Context, network, peer string) (net.Listener, error) // outgoing side of BIND; nil: a socket of this machine

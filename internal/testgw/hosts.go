@@ -20,6 +20,9 @@ func (g *Gateway) known(host string) ([]netip.Addr, bool) {
 // resolve returns the addresses of a target, of any family, in the order in which to try them.
 func (g *Gateway) resolve(ctx context.Context, t Target) ([]netip.Addr, error) {
 	if t.IP.IsValid() {
+		if addrs, ok := g.Hosts[t.IP.String()]; ok {
+			return addrs, nil
+		}
 		return []netip.Addr{t.IP}, nil
 	}
 	addrs, ok := g.known(t.Name)

@@ -16,13 +16,25 @@ func StartDNS(plain bool) (string, error) {
 	if plain {
 		return startPlainDNS()
 	}
+	return startDNS(nil)
+}
+
+// StartHeldDNS starts the resolver's server with an upstream that is never reached.
+func StartHeldDNS() (string, error) {
+	return startDNS(&resolver.Upstream{Addr: "192.0.2.53:53", Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}})
+}
+
+func startDNS(up *resolver.Upstream) (string, error) {
 	table, err := mapping.New(mapping.Config{})
 	if err != nil {
 		return "", err
 	}
 	listening, ended := make(chan string, 1), make(chan error, 1)
 	s := &resolver.Server{
-		Resolver:  &resolver.Resolver{Table: table},
+		Resolver:  &resolver.Resolver{Table: table, Upstream: up},
 		Search:    []string{},
 		Listening: func(a net.Addr) { listening <- a.String() },
 	}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/sockslib/sockslib/internal/bench/report"
+)
+
+// What one client does to a DNS server while another one asks for addresses.
+const (
+	floodOutstanding = 300 // slow questions on their way, or idle connections
+	floodClients     = 17  // of the flood from many addresses
+	fairQueries      = 300 // of the other client in a round, one after the other
+)
+
+// fairness measures how long a client's questions for addresses take while others flood the server.
+func fairness(l *lab) (*report.Section, error) {
+	list := []struct {
+		name  string
+		flood func(addr string) (stop func(), err error)
+	}{
+		{"nothing", func(string) (func(), error) { return func() {}, nil }},
+		{"300 questions that its upstream does not answer, from one client", func(addr string) (func(), error) { return askSlowly(addr, 1) }},
+		{"the same from 17 clients", func(addr string) (func(), error) { return askSlowly(addr, floodClients) }},
+		{"300 idle TCP connections of one client, and the next when one is closed", sitIdle},
+	}
+	median, tail, answered := make([]report.Sample, len(list)), make([]report.Sample, len(list)), make([]report.Sample, len(list))
+	var addr string
+	server, err := start(roleHeldDNS, &addr, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer server.stop()
+	err = interleave("fairness", l.pick(15, 2), len(list), func(i int) error {
+		stop, err := list[i].flood(addr)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		delays, err := askInTurn(addr)
+		if err != nil {
+			return err
+		}
+		answered[i] = append(answered[i], float64(len(delays))/fairQueries)
+		if len(delays) == 0 {
+			return errors.New("nothing is answered")
+		}
+		slices.Sort(delays)
+		micros := func(at int) float64 { return float64(delays[at].Nanoseconds()) / 1e3 }
+		median[i] = append(median[i], micros(len(delays)/2))
+		tail[i] = append(tail[i], micros(len(delays)*99/100))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	t := &report.Table{Head: []string{"while others do", "median, µs", "99th percentile, µs", "answered"}}
+	var figures []report.Figure
+	for i, c := range list {
+		t.Row(c.name, median[i], tail[i], answered[i])
+		figures = append(figures, report.AtLeast("A queries answered, of those asked, while others do "+c.name, answered[i], 1))
+	}
+	return &report.Section{
+		Title: "DNS server under floods",
+		Text: `
+One client asks for addresses over UDP, one after the other, while clients at other addresses of loopback fill all that
+the server shares. They are processes of the same machine, so much of the delay is that of the processors.`,
+		Parts:   []report.Part{t},
+		Figures: figures,
+	}, nil
+}
+
+// udpFrom is a socket at one of loopback's addresses, connected to a server.
+func udpFrom(host byte, addr string) (*net.UDPConn, error) {
+	to, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	return net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 1, host)}, net.UDPAddrFromAddrPort(to))
+}
+
+// askInTurn returns the delays of those queries that are answered within a second.
+func askInTurn(addr string) (delays []time.Duration, err error) {
+	c, err := udpFrom(1, addr)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	queries, err := packQueries()
+	if err != nil {
+		return nil, err
+	}
+	buf := make([]byte, dns.MinMsgSize)
+	for i := range fairQueries {
+		query := queries[i%len(queries)]
+		begun := time.Now()
+		if err := c.SetDeadline(begun.Add(time.Second)); err != nil {
+			return nil, err
+		}
+		if _, err := c.Write(query); err != nil {
+			return nil, err
+		}
+		for {
+			n, err := c.Read(buf)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+			if n >= 2 && binary.BigEndian.Uint16(buf) == binary.BigEndian.Uint16(query) {
+				delays = append(delays, time.Since(begun))
+				break
+			}
+		}
+	}
+	return delays, nil
+}
+
+// askSlowly keeps questions for the upstream on their way, shared by clients: a new one for each that is given up.
+func askSlowly(addr string, clients int) (stop func(), err error) {
+	var all sync.WaitGroup
+	var conns []*net.UDPConn
+	stop = func() {
+		for _, c := range conns {
+			c.Close()
+		}
+		all.Wait()
+	}
+	for i := range clients {
+		c, err := udpFrom(byte(10+i), addr)
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		conns = append(conns, c)
+		all.Go(func() { // ends with its socket, which stop closes
+			buf := make([]byte, dns.MinMsgSize)
+			for n := 0; ; n++ {
+				q, err := new(dns.Msg).SetQuestion(fmt.Sprintf("slow%d.example%d.", n, i), dns.TypeTXT).Pack()
+				if err != nil {
+					return
+				}
+				if _, err := c.Write(q); err != nil {
+					return
+				}
+				if n < floodOutstanding/clients {
+					continue
+				}
+				if _, err := c.Read(buf); err != nil {
+					return
+				}
+			}
+		})
+	}
+	return stop, nil
+}
+
+// sitIdle keeps connections open that ask nothing, and opens the next when the server closes one.
+func sitIdle(addr string) (stop func(), err error) {
+	ended := make(chan struct{})
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	open := map[net.Conn]struct{}{}
+	for range floodOutstanding {
+		all.Go(func() { // ends after stop
+			for {
+				c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, 2)}}).Dial("tcp", addr)
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				open[c] = struct{}{}
+				mu.Unlock()
+				select {
+				case <-ended:
+				default:
+					c.Read(make([]byte, 1))
+				}
+				c.Close()
+				mu.Lock()
+				delete(open, c)
+				mu.Unlock()
+				select {
+				case <-ended:
+					return
+				case <-time.After(10 * time.Millisecond): // ports are used up otherwise
+				}
+			}
+		})
+	}
+	return func() {
+		close(ended)
+		mu.Lock()
+		for c := range open {
+			c.Close()
+		}
+		mu.Unlock()
+		all.Wait()
+	}, nil
+}

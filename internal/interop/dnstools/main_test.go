@@ -1,0 +1,10 @@
+// Package dnstools tests the DNS server with the tools that its operators have: dig, kdig, drill and dnsperf.
+package dnstools
+
+import (
+	"testing"
+
+	"github.com/sockslib/sockslib/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }

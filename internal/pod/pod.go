@@ -1,0 +1,66 @@
+// Package pod runs parts of a test where /etc/resolv.conf is a file of the test's and nothing but loopback exists, as
+// in a container without a network: the test binary starts itself again, in namespaces of its own.
+package pod
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	taskVariable = "POD_TASK"
+	confVariable = "POD_RESOLV_CONF"
+	resolvConf   = "/etc/resolv.conf"
+	skipped      = "skip: "
+)
+
+// Main runs a task, if this process was started by Run for one, and exits; call it first in TestMain.
+func Main(tasks map[string]func() error) {
+	name := os.Getenv(taskVariable)
+	if name == "" {
+		return
+	}
+	err := enter(os.Getenv(confVariable))
+	if err == nil {
+		err = tasks[name]()
+	}
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// Run runs a task of Main's, with more variables in its environment, where resolv.conf has the given content. It
+// fails t with the task's error, and skips it where such namespaces cannot be made.
+func Run(t testing.TB, task, conf string, env ...string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "resolv.conf")
+	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(append(os.Environ(), taskVariable+"="+task, confVariable+"="+file), env...)
+	if cmd.SysProcAttr = namespaces(); cmd.SysProcAttr == nil {
+		t.Skip("needs Linux, for namespaces")
+	}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err != nil && !errors.As(err, &exit):
+		t.Skipf("needs the right to make mount and network namespaces: %v", err)
+	case err != nil && strings.HasPrefix(string(out), skipped):
+		t.Skip(strings.TrimPrefix(string(out), skipped))
+	case err != nil:
+		t.Fatalf("%v: %s", err, out)
+	}
+}

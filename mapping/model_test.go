@@ -1,0 +1,322 @@
+package mapping
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var modelSteps = flag.Int("mapping.steps", 200_000, "steps of each case of TestModel")
+
+// TestModel does at random what a program may do, and compares a table with a model of what must be. Most cases
+// have a space so small that it goes round all the time; in the last, the hand goes over two chunks.
+func TestModel(t *testing.T) {
+	small4, small6 := netip.MustParsePrefix("240.0.0.16/28"), netip.MustParsePrefix("100::f0/124")
+	const hold = 100 * time.Millisecond
+	for _, c := range []Config{
+		{IPv4: small4, Size: 5, Hold: hold},
+		{IPv6: small6, Size: 5, Hold: hold},
+		{IPv4: small4, IPv6: small6, Size: 13, Hold: hold},
+		{IPv4: small4, IPv6: small6, Size: 14, Hold: hold},
+		{IPv6: small6, Size: 15, Hold: hold},
+		{IPv4: netip.MustParsePrefix("240.0.0.0/21"), Size: 1100, Hold: hold},
+	} {
+		t.Run(fmt.Sprintf("%v %v %d", c.IPv4, c.IPv6, c.Size), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := newModel(t, c)
+				steps := *modelSteps
+				switch {
+				case c.Size > 100:
+					steps /= 4 // they take longer, and with less of them the space would not go round
+				case testing.Short():
+					steps /= 10
+				}
+				for m.step = range steps {
+					m.do()
+				}
+				for _, kind := range []string{"assigned", "evicted", "full", "flushed", "restored", "found", "stale", "round"} {
+					require.Positive(t, m.count[kind], kind)
+				}
+			})
+		})
+	}
+}
+
+// owner is what the model knows of a name that the table holds.
+type owner struct {
+	name     string
+	number   uint32
+	assigned time.Time // zero: never
+	leases   []*Lease
+}
+
+func (o *owner) evictable(now time.Time, hold time.Duration) bool {
+	return len(o.leases) == 0 && (o.assigned.IsZero() || now.Sub(o.assigned) >= hold)
+}
+
+// tenure is the steps in which the last name had a number.
+type tenure struct{ from, to int }
+
+// before is the beginning of a tenure that a snapshot had. The table does not know how long ago that was.
+const before = -1
+
+// model is what must be true of a table.
+type model struct {
+	*testing.T
+	config   Config
+	table    *Table
+	random   *rand.Rand
+	step     int
+	count    map[string]int
+	names    map[string]*owner
+	numbers  map[uint32]*owner
+	next     uint32 // first number to try; 0: not known
+	tenures  map[uint32]tenure
+	leased   []*owner // once for each lease
+	evicted  uint64
+	snapshot []byte
+	saved    []owner
+}
+
+func newModel(t *testing.T, c Config) *model {
+	m := &model{T: t, config: c, random: rand.New(rand.NewPCG(7, uint64(c.Size))), count: map[string]int{}}
+	m.reset(newTestTable(t, c), nil)
+	m.save()
+	return m
+}
+
+// reset begins with a table that holds some names.
+func (m *model) reset(table *Table, owners []owner) {
+	m.table, m.next, m.evicted, m.leased = table, 0, 0, nil
+	m.names, m.numbers, m.tenures = map[string]*owner{}, map[uint32]*owner{}, map[uint32]tenure{}
+	for _, o := range owners {
+		m.add(&o, before)
+	}
+}
+
+func (m *model) add(o *owner, from int) {
+	m.names[o.name], m.numbers[o.number] = o, o
+	m.tenures[o.number] = tenure{from: from}
+}
+
+func (m *model) drop(o *owner) {
+	delete(m.names, o.name)
+	delete(m.numbers, o.number)
+	m.tenures[o.number] = tenure{m.tenures[o.number].from, m.step}
+}
+
+// do takes one step, and looks whether all is as it must be.
+func (m *model) do() {
+	name := fmt.Sprintf("host%d.example", m.random.IntN(3*m.config.Size))
+	switch r := m.random.IntN(1000); {
+	case r < 350:
+		addr, err := m.table.Assign(m.network(), m.spell(name))
+		if o := m.got(name, addr, err); o != nil {
+			o.assigned = time.Now()
+		}
+	case r < 500:
+		l, err := m.table.AcquireName(m.network(), m.spell(name))
+		var addr netip.Addr
+		if err == nil {
+			addr = l.Addr()
+			require.Equal(m, name, l.Name())
+		}
+		if o := m.got(name, addr, err); o != nil {
+			m.pin(o, l)
+		}
+	case r < 650:
+		m.acquire()
+	case r < 900 && len(m.leased) > 0:
+		i := m.random.IntN(len(m.leased))
+		o := m.leased[i]
+		m.leased[i] = m.leased[len(m.leased)-1]
+		m.leased = m.leased[:len(m.leased)-1]
+		o.leases[0].Release()
+		o.leases = o.leases[1:]
+	case r < 995:
+		time.Sleep(time.Duration(m.random.IntN(int(m.config.Hold) / m.config.Size)))
+	case m.random.IntN(min(m.config.Size, 8)) > 0: // what follows empties the table, which takes time to fill
+	case r == 995:
+		m.table.Flush()
+		m.count["flushed"]++
+		for _, o := range m.names {
+			if len(o.leases) == 0 {
+				m.drop(o)
+			}
+		}
+	case r < 998:
+		m.save()
+	default:
+		m.restore()
+	}
+	m.check()
+}
+
+func (m *model) network() string { return [...]string{"ip4", "ip6"}[m.random.IntN(2)] }
+
+func (m *model) spell(name string) string {
+	switch m.random.IntN(4) {
+	case 0:
+		return name + "."
+	case 1:
+		return strings.ToUpper(name)
+	}
+	return name
+}
+
+func (m *model) pin(o *owner, l *Lease) {
+	o.leases = append(o.leases, l)
+	m.leased = append(m.leased, o)
+}
+
+// acquire acquires any address of the space.
+func (m *model) acquire() {
+	s := &m.table.space
+	n := s.first() + m.random.Uint32N(s.usable())
+	addr := s.addr(n, m.random.IntN(2) == 0)
+	l, err := m.table.Acquire(addr)
+	o := m.numbers[n]
+	if o == nil {
+		require.ErrorIs(m, err, ErrStale)
+		m.count["stale"]++
+		return
+	}
+	require.NoError(m, err)
+	require.Equal(m, addr, l.Addr())
+	require.Equal(m, o.name, l.Name())
+	m.pin(o, l)
+}
+
+// got takes note of what the table answered for a name, and returns its owner unless the table was full.
+func (m *model) got(name string, addr netip.Addr, err error) *owner {
+	full := len(m.names) == m.config.Size
+	if o := m.names[name]; o != nil {
+		require.NoError(m, err)
+		require.Equal(m, m.table.space.addr(o.number, addr.Is6()), addr, "the same name gets the same addresses")
+		m.count["found"]++
+		return o
+	}
+	if err != nil {
+		require.ErrorIs(m, err, ErrFull)
+		require.True(m, full)
+		now := time.Now()
+		for _, o := range m.names {
+			if o.evictable(now, m.config.Hold) {
+				m.Fatalf("step %d: full, although %s could be evicted", m.step, o.name)
+			}
+		}
+		m.count["full"]++
+		return nil
+	}
+	if full {
+		m.evict()
+	}
+	number, ok := m.table.space.number(addr)
+	require.True(m, ok)
+	m.give(number)
+	o := &owner{name: name, number: number}
+	m.add(o, m.step)
+	m.count["assigned"]++
+	return o
+}
+
+// evict finds out which of the names that may be evicted went. That no other went is left to check.
+func (m *model) evict() {
+	var went *owner
+	now := time.Now()
+	for _, o := range m.names {
+		if !o.evictable(now, m.config.Hold) {
+			continue
+		}
+		if name, ok := m.table.Name(m.table.space.addr(o.number, false)); !ok || name != o.name {
+			require.Nil(m, went, "more than one was evicted")
+			went = o
+		}
+	}
+	require.NotNil(m, went, "a name in use was evicted")
+	m.drop(went)
+	m.count["evicted"]++
+	m.evicted++
+}
+
+// give looks whether a number is the next free one, and whether all others had their turn since it was given out.
+func (m *model) give(number uint32) {
+	s := &m.table.space
+	if m.next != 0 {
+		for m.numbers[m.next] != nil {
+			m.next = s.after(m.next)
+		}
+		require.Equal(m, m.next, number)
+	}
+	require.Nil(m, m.numbers[number], "a number that is mapped")
+	m.next = s.after(number)
+	last, again := m.tenures[number]
+	if !again || last.from == before {
+		return
+	}
+	m.count["round"]++
+	for n := s.first(); n < s.size; n++ {
+		if n != number && m.numbers[n] == nil && m.tenures[n].to < last.from {
+			m.Fatalf("step %d: number %d was given out again before %d", m.step, number, n)
+		}
+	}
+}
+
+// check compares what the table says of some addresses, and at times of all names.
+func (m *model) check() {
+	s := &m.table.space
+	for range 4 {
+		n := s.first() + m.random.Uint32N(s.usable())
+		addr, o := s.addr(n, m.random.IntN(2) == 0), m.numbers[n]
+		name, ok := m.table.Name(addr)
+		if ok != (o != nil) || ok && name != o.name {
+			m.Fatalf("step %d: %v is of %q", m.step, addr, name)
+		}
+	}
+	if m.step%(100*m.config.Size) == 0 {
+		m.checkAll()
+	}
+}
+
+func (m *model) checkAll() {
+	n := 0
+	for e := range m.table.All() {
+		n++
+		o := m.names[e.Name]
+		require.NotNil(m, o, e.Name)
+		require.Equal(m, m.table.space.addr(o.number, false), e.IPv4)
+		require.Equal(m, m.table.space.addr(o.number, true), e.IPv6)
+		require.Equal(m, len(o.leases), e.Leases)
+		require.True(m, o.assigned.Equal(e.Assigned))
+	}
+	require.Equal(m, len(m.names), n)
+	require.Equal(m, n, m.table.Len())
+	require.Equal(m, m.evicted, m.table.Stats().Evicted)
+	for _, o := range m.leased {
+		require.Same(m, m.names[o.name], o)
+	}
+}
+
+func (m *model) save() {
+	m.snapshot, m.saved = snapshot(m, m.table), nil
+	for _, o := range m.names {
+		m.saved = append(m.saved, owner{name: o.name, number: o.number, assigned: o.assigned})
+	}
+}
+
+// restore goes on with the last snapshot, however old that is.
+func (m *model) restore() {
+	table, err := Read(bytes.NewReader(m.snapshot), m.config)
+	require.NoError(m, err)
+	m.reset(table, m.saved)
+	m.count["restored"]++
+}

@@ -1,0 +1,174 @@
+package mapping
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestRetire shows that a pair that was assigned or pinned does not go, and that one that goes is neither any more.
+func TestRetire(t *testing.T) {
+	p := newPair("a.example")
+	require.True(t, p.assign(5))
+	require.True(t, p.assign(3), "earlier than another one")
+	require.EqualValues(t, 5, p.assigned.Load())
+	require.False(t, p.retire(4), "assigned since")
+	require.True(t, p.pin())
+	require.False(t, p.retire(5), "pinned")
+	require.EqualValues(t, 5, p.assigned.Load(), "as if nothing had been")
+	require.True(t, p.assign(6))
+	require.False(t, p.kill())
+	require.EqualValues(t, 1, p.leases.Load())
+	p.leases.Add(-1)
+	require.True(t, p.retire(6))
+	require.False(t, p.assign(7))
+	require.False(t, p.assign(gone))
+	require.False(t, p.pin())
+	require.False(t, p.retire(6))
+	require.EqualValues(t, dead, p.leases.Load())
+}
+
+// TestOneNameHasOnePair has goroutines ask for the same new names at once, in all ways, while names are evicted.
+func TestOneNameHasOnePair(t *testing.T) {
+	const goroutines, rounds = 8, 300
+	table := newTestTable(t, Config{Size: 2 * goroutines, Hold: time.Nanosecond})
+	for round := range rounds {
+		var begin, wg sync.WaitGroup
+		begin.Add(1)
+		name := fmt.Sprintf("host%d.example", round)
+		addrs := make([]netip.Addr, goroutines)
+		pin, err := table.AcquireName("ip4", fmt.Sprintf("pin%d.example", round))
+		require.NoError(t, err)
+		for g := range goroutines {
+			wg.Go(func() { // ends by itself; the test waits
+				begin.Wait()
+				if g%2 == 0 {
+					addrs[g], _ = table.Assign("ip4", name)
+					return
+				}
+				l, err := table.AcquireName("ip4", []string{name, name + "."}[g/2%2])
+				if err == nil {
+					addrs[g] = l.Addr()
+					l.Release()
+				}
+			})
+		}
+		begin.Done()
+		wg.Wait()
+		for _, addr := range addrs {
+			require.Equal(t, addrs[0], addr)
+		}
+		require.EqualValues(t, 2*(round+1), table.Stats().Assigned)
+		pin.Release()
+	}
+	names := map[string]bool{}
+	for e := range table.All() {
+		require.False(t, names[e.Name], "%s twice", e.Name)
+		names[e.Name] = true
+	}
+	require.Equal(t, table.Len(), len(names))
+	require.EqualValues(t, 2*rounds-table.Len(), table.Stats().Evicted)
+}
+
+// TestLeaseRacesEviction pins names while others have them evicted. A lease that was given stands for its name until
+// it is released, and there are never more names than the table holds.
+func TestLeaseRacesEviction(t *testing.T) {
+	const size = 4
+	table := newTestTable(t, Config{Size: size, Hold: time.Nanosecond})
+	var known [16]atomic.Pointer[netip.Addr] // addresses that may be stale
+	var wg sync.WaitGroup
+	var leased, stale atomic.Int64
+	for g := range 6 {
+		wg.Go(func() { // ends by itself; the test waits
+			random := rand.New(rand.NewPCG(11, uint64(g)))
+			for i := range 20_000 {
+				slot := &known[random.IntN(len(known))]
+				if g%2 == 0 {
+					if addr, err := table.Assign("ip4", fmt.Sprintf("host%d-%d.example", g, i)); err == nil {
+						slot.Store(&addr)
+					}
+					continue
+				}
+				addr := slot.Load()
+				if addr == nil {
+					continue
+				}
+				l, err := table.Acquire(*addr)
+				if err != nil {
+					stale.Add(1)
+					continue
+				}
+				leased.Add(1)
+				for range 3 {
+					if name, ok := table.Name(*addr); !ok || name != l.Name() {
+						t.Errorf("%v is pinned for %s, and is %q", addr, l.Name(), name)
+					}
+				}
+				if n := table.Len(); n > size {
+					t.Errorf("%d names", n)
+				}
+				l.Release()
+			}
+		})
+	}
+	wg.Wait()
+	require.Positive(t, leased.Load())
+	require.Positive(t, stale.Load())
+	for e := range table.All() {
+		require.Zero(t, e.Leases)
+	}
+	stats := table.Stats()
+	require.EqualValues(t, stats.Names, stats.Assigned-stats.Evicted)
+	for i := range size { // all can be evicted: none was forgotten by the hand
+		assign(t, table, "ip4", fmt.Sprintf("new%d.example", i))
+	}
+	require.Equal(t, size, table.Len())
+}
+
+// TestAssignRacesEviction renews names while others have them evicted. What was assigned stays for Hold, and a table is
+// full only of such names.
+func TestAssignRacesEviction(t *testing.T) {
+	const size = 64
+	table := newTestTable(t, Config{Size: size, Hold: time.Hour})
+	for i := range size {
+		assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
+	}
+	base := table.clock.base
+	var wg sync.WaitGroup
+	for round := range 500 {
+		// Hold of all is over, and half of them are renewed while others look for room.
+		table.clock.base = base.Add(-time.Duration(round+1) * 2 * time.Hour)
+		table.clock.shown.Store(never)
+		addrs := make([]netip.Addr, size/2)
+		var begin sync.WaitGroup
+		begin.Add(1)
+		for g := range 4 {
+			wg.Go(func() { // ends by itself; the test waits
+				begin.Wait()
+				for i := g % 2; i < size/2; i += 2 {
+					if g < 2 {
+						addrs[i], _ = table.Assign("ip6", fmt.Sprintf("host%d.example", i))
+					} else {
+						table.Assign("ip4", fmt.Sprintf("other%d-%d.example", round, i))
+					}
+				}
+			})
+		}
+		begin.Done()
+		wg.Wait()
+		for i, addr := range addrs {
+			if addr.IsValid() {
+				name, ok := table.Name(addr)
+				require.True(t, ok, "%d in round %d", i, round)
+				require.Equal(t, fmt.Sprintf("host%d.example", i), name)
+			}
+		}
+	}
+	require.Positive(t, table.Stats().Evicted)
+}

@@ -1,0 +1,142 @@
+package mapping
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What matches may find beside the tags that are equal is above one of those, and hasEmpty is exact.
+func TestMatches(t *testing.T) {
+	few := []uint8{empty, removed, firstTag, firstTag + 1, 0x7f, 0x80, 0x81, 0xfe, 0xff} // many that differ in one bit
+	for range 100_000 {
+		var g group
+		for i := range groupLen {
+			g.setTag(i, few[rand.IntN(len(few))])
+		}
+		tag, hasEmpty := few[rand.IntN(len(few))], false
+		found, below := matches(g.tags.Load(), tag), false
+		for i := range groupLen {
+			is, hit := g.tag(i), found>>(8*i)&0x80 != 0
+			if is == tag {
+				require.True(t, hit, "tag %d of %x is %d", i, g.tags.Load(), tag)
+			} else if hit {
+				require.True(t, below, "tag %d of %x is not %d", i, g.tags.Load(), tag)
+			}
+			below = below || is == tag
+			hasEmpty = hasEmpty || is == empty
+		}
+		require.Zero(t, found&^uint64(highBits))
+		require.Equal(t, hasEmpty, g.hasEmpty(), "%x", g.tags.Load())
+	}
+}
+
+func numbered(name string, number uint32) *pair {
+	p := newPair(name)
+	p.number = number
+	return p
+}
+
+// TestSet compares a set with a map. The hashes are those of few places and tags, so that searches go far and
+// meet other pairs' tags.
+func TestSet(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 10))
+	for _, places := range []uint32{1, 3, math.MaxUint32} {
+		var s set
+		has, all := map[uint32]*pair{}, make([]*pair, 3000)
+		hashOf := func(p *pair) uint64 {
+			return uint64(p.number%5)<<32 | uint64(p.number%places*(math.MaxUint32/places))
+		}
+		for i := range all {
+			all[i] = numbered(fmt.Sprintf("host%d.example", i), uint32(i))
+		}
+		find := func(p *pair) *pair { return s.find(hashOf(p), func(q *pair) bool { return q.number == p.number }) }
+		for step := range 10_000 {
+			p := all[random.IntN(1+step%len(all))]
+			switch q := has[p.number]; {
+			case q != nil && random.IntN(3) > 0:
+				s.remove(hashOf(p), p)
+				delete(has, p.number)
+			case q == nil:
+				s.insert(hashOf(p), p, hashOf)
+				has[p.number] = p
+			}
+			if random.IntN(1000) == 0 {
+				s.fit(hashOf)
+				require.LessOrEqual(t, len(s.groupsNow())*groupLen, max(int(s.live)*4, groupLen))
+			}
+			if random.IntN(1000) == 0 {
+				s.reserve(100, hashOf)
+				require.GreaterOrEqual(t, len(s.groupsNow())*groupLen*7, (int(s.live)+100)*8)
+			}
+			p = all[random.IntN(len(all))]
+			require.Same(t, has[p.number], find(p))
+			if first := s.first(hashOf(p)); first != nil {
+				require.Same(t, has[first.number], first)
+			}
+			require.EqualValues(t, len(has), s.live)
+		}
+		n, used := 0, 0
+		for g := range s.groupsNow() {
+			for i := range groupLen {
+				group := &s.groupsNow()[g]
+				if tag := group.tag(i); tag != empty {
+					used++
+				}
+				p := group.pairs[i].Load()
+				require.Equal(t, p != nil, group.tag(i) > removed)
+				if p != nil {
+					n++
+				}
+			}
+		}
+		require.Equal(t, len(has), n)
+		require.EqualValues(t, used, s.used)
+		require.LessOrEqual(t, used*8, len(s.groupsNow())*groupLen*7+8)
+		for _, p := range has {
+			s.remove(hashOf(p), p)
+		}
+		s.fit(hashOf)
+		require.Nil(t, s.groups.Load())
+	}
+}
+
+// TestSetFindsWhileOthersMove searches for pairs that stay, without a lock, while others come and go.
+func TestSetFindsWhileOthersMove(t *testing.T) {
+	var s set
+	stay, move := make([]*pair, 100), make([]*pair, 400)
+	for i := range stay {
+		stay[i] = numbered("stays.example", uint32(i))
+		s.insert(numberHash(stay[i].number), stay[i], hashOfNumber)
+	}
+	for i := range move {
+		move[i] = numbered("moves.example", uint32(1000+i))
+	}
+	done := make(chan struct{})
+	go func() { // ends with its rounds; the test waits for done
+		defer close(done)
+		for range 200 {
+			for _, p := range move {
+				s.insert(numberHash(p.number), p, hashOfNumber)
+			}
+			for _, p := range move {
+				s.remove(numberHash(p.number), p)
+			}
+			s.fit(hashOfNumber)
+		}
+	}()
+	for i := 0; ; i++ {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		p := stay[i%len(stay)]
+		if s.find(numberHash(p.number), func(q *pair) bool { return q.number == p.number }) != p {
+			t.Fatalf("number %d is not found", p.number)
+		}
+	}
+}

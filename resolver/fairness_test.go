@@ -1,0 +1,240 @@
+package resolver
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+)
+
+// heldUpstream answers none of its questions before it is released, or given up.
+func heldUpstream() (up *Upstream, waiting *atomic.Int32, release func()) {
+	released := make(chan struct{})
+	waiting = new(atomic.Int32)
+	up = &Upstream{Addr: "192.0.2.53:53", Timeout: time.Minute, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		waiting.Add(1)
+		defer waiting.Add(-1)
+		select {
+		case <-released:
+		case <-ctx.Done():
+		}
+		return nil, os.ErrDeadlineExceeded
+	}}
+	return up, waiting, func() { close(released) }
+}
+
+// from is a UDP socket of one of loopback's addresses, connected to a server.
+func from(t testing.TB, host byte, addr string) *net.UDPConn {
+	server := net.UDPAddrFromAddrPort(netip.MustParseAddrPort(addr))
+	c, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 1, host)}, server)
+	if err != nil {
+		t.Skipf("needs all of 127.0.0.0/8: %v", err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// streamFrom is from over TCP.
+func streamFrom(t testing.TB, host byte, addr string) net.Conn {
+	c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, host)}}).Dial("tcp", addr)
+	if err != nil {
+		t.Skipf("needs all of 127.0.0.0/8: %v", err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func packQuery(t testing.TB, name string, qtype uint16) []byte {
+	packed, err := newQuery(name, qtype).Pack()
+	require.NoError(t, err)
+	return packed
+}
+
+// askOn asks on a connected socket, and gives up after a while.
+func askOn(c net.Conn, query []byte) error {
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := c.Write(query); err != nil {
+		return err
+	}
+	buf := make([]byte, dns.MaxMsgSize)
+	n, err := c.Read(buf)
+	if err == nil && (n < headerSize || binary.BigEndian.Uint16(buf) != binary.BigEndian.Uint16(query)) {
+		err = fmt.Errorf("not the answer: %x", buf[:n])
+	}
+	return err
+}
+
+// While clients ask more questions of Upstream than there are slots, from one address or from many, others' questions
+// for addresses are answered, and so is one of Upstream's of somebody else: it takes a slot.
+func TestSlowQuestionsStarveNobody(t *testing.T) {
+	for _, floods := range []int{1, 17} {
+		t.Run(fmt.Sprint(floods), func(t *testing.T) {
+			up, _, release := heldUpstream()
+			s := &Server{Resolver: &Resolver{Table: newTable(t), Upstream: up}, Search: []string{}, ErrorLog: log.New(io.Discard, "", 0)}
+			addr := newServer(t, s)
+			var given atomic.Int32 // answers to the flood, which say that a question was given up
+			sent := 0
+			for i := range floods {
+				c := from(t, byte(10+i), addr)
+				go func() { // ends with the socket
+					buf := make([]byte, 512)
+					for {
+						if _, err := c.Read(buf); err != nil {
+							return
+						}
+						given.Add(1)
+					}
+				}()
+				for j := range 2*maxBusy/floods + 1 {
+					_, err := c.Write(packQuery(t, fmt.Sprintf("slow%d-%d.example.", i, j), dns.TypeTXT))
+					require.NoError(t, err)
+					if sent++; sent%32 == 0 { // no more on the way than a socket's buffer holds
+						require.Eventually(t, func() bool { return busy(s)+int(given.Load()) == sent }, 10*time.Second, time.Millisecond)
+					}
+				}
+			}
+			require.Eventually(t, func() bool { return busy(s) == maxBusy && maxBusy+int(given.Load()) == sent }, 10*time.Second, time.Millisecond)
+			victim := from(t, 2, addr)
+			for i := range 200 {
+				require.NoError(t, askOn(victim, packQuery(t, fmt.Sprintf("host%d.example.", i), dns.TypeA)))
+			}
+			require.Positive(t, given.Load(), "those beyond are given up")
+
+			mine := from(t, 3, addr)
+			before := given.Load()
+			_, err := mine.Write(packQuery(t, "mail.example.", dns.TypeMX))
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { return slotsOf(s, 3) == 1 && given.Load() == before+1 }, 10*time.Second, time.Millisecond)
+			require.Equal(t, maxBusy, busy(s))
+			release()
+			require.NoError(t, mine.SetReadDeadline(time.Now().Add(10*time.Second)))
+			_, err = mine.Read(make([]byte, 512))
+			require.NoError(t, err, "its question was never given up")
+			require.Eventually(t, func() bool { return busy(s) == 0 }, 10*time.Second, time.Millisecond)
+		})
+	}
+}
+
+func busy(s *Server) int {
+	s.busy.mu.Lock()
+	defer s.busy.mu.Unlock()
+	return s.busy.taken
+}
+
+func slotsOf(s *Server, host byte) int {
+	s.busy.mu.Lock()
+	defer s.busy.mu.Unlock()
+	return len(s.busy.held[clientOf(netip.AddrFrom4([4]byte{127, 0, 1, host}))])
+}
+
+// More idle connections than there may be, of one client, leave room for others': its oldest end.
+func TestIdleConnectionsStarveNobody(t *testing.T) {
+	s := &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}}
+	addr := newServer(t, s)
+	dial := func(host byte) net.Conn { return streamFrom(t, host, addr) }
+	open := func() int {
+		s.conns.mu.Lock()
+		defer s.conns.mu.Unlock()
+		return s.conns.taken
+	}
+	mine := dial(1)
+	require.NoError(t, askStream(mine, packQuery(t, "mine.example.", dns.TypeA)))
+	const more = 50
+	var theirs []net.Conn
+	for range maxConns + more {
+		theirs = append(theirs, dial(2))
+	}
+	for i, c := range theirs[:more+1] { // the oldest, and one more, for mine
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
+		_, err := c.Read(make([]byte, 1))
+		require.Error(t, err)
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded, i)
+	}
+	require.Equal(t, maxConns, open())
+	for range 3 {
+		require.NoError(t, askStream(mine, packQuery(t, "mine.example.", dns.TypeA)))
+		require.NoError(t, askStream(dial(3), packQuery(t, "others.example.", dns.TypeA)))
+	}
+	require.NoError(t, askStream(theirs[len(theirs)-1], packQuery(t, "theirs.example.", dns.TypeA)))
+	require.Equal(t, maxConns, open())
+}
+
+// askStream asks over a stream.
+func askStream(c net.Conn, query []byte) error {
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := c.Write(frame(query)); err != nil {
+		return err
+	}
+	answer, err := readFrame(c)
+	if err == nil && binary.BigEndian.Uint16(answer) != binary.BigEndian.Uint16(query) {
+		err = fmt.Errorf("not the answer: %x", answer)
+	}
+	return err
+}
+
+// Over TCP, what waits for Upstream holds up nothing behind it; all is answered before the connection ends, also when
+// the client has ended its side.
+func TestStreamAnswersAsTheyAreReady(t *testing.T) {
+	release := make(chan struct{})
+	up := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
+		<-release
+		return records(t, q, []string{q.Question[0].Name + ` 60 IN TXT "late"`}, nil)
+	})
+	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t), Upstream: up.upstream()}, Search: []string{}})
+	c, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	defer c.Close()
+	slow := packQuery(t, "slow.example.", dns.TypeTXT)
+	_, err = c.Write(frame(slow))
+	require.NoError(t, err)
+	for range 3 {
+		require.NoError(t, askStream(c, packQuery(t, "db.example.", dns.TypeA)))
+	}
+	require.NoError(t, c.(*net.TCPConn).CloseWrite())
+	time.AfterFunc(20*time.Millisecond, func() { close(release) })
+	answer, err := readFrame(c)
+	require.NoError(t, err)
+	require.Equal(t, slow[:2], answer[:2])
+	_, err = readFrame(c)
+	require.ErrorIs(t, err, io.EOF)
+}
+
+// A client that asks over TCP and reads nothing bounds what it costs: its slots go to others.
+func TestStreamThatReadsNothing(t *testing.T) {
+	up := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
+		m := new(dns.Msg).SetReply(q)
+		for range 60 {
+			m.Answer = append(m.Answer, &dns.TXT{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeTXT, Class: dns.ClassINET}, Txt: []string{string(make([]byte, 250))}})
+		}
+		return m
+	})
+	s := &Server{Resolver: &Resolver{Table: newTable(t), Upstream: up.upstream()}, Search: []string{}}
+	addr := newServer(t, s)
+	c := streamFrom(t, 2, addr)
+	var asking sync.WaitGroup
+	asking.Go(func() { // ends with the connection
+		for i := range 4 * maxBusy {
+			if _, err := c.Write(frame(packQuery(t, fmt.Sprintf("big%d.example.", i), dns.TypeTXT))); err != nil {
+				return
+			}
+		}
+	})
+	require.Eventually(t, func() bool { return busy(s) == maxBusy }, 20*time.Second, time.Millisecond)
+	require.Equal(t, maxBusy, busy(s))
+	answer := ask(t, "udp", addr, newQuery("others.example.", dns.TypeTXT))
+	require.True(t, answer.Truncated, "%v", answer)
+	require.NoError(t, c.Close())
+	asking.Wait()
+	require.Eventually(t, func() bool { return busy(s) == 0 }, 20*time.Second, time.Millisecond)
+}

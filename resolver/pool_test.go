@@ -1,0 +1,358 @@
+package resolver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+)
+
+// Equal questions that are asked at once go out once, whatever the spelling; others share a few connections.
+func TestUpstreamShares(t *testing.T) {
+	release := make(chan struct{})
+	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
+		<-release
+		return records(t, q, []string{q.Question[0].Name + ` 60 IN TXT "x"`}, nil)
+	})
+	up := s.upstream()
+	defer up.Close()
+	const lookups = 500
+	ask := func(name func(i int) string) error {
+		errs := make(chan error, lookups)
+		for i := range lookups {
+			go func() { // ends with its lookup; waited for below
+				_, err := (&Resolver{Table: newTable(t), Upstream: up}).LookupTXT(context.Background(), name(i))
+				errs <- err
+			}()
+		}
+		time.AfterFunc(50*time.Millisecond, func() { close(release) })
+		var all []error
+		for range lookups {
+			all = append(all, <-errs)
+		}
+		return errors.Join(all...)
+	}
+	require.NoError(t, ask(func(i int) string { return [...]string{"db.example", "DB.example."}[i%2] }))
+	require.Less(t, int(s.queries.Load()), lookups/10, "equal questions")
+	require.LessOrEqual(t, int(s.accepted.Load()), maxUpstreamConns)
+
+	release = make(chan struct{})
+	s.queries.Store(0)
+	require.NoError(t, ask(func(i int) string { return fmt.Sprintf("host%d.example", i) }))
+	require.EqualValues(t, lookups, s.queries.Load())
+	require.LessOrEqual(t, int(s.accepted.Load()), maxUpstreamConns, "connections are kept")
+	require.LessOrEqual(t, int(s.open.Load()), maxUpstreamConns)
+}
+
+// A slow question holds up nobody else's on the same connections.
+func TestUpstreamIsNotHeldUp(t *testing.T) {
+	release := make(chan struct{})
+	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
+		if q.Question[0].Qtype == dns.TypeNS {
+			<-release
+		}
+		return records(t, q, []string{q.Question[0].Name + ` 60 IN TXT "x"`}, nil)
+	})
+	up := s.upstream()
+	defer up.Close()
+	var slow sync.WaitGroup
+	for i := range 8 * maxUpstreamConns {
+		slow.Go(func() { up.exchange(context.Background(), fmt.Sprintf("slow%d.example", i), dns.TypeNS) }) // ends with release
+	}
+	for s.queries.Load() < 8*maxUpstreamConns {
+		time.Sleep(time.Millisecond)
+	}
+	for i := range 50 {
+		_, err := up.exchange(t.Context(), fmt.Sprintf("fast%d.example", i), dns.TypeTXT)
+		require.NoError(t, err)
+	}
+	close(release)
+	slow.Wait()
+	require.LessOrEqual(t, int(s.accepted.Load()), maxUpstreamConns)
+}
+
+// One who gives up leaves the question to the others; when all have, it is given up.
+func TestUpstreamGivesUpWithTheLast(t *testing.T) {
+	release := make(chan struct{})
+	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
+		<-release
+		return records(t, q, nil, nil)
+	})
+	up := s.upstream()
+	defer up.Close()
+	first, cancelFirst := context.WithCancel(t.Context())
+	second, cancelSecond := context.WithCancel(t.Context())
+	results := make(chan error, 2)
+	for _, ctx := range []context.Context{first, second} {
+		go func() { // ends with its context or the answer; waited for below
+			_, err := up.exchange(ctx, "db.example", dns.TypeNS)
+			results <- err
+		}()
+	}
+	asking := func() int {
+		up.mu.Lock()
+		defer up.mu.Unlock()
+		for _, c := range up.calls {
+			return c.asking
+		}
+		return 0
+	}
+	require.Eventually(t, func() bool { return asking() == 2 && s.queries.Load() == 1 }, 10*time.Second, time.Millisecond)
+	cancelFirst()
+	require.ErrorIs(t, <-results, context.Canceled)
+	require.Equal(t, 1, asking())
+	close(release)
+	require.NoError(t, <-results)
+	cancelSecond()
+
+	release = make(chan struct{})
+	third, cancelThird := context.WithCancel(t.Context())
+	go func() { // ends with its context; waited for below
+		_, err := up.exchange(third, "db.example", dns.TypeNS)
+		results <- err
+	}()
+	require.Eventually(t, func() bool { return asking() == 1 }, 10*time.Second, time.Millisecond)
+	cancelThird()
+	require.ErrorIs(t, <-results, context.Canceled)
+	require.Zero(t, asking())
+	close(release)
+}
+
+// A server that closes a connection whenever it likes loses no question that it could answer; one that answers none
+// is an error.
+func TestUpstreamConnectionsEnd(t *testing.T) {
+	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
+		if q.Question[0].Name == "dead.example." {
+			return nil
+		}
+		return records(t, q, nil, nil)
+	})
+	up := s.upstream()
+	defer up.Close()
+	for range 10 {
+		_, err := up.exchange(t.Context(), "db.example", dns.TypeNS)
+		require.NoError(t, err)
+		s.cut() // while it is kept
+	}
+	s.once.Store(true)
+	var wg sync.WaitGroup
+	var failed atomic.Int32
+	for i := range 100 {
+		wg.Go(func() { // ends with its answer; waited for below
+			if _, err := up.exchange(context.Background(), fmt.Sprintf("host%d.example", i), dns.TypeNS); err != nil {
+				failed.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	require.Zero(t, failed.Load(), "a server of one answer a connection")
+	_, err := up.exchange(t.Context(), "dead.example", dns.TypeNS)
+	require.ErrorIs(t, err, errConnEnded)
+	require.NoError(t, up.Close())
+	require.Eventually(t, func() bool { return s.open.Load() == 0 }, 10*time.Second, time.Millisecond)
+}
+
+// Close ends what is kept; what is asked afterwards connects again.
+func TestUpstreamClose(t *testing.T) {
+	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg { return records(t, q, nil, nil) })
+	up := s.upstream()
+	for range 2 {
+		_, err := up.exchange(t.Context(), "db.example", dns.TypeNS)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, s.open.Load())
+		require.NoError(t, up.Close())
+		require.Eventually(t, func() bool { return s.open.Load() == 0 }, 10*time.Second, time.Millisecond)
+	}
+	require.EqualValues(t, 2, s.accepted.Load())
+}
+
+// pipeUpstream is an Upstream whose connections are pipes in a synctest bubble, each served by serve.
+func pipeUpstream(t *testing.T, serve func(n int32, c net.Conn)) (up *Upstream, dials *atomic.Int32) {
+	dials = new(atomic.Int32)
+	up = &Upstream{Addr: "192.0.2.53:53", Timeout: time.Second, Dial: func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		n := dials.Add(1)
+		go func() { // ends with the connection
+			defer far.Close()
+			serve(n, far)
+		}()
+		return near, nil
+	}}
+	t.Cleanup(func() {
+		up.Close()
+		time.Sleep(2 * time.Minute) // longer than anything here
+	})
+	return up, dials
+}
+
+// answerAll answers every query with nothing.
+func answerAll(c net.Conn) {
+	for {
+		packed, err := readFrame(c)
+		if err != nil {
+			return
+		}
+		q := new(dns.Msg)
+		if q.Unpack(packed) != nil {
+			return
+		}
+		packed, _ = new(dns.Msg).SetReply(q).Pack()
+		c.Write(frame(packed))
+	}
+}
+
+// A connection is kept for keepUpstream, not longer.
+func TestUpstreamKeepsForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up, dials := pipeUpstream(t, func(_ int32, c net.Conn) { answerAll(c) })
+		for i, pause := range []time.Duration{0, keepUpstream - time.Second, keepUpstream - time.Second, keepUpstream + time.Second} {
+			time.Sleep(pause)
+			synctest.Wait()
+			_, err := up.exchange(t.Context(), "db.example", dns.TypeNS)
+			require.NoError(t, err)
+			require.EqualValues(t, 1+i/3, dials.Load())
+		}
+	})
+}
+
+// A connection that has gone silent costs the query that finds out, not those after it.
+func TestUpstreamGoesSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up, dials := pipeUpstream(t, func(n int32, c net.Conn) {
+			if n > 1 {
+				answerAll(c)
+				return
+			}
+			for { // reads, and answers the first query alone
+				packed, err := readFrame(c)
+				if err != nil {
+					return
+				}
+				q := new(dns.Msg)
+				if q.Unpack(packed) == nil && q.Question[0].Name == "first.example." {
+					packed, _ = new(dns.Msg).SetReply(q).Pack()
+					c.Write(frame(packed))
+				}
+			}
+		})
+		_, err := up.exchange(t.Context(), "first.example", dns.TypeNS)
+		require.NoError(t, err)
+		_, err = up.exchange(t.Context(), "second.example", dns.TypeNS)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		for range 3 {
+			_, err = up.exchange(t.Context(), "third.example", dns.TypeNS)
+			require.NoError(t, err)
+		}
+		require.EqualValues(t, 2, dials.Load())
+	})
+}
+
+// noDeadlines is a transport whose deadlines do not work.
+type noDeadlines struct{ net.Conn }
+
+func (noDeadlines) SetDeadline(time.Time) error      { return errors.ErrUnsupported }
+func (noDeadlines) SetReadDeadline(time.Time) error  { return errors.ErrUnsupported }
+func (noDeadlines) SetWriteDeadline(time.Time) error { return errors.ErrUnsupported }
+
+func TestUpstreamWithoutDeadlines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silent := false
+		up, dials := pipeUpstream(t, func(_ int32, c net.Conn) {
+			if !silent {
+				answerAll(c)
+			}
+			c.Read(make([]byte, 1))
+			time.Sleep(time.Minute) // reads no more
+		})
+		dial := up.Dial
+		up.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dial(ctx, network, addr)
+			return noDeadlines{c}, err
+		}
+		for range 2 {
+			_, err := up.exchange(t.Context(), "db.example", dns.TypeNS)
+			require.NoError(t, err)
+			synctest.Wait()
+		}
+		require.EqualValues(t, 2, dials.Load(), "none is kept")
+		silent = true
+		began := time.Now()
+		_, err := up.exchange(t.Context(), "db.example", dns.TypeNS)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, up.Timeout, time.Since(began))
+	})
+}
+
+// Dials that hang bound no more than the queries that wait for them.
+func TestUpstreamDialsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dialing, most atomic.Int32
+		up := &Upstream{Addr: "192.0.2.53:53", Timeout: time.Second, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			most.Store(max(most.Load(), dialing.Add(1)))
+			defer dialing.Add(-1)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+		var wg sync.WaitGroup
+		began := time.Now()
+		for i := range 100 {
+			wg.Go(func() { // ends with the timeout; waited for below
+				_, err := up.exchange(context.Background(), fmt.Sprintf("host%d.example", i), dns.TypeNS)
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		require.Equal(t, up.Timeout, time.Since(began))
+		require.EqualValues(t, maxUpstreamConns, most.Load())
+	})
+}
+
+// What comes back is cut down to what was asked: a stranger's records, and a chain in any order.
+func TestPick(t *testing.T) {
+	for _, c := range []struct {
+		what              string
+		name              string
+		qtype             uint16
+		rcode             int
+		answer, authority []string
+		want, wantNs      []string
+	}{
+		{"a stranger's address", "shop.example.", dns.TypeMX, 0, []string{"bank.example. 60 IN A 192.0.2.66", "shop.example. 60 IN MX 1 mail.example."}, []string{"shop.example. 60 IN NS ns.example."},
+			[]string{"shop.example. 60 IN MX 1 mail.example."}, nil},
+		{"a stranger's text", "shop.example.", dns.TypeTXT, 0, []string{`bank.example. 60 IN TXT "x"`}, nil, nil, nil},
+		{"another type", "shop.example.", dns.TypeTXT, 0, []string{"shop.example. 60 IN A 192.0.2.66"}, nil, nil, nil},
+		{"a chain", "a.example.", dns.TypeTXT, 0, []string{"A.example. 60 IN CNAME b.example.", "B.example. 60 IN CNAME c.example.", `C.EXAMPLE. 60 IN TXT "x"`}, nil,
+			[]string{"A.example. 60 IN CNAME b.example.", "B.example. 60 IN CNAME c.example.", `C.EXAMPLE. 60 IN TXT "x"`}, nil},
+		{"backwards", "a.example.", dns.TypeTXT, 0, []string{`c.example. 60 IN TXT "x"`, "b.example. 60 IN CNAME c.example.", "a.example. 60 IN CNAME b.example."}, nil,
+			[]string{"a.example. 60 IN CNAME b.example.", "b.example. 60 IN CNAME c.example.", `c.example. 60 IN TXT "x"`}, nil},
+		{"an alias of a stranger", "a.example.", dns.TypeTXT, 0, []string{"b.example. 60 IN CNAME c.example.", `c.example. 60 IN TXT "x"`}, nil, nil, nil},
+		{"the alias itself", "a.example.", dns.TypeCNAME, 0, []string{"a.example. 60 IN CNAME b.example.", "b.example. 60 IN CNAME c.example."}, nil,
+			[]string{"a.example. 60 IN CNAME b.example."}, nil},
+		{"none", "a.b.example.", dns.TypeTXT, dns.RcodeNameError, nil, []string{"bank.test. 60 IN SOA . . 1 1 1 1 1", "example. 60 IN SOA . . 1 1 1 1 1", "example. 60 IN NS ns.example."},
+			nil, []string{"example. 60 IN SOA . . 1 1 1 1 1"}},
+		{"none of the last alias", "a.example.", dns.TypeTXT, dns.RcodeNameError, []string{"a.example. 60 IN CNAME b.test."}, []string{"example. 60 IN SOA . . 1 1 1 1 1", "test. 60 IN SOA . . 1 1 1 1 1"},
+			[]string{"a.example. 60 IN CNAME b.test."}, []string{"test. 60 IN SOA . . 1 1 1 1 1"}},
+	} {
+		m := records(t, newQuery(c.name, c.qtype), c.answer, c.authority)
+		m.Rcode = c.rcode
+		got, err := pick(m)
+		require.NoError(t, err)
+		want := records(t, newQuery(c.name, c.qtype), c.want, c.wantNs)
+		require.Equal(t, fmt.Sprint(want.Answer), fmt.Sprint(got.Answer), c.what)
+		require.Equal(t, fmt.Sprint(want.Ns), fmt.Sprint(got.Ns), c.what)
+		require.Equal(t, c.rcode, got.Rcode)
+		require.Empty(t, got.Extra)
+	}
+	_, err := pick(records(t, newQuery("a.example.", dns.TypeTXT), []string{"a.example. 60 IN CNAME b.example.", "b.example. 60 IN CNAME a.example."}, nil))
+	require.ErrorContains(t, err, "too many aliases")
+}

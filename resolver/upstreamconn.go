@@ -1,0 +1,193 @@
+package resolver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	maxPending   = 1 << 14          // queries on one connection; there are 1<<16 IDs
+	keepUpstream = 10 * time.Second // a connection without a query
+)
+
+// errConnEnded is the error of a connection that has ended while a query was under way.
+var errConnEnded = errors.New("connection to the upstream has ended")
+
+// upstreamConn is a connection that carries many queries at once (RFC 7766, section 6.2.1.1). It is safe for
+// concurrent use.
+type upstreamConn struct {
+	net.Conn
+	writing sync.Mutex
+
+	mu      sync.Mutex
+	pending map[uint16]chan received // by the ID of the query; nil: the connection has ended
+	first   dns.Question
+	heard   int  // answers to queries that waited for them
+	retired bool // takes no more queries, and ends with the last
+}
+
+// received is an answer or what came instead.
+type received struct {
+	answer *dns.Msg
+	err    error
+}
+
+// load is how many queries are under way.
+func (c *upstreamConn) load() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.pending)
+}
+
+func (c *upstreamConn) isRetired() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.retired
+}
+
+// madeFor reports whether a question was the first of a connection that has answered none.
+func (c *upstreamConn) madeFor(q dns.Question) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heard == 0 && c.first == q
+}
+
+// exchange sends a question and waits for its answer.
+func (c *upstreamConn) exchange(ctx context.Context, q dns.Question) (*dns.Msg, error) {
+	answer := make(chan received, 1)
+	id, heard, err := c.enter(q, answer)
+	if err != nil {
+		return nil, err
+	}
+	query := &dns.Msg{MsgHdr: dns.MsgHdr{Id: id, RecursionDesired: true}, Question: []dns.Question{q}}
+	packed, err := query.Pack()
+	if err == nil {
+		err = c.send(ctx, packed)
+	}
+	if err != nil {
+		c.leave(id, errors.Is(err, errConnEnded))
+		return nil, err
+	}
+	select {
+	case r := <-answer:
+		if r.err == nil {
+			r.err = checkAnswer(q, r.answer)
+		}
+		return r.answer, r.err
+	case <-ctx.Done():
+		c.leave(id, c.silent(heard))
+		return nil, ctx.Err()
+	}
+}
+
+// enter makes room for an answer. It returns how many there have been.
+func (c *upstreamConn) enter(q dns.Question, answer chan received) (id uint16, heard int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pending == nil {
+		return 0, 0, errConnEnded
+	}
+	if len(c.pending) == maxPending {
+		return 0, 0, errors.New("too many queries under way")
+	}
+	if len(c.pending) == 0 {
+		c.SetReadDeadline(time.Time{}) // queries have bounds of their own
+	}
+	if c.first == (dns.Question{}) {
+		c.first = q
+	}
+	for id = uint16(rand.Uint32()); c.pending[id] != nil; id++ {
+	}
+	c.pending[id] = answer
+	return id, c.heard, nil
+}
+
+// leave gives a query up. A connection that may be dead takes no more.
+func (c *upstreamConn) leave(id uint16, dead bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.pending, id)
+	c.retired = c.retired || dead
+	c.rest()
+}
+
+// silent reports whether nothing has come since there were so many answers.
+func (c *upstreamConn) silent(heard int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heard == heard
+}
+
+// rest bounds how long the connection is kept if it has nothing to do. The caller holds c.mu.
+func (c *upstreamConn) rest() {
+	if c.pending == nil || len(c.pending) > 0 {
+		return
+	}
+	until := time.Now().Add(keepUpstream)
+	if c.retired {
+		until = past
+	}
+	if c.SetReadDeadline(until) != nil {
+		c.Close() // its deadlines do not work: it would be kept for ever
+	}
+}
+
+// send writes a query. A connection on which that fails, or takes longer than ctx, is of no more use.
+func (c *upstreamConn) send(ctx context.Context, packed []byte) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	_, err := c.Write(frame(packed))
+	if !stop() {
+		return fmt.Errorf("%w: %w", errConnEnded, ctx.Err())
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errConnEnded, err) // answers may have come before
+	}
+	return nil
+}
+
+// read gives answers to those who wait for them until the connection ends.
+func (c *upstreamConn) read() {
+	var err error
+	for err == nil {
+		var packed []byte
+		if packed, err = readFrame(c.Conn); err == nil {
+			err = c.give(packed)
+		}
+	}
+	c.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, answer := range c.pending {
+		answer <- received{err: fmt.Errorf("%w: %w", errConnEnded, err)}
+	}
+	c.pending = nil
+}
+
+// give passes an answer on. One that nobody waits for has come too late.
+func (c *upstreamConn) give(packed []byte) error {
+	m := new(dns.Msg)
+	if err := m.Unpack(packed); err != nil {
+		return fmt.Errorf("malformed answer: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if answer := c.pending[m.Id]; answer != nil {
+		c.heard++
+		delete(c.pending, m.Id)
+		answer <- received{answer: m}
+		c.rest()
+	}
+	return nil
+}
