@@ -1,6 +1,7 @@
 package krb5
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -55,17 +56,19 @@ func newKDC(path string) (*kdc, error) {
 	return &kdc{conf, client.NewWithPassword("", "", "", conf, client.UseDialer(dialer), client.DisablePAFXFAST(true))}, nil
 }
 
-// user sets the principal that the ticket is for.
-func (k *kdc) user(name string) (principal, error) {
-	p := parsePrincipal(name)
-	if p.realm == "" {
-		p.realm = k.config.LibDefaults.DefaultRealm
+// newKDCFor is newKDC for a principal, which is returned with its realm.
+func newKDCFor(name, path string) (*kdc, principal, error) {
+	k, err := newKDC(path)
+	if err != nil {
+		return nil, principal{}, err
 	}
-	if p.realm == "" || name == "" {
-		return p, fmt.Errorf("the principal %q has no realm, and the configuration no default_realm", name)
+	user := parsePrincipal(name)
+	user.realm = cmp.Or(user.realm, k.config.LibDefaults.DefaultRealm)
+	if user.realm == "" || name == "" {
+		return nil, principal{}, fmt.Errorf("the principal %q has no realm, and the configuration no default_realm", name)
 	}
-	k.client.Credentials = credentials.NewFromPrincipalName(p.name, p.realm)
-	return p, nil
+	k.client.Credentials = credentials.NewFromPrincipalName(user.name, user.realm)
+	return k, user, nil
 }
 
 // limitTo restricts the encryption types to those that the keytab has keys for.
@@ -99,12 +102,8 @@ func (k *kdc) login(user principal, service string) (*Ticket, error) {
 func (k *kdc) ticketFor(service principal, granting *Ticket) (*Ticket, error) {
 	defer k.client.Destroy() // referrals leave sessions, which renew themselves
 	k.client.Credentials = credentials.NewFromPrincipalName(granting.client, granting.realm)
-	if service.realm == "" {
-		service.realm = k.config.ResolveRealm(service.name.NameString[len(service.name.NameString)-1])
-	}
-	if service.realm == "" {
-		service.realm = granting.realm
-	}
+	host := service.name.NameString[len(service.name.NameString)-1]
+	service.realm = cmp.Or(service.realm, k.config.ResolveRealm(host), granting.realm)
 	if service.realm != granting.realm {
 		var err error
 		if granting, err = k.exchange(ticketGranting(service.realm, granting.realm), granting); err != nil {

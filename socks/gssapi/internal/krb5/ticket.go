@@ -76,11 +76,7 @@ func FromKeytab(path, name, config, service string) (t *Ticket, err error) {
 	if kt.Unmarshal(b) != nil { // its error would show the keys
 		return nil, fmt.Errorf("%s: not a keytab, or one that is cut", path)
 	}
-	k, err := newKDC(config)
-	if err != nil {
-		return nil, err
-	}
-	user, err := k.user(name)
+	k, user, err := newKDCFor(name, config)
 	if err != nil {
 		return nil, err
 	}
@@ -94,11 +90,7 @@ func FromKeytab(path, name, config, service string) (t *Ticket, err error) {
 // FromPassword gets a ticket from the KDC with the principal's password.
 func FromPassword(name, password, config, service string) (t *Ticket, err error) {
 	defer recovered(&err)
-	k, err := newKDC(config)
-	if err != nil {
-		return nil, err
-	}
-	user, err := k.user(name)
+	k, user, err := newKDCFor(name, config)
 	if err != nil {
 		return nil, err
 	}
