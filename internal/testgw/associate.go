@@ -19,6 +19,7 @@ const maxDatagram = 64 << 10
 type association struct {
 	s      *session
 	relay  *net.UDPConn   // towards the client
+	near   net.Conn       // relay for the client's datagrams alone, as the client's method protects them
 	client netip.Addr     // the client's; the zero Addr, over unix sockets, stands for loopback
 	port   uint16         // the client's, when it told; zero: that of its first datagram
 	out4   *net.UDPConn   // towards the destinations, one a family; nil: this machine lacks it
@@ -74,6 +75,10 @@ func (s *session) newAssociation(ctx context.Context) (*association, error) {
 	if a.relay, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(at, 0))); err != nil {
 		return nil, err
 	}
+	a.near = clientSocket{a.relay, a}
+	if protector, ok := s.conn.(interface{ ProtectRelay(net.Conn) net.Conn }); ok {
+		a.near = protector.ProtectRelay(a.near)
+	}
 	if s.g.ListenPacket != nil {
 		a.behind, err = s.g.ListenPacket(ctx, "udp", ":0")
 	} else {
@@ -117,12 +122,9 @@ func (a *association) close() {
 func (a *association) upstream(ctx context.Context) {
 	buf := make([]byte, maxDatagram)
 	for {
-		n, from, err := a.relay.ReadFromUDPAddrPort(buf)
+		n, err := a.near.Read(buf)
 		if err != nil {
 			return
-		}
-		if !a.admits(from) {
-			continue
 		}
 		d, err := wire.ParseDatagram(buf[:n])
 		if err != nil || d.Frag != 0 {
@@ -150,6 +152,27 @@ func (a *association) admits(from netip.AddrPort) bool {
 	return true
 }
 
+// clientSocket is the relay's socket as if it were connected to the client.
+type clientSocket struct {
+	*net.UDPConn
+	a *association
+}
+
+// Read reads the client's next datagram.
+func (c clientSocket) Read(b []byte) (int, error) {
+	for {
+		n, from, err := c.ReadFromUDPAddrPort(b)
+		if err != nil || c.a.admits(from) {
+			return n, err
+		}
+	}
+}
+
+// Write sends to where the client's first datagram came from, after that.
+func (c clientSocket) Write(b []byte) (int, error) {
+	return c.WriteToUDPAddrPort(b, *c.a.known.Load())
+}
+
 // downstream passes answers on to the client until out is closed.
 func (a *association) downstream(ctx context.Context, out net.PacketConn) {
 	buf := make([]byte, wire.MaxHeader+maxDatagram)
@@ -159,8 +182,7 @@ func (a *association) downstream(ctx context.Context, out net.PacketConn) {
 		if err != nil {
 			return
 		}
-		known := a.known.Load()
-		if known == nil {
+		if a.known.Load() == nil {
 			continue // nothing was sent, so this is no answer
 		}
 		if name, ok := a.asked.Load(netip.AddrPortFrom(from.IP, from.Port)); ok {
@@ -176,7 +198,7 @@ func (a *association) downstream(ctx context.Context, out net.PacketConn) {
 		if err != nil || answer == nil {
 			continue
 		}
-		if _, err := a.relay.WriteToUDPAddrPort(answer, *known); errors.Is(err, net.ErrClosed) {
+		if _, err := a.near.Write(answer); errors.Is(err, net.ErrClosed) {
 			return
 		}
 	}

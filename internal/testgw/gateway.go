@@ -23,7 +23,13 @@ import (
 // when their context is done, or Close waits for them.
 type Gateway struct {
 	Users    map[string]string // user → password; empty: no authentication, method 0
-	Optional bool              // with Users: method 0 is taken too, from those who do not offer method 2
+	Optional bool              // with Users or Methods: method 0 is taken too, from those who offer none of them
+
+	// Methods are further authentication methods, by number. The gateway chooses one of these if the client offers it;
+	// while there are any, it takes method 0 only with Optional. The func negotiates on c and returns the connection
+	// to go on with, c or one that protects it, and the user. An error hangs up. If the connection has a method
+	// ProtectRelay(net.Conn) net.Conn, the datagrams of a UDP ASSOCIATE go through what that returns. nil: none.
+	Methods map[byte]func(ctx context.Context, c net.Conn) (conn net.Conn, user string, err error)
 
 	Hosts  map[string][]netip.Addr                                               // names that only the gateway knows, in lower case without a trailing dot; an address here stands for others
 	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)          // names that are not in Hosts; nil: there are no others

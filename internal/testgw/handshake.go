@@ -37,7 +37,7 @@ const (
 type session struct {
 	g          *Gateway
 	raw        net.Conn // as accepted
-	conn       net.Conn // raw with TLS and the fault; raw itself when there is neither
+	conn       net.Conn // raw with TLS, the fault, and what a method made of it; raw itself when there is none of these
 	r          *wire.Reader
 	fault      Fault
 	request    Request
@@ -165,6 +165,9 @@ func (s *session) authenticate(ctx context.Context) error {
 	if err := s.answer(ctx, StageMethod, wire.AppendMethod(nil, method)); err != nil {
 		return err
 	}
+	if negotiate, ok := s.g.Methods[method]; ok {
+		return s.negotiate(ctx, negotiate)
+	}
 	switch method {
 	case wire.MethodNone:
 		return nil
@@ -195,12 +198,15 @@ func (s *session) checkPassword(ctx context.Context) error {
 }
 
 func (g *Gateway) choose(offered []byte) byte {
+	own := slices.IndexFunc(offered, func(method byte) bool { return g.Methods[method] != nil })
 	switch {
 	case g.Quirks.Method0Unoffered:
 		return wire.MethodNone
+	case own >= 0:
+		return offered[own]
 	case len(g.Users) > 0 && slices.Contains(offered, wire.MethodUserPass):
 		return wire.MethodUserPass
-	case (len(g.Users) == 0 || g.Optional) && slices.Contains(offered, wire.MethodNone):
+	case (len(g.Users)+len(g.Methods) == 0 || g.Optional) && slices.Contains(offered, wire.MethodNone):
 		return wire.MethodNone
 	}
 	return wire.MethodNoAcceptable

@@ -33,7 +33,13 @@ type Server struct {
 	TLS      *tls.Config  // for StartTLS, which adds a certificate if there is none; nil: the certificate alone
 
 	Users    map[string]string // user → password (RFC 1929); empty: no authentication
-	Optional bool              // with Users: clients that offer no password are let in too
+	Optional bool              // with Users or Methods: clients that offer none of them are let in too
+
+	// Methods are authentication methods of your own, by number. The func negotiates on c, and returns the
+	// connection to go on with, c or one that protects it, and the user for the record. An error hangs up. If the
+	// connection has a method ProtectRelay(net.Conn) net.Conn, datagrams go through what that returns; see
+	// socks.Auth. nil: none.
+	Methods map[byte]func(ctx context.Context, c net.Conn) (conn net.Conn, user string, err error)
 
 	// Hosts are the names that the server knows, in lower case and without a trailing dot. If Hosts, Lookup
 	// and Dial are all unset, every name is this machine's loopback interface.
@@ -129,7 +135,7 @@ func (s *Server) Serve(l net.Listener) (url string) {
 // configure sets up what serves.
 func (s *Server) configure(config *tls.Config) {
 	g := &s.gateway
-	g.Users, g.Optional, g.TLS = s.Users, s.Optional, config
+	g.Users, g.Optional, g.Methods, g.TLS = s.Users, s.Optional, s.Methods, config
 	g.Hosts, g.Lookup, g.Dial = s.Hosts, s.Lookup, s.Dial
 	g.Timeout, g.Forgetful = s.Timeout, s.Unrecorded
 	if s.Hosts == nil && s.Lookup == nil && s.Dial == nil {

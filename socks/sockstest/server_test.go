@@ -3,6 +3,7 @@ package sockstest_test
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -246,4 +247,39 @@ func TestMisuse(t *testing.T) {
 	s.Close()
 	sockstest.NewUnstartedServer().Close()
 	new(sockstest.Server).Close()
+}
+
+// token is an authentication method of one message without an answer.
+type token string
+
+func (token) Method() byte { return 0x80 }
+func (a token) Negotiate(_ context.Context, c net.Conn) (net.Conn, error) {
+	_, err := c.Write([]byte(a))
+	return c, err
+}
+
+func TestMethods(t *testing.T) {
+	s := sockstest.NewUnstartedServer()
+	s.Methods = map[byte]func(context.Context, net.Conn) (net.Conn, string, error){
+		0x80: func(_ context.Context, c net.Conn) (net.Conn, string, error) {
+			b := make([]byte, 5)
+			_, err := io.ReadFull(c, b)
+			if string(b) != "alice" {
+				err = errors.New("unknown")
+			}
+			return c, string(b), err
+		},
+	}
+	s.Start()
+	defer s.Close()
+	client := s.Client()
+	_, err := client.Dial("tcp", "www.example.com:1")
+	require.ErrorIs(t, err, socks.ErrNoAcceptableAuth)
+	client = &socks.Client{Addr: s.Listener.Addr().String(), Auth: []socks.Auth{token("mallo")}}
+	_, err = client.Dial("tcp", "www.example.com:1")
+	require.ErrorIs(t, err, socks.ErrGateway)
+	client = &socks.Client{Addr: s.Listener.Addr().String(), Auth: []socks.Auth{token("alice")}}
+	_, err = client.Dial("tcp", "www.example.com:1")
+	require.ErrorIs(t, err, socks.ErrConnectionRefused)
+	require.Equal(t, "alice", s.Requests()[0].User)
 }

@@ -1,10 +1,13 @@
 package report
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -16,6 +19,9 @@ type Document struct {
 }
 
 const file = "PERFORMANCE.md"
+
+// byHand begins the part of the document that is not of this program's, and that it leaves as it is.
+const byHand = "\n## Measured elsewhere\n"
 
 // Save writes the document and its plots below a folder.
 func (d *Document) Save(out string) error {
@@ -31,12 +37,17 @@ func (d *Document) Save(out string) error {
 			}
 		}
 	}
-	f, err := os.Create(filepath.Join(out, file))
-	if err != nil {
+	path := filepath.Join(out, file)
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	d.write(f)
-	return f.Close()
+	var b bytes.Buffer
+	d.write(&b)
+	if _, rest, ok := strings.Cut(string(old), byHand); ok {
+		b.WriteString(byHand + rest)
+	}
+	return os.WriteFile(path, b.Bytes(), 0o644)
 }
 
 func (d *Document) write(w io.Writer) {

@@ -62,6 +62,14 @@ func TestDocument(t *testing.T) {
 	} {
 		require.Contains(t, string(text), want)
 	}
+	more := "\n## Measured elsewhere\n\nBy hand.\n"
+	require.NoError(t, os.WriteFile(filepath.Join(out, "PERFORMANCE.md"), append(text, more...), 0o644))
+	for range 2 {
+		require.NoError(t, d.Save(out))
+		again, err := os.ReadFile(filepath.Join(out, "PERFORMANCE.md"))
+		require.NoError(t, err)
+		require.Equal(t, string(text)+more, string(again), "what others wrote stays")
+	}
 	picture, err := os.ReadFile(filepath.Join(out, "performance", "p.svg"))
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(string(picture), "<?xml"))

@@ -11,7 +11,19 @@ import (
 )
 
 // document is where it is, from the folder of a package that records rows.
-const document = "../../../docs/INTEROP.md"
+var document = above("docs/INTEROP.md")
+
+// above is the path of a file in the nearest folder above that has it; without one, that from three up.
+func above(name string) string {
+	up := ""
+	for range 6 {
+		if _, err := os.Stat(up + name); err == nil {
+			return up + name
+		}
+		up += "../"
+	}
+	return "../../../" + name
+}
 
 const head = `# Interoperability
 
@@ -19,6 +31,11 @@ What was seen between sockslib and programs that others wrote, on loopback and i
 is written by the tests themselves, as root on Debian with the packages of .ci/packages:
 
     INTEROP_WRITE=1 go test -p 1 ./internal/interop/gateways ./internal/interop/clients
+
+The gateways behind Kerberos need a danted that is built for it (socks/gssapi/testdata/dante.sh) and are not
+tried with each change; in socks/gssapi:
+
+    INTEROP_WRITE=1 DANTE_SOCKD=/path/to/sockd go test -tags dante -run Dante .
 
 Without INTEROP_WRITE the same tests fail when they see a row that is not here, or do not see one that is.
 The versions are those of the last writing. A result in *italics* is an error that the test asked for.
@@ -75,14 +92,14 @@ func (s Section) write(rows []Row) error {
 		return err
 	}
 	sections := map[string]string{}
-	for _, other := range []Section{Gateways, Clients} {
+	for _, other := range inOrder {
 		_, rest, _ := strings.Cut(string(b), other.heading())
 		sections[other.Title], _, _ = strings.Cut(rest, "\n## ")
 	}
 	sections[s.Title] = s.format(rows)
 	var out strings.Builder
 	out.WriteString(head)
-	for _, each := range []Section{Gateways, Clients} {
+	for _, each := range inOrder {
 		out.WriteString(each.heading())
 		out.WriteString("\n" + strings.TrimSpace(sections[each.Title]) + "\n")
 	}

@@ -41,6 +41,9 @@ type Section struct {
 var (
 	Gateways = Section{"Gateways that this library uses", [...]string{"gateway", "version", "request", "handshake", "result"}}
 	Clients  = Section{"Clients that use the bundled gateway", [...]string{"client", "version", "request", "as the gateway saw it", "result"}}
+	Kerberos = Section{"Gateways behind Kerberos", [...]string{"gateway", "version", "request", "credentials", "result"}}
+
+	inOrder = []Section{Gateways, Clients, Kerberos}
 )
 
 // Rows of a run are kept in the file that this variable names, as JSON.
