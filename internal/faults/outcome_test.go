@@ -7,111 +7,13 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
-	"sync/atomic"
 	"syscall"
-	"testing"
-	"time"
 
-	"github.com/stretchr/testify/require"
-
-	"github.com/sockslib/sockslib/dialer"
-	"github.com/sockslib/sockslib/internal/testgw"
-	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/socks"
 )
 
-// cell is one entry of the matrix: a fault, and what has to come of it.
-type cell struct {
-	name   string
-	fault  func() testgw.Fault // of each connection; made anew for it
-	silent bool                // the cell ends by its deadline
-	want   outcome
-}
-
 // outcome judges what a request came to.
 type outcome func(heard string, err error) error
-
-// batch is the cells of one request, authentication, handshake and transport. They run one after the other
-// against one gateway, each with a Client and a Dialer of its own, over one table.
-type batch struct {
-	request     request
-	way         way
-	handshake   socks.Handshake
-	credentials bool
-
-	client template
-	port   string
-	table  *mapping.Table
-	fault  atomic.Pointer[func() testgw.Fault]
-	cells  int
-}
-
-func (b *batch) String() string {
-	auth := "no auth"
-	if b.credentials {
-		auth = "password"
-	}
-	return strings.Join([]string{b.request.name, auth, [...]string{"auto", "stepwise", "pipelined"}[b.handshake], b.way.name}, "/")
-}
-
-func (b *batch) start(t testing.TB) {
-	g := &testgw.Gateway{Misbehave: func(int) testgw.Fault { return (*b.fault.Load())() }}
-	if b.credentials {
-		g.Users = map[string]string{secretUser: secretPassword}
-	}
-	reach(g)
-	b.port = speakerOfDatagrams(t)
-	b.client = b.way.start(t, g)
-	var err error
-	b.table, err = mapping.New(mapping.Config{})
-	require.NoError(t, err)
-}
-
-// shortTime is enough to come to any octet on this machine, mostly. That a cell comes to its own before the
-// deadline does not change what has to come of it; where time is not real (see TestSilence) all do.
-const shortTime = 20 * time.Millisecond
-
-func (b *batch) run(t testing.TB, c cell) {
-	b.cells++
-	b.fault.Store(&c.fault)
-	client := b.client()
-	client.Handshake = b.handshake
-	var seen sightings
-	client.Trace = seen.trace()
-	if b.credentials {
-		client.Auth = []socks.Auth{socks.UserPass(secretUser, secretPassword)}
-	}
-	limit := patience
-	if c.silent {
-		limit = shortTime
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	var heard string
-	var err error
-	within(t, patience, c.name, func() {
-		heard, err = b.request.do(ctx, &dialer.Dialer{Gateway: client, Table: b.table}, b.port)
-	})
-	if wrong := c.want(heard, err); wrong != nil {
-		t.Errorf("%v: %s: %v: heard %q, error %v", b, c.name, wrong, heard, err)
-	}
-	if err != nil {
-		if wrong := inTheTable(err); wrong != nil {
-			t.Errorf("%v: %s: %v: %v", b, c.name, wrong, err)
-		}
-	}
-	for e := range b.table.All() {
-		if e.Leases != 0 {
-			t.Errorf("%v: %s: %s is left pinned", b, c.name, e.Name)
-		}
-	}
-	if left := client.Stats().Open; left != 0 {
-		t.Errorf("%v: %s: %d left open", b, c.name, left)
-	}
-	seen.see(err)
-	seen.requireNoSecret(t)
-}
 
 // whole is the outcome in which nothing went wrong.
 func whole(heard string, err error) error {
