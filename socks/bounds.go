@@ -107,12 +107,16 @@ func (h *handshake) arm() bool {
 	return h.raw.SetDeadline(by) == nil
 }
 
-// setTimer has the transport closed at a time, or not when that is zero.
+// setTimer has the transport closed at a time, or not when that is zero. A timer that was set before and cannot
+// be stopped has expired, even if expire has yet to run.
 func (h *handshake) setTimer(until time.Time) {
+	if h.timer != nil && !h.timer.Stop() {
+		h.expired.Store(true)
+		return
+	}
 	switch {
-	case until.IsZero() && h.timer != nil:
-		h.timer.Stop()
 	case until.IsZero():
+		h.timer = nil
 	case h.timer == nil:
 		h.timer = time.AfterFunc(time.Until(until), h.expire)
 	default:
@@ -128,9 +132,7 @@ func (h *handshake) expire() {
 
 // disarm ends the bound, and returns an error when the bound has ended the handshake.
 func (h *handshake) disarm() error {
-	if h.timer != nil {
-		h.timer.Stop()
-	}
+	h.setTimer(time.Time{})
 	if h.expired.Load() {
 		return os.ErrDeadlineExceeded
 	}
