@@ -77,8 +77,8 @@ func (b *batch) all(i, j int) []cell {
 		return *long || slices.Contains([]byte{0, 1, 2, 5, 0xff}, v) || (int(v)+6*i+j%6)%hands == 0
 	}
 	pause := 4 * shortTime
-	if b.mode.spare > 0 {
-		pause *= 4 // it begins when a spare is made
+	if b.mode != (mode{}) {
+		pause *= 4 // it begins when a spare is made, and a group has longer
 	}
 	return slices.Concat(
 		positions(b.request, b.way, b.credentials, pause),
