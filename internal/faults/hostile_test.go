@@ -140,7 +140,7 @@ func TestDialsNothingElse(t *testing.T) {
 				require.NoError(t, err)
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
-				_, err = r.do(ctx, &dialer.Dialer{Gateway: c, Table: table}, "53")
+				_, err = r.do(ctx, &dialer.Dialer{Gateway: c, Table: table}, "53", user{})
 				want := []string{"tcp " + g.Addr().String()}
 				if r.name == "ASSOCIATE" {
 					require.Error(t, err)

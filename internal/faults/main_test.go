@@ -3,6 +3,7 @@
 //
 //	go test -v ./internal/faults          # the short form
 //	go test -v ./internal/faults -long    # the long one
+//	go test -race -v -run HTTP ./internal/faults -http 1m
 package faults
 
 import (
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	// The cells of the matrix wait more than they work.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "48"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}

@@ -12,16 +12,18 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestMatrix has every gateway fail in every way: each request, authentication, handshake and transport by
-// each octet of the gateway's answers by what goes wrong there, and by each value of each octet that means
+// TestMatrix has every gateway fail in every way: each request, authentication, handshake, transport and mode
+// by each byte of the gateway's answers by what goes wrong there, and by each value of each byte that means
 // something. Whatever happens, there is the right data or an error of the table in the documentation, in
-// time, and nothing is left.
+// time; no gateway sees more than two requests; what was dialed works after all that bounded the dial; and
+// nothing is left.
 //
-// The short form deals the values out, so that each is met by each request, and those that mean
-// something everywhere; with -long each value is met everywhere.
+// The short form deals the values out, so that each is met by each request, and those that mean something
+// everywhere; and it deals the cells of the modes with spares and groups out to the transports. With -long each
+// is met everywhere.
 func TestMatrix(t *testing.T) {
 	begun := time.Now()
-	cells := map[string]int{}
+	total, byMode, spareHits := 0, map[string]int{}, 0
 	var mu sync.Mutex
 	for i, w := range ways {
 		before := leakcheck.Take()
@@ -29,42 +31,57 @@ func TestMatrix(t *testing.T) {
 			for j, b := range batches(w) {
 				t.Run(b.String(), func(t *testing.T) {
 					t.Parallel()
-					const hands = 24 // to which the values are dealt: the batches of a request
-					chosen := func(v byte) bool {
-						return *long || slices.Contains([]byte{0, 1, 2, 5, 0xff}, v) || (int(v)+6*i+j%6)%hands == 0
-					}
-					all := slices.Concat(
-						positions(b.request, b.way, b.credentials),
-						values(b.request, b.handshake, b.credentials, chosen),
-					)
 					b.start(t)
-					for _, c := range all {
-						b.run(t, c)
+					for k, c := range b.all(i, j) {
+						if *long || b.mode == (mode{}) || (k+j)%len(ways) == i {
+							b.run(t, c)
+						}
 					}
 					mu.Lock()
 					defer mu.Unlock()
-					cells[w.name] += b.cells
+					total += b.cells
+					byMode[b.mode.String()] += b.cells
+					spareHits += b.spareHits
 				})
 			}
 		})
 		require.Empty(t, before.Left(patience), "left by %s", w.name)
 	}
 	requireNothingLogged(t)
-	total := 0
-	for _, w := range ways {
-		total += cells[w.name]
-	}
-	t.Logf("%d cells in %v: %v", total, time.Since(begun).Round(time.Second), cells)
-	require.Greater(t, total, 10_000)
+	t.Logf("%d cells in %v: %v; %d requests on spares", total, time.Since(begun).Round(time.Second), byMode, spareHits)
+	require.Greater(t, total, 40_000)
+	require.Greater(t, spareHits, 2_000)
 }
 
+// batches are all of a transport.
 func batches(w way) (all []*batch) {
-	for _, r := range requests {
-		for _, credentials := range []bool{false, true} {
-			for _, h := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
-				all = append(all, &batch{request: r, way: w, handshake: h, credentials: credentials})
+	for _, m := range modes {
+		for _, r := range requests {
+			if m.group && r.name == "RESOLVE" {
+				continue // no method of a Group
+			}
+			for _, credentials := range []bool{false, true} {
+				for _, h := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
+					all = append(all, &batch{request: r, way: w, handshake: h, credentials: credentials, mode: m})
+				}
 			}
 		}
 	}
 	return all
+}
+
+// all are the cells of the batch j on the transport i.
+func (b *batch) all(i, j int) []cell {
+	const hands = 24 // to which the values are dealt: the batches of a request
+	chosen := func(v byte) bool {
+		return *long || slices.Contains([]byte{0, 1, 2, 5, 0xff}, v) || (int(v)+6*i+j%6)%hands == 0
+	}
+	pause := 4 * shortTime
+	if b.mode != (mode{}) {
+		pause *= 4 // it begins when a spare is made, and a group has longer
+	}
+	return slices.Concat(
+		positions(b.request, b.way, b.credentials, pause),
+		values(b.request, b.handshake, b.credentials, chosen),
+	)
 }

@@ -22,8 +22,8 @@ var noises = map[string]string{
 	"credentials": secretPassword + secretUser + secretPassword,
 }
 
-// positions are the cells of what goes wrong at each octet that the gateway sends.
-func positions(r request, w way, credentials bool) (cells []cell) {
+// positions are the cells of what goes wrong at each byte that the gateway sends. A silence ends after pause.
+func positions(r request, w way, credentials bool, pause time.Duration) (cells []cell) {
 	answers := r.answers(credentials)
 	total := 0
 	for _, a := range answers {
@@ -39,19 +39,21 @@ func positions(r request, w way, credentials bool) (cells []cell) {
 	}
 	same := func(f testgw.Fault) func() testgw.Fault { return func() testgw.Fault { return f } }
 	for n := range all + 1 {
-		add(cell{fault: same(testgw.Fault{End: testgw.FIN, After: n}), want: afterFIN(r, n, total)}, "FIN after %d", n)
-		add(cell{fault: same(testgw.Fault{End: testgw.RST, After: n}), want: afterRST(r, w, n, total)}, "RST after %d", n)
+		stage, _ := at(answers, n)
+		add(cell{fault: same(testgw.Fault{End: testgw.FIN, After: n}), at: stage, want: afterFIN(r, n, total)}, "FIN after %d", n)
+		add(cell{fault: same(testgw.Fault{End: testgw.RST, After: n}), at: stage, want: afterRST(r, w, n, total)}, "RST after %d", n)
 		if 0 < n && n < all {
 			add(cell{fault: same(testgw.Fault{Split: n}), want: whole}, "split at %d", n)
 		}
 	}
 	for n := range total {
-		add(cell{fault: silentFrom(answers, n, 4*shortTime), silent: true, want: timesOut}, "silent after %d", n)
+		stage, _ := at(answers, n)
+		add(cell{fault: silentFrom(answers, n, pause), at: stage, silent: true, want: timesOut}, "silent after %d", n)
 		if r.name == "ASSOCIATE" && n >= total-6 {
 			continue // datagrams would go to the address that the noise is: see TestRelayRule
 		}
 		for name, noise := range noises {
-			add(cell{fault: noisyFrom(answers, n, noise), want: amidst(r, noise)}, "%s after %d", name, n)
+			add(cell{fault: noisyFrom(answers, n, noise), at: stage, want: amidst(r, noise)}, "%s after %d", name, n)
 		}
 	}
 	add(cell{fault: same(testgw.Fault{Drip: true}), want: whole}, "one octet a segment")
@@ -107,7 +109,7 @@ func amidst(r request, noise string) outcome {
 	}
 }
 
-// at finds the answer that has the octet n, and which of its octets that is.
+// at finds the answer that has the byte n, and which of its bytes that is; zero beyond the answers.
 func at(answers []answer, n int) (stage testgw.Stage, offset int) {
 	for _, a := range answers {
 		if n < a.length {
@@ -115,7 +117,7 @@ func at(answers []answer, n int) (stage testgw.Stage, offset int) {
 		}
 		n -= a.length
 	}
-	panic("beyond the answers")
+	return 0, 0
 }
 
 // silentFrom goes on after such a pause that nobody waits for it.

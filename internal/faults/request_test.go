@@ -2,7 +2,6 @@ package faults
 
 import (
 	"context"
-	"io"
 	"net"
 	"net/netip"
 	"testing"
@@ -30,7 +29,7 @@ type request struct {
 	name    string
 	stages  []testgw.Stage // the gateway's answers after authentication
 	streams bool           // there is a stream at the end
-	do      func(ctx context.Context, d *dialer.Dialer, port string) (heard string, err error)
+	do      func(ctx context.Context, d *dialer.Dialer, port string, u user) (heard string, err error)
 }
 
 var requests = []request{
@@ -40,15 +39,15 @@ var requests = []request{
 	{"RESOLVE", []testgw.Stage{testgw.StageReply}, false, resolve},
 }
 
-func connect(ctx context.Context, d *dialer.Dialer, port string) (string, error) {
+func connect(ctx context.Context, d *dialer.Dialer, port string, u user) (string, error) {
 	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(destination, port))
 	if err != nil {
 		return "", err
 	}
-	return hear(ctx, conn)
+	return u.stream(conn)
 }
 
-func bind(ctx context.Context, d *dialer.Dialer, port string) (string, error) {
+func bind(ctx context.Context, d *dialer.Dialer, port string, u user) (string, error) {
 	l, err := d.Listen(ctx, "tcp", net.JoinHostPort(destination, port))
 	if err != nil {
 		return "", err
@@ -62,39 +61,19 @@ func bind(ctx context.Context, d *dialer.Dialer, port string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return hear(ctx, conn)
+	return u.stream(conn)
 }
 
-func hear(ctx context.Context, conn net.Conn) (string, error) {
-	defer conn.Close()
-	limit, _ := ctx.Deadline()
-	if err := conn.SetDeadline(limit); err != nil {
-		return "", err
-	}
-	heard, err := io.ReadAll(conn)
-	return string(heard), err
-}
-
-func associate(ctx context.Context, d *dialer.Dialer, port string) (string, error) {
+func associate(ctx context.Context, d *dialer.Dialer, port string, u user) (string, error) {
 	conn, err := d.DialContext(ctx, "udp", net.JoinHostPort(destination, port))
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close()
-	limit, _ := ctx.Deadline()
-	if err := conn.SetDeadline(limit); err != nil {
-		return "", err
-	}
-	if _, err := conn.Write([]byte("ping")); err != nil {
-		return "", err
-	}
-	buf := make([]byte, 64)
-	n, err := conn.Read(buf)
-	return string(buf[:n]), err
+	return u.datagrams(conn)
 }
 
 // resolve has no part in a Dialer.
-func resolve(ctx context.Context, d *dialer.Dialer, _ string) (string, error) {
+func resolve(ctx context.Context, d *dialer.Dialer, _ string, _ user) (string, error) {
 	addr, err := d.Gateway.(*socks.Client).Resolve(ctx, destination)
 	if err == nil && addr == destinationIP {
 		return said, nil
@@ -132,12 +111,24 @@ func speakerOfDatagrams(t testing.TB) (port string) {
 	return port
 }
 
-// speaker is a connection to a destination that says its piece and hangs up.
+// goodbye has a speaker hang up.
+const goodbye = "goodbye"
+
+// speaker is a connection to a destination that says its piece, and repeats what it hears up to goodbye.
 func speaker() net.Conn {
 	near, far := net.Pipe()
 	go func() { // ends with the connection
 		defer far.Close()
-		_, _ = io.WriteString(far, said)
+		buf := make([]byte, 64)
+		for n := copy(buf, said); string(buf[:n]) != goodbye; {
+			if _, err := far.Write(buf[:n]); err != nil {
+				return
+			}
+			var err error
+			if n, err = far.Read(buf); err != nil {
+				return
+			}
+		}
 	}()
 	return peerConn{near}
 }

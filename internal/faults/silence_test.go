@@ -99,7 +99,7 @@ func (s silence) run(t *testing.T) {
 	}
 
 	begun := time.Now()
-	heard, err := s.request.do(ctx, &dialer.Dialer{Gateway: client, Table: table}, "80")
+	heard, err := s.request.do(ctx, &dialer.Dialer{Gateway: client, Table: table}, "80", user{})
 	took := time.Since(begun)
 	switch {
 	case s.kind == firstOnly && s.handshake == socks.HandshakeAuto && first:

@@ -17,6 +17,7 @@ func values(r request, h socks.Handshake, credentials bool, chosen func(v byte) 
 		cells = append(cells, cell{
 			name:  fmt.Sprintf("%s of answer %d is %d", octet, stage, v),
 			fault: func() testgw.Fault { return testgw.Fault{Answer: replaced(stage, change)} },
+			at:    stage,
 			want:  want,
 		})
 	}
@@ -70,7 +71,7 @@ func ofMethod(credentials bool, v byte) outcome {
 	if credentials {
 		offered = wire.MethodUserPass
 	}
-	if v == wire.MethodNoAcceptable {
+	if v == wire.MethodNoAcceptable || v == wire.MethodUserPass && v != offered {
 		return fails(socks.ErrNoAcceptableAuth)
 	}
 	return only(v == offered, socks.ErrProtocol)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,13 +39,24 @@ func overTCP(t testing.TB, g *testgw.Gateway) template {
 }
 
 func overTLS(t testing.TB, g *testgw.Gateway) template {
-	gateway, client, err := testgw.NewTLS()
+	ends, err := certified()
 	require.NoError(t, err)
-	gateway.CurvePreferences = []tls.CurveID{tls.X25519} // the matrix is of SOCKS, and has no time
-	g.TLS = gateway
+	g.TLS = ends.gateway
 	testgw.Start(t, g)
-	return func() *socks.Client { return &socks.Client{Addr: g.Addr().String(), TLS: client} }
+	return func() *socks.Client { return &socks.Client{Addr: g.Addr().String(), TLS: ends.client} }
 }
+
+// tlsEnds are the two sides of a TLS.
+type tlsEnds struct{ gateway, client *tls.Config }
+
+// certified makes the TLS that all gateways share: the matrix has no time for one each.
+var certified = sync.OnceValues(func() (ends tlsEnds, err error) {
+	ends.gateway, ends.client, err = testgw.NewTLS()
+	if err == nil {
+		ends.gateway.CurvePreferences = []tls.CurveID{tls.X25519} // nor for more than that
+	}
+	return ends, err
+})
 
 func overUnix(t testing.TB, g *testgw.Gateway) template {
 	dir, err := os.MkdirTemp("", "faults") // t.TempDir's paths may be too long for a socket

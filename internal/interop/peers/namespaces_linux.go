@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 )
@@ -11,6 +12,43 @@ import (
 // endsTogether makes a process the first one of a PID namespace: when it ends, all that it has started ends.
 func endsTogether(testing.TB) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+}
+
+// signalAll sends a signal to every process of the PID namespace that endsTogether made for one.
+func signalAll(first int, sig syscall.Signal) error {
+	namespace := func(pid string) string {
+		at, _ := os.Readlink("/proc/" + pid + "/ns/pid") // an error: it has ended
+		return at
+	}
+	theirs := namespace(strconv.Itoa(first))
+	processes, err := os.ReadDir("/proc")
+	if err != nil {
+		return err
+	}
+	for _, p := range processes {
+		pid, err := strconv.Atoi(p.Name())
+		if err != nil || namespace(p.Name()) != theirs {
+			continue
+		}
+		if err := syscall.Kill(pid, sig); err != nil && err != syscall.ESRCH {
+			return err
+		}
+	}
+	return nil
+}
+
+// Freeze stops the peer and what it has started, as SIGSTOP does: the system goes on to accept connections and
+// bytes for it. Thaw has it go on.
+func (p *Peer) Freeze(t testing.TB) { p.signal(t, syscall.SIGSTOP) }
+
+// Thaw undoes Freeze.
+func (p *Peer) Thaw(t testing.TB) { p.signal(t, syscall.SIGCONT) }
+
+func (p *Peer) signal(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	if err := signalAll(p.process.Pid, sig); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // mayIsolate reports whether this process can make namespaces and a network in them.

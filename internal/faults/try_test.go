@@ -1,0 +1,180 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// try is a cell being done once.
+type try struct {
+	*batch
+	cell
+	limit   time.Duration
+	sites   []*site         // the gateways: one, or the two of a group
+	clients []*socks.Client // one for each
+	letIn   [2]atomic.Int64 // how often they were
+	group   *socks.Group    // of the clients; nil: there is one
+	seen    sightings
+
+	heard  string
+	err    error
+	wrongs []error
+}
+
+func (b *batch) newTry(t testing.TB, c cell, limit time.Duration) *try {
+	x := &try{batch: b, cell: c, limit: limit}
+	x.sites = append(x.sites, newSite(t, b, c.fault))
+	switch {
+	case x.secondWorks():
+		x.sites = append(x.sites, newSite(t, b, func() testgw.Fault { return testgw.Fault{} }))
+	case b.mode.group:
+		x.sites = append(x.sites, newSite(t, b, c.fault))
+	}
+	for i, s := range x.sites {
+		client := s.client()
+		client.Handshake, client.Spare, client.Trace = b.handshake, b.mode.spare, x.seen.trace()
+		client.Trace.Authenticated = func(method byte, err error) {
+			x.seen.see(method, err)
+			if err == nil {
+				x.letIn[i].Add(1)
+			}
+		}
+		if !c.silent {
+			client.Timeout = limit
+		}
+		if b.credentials {
+			client.Auth = []socks.Auth{socks.UserPass(secretUser, secretPassword)}
+		}
+		x.clients = append(x.clients, client)
+	}
+	if b.mode.group {
+		x.group = &socks.Group{Clients: x.clients}
+	}
+	return x
+}
+
+// secondWorks reports whether the group's second gateway has no fault: so it is in every other cell.
+func (x *try) secondWorks() bool { return x.mode.group && x.batch.cells%2 == 0 }
+
+func (x *try) run() {
+	for i, s := range x.sites {
+		if x.mode.spare > 0 {
+			x.err = errors.Join(x.err, x.prime(i, x.letsIn() || i > 0 && x.secondWorks()))
+		}
+		s.requests.Store(0)
+	}
+	if x.err == nil {
+		x.ask()
+	}
+	x.judge()
+	x.leave()
+}
+
+// prime has a Client succeed, since its spares are made after that, and waits for them where they can be made.
+func (x *try) prime(i int, letsIn bool) error {
+	x.sites[i].grace.Store(1)
+	conn, err := x.clients[i].Dial("tcp", net.JoinHostPort(destination, "80"))
+	if err != nil {
+		return fmt.Errorf("the dial before: %w", err)
+	}
+	conn.Close()
+	for begun := time.Now(); letsIn && x.letIn[i].Load() <= int64(x.mode.spare) && time.Since(begun) < time.Second; {
+		time.Sleep(100 * time.Microsecond)
+	}
+	return nil
+}
+
+// ask does the request, within the limit, and uses what it gives beyond that.
+func (x *try) ask() {
+	d := &dialer.Dialer{Gateway: x.clients[0], Table: x.table}
+	if x.group != nil {
+		d.Gateway = x.group
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), x.limit)
+	defer cancel()
+	u := user{ends: x.fault().End != testgw.Open}
+	if !u.ends {
+		u.past = time.Now().Add(x.limit + time.Millisecond)
+	}
+	x.heard, x.err = x.request.do(ctx, d, x.port, u)
+	x.seen.see(x.err)
+}
+
+// hurried reports whether there was not enough time, be it for the first gateway's share.
+func (x *try) hurried() bool {
+	return timesOut("", x.err) == nil || x.group != nil && timesOut("", x.group.Health()[0].Err) == nil
+}
+
+func (x *try) note(format string, args ...any) {
+	x.wrongs = append(x.wrongs, fmt.Errorf(format, args...))
+}
+
+// judge notes what came of the request that should not.
+func (x *try) judge() {
+	want := x.want
+	if x.secondWorks() {
+		want = x.cell.failsOver()
+	}
+	if wrong := want(x.heard, x.err); wrong != nil {
+		x.note("%w", wrong)
+	}
+	if x.err == nil {
+		return
+	}
+	if wrong := inTheTable(x.err); wrong != nil {
+		x.note("%w", wrong)
+	}
+}
+
+// leave closes the Clients and notes what is left.
+func (x *try) leave() {
+	for i, c := range x.clients {
+		c.Close()
+		if left := c.Stats().Open; left != 0 {
+			x.note("%d left open", left)
+		}
+		if !x.sites[i].settles() {
+			x.note("a connection to gateway %d is left", i)
+		}
+		if n := x.sites[i].requests.Load(); n > 2 {
+			x.note("gateway %d saw %d requests of one dial", i, n)
+		}
+	}
+	for e := range x.table.All() {
+		if e.Leases != 0 {
+			x.note("%s is left pinned", e.Name)
+		}
+	}
+}
+
+// failsOver is the outcome in a Group whose second gateway works: what is the first one's failure before its
+// reply is not seen.
+func (c cell) failsOver() outcome {
+	firstReply := c.at != 0 && c.at <= testgw.StageReply
+	firstsFault := c.want("", socks.ErrGateway) == nil || c.want("", socks.ErrProtocol) == nil
+	switch {
+	case c.silent && c.at < testgw.StageReply:
+		return either(whole, timesOut)
+	case c.fault().End == testgw.RST: // it may overtake a reply that was sent before it
+		return either(whole, c.want)
+	case !firstReply || !firstsFault:
+		return c.want
+	case c.at == testgw.StageReply && c.want("", nil) == nil: // a part of the noise may be a reply
+		return either(whole, c.want)
+	}
+	return func(heard string, err error) error {
+		if errors.Is(err, socks.ErrGateway) || errors.Is(err, socks.ErrProtocol) {
+			return errors.New("the second gateway was not asked")
+		}
+		return either(whole, c.want)(heard, err)
+	}
+}

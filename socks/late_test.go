@@ -1,0 +1,78 @@
+package socks_test
+
+import (
+	"context"
+	"net"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/socks"
+)
+
+// lateConn has its context end in the moment in which the last byte of the reply has come, and gives that
+// byte when the end of the context has closed the connection.
+type lateConn struct {
+	net.Conn
+	left   int // bytes until then
+	end    func()
+	closed chan struct{}
+}
+
+func (c *lateConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.left -= n; c.left == 0 {
+		c.end()
+		<-c.closed
+	}
+	return n, err
+}
+
+func (c *lateConn) Close() error {
+	select {
+	case <-c.closed:
+	default:
+		close(c.closed)
+	}
+	return c.Conn.Close()
+}
+
+// A context that ends as the reply comes has closed the connection: that is no success, for no command, in
+// no handshake, on no spare.
+func TestContextEndsWithTheReply(t *testing.T) {
+	const method, reply = 2, replyOctets
+	for command, request := range commands {
+		for _, handshake := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
+			for _, spare := range []int{0, 1} {
+				synctest.Test(t, func(t *testing.T) {
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					g := &gateway{answer: grants}
+					late := false
+					c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: handshake, Spare: spare}
+					c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+						conn, err := g.DialContext(ctx, network, address)
+						if late {
+							conn = &lateConn{Conn: conn, left: method + reply, end: cancel, closed: make(chan struct{})}
+						}
+						return conn, err
+					})
+					late = spare == 0
+					if spare > 0 {
+						conn, err := c.Dial("tcp", "x.example:80")
+						late = true // the spares are made from now on
+						require.NoError(t, err)
+						require.NoError(t, conn.Close())
+						synctest.Wait()
+					}
+					require.ErrorIs(t, request(ctx, c), context.Canceled, "%s, handshake %d, Spare %d", command, handshake, spare)
+					require.EqualValues(t, spare, c.Stats().SpareHits)
+					require.NoError(t, c.Close())
+					synctest.Wait()
+					require.Zero(t, g.open.Load())
+				})
+			}
+		}
+	}
+}
