@@ -172,3 +172,91 @@ func TestAssignRacesEviction(t *testing.T) {
 	}
 	require.Positive(t, table.Stats().Evicted)
 }
+
+// TestConcurrent has 16 goroutines do everything at once. Whatever happens, an address leads to the name
+// that it was given for, or to none.
+func TestConcurrent(t *testing.T) {
+	table := newTestTable(t, Config{Size: 64, Hold: time.Microsecond})
+	var owners sync.Map // address → name
+	check := func(addr netip.Addr, name string) {
+		if owner, loaded := owners.LoadOrStore(addr, name); loaded && owner != name {
+			t.Errorf("%v is of %s and of %s", addr, owner, name)
+		}
+	}
+	var wg sync.WaitGroup
+	for g := range 16 {
+		wg.Go(func() { // ends by itself; the test waits
+			random := rand.New(rand.NewPCG(3, uint64(g)))
+			var known []netip.Addr
+			var leases []*Lease
+			for i := range 3000 {
+				name := fmt.Sprintf("host%d.example", random.IntN(256))
+				network := [...]string{"ip4", "ip6"}[random.IntN(2)]
+				switch op := random.IntN(16); {
+				case op < 6:
+					if addr, err := table.Assign(network, name); err == nil {
+						check(addr, name)
+						known = append(known, addr)
+					}
+				case op < 8:
+					if l, err := table.AcquireName(network, name); err == nil {
+						check(l.Addr(), name)
+						leases = append(leases, l)
+					}
+				case op < 11 && len(known) > 0:
+					addr := known[random.IntN(len(known))]
+					if l, err := table.Acquire(addr); err == nil {
+						check(addr, l.Name())
+						leases = append(leases, l)
+					}
+				case op < 14 && len(known) > 0:
+					addr := known[random.IntN(len(known))]
+					if name, ok := table.Name(addr); ok {
+						check(addr, name)
+					}
+				case op == 14:
+					for e := range table.All() {
+						check(e.IPv4, e.Name)
+						check(e.IPv6, e.Name)
+					}
+				case i%100 == 0:
+					table.Flush()
+				}
+				for _, l := range leases {
+					if name, ok := table.Name(l.Addr()); !ok || name != l.Name() {
+						t.Errorf("%v is pinned for %s, and is %q", l.Addr(), l.Name(), name)
+					}
+				}
+				for len(leases) > 3 {
+					leases[0].Release()
+					leases = leases[1:]
+				}
+			}
+			for _, l := range leases {
+				l.Release()
+			}
+		})
+	}
+	wg.Wait()
+	for e := range table.All() {
+		require.Zero(t, e.Leases, e.Name)
+	}
+	table.Flush()
+	require.Zero(t, table.Len())
+}
+
+// TestReleaseIsSafe releases one lease from many goroutines; the other stays.
+func TestReleaseIsSafe(t *testing.T) {
+	table := newTestTable(t, Config{Size: 1, Hold: soon})
+	addr := assign(t, table, "ip4", "a.example")
+	kept, shared := acquire(t, table, addr), acquire(t, table, addr)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(shared.Release) // ends at once; the test waits
+	}
+	wg.Wait()
+	_, err := table.Assign("ip4", "b.example")
+	require.ErrorIs(t, err, ErrFull)
+	kept.Release()
+	assign(t, table, "ip4", "b.example")
+}

@@ -30,7 +30,8 @@ addresses as one, by the clock. Bytes are of the heap after a collection, the na
 of ` + report.Number(asked/parts) + `: so long that each has the caches for itself, and so short that what disturbs one disturbs the other.
 
 The table's *name → address* also notes when, because Hold counts from it. *Rested* names were not asked for in the last
-256th part of Hold.`,
+256th part of Hold. Memory after use is that of a full table that any name may be evicted from, after many more names
+than it holds; what leases take is left out. The last table is about the one lock that adding a name takes.`,
 	}
 	p := &report.Plot{File: "table-memory.svg", Title: "Memory by names held", X: "names", Y: "MiB", Log: true}
 	for _, m := range pairMakers {
@@ -50,9 +51,8 @@ The table's *name → address* also notes when, because Hold counts from it. *Re
 		}
 	}
 	s.Parts = append(s.Parts, p)
-	judged := sizes[min(2, len(sizes)-1)]
 	for _, measure := range []func(size, rounds int, s *report.Section) error{rested, churn, lockHold} {
-		if err := measure(judged, l.pick(3, 1), s); err != nil {
+		if err := measure(judgedSize, l.pick(3, 1), s); err != nil {
 			return nil, err
 		}
 	}

@@ -1,0 +1,132 @@
+package mapping
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestOldestGoesFirst shows that of names that are all alike, the oldest is evicted, wherever the cursor began.
+func TestOldestGoesFirst(t *testing.T) {
+	for _, size := range []int{1, 4, 7, 100, 1000, 1024, 3000, 4096} {
+		for range 2 {
+			table := newTestTable(t, Config{Size: size, Hold: soon})
+			addrs := make([]netip.Addr, 2*size+2100)
+			for i := range addrs {
+				addrs[i] = assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
+				if i < size {
+					continue
+				}
+				if name, ok := table.Name(addrs[i-size]); ok {
+					t.Fatalf("size %d: %s is there, and another one went", size, name)
+				}
+				require.EqualValues(t, i-size+1, table.Stats().Evicted)
+			}
+		}
+	}
+}
+
+// TestHandGoesRound shows who is evicted: in the order in which they came, but for those within Hold or pinned. A new
+// name comes last.
+func TestHandGoesRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 3000 // some chunks
+		table := newTestTable(t, Config{Size: size, Hold: time.Minute})
+		name := func(i int) string { return fmt.Sprintf("host%d.example", i) }
+		addrs := make([]netip.Addr, size)
+		for i := range addrs {
+			addrs[i] = assign(t, table, "ip4", name(i))
+		}
+		time.Sleep(time.Minute)
+		for i := 0; i < size; i += 3 {
+			assign(t, table, "ip6", name(i))
+		}
+		pinned := acquire(t, table, addrs[size/2+1])
+		require.Equal(t, name(size/2+1), pinned.Name())
+		before := uint64(0)
+		for i := range addrs {
+			if i%3 == 0 || i == size/2+1 {
+				continue
+			}
+			assign(t, table, "ip4", "new."+name(i))
+			before++
+			require.Equal(t, before, table.Stats().Evicted)
+			requireStale(t, table, addrs[i])
+		}
+		_, err := table.Assign("ip4", "one.more.example")
+		require.ErrorIs(t, err, ErrFull)
+		pinned.Release()
+		assign(t, table, "ip4", "one.more.example")
+		requireStale(t, table, pinned.Addr())
+	})
+}
+
+// TestLockIsHeldForAChunk has every pair of a large table renewed, so whoever needs room looks at each. It does so
+// a chunk at a time, and only once.
+func TestLockIsHeldForAChunk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 50_000
+		table := newTestTable(t, Config{Size: size, Hold: time.Minute})
+		addrs := make([]netip.Addr, size)
+		for i := range addrs {
+			addrs[i] = assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
+		}
+		time.Sleep(time.Minute)
+		for i := range addrs {
+			assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
+		}
+		// tries counts how often the lock is taken until evict says yes or no.
+		tries := func() (n int, evicted bool) {
+			for more := true; more; n++ {
+				evicted, more = table.evict(table.clock.now())
+			}
+			return n, evicted
+		}
+		chunks := (size+chunkLen-1)/chunkLen + 1
+		n, evicted := tries()
+		require.False(t, evicted)
+		require.InDelta(t, chunks, n, 2)
+		n, evicted = tries()
+		require.False(t, evicted)
+		require.Equal(t, 1, n, "now the chunks' times tell it")
+		l := acquire(t, table, addrs[size/2])
+		time.Sleep(time.Minute - 1)
+		for i := range addrs {
+			if i != size/2 {
+				assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
+			}
+		}
+		time.Sleep(time.Nanosecond)
+		n, evicted = tries()
+		require.False(t, evicted, "the only one whose Hold is over is pinned")
+		require.InDelta(t, chunks, n, 2)
+		l.Release()
+		n, evicted = tries()
+		require.True(t, evicted)
+		require.Equal(t, 1, n, "its chunk is known")
+		requireStale(t, table, addrs[size/2])
+	})
+}
+
+// TestCursorSkipsInSteps has the cursor before thousands of pinned names.
+func TestCursorSkipsInSteps(t *testing.T) {
+	table := newTestTable(t, Config{IPv4: netip.MustParsePrefix("240.0.0.0/18"), Size: 10_000})
+	table.next = 1
+	for i := range 9_999 {
+		_, err := table.AcquireName("ip4", fmt.Sprintf("host%d.example", i))
+		require.NoError(t, err)
+	}
+	table.next = 1
+	for i := range 9 {
+		_, ok := table.takeNumber()
+		require.False(t, ok)
+		require.EqualValues(t, 1000*(i+1)+1, table.next)
+	}
+	require.Equal(t, netip.MustParseAddr("240.0.39.16"), assign(t, table, "ip4", "last.example")) // 10,000
+	_, err := table.Assign("ip4", "one.more.example")
+	require.ErrorIs(t, err, ErrFull)
+}

@@ -1,0 +1,95 @@
+package mapping
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestSnapshotIsOlderThanTheLastAssign has an application hold an address that was given out after the snapshot.
+// The table that was read gives others.
+func TestSnapshotIsOlderThanTheLastAssign(t *testing.T) {
+	table := newTestTable(t, Config{})
+	for i := range 1000 {
+		assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
+	}
+	b := snapshot(t, table)
+	later := assign(t, table, "ip4", "later.example")
+	given := make(map[netip.Addr]bool)
+	for range 64 {
+		back, err := Read(bytes.NewReader(b), Config{})
+		require.NoError(t, err)
+		requireStale(t, back, later)
+		given[assign(t, back, "ip4", "other.example")] = true
+		requireStale(t, back, later) // 64 in 2^28 times it is not
+	}
+	require.Greater(t, len(given), 60, "each begins at another place")
+}
+
+// TestOdds counts in how many of all possible places where a table that was read may begin it gives out an address
+// that it should not: the formula of the package comment.
+func TestOdds(t *testing.T) {
+	c := Config{IPv4: netip.MustParsePrefix("240.0.0.0/24"), Size: 100}
+	table := newTestTable(t, c)
+	name := func(i int) string { return fmt.Sprintf("host%d.example", i) }
+	old := make(map[netip.Addr]bool)
+	for i := range 60 {
+		addr := assign(t, table, "ip4", name(i))
+		if i%3 == 0 {
+			acquire(t, table, addr) // 20 stay
+		} else {
+			old[addr] = true // 40 are forgotten
+		}
+	}
+	table.Flush()
+	b := snapshot(t, table)
+	for i := range 10 {
+		old[assign(t, table, "ip4", "later."+name(i))] = true
+	}
+	const n, m, free = 40 + 10, 7, 254 - 20
+	overlaps := 0
+	for next := table.space.first(); next < table.space.size; next++ {
+		back, err := Read(bytes.NewReader(b), c)
+		require.NoError(t, err)
+		if back.next = next; back.ring.find(next) != nil {
+			continue // never a beginning
+		}
+		for i := range m {
+			if old[assign(t, back, "ip4", "new."+name(i))] {
+				overlaps++
+				break
+			}
+		}
+	}
+	require.Equal(t, n+m-1, overlaps)
+	require.Less(t, overlaps, free)
+}
+
+// TestReadBeginsAnywhere: each number that is not mapped is as likely as any other, also those after many that are.
+func TestReadBeginsAnywhere(t *testing.T) {
+	c := Config{IPv4: netip.MustParsePrefix("240.0.0.0/28"), Size: 14}
+	table := newTestTable(t, c)
+	for i := range 8 {
+		assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
+	}
+	b := snapshot(t, table)
+	begins := make(map[uint32]int)
+	for range 6000 {
+		back, err := Read(bytes.NewReader(b), c)
+		require.NoError(t, err)
+		require.Nil(t, back.ring.find(back.next))
+		begins[back.next]++
+	}
+	require.Len(t, begins, 6)
+	for n, times := range begins {
+		require.InDelta(t, 1000, times, 250, "number %d", n) // more than eight standard deviations
+	}
+	for i := range 6 {
+		assign(t, table, "ip4", fmt.Sprintf("more%d.example", i))
+	}
+	_, err := Read(bytes.NewReader(snapshot(t, table)), c)
+	require.NoError(t, err, "none is free")
+}
