@@ -156,6 +156,8 @@ func TestWhatIsQuick(t *testing.T) {
 	plain := pack(func(*dns.Msg) {})
 	require.NotNil(t, h.quick(nil, plain))
 	require.NotNil(t, h.quick(nil, pack(func(m *dns.Msg) { m.SetEdns0(4096, true) })))
+	longest := strings.Repeat(strings.Repeat("a", 63)+".", 3) + strings.Repeat("b", 61) + "."
+	require.NotNil(t, h.quick(nil, pack(func(m *dns.Msg) { m.Question[0].Name = longest })))
 	for what, query := range map[string][]byte{
 		"a byte more": append(append([]byte(nil), plain...), 0),
 		"an option": pack(func(m *dns.Msg) {
