@@ -72,6 +72,23 @@ func TestReasonIsCutFirst(t *testing.T) {
 	require.False(t, m.Truncated)
 	require.Len(t, m.Ns, 1)
 	require.Empty(t, m.IsEdns0().Option)
+
+	fits := func(limit func(whole int) int) (m dns.Msg) {
+		x := newExchange(newQuery("db.example.", dns.TypeA).SetEdns0(512, false), true, 1)
+		x.fail(dns.RcodeNameError, "why")
+		x.soa("")
+		x.limit = limit(len(x.pack()))
+		require.NoError(t, m.Unpack(x.pack()))
+		return m
+	}
+	exact := fits(func(whole int) int { return whole })
+	require.Len(t, exact.IsEdns0().Option, 1)
+	reasonless := fits(func(whole int) int { return whole - 1 })
+	require.Empty(t, reasonless.IsEdns0().Option)
+	reason := 4 + 2 + len("why")
+	reasonless = fits(func(whole int) int { return whole - reason })
+	require.False(t, reasonless.Truncated)
+	require.Len(t, reasonless.Ns, 1)
 }
 
 // A count of records that are not there is a malformed query, in each section; OPT is kept if it can be read.
@@ -139,6 +156,8 @@ func TestWhatIsQuick(t *testing.T) {
 	plain := pack(func(*dns.Msg) {})
 	require.NotNil(t, h.quick(nil, plain))
 	require.NotNil(t, h.quick(nil, pack(func(m *dns.Msg) { m.SetEdns0(4096, true) })))
+	longest := strings.Repeat(strings.Repeat("a", 63)+".", 3) + strings.Repeat("b", 61) + "."
+	require.NotNil(t, h.quick(nil, pack(func(m *dns.Msg) { m.Question[0].Name = longest })))
 	for what, query := range map[string][]byte{
 		"a byte more": append(append([]byte(nil), plain...), 0),
 		"an option": pack(func(m *dns.Msg) {

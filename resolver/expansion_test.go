@@ -261,16 +261,18 @@ func TestExpansionsAndDirect(t *testing.T) {
 	r := &Resolver{Table: table, System: (&Resolver{Table: theirs}).netResolver(noList), Direct: func(name string) bool {
 		return name == "host" || name == "printer.corp.example"
 	}}
-	s := memoryStub(t, newHandler(r, []string{"corp.example"}, 1), dns.ClientConfig{Search: []string{"corp.example"}, Ndots: 1})
-	for _, typed := range []string{"host", "printer.corp.example", "db", "db.corp.example", "host.corp.example"} {
-		addr, rcode := s.lookup(typed, dns.TypeA)
-		require.Equal(t, dns.RcodeSuccess, rcode, typed)
-		owner := table
-		if r.Direct(typed) {
-			owner = theirs
+	for _, ndots := range []int{1, 5} { // with 5 a stub asks for printer.corp.example.corp.example first
+		s := memoryStub(t, newHandler(r, []string{"corp.example"}, ndots), dns.ClientConfig{Search: []string{"corp.example"}, Ndots: ndots})
+		for _, typed := range []string{"host", "printer.corp.example", "db", "db.corp.example", "host.corp.example"} {
+			addr, rcode := s.lookup(typed, dns.TypeA)
+			require.Equal(t, dns.RcodeSuccess, rcode, typed)
+			owner := table
+			if r.Direct(typed) {
+				owner = theirs
+			}
+			got, _ := owner.Name(addr)
+			require.Equal(t, typed, got)
 		}
-		got, _ := owner.Name(addr)
-		require.Equal(t, typed, got)
 	}
 	require.ElementsMatch(t, []string{"db", "db.corp.example", "host.corp.example"}, mapped(table))
 }

@@ -37,6 +37,7 @@ server:
 	do-not-query-localhost: no
 	module-config: "iterator"
 	num-queries-per-thread: 8192
+	so-rcvbuf: 4m
 	outgoing-range: 16384
 	username: ""
 	chroot: ""

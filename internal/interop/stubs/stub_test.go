@@ -48,12 +48,19 @@ func turned(names []string, n int) []string {
 
 func goroutines(l list, newResolver func() *net.Resolver) <-chan result {
 	results := make(chan result)
+	atOnce := clients
+	if os.Getenv(frontVariable) == "dnsmasq" {
+		atOnce = 100 // lookups of two datagrams, which is what the buffer of its socket holds
+	}
+	slots := make(chan struct{}, atOnce)
 	var wg sync.WaitGroup
 	for n := range clients {
 		r := newResolver()
 		wg.Go(func() { // ends with its lookups; waited for below
 			for _, name := range turned(l.typed, n) {
+				slots <- struct{}{}
 				addrs, err := r.LookupNetIP(context.Background(), "ip", name)
+				<-slots
 				var e *net.DNSError
 				if errors.As(err, &e) && e.IsNotFound {
 					err = nil
