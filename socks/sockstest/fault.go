@@ -14,11 +14,11 @@ type Stage int
 
 // The answers in the order in which they are given.
 const (
-	StageMethod      = Stage(testgw.StageMethod)      // the choice of a method
-	StageStatus      = Stage(testgw.StageStatus)      // the answer to a username and password
-	StageReply       = Stage(testgw.StageReply)       // the reply to a request; of BIND, the first
-	StageSecondReply = Stage(testgw.StageSecondReply) // of BIND
-	StageDatagram    = Stage(testgw.StageDatagram)    // a datagram of an association
+	StageMethod      Stage = iota + 1 // the choice of a method
+	StageStatus                       // the answer to a username and password
+	StageReply                        // the reply to a request; of BIND, the first
+	StageSecondReply                  // of BIND
+	StageDatagram                     // a datagram of an association
 )
 
 // Fault is what a Server does wrong on one connection. What the fields ask for happens together. The zero

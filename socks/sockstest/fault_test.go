@@ -2,8 +2,10 @@ package sockstest_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -19,16 +21,17 @@ const (
 )
 
 func TestRefuse(t *testing.T) {
-	var reply socks.Reply
 	s := start(t, &sockstest.Server{Refuse: func(r sockstest.Request) socks.Reply {
-		if r.Address == "www.example.com:80" {
-			return reply
+		_, port, _ := net.SplitHostPort(r.Address)
+		n, _ := strconv.Atoi(port)
+		if n > 8 { // the echo server's
+			return 0
 		}
-		return 0
+		return socks.Reply(n)
 	}})
 	address := "other.example.com:" + echo(t)
-	for reply = socks.ErrGeneralFailure; reply <= socks.ErrAddressTypeNotSupported; reply++ {
-		_, err := s.Client().Dial("tcp", "www.example.com:80")
+	for reply := socks.ErrGeneralFailure; reply <= socks.ErrAddressTypeNotSupported; reply++ {
+		_, err := s.Client().Dial("tcp", fmt.Sprintf("www.example.com:%d", reply))
 		require.ErrorIs(t, err, reply)
 		p, err := s.Client().ListenPacket(t.Context(), "udp", "")
 		require.NoError(t, err)

@@ -13,11 +13,11 @@ type Command byte
 
 // The commands of RFC 1928 and of Tor.
 const (
-	Connect    = Command(wire.Connect)
-	Bind       = Command(wire.Bind)
-	Associate  = Command(wire.Associate)
-	Resolve    = Command(wire.Resolve)
-	ResolvePTR = Command(wire.ResolvePTR)
+	Connect    Command = 0x01
+	Bind       Command = 0x02
+	Associate  Command = 0x03
+	Resolve    Command = 0xf0
+	ResolvePTR Command = 0xf1
 )
 
 // String is the name that the RFC has for the command, as "CONNECT" and "UDP ASSOCIATE".

@@ -88,7 +88,10 @@ func newLocalListener() net.Listener {
 // Start serves on Listener until Close. It panics if the Server is running, or cannot listen. After Close, a
 // Server can be started again on another Listener, of the same address too: a gateway that restarts. The
 // record goes on.
-func (s *Server) Start() { s.start(nil) }
+func (s *Server) Start() {
+	s.certificate = nil
+	s.start(nil)
+}
 
 // StartTLS is Start with TLS to the clients. The certificate, unless TLS has one, is for 127.0.0.1, ::1 and
 // localhost. See Client and Certificate.
@@ -138,6 +141,7 @@ func (s *Server) configure(config *tls.Config) {
 	g.Users, g.Optional, g.Methods, g.TLS = s.Users, s.Optional, s.Methods, config
 	g.Hosts, g.Lookup, g.Dial = s.Hosts, s.Lookup, s.Dial
 	g.Timeout, g.Forgetful = s.Timeout, s.Unrecorded
+	g.Refuse, g.Misbehave, g.OnRequest, g.OnReply = nil, nil, nil, nil // as set for an earlier start
 	if s.Hosts == nil && s.Lookup == nil && s.Dial == nil {
 		g.Lookup = loopback
 	}

@@ -153,9 +153,9 @@ func TestUnixSocket(t *testing.T) {
 
 func TestDialMayLeadAnywhere(t *testing.T) {
 	port := echo(t)
-	var asked string
+	asked := make(chan string, 2)
 	s := start(t, &sockstest.Server{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-		asked = address
+		asked <- address
 		if address == "refused.example.com:80" {
 			return nil, syscall.ECONNREFUSED
 		}
@@ -163,7 +163,7 @@ func TestDialMayLeadAnywhere(t *testing.T) {
 	}})
 	c, err := s.Client().Dial("tcp", "www.example.com:80")
 	ping(t, c, err)
-	require.Equal(t, "www.example.com:80", asked)
+	require.Equal(t, "www.example.com:80", <-asked)
 	_, err = s.Client().Dial("tcp", "refused.example.com:80")
 	require.ErrorIs(t, err, socks.ErrConnectionRefused)
 }
@@ -189,6 +189,21 @@ func TestRestart(t *testing.T) {
 	require.Len(t, s.Requests(), 2)
 }
 
+// What a Server was before it was closed, it need not be again.
+func TestRestartAsAnother(t *testing.T) {
+	address := "www.example.com:" + echo(t)
+	s := &sockstest.Server{Refuse: func(sockstest.Request) socks.Reply { return socks.ErrNotAllowed }}
+	s.StartTLS()
+	_, err := s.Client().Dial("tcp", address)
+	require.ErrorIs(t, err, socks.ErrNotAllowed)
+	s.Close()
+	s.Refuse = nil
+	start(t, s)
+	require.Nil(t, s.Certificate())
+	c, err := s.Client().Dial("tcp", address)
+	ping(t, c, err)
+}
+
 func TestCloseClientConnections(t *testing.T) {
 	address := "www.example.com:" + echo(t)
 	s := start(t, new(sockstest.Server))
@@ -205,21 +220,22 @@ func TestCloseClientConnections(t *testing.T) {
 
 func TestHooksTellWhatHappened(t *testing.T) {
 	port := echo(t)
-	var requests []sockstest.Request
-	var outcomes []sockstest.Outcome
-	s := start(t, &sockstest.Server{ // its one client waits for each answer, so nothing is called at once
+	requests, outcomes := make(chan sockstest.Request, 2), make(chan sockstest.Outcome, 2)
+	s := start(t, &sockstest.Server{
 		Unrecorded: true,
-		OnRequest:  func(r sockstest.Request) { requests = append(requests, r) },
-		OnReply:    func(_ sockstest.Request, o sockstest.Outcome) { outcomes = append(outcomes, o) },
+		OnRequest:  func(r sockstest.Request) { requests <- r },
+		OnReply:    func(_ sockstest.Request, o sockstest.Outcome) { outcomes <- o },
 	})
 	c, err := s.Client().Dial("tcp", "www.example.com:"+port)
 	ping(t, c, err)
 	_, err = s.Client().Dial("tcp", "www.example.com:1")
 	require.ErrorIs(t, err, socks.ErrConnectionRefused)
-	require.Equal(t, "www.example.com:"+port, requests[0].Address)
-	require.Equal(t, "127.0.0.1:"+port, outcomes[0].Remote.String())
-	require.NotEmpty(t, outcomes[0].Bound)
-	require.Equal(t, sockstest.Outcome{Reply: socks.ErrConnectionRefused, Bound: "0.0.0.0:0"}, outcomes[1])
+	require.Equal(t, "www.example.com:"+port, (<-requests).Address)
+	granted := <-outcomes
+	require.Equal(t, "127.0.0.1:"+port, granted.Remote.String())
+	require.NotEmpty(t, granted.Bound)
+	require.Equal(t, "www.example.com:1", (<-requests).Address)
+	require.Equal(t, sockstest.Outcome{Reply: socks.ErrConnectionRefused, Bound: "0.0.0.0:0"}, <-outcomes)
 	require.Empty(t, s.Requests())
 }
 
