@@ -164,6 +164,7 @@ func (p *PacketConn) settle(f *flow, conn net.PacketConn, err error) (*associati
 	if err == nil {
 		a := newAssociation(f, conn)
 		_ = p.buffers.apply(conn) // too small a buffer loses what UDP may lose
+		controlOf(conn, p.options.apply)
 		f.by, f.cause = a, nil
 		p.counts.Made++
 		in := p.collect()

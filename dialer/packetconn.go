@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sockslib/sockslib/internal/netconn"
 	"github.com/sockslib/sockslib/socks"
 )
 
@@ -60,7 +61,11 @@ type PacketConn struct {
 	past    socks.PacketStats     // of associations that ended
 	counts  AssociationStats
 	buffers buffers
+	options options // that the application has set
 	closed  bool
+
+	lastFrom atomic.Pointer[sender]     // who sent what was read last
+	lastReal atomic.Pointer[socks.Addr] // the real address that was written to last
 }
 
 // ListenPacket asks the gateway for an association and returns a *[PacketConn]. The gateway chooses the
@@ -144,6 +149,27 @@ func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
+// readBuffered is ReadFromAddrPort for what needs no waiting.
+func (p *PacketConn) readBuffered(b []byte) (n int, from netip.AddrPort, ok bool) {
+	for {
+		p.alone.RLock()
+		in := p.inbox.Load()
+		if in != nil {
+			p.alone.RUnlock()
+			return in.readBuffered(b)
+		}
+		n, from, ok = p.first.readBuffered(b)
+		p.alone.RUnlock()
+		if !ok {
+			return 0, netip.AddrPort{}, false
+		}
+		if from, ok = p.source(p.first, from); ok && (p.fixed == nil || from == p.fixed.seen) {
+			return n, from, true
+		}
+		p.stranger(from)
+	}
+}
+
 // stranger counts a datagram that is from nobody, and tells the Trace.
 func (p *PacketConn) stranger(from netip.AddrPort) {
 	p.strangers.Add(1)
@@ -162,7 +188,7 @@ func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return n, net.UDPAddrFromAddrPort(from), nil
+	return n, netconn.UDPAddr(from), nil
 }
 
 // Read reads a datagram's payload into b.
@@ -179,22 +205,22 @@ func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	if err != nil {
 		return 0, p.fail("write", addr, err)
 	}
-	return p.write(b, dst)
+	return p.write(b, len(b), dst)
 }
 
 // WriteToAddrPort is WriteTo for a fake or a real address.
 func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
-	return p.write(b, destination{ip: addr.Addr().Unmap(), port: addr.Port()})
+	return p.write(b, len(b), destination{ip: addr.Addr().Unmap(), port: addr.Port()})
 }
 
-func (p *PacketConn) write(b []byte, dst destination) (int, error) {
+func (p *PacketConn) write(b []byte, size int, dst destination) (int, error) {
 	if p.fixed != nil {
 		return 0, p.fail("write", p.RemoteAddr(), net.ErrWriteToConnected)
 	}
 	const tries = 3 // where an association ends meanwhile, for want of room or at the gateway
-	n, err := p.send(b, dst)
+	n, err := p.send(b, size, dst)
 	for i := 1; i < tries && errors.Is(err, errAgain); i++ {
-		n, err = p.send(b, dst)
+		n, err = p.send(b, size, dst)
 	}
 	switch {
 	case err == nil:
@@ -204,11 +230,11 @@ func (p *PacketConn) write(b []byte, dst destination) (int, error) {
 		p.dialer.Trace.packetDropped(netip.AddrPortFrom(dst.ip, dst.port), socks.DropUnreachable)
 		return len(b), nil
 	}
-	return 0, p.fail("write", dst.addr(), err)
+	return n, p.fail("write", dst.addr(), err)
 }
 
 // send sends b by the association that is for dst.
-func (p *PacketConn) send(b []byte, dst destination) (int, error) {
+func (p *PacketConn) send(b []byte, size int, dst destination) (int, error) {
 	f, to, err := p.way(dst)
 	if err != nil {
 		return 0, err
@@ -217,7 +243,7 @@ func (p *PacketConn) send(b []byte, dst destination) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := a.write(b, to, netip.AddrPortFrom(dst.ip, dst.port))
+	n, err := a.write(b, size, to)
 	if errors.Is(err, net.ErrClosed) && !p.over() {
 		p.end(a, err)
 		return 0, errAgain
@@ -226,11 +252,13 @@ func (p *PacketConn) send(b []byte, dst destination) (int, error) {
 }
 
 // Write sends b to the fixed peer.
-func (p *PacketConn) Write(b []byte) (int, error) {
+func (p *PacketConn) Write(b []byte) (int, error) { return p.writeFixed(b, len(b)) }
+
+func (p *PacketConn) writeFixed(b []byte, size int) (int, error) {
 	if p.fixed == nil {
 		return 0, p.fail("write", nil, syscall.EDESTADDRREQ)
 	}
-	n, err := p.first.conn.WriteTo(b, p.fixed.to)
+	n, err := p.first.write(b, size, p.fixed.to)
 	if err != nil {
 		return n, p.fail("write", p.RemoteAddr(), err)
 	}

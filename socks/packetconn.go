@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -29,9 +28,14 @@ import (
 // not work (RFC 3089, section 5).
 type PacketConn struct {
 	client  *Client
-	control net.Conn // the association's life
-	relay   net.Conn // connected to the relay, and hears nobody else
-	socket  bool     // it is one of this machine's, maybe with protection before it
+	control net.Conn     // the association's life
+	relay   net.Conn     // connected to the relay, and hears nobody else
+	udp     *net.UDPConn // relay, when it is a socket; nil: a Forward's, or protected by an Auth
+	joins   bool         // udp can split one send into several datagrams
+	socket  bool         // beneath relay there is one of this machine's, maybe with protection before it
+	in      inlet
+	last    atomic.Pointer[prepared]
+	header  atomic.Int32 // length of the last name's
 	bound   Addr
 	network string
 	peer    Addr // the fixed one; zero: none
@@ -103,7 +107,14 @@ func (p *PacketConn) dialRelay(ctx context.Context, bound wire.Addr) error {
 		return gatewayFailed("relay unreachable", err)
 	}
 	_, p.socket = p.relay.(*net.UDPConn)
-	return p.protect()
+	if err := p.protect(); err != nil {
+		return err
+	}
+	if p.udp, _ = p.relay.(*net.UDPConn); p.udp != nil {
+		p.joins = canJoin(p.udp)
+	}
+	p.in.init(p.relay)
+	return nil
 }
 
 // maxChatter is how much a gateway may say on a control connection, where nothing is due.
@@ -112,7 +123,7 @@ const maxChatter = 1 << 16
 // watch waits for the end of the control connection.
 func (p *PacketConn) watch() {
 	defer close(p.watched)
-	_, err := io.CopyN(io.Discard, p.control, maxChatter)
+	err := silence(p.control)
 	if err == nil {
 		err = fmt.Errorf("%w: it goes on talking on the control connection", ErrProtocol)
 		p.control.Close()
@@ -121,6 +132,19 @@ func (p *PacketConn) watch() {
 	}
 	p.cause.Store(&err)
 	p.relay.Close()
+}
+
+// silence returns nil when too much was said. Its buffer is small: it waits with each association.
+func silence(control net.Conn) error {
+	b := make([]byte, 64)
+	for said := 0; said < maxChatter; {
+		n, err := control.Read(b)
+		if err != nil {
+			return err
+		}
+		said += n
+	}
+	return nil
 }
 
 // Close ends the association at the gateway. Reads and writes that wait return net.ErrClosed.

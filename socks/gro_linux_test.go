@@ -1,0 +1,52 @@
+package socks_test
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sockslib/sockslib/socks"
+)
+
+// What the system joins is taken apart again: each datagram has its own source.
+func TestJoinedDatagrams(t *testing.T) {
+	p, relay := relayed(t, new(socks.Client), "")
+	size := len(fromSource) + 3
+	joined := fromSource + "one" + fromSource[:9] + "\x36" + "two" + "\x00\x00\x01" + fromSource[3:] + "not" + fromSource + "4"
+	oob := make([]byte, unix.CmsgSpace(2))
+	binary.NativeEndian.PutUint64(oob, uint64(unix.CmsgLen(2)))
+	binary.NativeEndian.PutUint32(oob[8:], unix.IPPROTO_UDP)
+	binary.NativeEndian.PutUint32(oob[12:], unix.UDP_SEGMENT)
+	binary.NativeEndian.PutUint16(oob[16:], uint16(size))
+	to := p.LocalAddr().(*net.UDPAddr).AddrPort()
+	for range 3 {
+		if _, _, err := relay.WriteMsgUDPAddrPort([]byte(joined), oob, to); err != nil {
+			t.Skip("needs UDP_SEGMENT: ", err)
+		}
+	}
+	b := make([]byte, 100)
+	n, from, err := p.ReadFromAddrPort(b)
+	require.NoError(t, err)
+	require.Equal(t, "one", string(b[:n]))
+	require.Equal(t, netip.MustParseAddrPort("192.0.2.1:53"), from)
+	n, from, ok := p.ReadBuffered(b)
+	require.True(t, ok, "it came together with the first")
+	require.Equal(t, "two", string(b[:n]))
+	require.Equal(t, netip.MustParseAddrPort("192.0.2.1:54"), from)
+	n, from, ok = p.ReadBuffered(b)
+	require.True(t, ok)
+	require.Equal(t, "4", string(b[:n]))
+	require.Equal(t, netip.MustParseAddrPort("192.0.2.1:53"), from)
+	require.EqualValues(t, 1, p.Stats().Fragments)
+	_, _, ok = p.ReadBuffered(b)
+	require.False(t, ok)
+	for _, want := range []string{"one", "two", "4", "one", "two", "4"} {
+		n, _, err := p.ReadFromAddrPort(b)
+		require.NoError(t, err)
+		require.Equal(t, want, string(b[:n]))
+	}
+}
