@@ -8,6 +8,7 @@ import (
 	"golang.org/x/net/ipv4"
 
 	"github.com/sockslib/sockslib/internal/netconn"
+	"github.com/sockslib/sockslib/internal/udpsegment"
 )
 
 // ReadMsgUDP is ReadFromAddrPort in the shape of *net.UDPConn's, which QUIC implementations look for. There
@@ -33,7 +34,7 @@ func (p *PacketConn) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int,
 
 // writeMsg sends b to addr, or where there is none to the fixed peer.
 func (p *PacketConn) writeMsg(b, oob []byte, addr net.Addr, none bool) (int, error) {
-	size := segmentSize(oob)
+	size := udpsegment.Sent(oob)
 	if size == 0 {
 		size = len(b)
 	}

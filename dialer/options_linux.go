@@ -1,10 +1,6 @@
 package dialer
 
-import (
-	"encoding/binary"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // options are what one socket has, and others get.
 type options []option
@@ -39,19 +35,4 @@ func (all options) apply(fd uintptr) {
 		}
 		_ = unix.SetsockoptInt(int(fd), o.level, o.name, o.value)
 	}
-}
-
-// segmentSize finds UDP_SEGMENT in out-of-band data, or returns 0.
-func segmentSize(oob []byte) int {
-	for len(oob) > 0 {
-		header, data, rest, err := unix.ParseOneSocketControlMessage(oob)
-		if err != nil {
-			return 0
-		}
-		if header.Level == unix.IPPROTO_UDP && header.Type == unix.UDP_SEGMENT && len(data) >= 2 {
-			return int(binary.NativeEndian.Uint16(data))
-		}
-		oob = rest
-	}
-	return 0
 }

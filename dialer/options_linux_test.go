@@ -1,7 +1,6 @@
 package dialer_test
 
 import (
-	"encoding/binary"
 	"net"
 	"slices"
 	"strings"
@@ -12,18 +11,9 @@ import (
 
 	"github.com/sockslib/sockslib/dialer"
 	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/internal/udpsegment"
 	"github.com/sockslib/sockslib/socks"
 )
-
-// udpSegment is the control message that asks for segments of so many bytes.
-func udpSegment(size int) []byte {
-	oob := make([]byte, unix.CmsgSpace(2))
-	header := binary.NativeEndian.AppendUint64(nil, uint64(unix.CmsgLen(2)))
-	header = binary.NativeEndian.AppendUint32(header, unix.IPPROTO_UDP)
-	header = binary.NativeEndian.AppendUint32(header, unix.UDP_SEGMENT)
-	copy(oob, binary.NativeEndian.AppendUint16(header, uint16(size)))
-	return oob
-}
 
 // One message is as many datagrams as UDP_SEGMENT makes of it, to a name and to an address, through every kind
 // of association.
@@ -39,9 +29,9 @@ func TestSegments(t *testing.T) {
 		p := listenPacket(t, d)
 		text := strings.Repeat("x", 10) + strings.Repeat("y", 10) + "z"
 		for _, to := range []*net.UDPAddr{udpAddr(assign(t, d, "ip4", name), r.port), udpAddr(loopback4, r.port)} {
-			n, oobn, err := p.WriteMsgUDP([]byte(text), udpSegment(10), to)
+			n, oobn, err := p.WriteMsgUDP([]byte(text), udpsegment.Append(nil, 10), to)
 			require.NoError(t, err)
-			require.Equal(t, [2]int{len(text), unix.CmsgSpace(2)}, [2]int{n, oobn})
+			require.Equal(t, [2]int{len(text), len(udpsegment.Append(nil, 10))}, [2]int{n, oobn})
 			for _, want := range []string{text[:10], text[10:20], text[20:]} {
 				got, _ := r.receive()
 				require.Equal(t, want, got)
@@ -49,7 +39,7 @@ func TestSegments(t *testing.T) {
 		}
 		c, err := d.Dial("udp", at(name, r.port))
 		require.NoError(t, err)
-		_, _, err = c.(*dialer.PacketConn).WriteMsgUDP([]byte(text), slices.Concat(udpSegment(10), udpSegment(5)), nil)
+		_, _, err = c.(*dialer.PacketConn).WriteMsgUDP([]byte(text), slices.Concat(udpsegment.Append(nil, 10), udpsegment.Append(nil, 5)), nil)
 		require.NoError(t, err)
 		got, _ := r.receive()
 		require.Equal(t, text[:10], got)

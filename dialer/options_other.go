@@ -8,5 +8,3 @@ type options struct{}
 func optionsOf(uintptr) options { return options{} }
 
 func (options) apply(uintptr) {}
-
-func segmentSize([]byte) int { return 0 }

@@ -1,13 +1,14 @@
 package socks
 
 import (
-	"encoding/binary"
 	"net"
 	"os"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockslib/sockslib/internal/udpsegment"
 )
 
 // receipt is what recvmsg wants to know and tells.
@@ -28,9 +29,7 @@ func joining(relay net.Conn) syscall.RawConn {
 	if err != nil {
 		return nil
 	}
-	_ = raw.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_GRO, 1) // Linux 5.0; before, each comes by itself
-	})
+	udpsegment.Join(socket) // where it cannot, each comes by itself
 	return raw
 }
 
@@ -67,22 +66,9 @@ func (d *datagrams) receive(fd int) (n, size int, errno syscall.Errno) {
 	if errno != 0 {
 		return 0, 0, errno
 	}
-	return int(r), segmentSize(d.oob[:d.msg.Controllen], int(r)), 0
-}
-
-// segmentSize finds the size of joined datagrams in the control messages, or returns n.
-func segmentSize(oob []byte, n int) int {
-	for len(oob) > 0 {
-		header, data, rest, err := unix.ParseOneSocketControlMessage(oob)
-		if err != nil {
-			break
-		}
-		if header.Level == unix.IPPROTO_UDP && header.Type == unix.UDP_GRO && len(data) >= 4 {
-			if size := int(binary.NativeEndian.Uint32(data)); size > 0 {
-				return size
-			}
-		}
-		oob = rest
+	n = int(r)
+	if size = udpsegment.Received(d.oob[:d.msg.Controllen]); size == 0 {
+		size = n
 	}
-	return n
+	return n, size, 0
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sockslib/sockslib/internal/udpsegment"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
@@ -31,7 +32,7 @@ type PacketConn struct {
 	control net.Conn     // the association's life
 	relay   net.Conn     // connected to the relay, and hears nobody else
 	udp     *net.UDPConn // relay, when it is a socket; nil: a Forward's, or protected by an Auth
-	joins   bool         // udp can split one send into several datagrams
+	splits  bool         // udp can split one send into several datagrams
 	socket  bool         // beneath relay there is one of this machine's, maybe with protection before it
 	in      inlet
 	last    atomic.Pointer[prepared]
@@ -111,7 +112,7 @@ func (p *PacketConn) dialRelay(ctx context.Context, bound wire.Addr) error {
 		return err
 	}
 	if p.udp, _ = p.relay.(*net.UDPConn); p.udp != nil {
-		p.joins = canJoin(p.udp)
+		p.splits = udpsegment.CanSplit(p.udp)
 	}
 	p.in.init(p.relay)
 	return nil

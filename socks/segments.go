@@ -7,19 +7,14 @@ import (
 	"slices"
 	"sync"
 	"syscall"
-)
 
-const (
-	// maxSegments is what Linux splits one send into at most.
-	maxSegments = 64
-	// maxPayload is the most that a UDP datagram over IPv4 carries.
-	maxPayload = 65507
+	"github.com/sockslib/sockslib/internal/udpsegment"
 )
 
 // outgoing is what one send is made up in.
 type outgoing struct {
 	buf [maxDatagram]byte
-	oob [segmentOOB]byte
+	oob [udpsegment.Space]byte
 }
 
 var outgoingPool = sync.Pool{New: func() any { return new(outgoing) }}
@@ -39,8 +34,8 @@ func (p *PacketConn) WriteSegments(b []byte, size int, addr net.Addr) (int, erro
 // how many bytes were sent.
 func (p *PacketConn) segmented(out *outgoing, header int, b []byte, size int) (sent int, err error) {
 	most := size
-	if p.joins {
-		most *= max(1, min(maxSegments, maxPayload/(header+size)))
+	if p.splits {
+		most *= max(1, min(udpsegment.Most, udpsegment.MaxBytes/(header+size)))
 	}
 	for sent < len(b) && err == nil {
 		part := b[sent:min(len(b), sent+most)]
@@ -82,7 +77,7 @@ func (p *PacketConn) joined(out *outgoing, header int, b []byte, size int) error
 		}
 		msg = append(msg, one...)
 	}
-	oob := appendSegmentSize(out.oob[:0], header+size)
+	oob := udpsegment.Append(out.oob[:0], header+size)
 	err := p.persist(func() error {
 		_, _, err := p.udp.WriteMsgUDPAddrPort(msg, oob, netip.AddrPort{})
 		return err

@@ -1,14 +1,13 @@
 package socks_test
 
 import (
-	"encoding/binary"
 	"net"
 	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
+	"github.com/sockslib/sockslib/internal/udpsegment"
 	"github.com/sockslib/sockslib/socks"
 )
 
@@ -17,14 +16,9 @@ func TestJoinedDatagrams(t *testing.T) {
 	p, relay := relayed(t, new(socks.Client), "")
 	size := len(fromSource) + 3
 	joined := fromSource + "one" + fromSource[:9] + "\x36" + "two" + "\x00\x00\x01" + fromSource[3:] + "not" + fromSource + "4"
-	oob := make([]byte, unix.CmsgSpace(2))
-	binary.NativeEndian.PutUint64(oob, uint64(unix.CmsgLen(2)))
-	binary.NativeEndian.PutUint32(oob[8:], unix.IPPROTO_UDP)
-	binary.NativeEndian.PutUint32(oob[12:], unix.UDP_SEGMENT)
-	binary.NativeEndian.PutUint16(oob[16:], uint16(size))
 	to := p.LocalAddr().(*net.UDPAddr).AddrPort()
 	for range 3 {
-		if _, _, err := relay.WriteMsgUDPAddrPort([]byte(joined), oob, to); err != nil {
+		if _, _, err := relay.WriteMsgUDPAddrPort([]byte(joined), udpsegment.Append(nil, size), to); err != nil {
 			t.Skip("needs UDP_SEGMENT: ", err)
 		}
 	}
