@@ -27,6 +27,10 @@ import (
 // destination uses the one that ListenPacket made; each other is made by the WriteTo that first needs it,
 // which costs what a dial costs and delays nobody else. The pairs of the names stay pinned meanwhile.
 //
+// QUIC and ICE implementations find what they look for on a *net.UDPConn: see [PacketConn.WriteMsgUDP] and
+// [PacketConn.ReadBatch]. Give them the fake addresses that a lookup gave, as *net.UDPAddr; quic-go panics for
+// another type. What reads and writes the descriptor itself is refused: see [PacketConn.SyscallConn].
+//
 // There are at most 512 associations; one more replaces the one that was unused for longest. One by which
 // nothing was sent or received for two minutes is closed; what would have come by it later is lost, and the
 // next datagram to its destination makes another. With a fixed peer it stays.

@@ -1,7 +1,6 @@
 package socks
 
 import (
-	"errors"
 	"syscall"
 
 	"github.com/sockslib/sockslib/internal/netconn"
@@ -10,12 +9,12 @@ import (
 // minQUIC is what QUIC must be able to send unfragmented, RFC 9000, section 14.
 const minQUIC = 1200
 
-// SyscallConn gives access to the socket to the relay, by Control alone, for its options. Read and Write of
-// what it returns are errors.ErrUnsupported: they would miss SOCKS's header. It fails through a Forward that
-// has no socket, and where an Auth protects the datagrams.
+// SyscallConn gives access to the socket to the relay, by Control alone, for its options. Where there is none,
+// through a Forward or where an Auth protects the datagrams, Control calls nothing. Read and Write of what it
+// returns are errors.ErrUnsupported: they would miss SOCKS's header.
 func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	if p.udp == nil {
-		return nil, p.fail("raw", errors.ErrUnsupported)
+		return netconn.ControlOnly(func(func(uintptr)) error { return nil }), nil
 	}
 	raw, err := p.udp.SyscallConn()
 	if err != nil {
