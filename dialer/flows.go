@@ -78,7 +78,6 @@ func (p *PacketConn) newPeer(dst destination) (*peer, error) {
 	if f.gone {
 		return nil, errAgain
 	}
-	f.sentTo(dst.port)
 	p.peers[dst], p.peers[destination{ip: f.host, port: dst.port}] = to, to
 	return to, nil
 }
@@ -210,8 +209,10 @@ func (p *PacketConn) source(a *association, from netip.AddrPort) (netip.AddrPort
 	f := a.flow
 	p.use(f)
 	f.proven = true
-	if _, sent := f.ports[from.Port()]; sent && f.lease.Lease != nil {
-		return netip.AddrPortFrom(f.host, from.Port()), true
+	if f.lease.Lease != nil {
+		if to := p.peers[destination{ip: f.host, port: from.Port()}]; to != nil {
+			return to.seen, true
+		}
 	}
 	return from, from.IsValid() && !p.dialer.Table.Contains(from.Addr())
 }
