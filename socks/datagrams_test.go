@@ -3,7 +3,9 @@ package socks_test
 import (
 	"net"
 	"net/netip"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,9 +40,22 @@ func TestJoinedDatagrams(t *testing.T) {
 	require.EqualValues(t, 1, p.Stats().Fragments)
 	_, _, ok = p.ReadBuffered(b)
 	require.False(t, ok)
-	for _, want := range []string{"one", "two", "4", "one", "two", "4"} {
+	for i, want := range []string{"one", "two", "4", "one", "two", "4"} {
+		if i == 1 { // what is buffered does not outlive the deadline
+			require.NoError(t, p.SetReadDeadline(time.Unix(1, 0)))
+			_, _, err := p.ReadFromAddrPort(b)
+			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			require.NoError(t, p.SetDeadline(time.Now().Add(time.Minute)))
+		}
 		n, _, err := p.ReadFromAddrPort(b)
 		require.NoError(t, err)
 		require.Equal(t, want, string(b[:n]))
 	}
+	_, _, err = relay.WriteMsgUDPAddrPort([]byte(joined), udpsegment.Append(nil, size), to)
+	require.NoError(t, err)
+	_, _, err = p.ReadFromAddrPort(b)
+	require.NoError(t, err)
+	require.NoError(t, p.Close()) // nor that
+	_, _, err = p.ReadFromAddrPort(b)
+	require.ErrorIs(t, err, net.ErrClosed)
 }

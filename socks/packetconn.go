@@ -37,6 +37,7 @@ type PacketConn struct {
 	in      inlet
 	last    atomic.Pointer[prepared]
 	header  atomic.Int32 // length of the last name's
+	readBy  atomic.Int64 // the read deadline in Unix nanoseconds; zero: none
 	bound   Addr
 	network string
 	peer    Addr // the fixed one; zero: none
@@ -212,9 +213,25 @@ func (p *PacketConn) RemoteAddr() net.Addr {
 // BoundAddr returns the relay's address, BND.ADDR and BND.PORT.
 func (p *PacketConn) BoundAddr() net.Addr { return p.bound.std() }
 
-func (p *PacketConn) SetDeadline(t time.Time) error      { return p.set(p.relay.SetDeadline(t)) }
-func (p *PacketConn) SetReadDeadline(t time.Time) error  { return p.set(p.relay.SetReadDeadline(t)) }
 func (p *PacketConn) SetWriteDeadline(t time.Time) error { return p.set(p.relay.SetWriteDeadline(t)) }
+
+func (p *PacketConn) SetDeadline(t time.Time) error {
+	p.setReadBy(t)
+	return p.set(p.relay.SetDeadline(t))
+}
+
+func (p *PacketConn) SetReadDeadline(t time.Time) error {
+	p.setReadBy(t)
+	return p.set(p.relay.SetReadDeadline(t))
+}
+
+func (p *PacketConn) setReadBy(t time.Time) {
+	if t.IsZero() {
+		p.readBy.Store(0)
+	} else {
+		p.readBy.Store(max(1, t.UnixNano()))
+	}
+}
 
 // SetReadBuffer sets the size of the operating system's receive buffer of the socket to the relay.
 func (p *PacketConn) SetReadBuffer(bytes int) error {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"syscall"
+	"time"
 
 	"github.com/sockslib/sockslib/internal/netconn"
 	"github.com/sockslib/sockslib/internal/wire"
@@ -26,8 +28,11 @@ func (p *PacketConn) receive(b []byte, withName bool) (int, Addr, error) {
 	}
 }
 
-// await waits for datagrams. p.in.mu is held.
+// await waits for datagrams. What are held already do not outlive Close, nor the deadline. p.in.mu is held.
 func (p *PacketConn) await() error {
+	if p.in.held != nil {
+		return p.late()
+	}
 	for {
 		err := p.in.wait()
 		switch {
@@ -41,6 +46,19 @@ func (p *PacketConn) await() error {
 			return p.fail("read", relayFailed(err))
 		}
 	}
+}
+
+// late is what a read has to fail with although there is something to read.
+func (p *PacketConn) late() error {
+	select {
+	case <-p.closed:
+		return p.fail("read", net.ErrClosed)
+	default:
+	}
+	if t := p.readBy.Load(); t != 0 && time.Now().UnixNano() >= t {
+		return p.fail("read", os.ErrDeadlineExceeded)
+	}
+	return nil
 }
 
 // deliver takes the next of the datagrams that are held, and reports whether it is one for the application.

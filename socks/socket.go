@@ -42,5 +42,6 @@ func (p *PacketConn) allowFragments(size int) bool {
 // narrowed is for a report (ICMP) that some datagram was too long for the way to the relay. It is about one
 // that was sent before; if one of QUIC's least size would be, fragments are allowed.
 func (p *PacketConn) narrowed() {
-	p.allowFragments(int(p.header.Load()) + minQUIC)
+	const address = 22 // the header for an IPv6 address
+	p.allowFragments(max(address, int(p.header.Load())) + minQUIC)
 }
