@@ -8,7 +8,7 @@ import (
 )
 
 // SyscallConn gives access to the associations' sockets, by Control alone, for their options: it calls its
-// func for each that is open, and for none where there is none, through a chain of gateways for instance. An
+// func for each that is open, and for none where there is none; in a chain of gateways they lead to the first. An
 // association that is made later has the same don't-fragment bits and buffers. Read and Write of what it
 // returns are errors.ErrUnsupported: they would miss SOCKS's header. [PacketConn.ReadBatch] and
 // [PacketConn.WriteBatch] do what they are mostly wanted for.

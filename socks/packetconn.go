@@ -33,6 +33,7 @@ type PacketConn struct {
 	relay   net.Conn     // connected to the relay, and hears nobody else
 	udp     *net.UDPConn // relay, when it is a socket; nil: a Forward's, or protected by an Auth
 	splits  bool         // udp can split one send into several datagrams
+	beneath syscall.Conn // the socket, or in a chain what leads to it; nil: it is not known
 	socket  bool         // beneath relay there is one of this machine's, maybe with protection before it
 	in      inlet
 	last    atomic.Pointer[prepared]
@@ -109,6 +110,7 @@ func (p *PacketConn) dialRelay(ctx context.Context, bound wire.Addr) error {
 		return gatewayFailed("relay unreachable", err)
 	}
 	_, p.socket = p.relay.(*net.UDPConn)
+	p.beneath, _ = p.relay.(syscall.Conn)
 	if err := p.protect(); err != nil {
 		return err
 	}

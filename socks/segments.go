@@ -98,8 +98,8 @@ func (p *PacketConn) single(out *outgoing, header int, b []byte) error {
 		_, err := p.relay.Write(msg)
 		return err
 	})
-	if err != nil && len(b) <= minQUIC && errors.Is(err, syscall.EMSGSIZE) && p.allowFragments(len(msg)) {
-		_, err = p.relay.Write(msg)
+	if err != nil && len(b) <= minQUIC && errors.Is(err, syscall.EMSGSIZE) {
+		err = p.squeeze(msg)
 	}
 	if err == nil {
 		p.countSent(1, len(b))

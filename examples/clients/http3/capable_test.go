@@ -24,9 +24,13 @@ func TestQUICToAName(t *testing.T) {
 	serverTLS, clientTLS := behind.TLS(t)
 	serverTLS, clientTLS = serverTLS.Clone(), clientTLS.Clone()
 	serverTLS.NextProtos, clientTLS.NextProtos, clientTLS.ServerName = []string{"test"}, []string{"test"}, behind.Name
-	l, err := quic.ListenAddr("127.0.0.1:0", serverTLS, nil)
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer l.Close()
+	defer packets.Close()
+	server := &quic.Transport{Conn: packets}
+	defer server.Close() // and the connections that it has not heard the end of
+	l, err := server.Listen(serverTLS, nil)
+	require.NoError(t, err)
 	port := l.Addr().(*net.UDPAddr).AddrPort().Port()
 	first := testgw.Start(t, new(testgw.Gateway))
 	g := testgw.Start(t, &testgw.Gateway{Hosts: map[string][]netip.Addr{behind.Name: {netip.AddrFrom4([4]byte{127, 0, 0, 1})}}})
