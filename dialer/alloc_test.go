@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/ipv4"
 
 	"github.com/sockslib/sockslib/dialer"
 	"github.com/sockslib/sockslib/mapping"
@@ -72,6 +73,11 @@ func TestPacketsAllocateNothing(t *testing.T) {
 			return exchange(t, d, net.UDPAddrFromAddrPort(address))
 		},
 		"by fake AddrPort": exchangeAddrPort,
+		"by message":       exchangeMessage,
+		"by batch":         exchangeBatch,
+		"by message to an address": func(t *testing.T, d *dialer.Dialer, _ netip.AddrPort) func() error {
+			return exchangeMessage(t, d, address)
+		},
 		"by AddrPort": func(t *testing.T, d *dialer.Dialer, _ netip.AddrPort) func() error {
 			return exchangeAddrPort(t, d, address)
 		},
@@ -121,6 +127,34 @@ func exchangeAddrPort(t *testing.T, d *dialer.Dialer, to netip.AddrPort) func() 
 		if from != to {
 			t.Error(from)
 		}
+		return err
+	}
+}
+
+func exchangeMessage(t *testing.T, d *dialer.Dialer, to netip.AddrPort) func() error {
+	p, addr := listenPacket(t, d), net.UDPAddrFromAddrPort(to)
+	b := make([]byte, 1200)
+	return func() error {
+		if _, _, err := p.WriteMsgUDP(b, nil, addr); err != nil {
+			return err
+		}
+		_, _, _, from, err := p.ReadMsgUDP(b, nil)
+		if err == nil && from.AddrPort() != to {
+			t.Error(from)
+		}
+		return err
+	}
+}
+
+func exchangeBatch(t *testing.T, d *dialer.Dialer, to netip.AddrPort) func() error {
+	p := listenPacket(t, d)
+	out := []ipv4.Message{{Buffers: [][]byte{make([]byte, 1200)}, Addr: net.UDPAddrFromAddrPort(to)}}
+	in := []ipv4.Message{{Buffers: [][]byte{make([]byte, 1200)}}, {Buffers: [][]byte{make([]byte, 1200)}}}
+	return func() error {
+		if _, err := p.WriteBatch(out, 0); err != nil {
+			return err
+		}
+		_, err := p.ReadBatch(in, 0)
 		return err
 	}
 }

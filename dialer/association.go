@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/sockslib/sockslib/socks"
 )
@@ -13,17 +14,28 @@ type association struct {
 	flow *flow
 	conn net.PacketConn
 	ap   addrPortConn  // conn, when it can do without allocating; nil: it cannot
+	buf  bufferedConn  // conn, when it can tell what needs no waiting; nil: it cannot
 	gone chan struct{} // closed by close
 }
 
 type addrPortConn interface {
 	ReadFromAddrPort(b []byte) (int, netip.AddrPort, error)
-	WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error)
+}
+
+// bufferedConn is what a *[socks.PacketConn] can besides.
+type bufferedConn interface {
+	WaitRead() error
+	ReadBuffered(b []byte) (int, netip.AddrPort, bool)
+}
+
+type segmentsConn interface {
+	WriteSegments(b []byte, size int, addr net.Addr) (int, error)
 }
 
 func newAssociation(f *flow, conn net.PacketConn) *association {
 	ap, _ := conn.(addrPortConn)
-	return &association{flow: f, conn: conn, ap: ap, gone: make(chan struct{})}
+	buf, _ := conn.(bufferedConn)
+	return &association{flow: f, conn: conn, ap: ap, buf: buf, gone: make(chan struct{})}
 }
 
 // read tells the sender's port, and the address when the gateway gave one.
@@ -39,15 +51,31 @@ func (a *association) read(b []byte) (int, netip.AddrPort, error) {
 	return n, netip.AddrPortFrom(dst.ip, dst.port), nil
 }
 
-// write sends b to a name's peer, or where there is none to a real address.
-func (a *association) write(b []byte, to *peer, real netip.AddrPort) (int, error) {
-	switch {
-	case to != nil:
-		return a.conn.WriteTo(b, to.to)
-	case a.ap != nil:
-		return a.ap.WriteToAddrPort(b, real)
+// readBuffered is read for what needs no waiting.
+func (a *association) readBuffered(b []byte) (int, netip.AddrPort, bool) {
+	if a.buf == nil {
+		return 0, netip.AddrPort{}, false
 	}
-	return a.conn.WriteTo(b, net.UDPAddrFromAddrPort(real))
+	return a.buf.ReadBuffered(b)
+}
+
+// write sends b in segments of so many bytes.
+func (a *association) write(b []byte, size int, to *socks.Addr) (int, error) {
+	if size >= len(b) {
+		return a.conn.WriteTo(b, to)
+	}
+	if c, ok := a.conn.(segmentsConn); ok {
+		return c.WriteSegments(b, size, to)
+	}
+	sent := 0
+	for one := range slices.Chunk(b, size) {
+		n, err := a.conn.WriteTo(one, to)
+		if err != nil {
+			return sent, err
+		}
+		sent += n
+	}
+	return sent, nil
 }
 
 // close ends the association. Only who took it from its flow calls it.

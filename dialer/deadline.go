@@ -8,22 +8,45 @@ import (
 	"time"
 )
 
-// deadline ends waits: at a time, which can be moved while they wait, or for good. Call init first.
+// deadline ends waits: at a time, which can be moved while they wait, or for good. The zero deadline is
+// never. Nothing runs before somebody waits.
 type deadline struct {
-	mu    sync.Mutex
-	at    time.Time // zero: none
-	timer *time.Timer
-	wait  context.Context // ends when at has passed
-	end   context.CancelCauseFunc
+	mu     sync.Mutex
+	at     time.Time // zero: never
+	closed bool
+	wait   context.Context // ends when at has passed; nil: nobody has asked for it
+	end    context.CancelCauseFunc
+	timer  *time.Timer // calls end; nil: at is never, or has passed
 }
-
-func (d *deadline) init() { d.wait, d.end = context.WithCancelCause(context.Background()) }
 
 // context returns what a wait ends with. Its cause is os.ErrDeadlineExceeded or, after close, net.ErrClosed.
 func (d *deadline) context() context.Context {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.wait == nil {
+		d.renew()
+	}
 	return d.wait
+}
+
+// renew makes another context. d.mu is held, as by arm.
+func (d *deadline) renew() {
+	d.wait, d.end = context.WithCancelCause(context.Background())
+	d.arm()
+}
+
+// arm has the context end when it is to.
+func (d *deadline) arm() {
+	end := d.end
+	switch left := time.Until(d.at); {
+	case d.closed:
+		end(net.ErrClosed)
+	case d.at.IsZero():
+	case left > 0:
+		d.timer = time.AfterFunc(left, func() { end(os.ErrDeadlineExceeded) })
+	default:
+		end(os.ErrDeadlineExceeded)
+	}
 }
 
 // time returns what was set last.
@@ -37,23 +60,17 @@ func (d *deadline) time() time.Time {
 func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if context.Cause(d.wait) == net.ErrClosed {
+	d.at = t
+	if d.wait == nil || d.closed {
 		return
 	}
 	fired := d.timer != nil && !d.timer.Stop()
-	d.at, d.timer = t, nil
+	d.timer = nil
 	if fired || d.wait.Err() != nil {
 		d.end(os.ErrDeadlineExceeded) // for those who waited
-		d.init()
-	}
-	if t.IsZero() {
-		return
-	}
-	end := d.end
-	if wait := time.Until(t); wait > 0 {
-		d.timer = time.AfterFunc(wait, func() { end(os.ErrDeadlineExceeded) })
+		d.renew()
 	} else {
-		end(os.ErrDeadlineExceeded)
+		d.arm()
 	}
 }
 
@@ -61,11 +78,13 @@ func (d *deadline) set(t time.Time) {
 func (d *deadline) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.closed = true
 	if d.timer != nil {
 		d.timer.Stop()
 	}
-	if d.wait.Err() != nil {
-		d.init()
+	if d.wait != nil && d.wait.Err() == nil {
+		d.arm()
+	} else {
+		d.renew()
 	}
-	d.end(net.ErrClosed)
 }

@@ -26,12 +26,11 @@ const (
 // flow is what is sent to one name, or to the real addresses of one family, by an association of its own:
 // many gateways keep one destination for each. The PacketConn's mu guards it.
 type flow struct {
-	host  netip.Addr          // the name's fake address, or the family's wildcard; invalid: nothing was sent yet
-	lease lease               // pins the name; none for real addresses
-	ports map[uint16]struct{} // of the name, those that were sent to
-	used  atomic.Uint64       // PacketConn.clock when something was last sent or received
-	seen  uint64              // used, when it was last looked at
-	idle  int                 // how often used has not changed since
+	host  netip.Addr    // the name's fake address, or the family's wildcard; invalid: nothing was sent yet
+	lease lease         // pins the name; none for real addresses
+	used  atomic.Uint64 // PacketConn.clock when something was last sent or received
+	seen  uint64        // used, when it was last looked at
+	idle  int           // how often used has not changed since
 
 	by     *association // nil: none is open
 	making *attempt     // nil: nobody makes one
@@ -68,13 +67,6 @@ func (f *flow) name() string {
 		return name
 	}
 	return f.host.String()
-}
-
-func (f *flow) sentTo(port uint16) {
-	if f.ports == nil {
-		f.ports = make(map[uint16]struct{})
-	}
-	f.ports[port] = struct{}{}
 }
 
 // use notes that something goes by f.
@@ -164,6 +156,7 @@ func (p *PacketConn) settle(f *flow, conn net.PacketConn, err error) (*associati
 	if err == nil {
 		a := newAssociation(f, conn)
 		_ = p.buffers.apply(conn) // too small a buffer loses what UDP may lose
+		controlOf(conn, p.options.apply)
 		f.by, f.cause = a, nil
 		p.counts.Made++
 		in := p.collect()

@@ -30,11 +30,11 @@ type peer struct {
 	to   *socks.Addr    // what the gateway is sent
 }
 
-// way finds how datagrams get to dst: by a flow, to a peer or, where that is nil, to the real address itself.
-func (p *PacketConn) way(dst destination) (*flow, *peer, error) {
+// way finds how datagrams get to dst: by a flow, with what the gateway is sent.
+func (p *PacketConn) way(dst destination) (*flow, *socks.Addr, error) {
 	if dst.ip.IsValid() && !p.dialer.Table.Contains(dst.ip) {
 		f, err := p.flow(wildcard(dst.ip), lease{})
-		return f, nil, err
+		return f, p.real(dst), err
 	}
 	p.mu.Lock()
 	to := p.peers[dst]
@@ -46,7 +46,17 @@ func (p *PacketConn) way(dst destination) (*flow, *peer, error) {
 		}
 	}
 	p.use(to.flow)
-	return to.flow, to, nil
+	return to.flow, to.to, nil
+}
+
+// real is what the gateway is sent for a real address. The last one is at hand.
+func (p *PacketConn) real(dst destination) *socks.Addr {
+	last := p.lastReal.Load()
+	if last == nil || last.IP != dst.ip || last.Port != dst.port {
+		last = dst.addr()
+		p.lastReal.Store(last)
+	}
+	return last
 }
 
 // newPeer makes the peer of a fake address or a name.
@@ -68,12 +78,16 @@ func (p *PacketConn) newPeer(dst destination) (*peer, error) {
 	if f.gone {
 		return nil, errAgain
 	}
-	f.sentTo(dst.port)
 	p.peers[dst], p.peers[destination{ip: f.host, port: dst.port}] = to, to
 	return to, nil
 }
 
-func peerOf(f *flow, t target) *peer { return &peer{flow: f, seen: t.remote(), to: &t.to} }
+func peerOf(f *flow, t target) *peer {
+	if name := t.lease.name(); name != "" && !t.to.IP.IsValid() {
+		t.to.Name = name // canonical
+	}
+	return &peer{flow: f, seen: t.remote(), to: &t.to}
+}
 
 // flow finds or makes that of a host. It has the lease from then on, or that is released. One too many
 // replaces the one that was unused for longest.
@@ -195,8 +209,10 @@ func (p *PacketConn) source(a *association, from netip.AddrPort) (netip.AddrPort
 	f := a.flow
 	p.use(f)
 	f.proven = true
-	if _, sent := f.ports[from.Port()]; sent && f.lease.Lease != nil {
-		return netip.AddrPortFrom(f.host, from.Port()), true
+	if f.lease.Lease != nil {
+		if to := p.peers[destination{ip: f.host, port: from.Port()}]; to != nil {
+			return to.seen, true
+		}
 	}
 	return from, from.IsValid() && !p.dialer.Table.Contains(from.Addr())
 }

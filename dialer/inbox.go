@@ -31,35 +31,74 @@ func (i inbox) read(wait context.Context, b []byte) (int, netip.AddrPort, error)
 	}
 	select {
 	case pkt := <-i:
-		n := copy(b, pkt.buf[:pkt.n])
-		packets.Put(pkt.buf)
-		return n, pkt.from, nil
+		n, from := pkt.take(b)
+		return n, from, nil
 	case <-wait.Done():
 		return 0, netip.AddrPort{}, context.Cause(wait)
 	}
 }
 
+// readBuffered takes the next datagram if it is there.
+func (i inbox) readBuffered(b []byte) (int, netip.AddrPort, bool) {
+	select {
+	case pkt := <-i:
+		n, from := pkt.take(b)
+		return n, from, true
+	default:
+		return 0, netip.AddrPort{}, false
+	}
+}
+
+// take copies the payload into b and gives the buffer back.
+func (pkt packet) take(b []byte) (int, netip.AddrPort) {
+	n := copy(b, pkt.buf[:pkt.n])
+	packets.Put(pkt.buf)
+	return n, pkt.from
+}
+
 // pump hands the datagrams of a to the readers until a ends.
 func (p *PacketConn) pump(in inbox, a *association) {
 	for {
-		buf := packets.Get().(*[maxPacket]byte)
-		n, from, err := a.read(buf[:])
+		pkt, err := a.packet()
 		if err != nil {
-			packets.Put(buf)
 			p.end(a, err)
 			return
 		}
-		from, ok := p.source(a, from)
+		from, ok := p.source(a, pkt.from)
 		if !ok {
 			p.stranger(from)
-			packets.Put(buf)
+			packets.Put(pkt.buf)
 			continue
 		}
+		pkt.from = from
 		select {
-		case in <- packet{buf, n, from}:
+		case in <- pkt:
 		case <-a.gone:
-			packets.Put(buf)
+			packets.Put(pkt.buf)
 			return
+		}
+	}
+}
+
+// packet waits for a datagram. It holds a buffer meanwhile only where it cannot be told that one has come.
+func (a *association) packet() (pkt packet, err error) {
+	for {
+		pkt.buf = packets.Get().(*[maxPacket]byte)
+		ok := a.buf == nil
+		if ok {
+			pkt.n, pkt.from, err = a.read(pkt.buf[:])
+		} else {
+			pkt.n, pkt.from, ok = a.buf.ReadBuffered(pkt.buf[:])
+		}
+		if ok && err == nil {
+			return pkt, nil
+		}
+		packets.Put(pkt.buf)
+		if err == nil {
+			err = a.buf.WaitRead()
+		}
+		if err != nil {
+			return packet{}, err
 		}
 	}
 }

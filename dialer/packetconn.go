@@ -3,13 +3,10 @@ package dialer
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/sockslib/sockslib/socks"
@@ -25,6 +22,10 @@ import (
 // that was sent to is from that name. Real addresses share one association for each family. The first
 // destination uses the one that ListenPacket made; each other is made by the WriteTo that first needs it,
 // which costs what a dial costs and delays nobody else. The pairs of the names stay pinned meanwhile.
+//
+// QUIC and ICE implementations find what they look for on a *net.UDPConn: see [PacketConn.WriteMsgUDP] and
+// [PacketConn.ReadBatch]. Give them the fake addresses that a lookup gave, as *net.UDPAddr; quic-go panics for
+// another type. What reads and writes the descriptor itself is refused: see [PacketConn.SyscallConn].
 //
 // There are at most 512 associations; one more replaces the one that was unused for longest. One by which
 // nothing was sent or received for two minutes is closed; what would have come by it later is lost, and the
@@ -60,7 +61,11 @@ type PacketConn struct {
 	past    socks.PacketStats     // of associations that ended
 	counts  AssociationStats
 	buffers buffers
+	options options // that the application has set
 	closed  bool
+
+	lastFrom atomic.Pointer[sender]     // who sent what was read last
+	lastReal atomic.Pointer[socks.Addr] // the real address that was written to last
 }
 
 // ListenPacket asks the gateway for an association and returns a *[PacketConn]. The gateway chooses the
@@ -92,8 +97,6 @@ func (d *Dialer) associate(ctx context.Context, network, address string) (*Packe
 		dialer: d, network: network, first: f.by, most: maxFlows,
 		flows: map[netip.Addr]*flow{{}: f}, peers: make(map[destination]*peer), counts: AssociationStats{Made: 1},
 	}
-	p.readBy.init()
-	p.writeBy.init()
 	return p, nil
 }
 
@@ -102,141 +105,8 @@ func (p *PacketConn) connect(t target) {
 	f := p.first.flow
 	f.host, f.lease = t.remote().Addr(), t.lease
 	p.flows = map[netip.Addr]*flow{f.host: f}
-	f.sentTo(t.to.Port)
 	p.fixed = peerOf(f, t)
-}
-
-// ReadFromAddrPort reads a datagram's payload into b; what does not fit is lost, as with UDP.
-func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	for {
-		n, from, err := p.read(b)
-		if err != nil {
-			return 0, netip.AddrPort{}, p.fail("read", nil, err)
-		}
-		if p.fixed == nil || from == p.fixed.seen {
-			return n, from, nil
-		}
-		p.stranger(from)
-	}
-}
-
-func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
-	for {
-		p.alone.RLock()
-		if in := p.inbox.Load(); in != nil {
-			p.alone.RUnlock()
-			return in.read(p.readBy.context(), b)
-		}
-		n, from, err := p.first.read(b)
-		p.alone.RUnlock()
-		switch {
-		case err == nil:
-			if from, ok := p.source(p.first, from); ok {
-				return n, from, nil
-			}
-			p.stranger(from)
-		case p.inbox.Load() != nil: // woken to read from that
-		case p.fixed != nil, errors.Is(err, os.ErrDeadlineExceeded):
-			return 0, netip.AddrPort{}, err
-		case p.over():
-			return 0, netip.AddrPort{}, net.ErrClosed
-		default:
-			p.end(p.first, err)
-		}
-	}
-}
-
-// stranger counts a datagram that is from nobody, and tells the Trace.
-func (p *PacketConn) stranger(from netip.AddrPort) {
-	p.strangers.Add(1)
-	p.dialer.Trace.packetDropped(from, socks.DropStranger)
-}
-
-func (p *PacketConn) over() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.closed
-}
-
-// ReadFrom is ReadFromAddrPort with a *net.UDPAddr.
-func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
-	n, from, err := p.ReadFromAddrPort(b)
-	if err != nil {
-		return 0, nil, err
-	}
-	return n, net.UDPAddrFromAddrPort(from), nil
-}
-
-// Read reads a datagram's payload into b.
-func (p *PacketConn) Read(b []byte) (int, error) {
-	n, _, err := p.ReadFromAddrPort(b)
-	return n, err
-}
-
-// WriteTo sends b to addr: a *net.UDPAddr with a fake or a real address, a *[socks.Addr], or any address
-// whose String is "host:port". It returns len(b), which tells nothing of its arrival. A PacketConn with a
-// fixed peer returns net.ErrWriteToConnected.
-func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
-	dst, err := destinationOf(addr)
-	if err != nil {
-		return 0, p.fail("write", addr, err)
-	}
-	return p.write(b, dst)
-}
-
-// WriteToAddrPort is WriteTo for a fake or a real address.
-func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
-	return p.write(b, destination{ip: addr.Addr().Unmap(), port: addr.Port()})
-}
-
-func (p *PacketConn) write(b []byte, dst destination) (int, error) {
-	if p.fixed != nil {
-		return 0, p.fail("write", p.RemoteAddr(), net.ErrWriteToConnected)
-	}
-	const tries = 3 // where an association ends meanwhile, for want of room or at the gateway
-	n, err := p.send(b, dst)
-	for i := 1; i < tries && errors.Is(err, errAgain); i++ {
-		n, err = p.send(b, dst)
-	}
-	switch {
-	case err == nil:
-		return n, nil
-	case errors.Is(err, errLost):
-		p.lost.Add(1)
-		p.dialer.Trace.packetDropped(netip.AddrPortFrom(dst.ip, dst.port), socks.DropUnreachable)
-		return len(b), nil
-	}
-	return 0, p.fail("write", dst.addr(), err)
-}
-
-// send sends b by the association that is for dst.
-func (p *PacketConn) send(b []byte, dst destination) (int, error) {
-	f, to, err := p.way(dst)
-	if err != nil {
-		return 0, err
-	}
-	a, err := p.association(f)
-	if err != nil {
-		return 0, err
-	}
-	n, err := a.write(b, to, netip.AddrPortFrom(dst.ip, dst.port))
-	if errors.Is(err, net.ErrClosed) && !p.over() {
-		p.end(a, err)
-		return 0, errAgain
-	}
-	return n, err
-}
-
-// Write sends b to the fixed peer.
-func (p *PacketConn) Write(b []byte) (int, error) {
-	if p.fixed == nil {
-		return 0, p.fail("write", nil, syscall.EDESTADDRREQ)
-	}
-	n, err := p.first.conn.WriteTo(b, p.fixed.to)
-	if err != nil {
-		return n, p.fail("write", p.RemoteAddr(), err)
-	}
-	return n, nil
+	p.peers[destination{ip: f.host, port: t.to.Port}] = p.fixed
 }
 
 // Close ends the associations and unpins the names. Reads and writes that wait return net.ErrClosed.
@@ -295,53 +165,6 @@ func (p *PacketConn) Name() string {
 // not know it.
 func (p *PacketConn) BoundAddr() net.Addr { return boundAddr(p.first.conn) }
 
-// SetDeadline sets both deadlines.
-func (p *PacketConn) SetDeadline(t time.Time) error {
-	if err := p.SetReadDeadline(t); err != nil {
-		return err
-	}
-	return p.SetWriteDeadline(t)
-}
-
-// SetReadDeadline sets the time after which reads fail. Zero: none.
-func (p *PacketConn) SetReadDeadline(t time.Time) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return p.fail("set", nil, net.ErrClosed)
-	}
-	p.readBy.set(t)
-	if p.inbox.Load() != nil {
-		return nil
-	}
-	return p.fail("set", nil, p.first.conn.SetReadDeadline(t))
-}
-
-// SetWriteDeadline sets the time after which writes fail, among them those that make an association. Zero:
-// none, but an association is waited for no longer than 30 seconds.
-func (p *PacketConn) SetWriteDeadline(t time.Time) error {
-	p.writeBy.set(t)
-	return p.each(func(conn net.PacketConn) error { return conn.SetWriteDeadline(t) })
-}
-
-// each does the same with every association. What one of several answers is of no use: it may have ended.
-func (p *PacketConn) each(do func(net.PacketConn) error) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return p.fail("set", nil, net.ErrClosed)
-	}
-	for _, f := range p.flows {
-		if f.by == nil {
-			continue
-		}
-		if err := do(f.by.conn); err != nil && len(p.flows) == 1 {
-			return p.fail("set", nil, err)
-		}
-	}
-	return nil
-}
-
 // fail makes the error of an operation, unless there is none. That of an association tells of the way to
 // the gateway, which is not what was asked for.
 func (p *PacketConn) fail(op string, addr net.Addr, err error) error {
@@ -352,4 +175,10 @@ func (p *PacketConn) fail(op string, addr net.Addr, err error) error {
 		err = inner.Err
 	}
 	return &net.OpError{Op: op, Net: p.network, Source: p.LocalAddr(), Addr: addr, Err: err}
+}
+
+func (p *PacketConn) over() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
 }

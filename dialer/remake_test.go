@@ -366,3 +366,36 @@ func TestRelayIsAway(t *testing.T) {
 		hop.Close()
 	}
 }
+
+// Of a Group, another gateway makes the association when the one that had it is gone.
+func TestAssociationOfAnotherGateway(t *testing.T) {
+	gone, stays := new(testgw.Gateway), new(testgw.Gateway)
+	d := behind(t, gone)
+	behind(t, stays)
+	group := &socks.Group{Clients: []*socks.Client{clientOf(t, gone), clientOf(t, stays)}}
+	for _, c := range group.Clients {
+		c.Spare = 2
+	}
+	d.Gateway = group
+	port := echoPackets(t)
+	p := listenPacket(t, d)
+	for _, n := range []string{name, other} {
+		write(t, p, n, plainAddr(at(n, port)))
+		read(t, p)
+	}
+	gone.Close()
+	require.Eventually(t, func() bool { return p.Stats().Ended == 2 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { // what is sent too soon is lost
+		for _, n := range []string{name, other} {
+			write(t, p, "x", plainAddr(at(n, port)))
+		}
+		return p.Stats().Open == 2
+	}, patience, time.Millisecond)
+	froms := make(map[string]bool)
+	for len(froms) < 2 {
+		_, from := read(t, p)
+		froms[from] = true
+	}
+	require.Equal(t, map[string]bool{at(assign(t, d, "ip4", name), port): true, at(assign(t, d, "ip4", other), port): true}, froms)
+	require.NotEmpty(t, stays.Datagrams())
+}

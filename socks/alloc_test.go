@@ -32,6 +32,7 @@ func TestPacketAllocations(t *testing.T) {
 		"WriteTo a name":     func() { note(p.WriteTo(payload, name)) },
 		"WriteTo an address": func() { note(p.WriteTo(payload, address)) },
 		"WriteTo a *UDPAddr": func() { note(p.WriteTo(payload, udp)) },
+		"WriteSegments":      func() { note(p.WriteSegments(payload, 100, name)) },
 		"ReadFromAddrPort":   func() { n, _, err := p.ReadFromAddrPort(payload); note(n, err) },
 	} {
 		t.Run(what, func(t *testing.T) {

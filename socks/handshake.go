@@ -283,12 +283,11 @@ func (h *handshake) subNegotiate(ctx context.Context, auth Auth) (net.Conn, erro
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, h.bounds.letIn)
 		defer cancel()
-		stop := context.AfterFunc(ctx, h.abort)
-		defer stop()
 	}
+	stop := context.AfterFunc(ctx, h.abort)
 	conn, err := auth.Negotiate(ctx, h.conn)
 	switch {
-	case ctx.Err() == context.DeadlineExceeded: // of ctx or of letIn: explain tells them apart
+	case !stop(): // closed, even when the negotiation was faster; explain tells letIn from the end of the dial's context
 		return nil, os.ErrDeadlineExceeded
 	case err == nil && conn == nil:
 		return nil, errors.New("the negotiation returned no connection")

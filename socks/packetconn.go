@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sockslib/sockslib/internal/udpsegment"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
@@ -30,9 +30,16 @@ import (
 // not work (RFC 3089, section 5).
 type PacketConn struct {
 	client  *Client
-	control net.Conn // the association's life
-	relay   net.Conn // connected to the relay, and hears nobody else
-	socket  bool     // it is one of this machine's, maybe with protection before it
+	control net.Conn     // the association's life
+	relay   net.Conn     // connected to the relay, and hears nobody else
+	udp     *net.UDPConn // relay, when it is a socket; nil: a Forward's, or protected by an Auth
+	splits  bool         // udp can split one send into several datagrams
+	beneath syscall.Conn // the socket, or in a chain what leads to it; nil: it is not known
+	socket  bool         // beneath relay there is one of this machine's, maybe with protection before it
+	in      inlet
+	last    atomic.Pointer[prepared]
+	header  atomic.Int32 // length of the last name's
+	readBy  atomic.Int64 // the read deadline in Unix nanoseconds; zero: none
 	bound   Addr
 	network string
 	peer    Addr // the fixed one; zero: none
@@ -101,8 +108,7 @@ func (p *PacketConn) dialRelay(ctx context.Context, g grant) error {
 	p.relay, err = p.client.dialTransport(&deadlineContext{ctx, g.whole}, "udp", p.bound.String())
 	switch {
 	case err == nil:
-		_, p.socket = p.relay.(*net.UDPConn)
-		return p.protect()
+		return p.openRelay()
 	case ended(ctx) != nil:
 		return ended(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -113,13 +119,27 @@ func (p *PacketConn) dialRelay(ctx context.Context, g grant) error {
 	return gatewayFailed("relay unreachable", err)
 }
 
+// openRelay prepares the socket to the relay for what is sent and received.
+func (p *PacketConn) openRelay() error {
+	_, p.socket = p.relay.(*net.UDPConn)
+	p.beneath, _ = p.relay.(syscall.Conn)
+	if err := p.protect(); err != nil {
+		return err
+	}
+	if p.udp, _ = p.relay.(*net.UDPConn); p.udp != nil {
+		p.splits = udpsegment.CanSplit(p.udp)
+	}
+	p.in.init(p.relay)
+	return nil
+}
+
 // maxChatter is how much a gateway may say on a control connection, where nothing is due.
 const maxChatter = 1 << 16
 
 // watch waits for the end of the control connection.
 func (p *PacketConn) watch() {
 	defer close(p.watched)
-	_, err := io.CopyN(io.Discard, p.control, maxChatter)
+	err := silence(p.control)
 	if err == nil {
 		err = fmt.Errorf("%w: it goes on talking on the control connection", ErrProtocol)
 		p.control.Close()
@@ -128,6 +148,19 @@ func (p *PacketConn) watch() {
 	}
 	p.cause.Store(&err)
 	p.relay.Close()
+}
+
+// silence returns nil when too much was said. Its buffer is small: it waits with each association.
+func silence(control net.Conn) error {
+	b := make([]byte, 64)
+	for said := 0; said < maxChatter; {
+		n, err := control.Read(b)
+		if err != nil {
+			return err
+		}
+		said += n
+	}
+	return nil
 }
 
 // Close ends the association at the gateway. Reads and writes that wait return net.ErrClosed.
@@ -194,9 +227,25 @@ func (p *PacketConn) RemoteAddr() net.Addr {
 // BoundAddr returns the relay's address, BND.ADDR and BND.PORT.
 func (p *PacketConn) BoundAddr() net.Addr { return p.bound.std() }
 
-func (p *PacketConn) SetDeadline(t time.Time) error      { return p.set(p.relay.SetDeadline(t)) }
-func (p *PacketConn) SetReadDeadline(t time.Time) error  { return p.set(p.relay.SetReadDeadline(t)) }
 func (p *PacketConn) SetWriteDeadline(t time.Time) error { return p.set(p.relay.SetWriteDeadline(t)) }
+
+func (p *PacketConn) SetDeadline(t time.Time) error {
+	p.setReadBy(t)
+	return p.set(p.relay.SetDeadline(t))
+}
+
+func (p *PacketConn) SetReadDeadline(t time.Time) error {
+	p.setReadBy(t)
+	return p.set(p.relay.SetReadDeadline(t))
+}
+
+func (p *PacketConn) setReadBy(t time.Time) {
+	if t.IsZero() {
+		p.readBy.Store(0)
+	} else {
+		p.readBy.Store(max(1, t.UnixNano()))
+	}
+}
 
 // SetReadBuffer sets the size of the operating system's receive buffer of the socket to the relay.
 func (p *PacketConn) SetReadBuffer(bytes int) error {

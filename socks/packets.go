@@ -1,44 +1,82 @@
 package socks
 
 import (
+	"bytes"
+	"errors"
 	"net"
 	"net/netip"
-	"sync"
+	"os"
 	"syscall"
+	"time"
 
+	"github.com/sockslib/sockslib/internal/netconn"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// packets are buffers for the longest datagram.
-var packets = sync.Pool{New: func() any { return new([1 << 16]byte) }}
-
 // receive reads the next datagram that is due into b, and tells where the relay says it is from. The name,
 // if it says one, aliases nothing.
-func (p *PacketConn) receive(b []byte, withName bool) (n int, from Addr, err error) {
-	buf := packets.Get().(*[1 << 16]byte)
-	defer packets.Put(buf)
+func (p *PacketConn) receive(b []byte, withName bool) (int, Addr, error) {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
 	for {
-		m, err := p.relay.Read(buf[:])
-		if p.socket && unreachable(err) {
-			p.drop(DropUnreachable)
-			continue
+		if err := p.await(); err != nil {
+			return 0, Addr{}, err
 		}
-		if err != nil {
-			return 0, Addr{}, p.fail("read", relayFailed(err))
+		if n, from, ok := p.deliver(b, withName); ok {
+			return n, from, nil
 		}
-		d, err := wire.ParseDatagram(buf[:m])
-		if reason, ok := p.judge(&d, err); !ok {
-			p.drop(reason)
-			continue
-		}
-		from := Addr{Net: "udp", IP: d.IP, Port: d.Port}
-		if withName && !d.IP.IsValid() {
-			from.Name = string(d.Name)
-		}
-		p.counters.received.Add(1)
-		p.counters.bytesReceived.Add(uint64(len(d.Payload)))
-		return copy(b, d.Payload), from, nil
 	}
+}
+
+// await waits for datagrams. What are held already do not outlive Close, nor the deadline. p.in.mu is held.
+func (p *PacketConn) await() error {
+	if p.in.held != nil {
+		return p.late()
+	}
+	for {
+		err := p.in.wait()
+		switch {
+		case err == nil:
+			return nil
+		case p.socket && unreachable(err):
+			p.drop(DropUnreachable)
+		case p.socket && errors.Is(err, syscall.EMSGSIZE):
+			p.narrowed()
+		default:
+			return p.fail("read", relayFailed(err))
+		}
+	}
+}
+
+// late is what a read has to fail with although there is something to read.
+func (p *PacketConn) late() error {
+	select {
+	case <-p.closed:
+		return p.fail("read", net.ErrClosed)
+	default:
+	}
+	if t := p.readBy.Load(); t != 0 && time.Now().UnixNano() >= t {
+		return p.fail("read", os.ErrDeadlineExceeded)
+	}
+	return nil
+}
+
+// deliver takes the next of the datagrams that are held, and reports whether it is one for the application.
+// p.in.mu is held.
+func (p *PacketConn) deliver(b []byte, withName bool) (n int, from Addr, ok bool) {
+	defer p.in.release()
+	d, err := wire.ParseDatagram(p.in.next())
+	if reason, ok := p.judge(&d, err); !ok {
+		p.drop(reason)
+		return 0, Addr{}, false
+	}
+	from = Addr{Net: "udp", IP: d.IP, Port: d.Port}
+	if withName && !d.IP.IsValid() {
+		from.Name = string(d.Name)
+	}
+	p.counters.received.Add(1)
+	p.counters.bytesReceived.Add(uint64(len(d.Payload)))
+	return copy(b, d.Payload), from, true
 }
 
 // judge tells whether a datagram is one to deliver, and if not, why.
@@ -63,7 +101,10 @@ func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return n, from.std(), nil
+	if from.IP.IsValid() {
+		return n, netconn.UDPAddr(netip.AddrPortFrom(from.IP, from.Port)), nil
+	}
+	return n, from.pointer(), nil
 }
 
 // ReadFromAddrPort is ReadFrom without an allocation. Of an address that is a name it returns the port alone.
@@ -78,51 +119,43 @@ func (p *PacketConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// transmit sends one datagram.
-func (p *PacketConn) transmit(b []byte, dst wire.Addr) (int, error) {
-	buf := packets.Get().(*[1 << 16]byte)
-	defer packets.Put(buf)
-	header, err := wire.AppendHeader(buf[:0], dst)
-	if err == nil && len(header)+len(b) > len(buf) {
-		err = syscall.EMSGSIZE
-	}
-	if err == nil {
-		err = p.writeRelay(append(header, b...))
-	}
-	if err != nil {
-		return 0, p.fail("write", err)
-	}
-	p.counters.sent.Add(1)
-	p.counters.bytesSent.Add(uint64(len(b)))
-	return len(b), nil
+// WaitRead returns when a datagram can be read, or with the error that a read would have. It holds no buffer
+// meanwhile on Linux. What came may still be nothing to deliver.
+func (p *PacketConn) WaitRead() error {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	return p.await()
 }
 
-// writeRelay sends a datagram. What a socket is told of the relay's host is mostly about one that was sent
-// before, so it is sent once more; if it fails again it is lost, as datagrams are.
-func (p *PacketConn) writeRelay(datagram []byte) error {
-	_, err := p.relay.Write(datagram)
-	if p.socket && unreachable(err) {
-		p.drop(DropUnreachable)
-		if _, err = p.relay.Write(datagram); unreachable(err) {
-			p.drop(DropUnreachable)
-			return nil
+// ReadBuffered is ReadFromAddrPort for what has come together with a datagram that was read before, or that
+// WaitRead has waited for. It never waits, and reports false when there is none.
+func (p *PacketConn) ReadBuffered(b []byte) (n int, from netip.AddrPort, ok bool) {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	for p.in.held != nil {
+		if n, from, ok := p.deliver(b, false); ok {
+			return n, netip.AddrPortFrom(from.IP, from.Port), true
 		}
 	}
-	return relayFailed(err)
+	return 0, netip.AddrPort{}, false
 }
 
 // WriteTo sends b to addr, a *net.UDPAddr, an *Addr with an IP or a name, or any address whose String is
 // "host:port", and returns len(b). That tells nothing of its arrival. A PacketConn with a fixed peer
 // returns net.ErrWriteToConnected.
 func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
-	dst, err := fromNet(addr)
-	if err == nil && p.connected() {
-		err = net.ErrWriteToConnected
+	return p.writeTo(b, len(b), addr)
+}
+
+// writeTo sends b in segments of so many bytes.
+func (p *PacketConn) writeTo(b []byte, size int, addr net.Addr) (int, error) {
+	if p.connected() {
+		return 0, p.fail("write", net.ErrWriteToConnected)
 	}
-	if err != nil {
-		return 0, p.fail("write", err)
-	}
-	return p.transmit(b, dst.wire())
+	out := outgoingPool.Get().(*outgoing)
+	defer outgoingPool.Put(out)
+	header, err := p.appendHeader(out.buf[:0], addr)
+	return p.transmit(out, header, err, b, size)
 }
 
 // WriteToAddrPort is WriteTo without an allocation.
@@ -130,7 +163,10 @@ func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error)
 	if p.connected() {
 		return 0, p.fail("write", net.ErrWriteToConnected)
 	}
-	return p.transmit(b, wire.Addr{IP: addr.Addr(), Port: addr.Port()})
+	out := outgoingPool.Get().(*outgoing)
+	defer outgoingPool.Put(out)
+	header, err := wire.AppendHeader(out.buf[:0], wire.Addr{IP: addr.Addr(), Port: addr.Port()})
+	return p.transmit(out, header, err, b, len(b))
 }
 
 // Write sends b to the fixed peer.
@@ -138,5 +174,50 @@ func (p *PacketConn) Write(b []byte) (int, error) {
 	if !p.connected() {
 		return 0, p.fail("write", syscall.EDESTADDRREQ)
 	}
-	return p.transmit(b, p.peer.wire())
+	out := outgoingPool.Get().(*outgoing)
+	defer outgoingPool.Put(out)
+	header, err := p.appendHeader(out.buf[:0], &p.peer)
+	return p.transmit(out, header, err, b, len(b))
+}
+
+// transmit sends b in segments of so many bytes, behind a header with which out begins, or which failed.
+func (p *PacketConn) transmit(out *outgoing, header []byte, err error, b []byte, size int) (n int, _ error) {
+	switch {
+	case err != nil:
+	case size < len(b):
+		n, err = p.segmented(out, len(header), b, size)
+	default:
+		if err = p.single(out, len(header), b); err == nil {
+			return len(b), nil
+		}
+	}
+	if err != nil {
+		return n, p.fail("write", err)
+	}
+	return n, nil
+}
+
+// prepared is the header for a name, which costs more to make than to keep.
+type prepared struct {
+	addr   Addr
+	header []byte
+}
+
+// appendHeader appends the header for addr to b. That for the name of the last datagram is at hand.
+func (p *PacketConn) appendHeader(b []byte, addr net.Addr) ([]byte, error) {
+	named, ok := addr.(*Addr)
+	ok = ok && named != nil && !named.IP.IsValid()
+	if last := p.last.Load(); ok && last != nil && last.addr == *named {
+		return append(b, last.header...), nil
+	}
+	dst, err := fromNet(addr)
+	if err != nil {
+		return nil, err
+	}
+	header, err := wire.AppendHeader(b, dst.wire())
+	if err == nil && ok {
+		p.last.Store(&prepared{*named, bytes.Clone(header)})
+		p.header.Store(int32(len(header)))
+	}
+	return header, err
 }

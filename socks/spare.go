@@ -226,10 +226,9 @@ func (h *handshake) deadlinesWork() bool {
 		return false
 	}
 	giveUp := time.AfterFunc(letInTimeout, h.expire)
-	defer giveUp.Stop()
 	var b [1]byte
 	_, err := h.conn.Read(b[:])
-	return errors.Is(err, os.ErrDeadlineExceeded)
+	return giveUp.Stop() && errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // made notes what came of making a spare.

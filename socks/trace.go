@@ -25,7 +25,8 @@ type Trace struct {
 	RequestSent func(command string, dst *Addr)
 	// Replied: the gateway answered with its bound address, or err says why not. BIND answers twice.
 	Replied func(command string, dst, bound *Addr, err error)
-	// PacketDropped: a datagram from the relay was not delivered, for this reason.
+	// PacketDropped: a datagram from the relay was not delivered, for this reason; or, DropUnreachable, the system
+	// was told that one to the relay was not.
 	PacketDropped func(relay net.Addr, reason DropReason)
 }
 

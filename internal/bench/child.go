@@ -30,6 +30,11 @@ const (
 	roleDNS      = "dns"      // the resolver's DNS server
 	rolePlainDNS = "plaindns" // what it is compared with
 	roleHeldDNS  = "helddns"  // the resolver's, with an upstream that does not answer
+
+	roleHTTP3         = "http3"         // an HTTP/3 server
+	roleRelay         = "relay"         // of datagrams, without SOCKS
+	roleBundled       = "bundled"       // the gateway that comes with this module
+	roleBundledSingly = "bundledsingly" // the same, one datagram by one system call
 )
 
 // linkFD is where a distant process finds the near end of its link.
@@ -121,6 +126,14 @@ func (c *child) cpu() (used time.Duration, err error) {
 	return used, err
 }
 
+// used is cpu for a process that may be nobody.
+func (c *child) used() (time.Duration, error) {
+	if c == nil {
+		return 0, nil
+	}
+	return c.cpu()
+}
+
 // setRTT changes how long a round trip takes.
 func (c *child) setRTT(rtt time.Duration) error {
 	var done bool
@@ -175,6 +188,12 @@ func open(role string, delay *link.Delay) (hello any, err error) {
 		return servers.StartDNS(role == rolePlainDNS)
 	case roleHeldDNS:
 		return servers.StartHeldDNS()
+	case roleHTTP3:
+		return servers.StartHTTP3()
+	case roleRelay:
+		return servers.StartRelay(os.Getenv(targetVar))
+	case roleBundled, roleBundledSingly:
+		return servers.StartBundled(destination, role == roleBundledSingly)
 	}
 	return nil, errors.New("no such role: " + role)
 }

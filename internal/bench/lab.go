@@ -31,6 +31,7 @@ var sections = []section{
 	{"rate", rate},
 	{"bulk", bulk},
 	{"udp", udp},
+	{"http3", http3},
 	{"lookup", lookup},
 	{"dns", dnsServer},
 	{"fairness", fairness},
@@ -59,11 +60,17 @@ func (l *lab) servers() (*servers.Addrs, error) {
 }
 
 func (l *lab) start(role string, hello any) error {
+	_, err := l.child(role, hello)
+	return err
+}
+
+// child starts a process that ends with the lab.
+func (l *lab) child(role string, hello any) (*child, error) {
 	c, err := start(role, hello, nil)
 	if err == nil {
 		l.children = append(l.children, c)
 	}
-	return err
+	return c, err
 }
 
 // distance is servers with a delay before them.

@@ -154,7 +154,7 @@ func peers() []string {
 	}
 	list := []string{"direct connections by package net"}
 	for _, path := range []string{
-		"golang.org/x/net", "github.com/wzshiming/socks5", "github.com/txthinking/socks5", "github.com/Jigsaw-Code/outline-sdk", "github.com/miekg/dns",
+		"golang.org/x/net", "github.com/wzshiming/socks5", "github.com/txthinking/socks5", "github.com/Jigsaw-Code/outline-sdk", "github.com/miekg/dns", "github.com/quic-go/quic-go",
 	} {
 		list = append(list, path+" "+versions[path])
 	}

@@ -36,7 +36,10 @@ is the client's. Allocations are the whole process's.`,
 	if err := udpTable(l, list, s); err != nil {
 		return nil, err
 	}
-	return s, udpPlot(l, list, s)
+	if err := udpPlot(l, list, s); err != nil {
+		return nil, err
+	}
+	return s, idleUDP(l, a, s)
 }
 
 // packetCost is what datagrams take.

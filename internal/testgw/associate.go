@@ -24,6 +24,7 @@ type association struct {
 	port   uint16         // the client's, when it told; zero: that of its first datagram
 	out4   *net.UDPConn   // towards the destinations, one a family; nil: this machine lacks it
 	out6   *net.UDPConn   //
+	joined bool           // many datagrams go by one system call
 	behind net.PacketConn // instead of the two, when there is a gateway behind this one
 
 	known  atomic.Pointer[netip.AddrPort] // where answers go; nil: no datagram yet
@@ -52,9 +53,19 @@ func (s *session) associate(ctx context.Context) error {
 			_ = s.raw.SetReadDeadline(time.Unix(1, 0)) // and with it the association, should a socket have failed
 		})
 	}
-	run(a.upstream)
+	upstream := a.upstream
+	if a.joined {
+		upstream = a.upstreamJoined
+	}
+	run(upstream)
 	for _, out := range a.outgoing() {
-		run(func(ctx context.Context) { a.downstream(ctx, out) })
+		run(func(ctx context.Context) {
+			if socket, ok := out.(*net.UDPConn); ok && a.joined {
+				a.downstreamJoined(socket)
+			} else {
+				a.downstream(ctx, out)
+			}
+		})
 	}
 	s.wait()
 	a.close()
@@ -93,6 +104,7 @@ func (s *session) newAssociation(ctx context.Context) (*association, error) {
 		a.close()
 		return nil, err
 	}
+	a.joined = a.offload()
 	return a, nil
 }
 

@@ -26,8 +26,12 @@ import (
 var names = []string{"one.test", "two.test"}
 
 // transfer posts to both names at the same time through g, which has to be started, and has each body
-// echoed. During that it calls meanwhile. It returns the association of the client's.
+// echoed. During that it calls meanwhile. It returns what the client sent and received by.
 func transfer(t *testing.T, g *testgw.Gateway, meanwhile func()) *dialer.PacketConn {
+	return transferBy(t, &socks.Client{Addr: g.Addr().String()}, meanwhile)
+}
+
+func transferBy(t *testing.T, gateway dialer.Gateway, meanwhile func()) *dialer.PacketConn {
 	serverTLS, clientTLS := behind.TLS(t)
 	clientTLS = clientTLS.Clone()
 	clientTLS.ServerName = behind.Name
@@ -44,7 +48,7 @@ func transfer(t *testing.T, g *testgw.Gateway, meanwhile func()) *dialer.PacketC
 
 	table, err := mapping.New(mapping.Config{})
 	require.NoError(t, err)
-	d := &dialer.Dialer{Gateway: &socks.Client{Addr: g.Addr().String()}, Table: table}
+	d := &dialer.Dialer{Gateway: gateway, Table: table}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	client, err := NewClient(ctx, d, &resolver.Resolver{Table: table}, clientTLS)

@@ -1,5 +1,9 @@
 // The hook: Dial of http3.Transport, with a quic.Transport over ListenPacket. QUIC's packets go out by UDP
 // ASSOCIATE to the name, and the answers come back from the fake address that QUIC knows the server by.
+//
+// That address comes from the resolver, as a *net.UDPAddr. quic-go takes no other on a PacketConn of package
+// dialer: of what has ReadMsgUDP and the like it asserts that addresses are that, and panics for a *socks.Addr.
+// (One of package socks has no such methods, and does take a *socks.Addr; it is slower.)
 
 // Package http3 reaches an HTTP/3 server behind a gateway.
 package http3

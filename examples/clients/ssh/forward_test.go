@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/examples/clients/internal/behind"
+	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/socks"
 )

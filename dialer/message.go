@@ -1,0 +1,125 @@
+package dialer
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/net/ipv4"
+
+	"github.com/sockslib/sockslib/internal/netconn"
+	"github.com/sockslib/sockslib/internal/udpsegment"
+)
+
+// ReadMsgUDP is ReadFromAddrPort in the shape of *net.UDPConn's, which QUIC implementations look for. There
+// is no out-of-band data: oobn and flags are 0. The address is kept, and returned again for the next datagram
+// of the same sender: it must not be changed.
+func (p *PacketConn) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAddr, err error) {
+	n, from, err := p.ReadFromAddrPort(b)
+	if err != nil {
+		return 0, 0, 0, nil, err
+	}
+	return n, 0, 0, p.sender(from), nil
+}
+
+// WriteMsgUDP is WriteTo in the shape of *net.UDPConn's; with a fixed peer addr is nil. Of the out-of-band
+// data UDP_SEGMENT counts, with which b is sent as several datagrams, on Linux by one system call. The rest is
+// dropped: marks for ECN would reach the relay and no further.
+func (p *PacketConn) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error) {
+	if n, err = p.writeMsg(b, oob, addr, addr == nil); err != nil {
+		return n, 0, err
+	}
+	return n, len(oob), nil
+}
+
+// writeMsg sends b to addr, or where there is none to the fixed peer.
+func (p *PacketConn) writeMsg(b, oob []byte, addr net.Addr, none bool) (int, error) {
+	size := udpsegment.Sent(oob)
+	if size == 0 {
+		size = len(b)
+	}
+	if none {
+		return p.writeFixed(b, size)
+	}
+	dst, err := destinationOf(addr)
+	if err != nil {
+		return 0, p.fail("write", addr, err)
+	}
+	return p.write(b, size, dst)
+}
+
+// ReadBatch waits for a datagram, and takes as many more as can be had without another system call. Each has
+// the address of its sender, which must not be changed, and no out-of-band data. The flags are ignored.
+func (p *PacketConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
+	for i := range ms {
+		m := &ms[i]
+		var from netip.AddrPort
+		var err error
+		ok := true
+		b, scattered := gather(m.Buffers)
+		if i == 0 {
+			m.N, from, err = p.ReadFromAddrPort(b)
+		} else {
+			m.N, from, ok = p.readBuffered(b)
+		}
+		if err != nil || !ok {
+			return i, err
+		}
+		if scattered {
+			scatter(m.Buffers, b[:m.N])
+		}
+		m.NN, m.Flags, m.Addr = 0, 0, p.sender(from)
+	}
+	return len(ms), nil
+}
+
+// WriteBatch sends each message as WriteMsgUDP does, and returns how many were sent. The flags are ignored.
+func (p *PacketConn) WriteBatch(ms []ipv4.Message, flags int) (int, error) {
+	for i := range ms {
+		m := &ms[i]
+		b, scattered := gather(m.Buffers)
+		if scattered {
+			b = slices.Concat(m.Buffers...)
+		}
+		var err error
+		if m.N, err = p.writeMsg(b, m.OOB, m.Addr, m.Addr == nil); err != nil {
+			return i, err
+		}
+		m.NN = len(m.OOB)
+	}
+	return len(ms), nil
+}
+
+// gather returns a message's one buffer, or one that is as long as its several together.
+func gather(buffers [][]byte) (b []byte, scattered bool) {
+	if len(buffers) == 1 {
+		return buffers[0], false
+	}
+	n := 0
+	for _, b := range buffers {
+		n += len(b)
+	}
+	return make([]byte, n), true
+}
+
+func scatter(buffers [][]byte, b []byte) {
+	for _, to := range buffers {
+		b = b[copy(to, b):]
+	}
+}
+
+// sender is the kept address of who sent the last datagram.
+func (p *PacketConn) sender(from netip.AddrPort) *net.UDPAddr {
+	last := p.lastFrom.Load()
+	if last == nil || last.ap != from {
+		last = &sender{from, netconn.UDPAddr(from)}
+		p.lastFrom.Store(last)
+	}
+	return last.addr
+}
+
+// sender is an address in two forms.
+type sender struct {
+	ap   netip.AddrPort
+	addr *net.UDPAddr
+}

@@ -1,0 +1,93 @@
+package dialer
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/sockslib/sockslib/internal/netconn"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// ReadFromAddrPort reads a datagram's payload into b; what does not fit is lost, as with UDP.
+func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	for {
+		n, from, err := p.read(b)
+		if err != nil {
+			return 0, netip.AddrPort{}, p.fail("read", nil, err)
+		}
+		if p.fixed == nil || from == p.fixed.seen {
+			return n, from, nil
+		}
+		p.stranger(from)
+	}
+}
+
+func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
+	for {
+		p.alone.RLock()
+		if in := p.inbox.Load(); in != nil {
+			p.alone.RUnlock()
+			return in.read(p.readBy.context(), b)
+		}
+		n, from, err := p.first.read(b)
+		p.alone.RUnlock()
+		switch {
+		case err == nil:
+			if from, ok := p.source(p.first, from); ok {
+				return n, from, nil
+			}
+			p.stranger(from)
+		case p.inbox.Load() != nil: // woken to read from that
+		case p.fixed != nil, errors.Is(err, os.ErrDeadlineExceeded):
+			return 0, netip.AddrPort{}, err
+		case p.over():
+			return 0, netip.AddrPort{}, net.ErrClosed
+		default:
+			p.end(p.first, err)
+		}
+	}
+}
+
+// readBuffered is ReadFromAddrPort for what needs no waiting.
+func (p *PacketConn) readBuffered(b []byte) (n int, from netip.AddrPort, ok bool) {
+	for {
+		p.alone.RLock()
+		in := p.inbox.Load()
+		if in != nil {
+			p.alone.RUnlock()
+			return in.readBuffered(b)
+		}
+		n, from, ok = p.first.readBuffered(b)
+		p.alone.RUnlock()
+		if !ok {
+			return 0, netip.AddrPort{}, false
+		}
+		if from, ok = p.source(p.first, from); ok && (p.fixed == nil || from == p.fixed.seen) {
+			return n, from, true
+		}
+		p.stranger(from)
+	}
+}
+
+// stranger counts a datagram that is from nobody, and tells the Trace.
+func (p *PacketConn) stranger(from netip.AddrPort) {
+	p.strangers.Add(1)
+	p.dialer.Trace.packetDropped(from, socks.DropStranger)
+}
+
+// ReadFrom is ReadFromAddrPort with a *net.UDPAddr.
+func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := p.ReadFromAddrPort(b)
+	if err != nil {
+		return 0, nil, err
+	}
+	return n, netconn.UDPAddr(from), nil
+}
+
+// Read reads a datagram's payload into b.
+func (p *PacketConn) Read(b []byte) (int, error) {
+	n, _, err := p.ReadFromAddrPort(b)
+	return n, err
+}

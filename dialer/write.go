@@ -1,0 +1,78 @@
+package dialer
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"github.com/sockslib/sockslib/socks"
+)
+
+// WriteTo sends b to addr: a *net.UDPAddr with a fake or a real address, a *[socks.Addr], or any address
+// whose String is "host:port". It returns len(b), which tells nothing of its arrival. A PacketConn with a
+// fixed peer returns net.ErrWriteToConnected.
+func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
+	dst, err := destinationOf(addr)
+	if err != nil {
+		return 0, p.fail("write", addr, err)
+	}
+	return p.write(b, len(b), dst)
+}
+
+// WriteToAddrPort is WriteTo for a fake or a real address.
+func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
+	return p.write(b, len(b), destination{ip: addr.Addr().Unmap(), port: addr.Port()})
+}
+
+func (p *PacketConn) write(b []byte, size int, dst destination) (int, error) {
+	if p.fixed != nil {
+		return 0, p.fail("write", p.RemoteAddr(), net.ErrWriteToConnected)
+	}
+	const tries = 3 // where an association ends meanwhile, for want of room or at the gateway
+	n, err := p.send(b, size, dst)
+	for i := 1; i < tries && errors.Is(err, errAgain); i++ {
+		n, err = p.send(b, size, dst)
+	}
+	switch {
+	case err == nil:
+		return n, nil
+	case errors.Is(err, errLost):
+		p.lost.Add(1)
+		p.dialer.Trace.packetDropped(netip.AddrPortFrom(dst.ip, dst.port), socks.DropUnreachable)
+		return len(b), nil
+	}
+	return n, p.fail("write", dst.addr(), err)
+}
+
+// send sends b by the association that is for dst.
+func (p *PacketConn) send(b []byte, size int, dst destination) (int, error) {
+	f, to, err := p.way(dst)
+	if err != nil {
+		return 0, err
+	}
+	a, err := p.association(f)
+	if err != nil {
+		return 0, err
+	}
+	n, err := a.write(b, size, to)
+	if errors.Is(err, net.ErrClosed) && !p.over() {
+		p.end(a, err)
+		return 0, errAgain
+	}
+	return n, err
+}
+
+// Write sends b to the fixed peer.
+func (p *PacketConn) Write(b []byte) (int, error) { return p.writeFixed(b, len(b)) }
+
+func (p *PacketConn) writeFixed(b []byte, size int) (int, error) {
+	if p.fixed == nil {
+		return 0, p.fail("write", nil, syscall.EDESTADDRREQ)
+	}
+	n, err := p.first.write(b, size, p.fixed.to)
+	if err != nil {
+		return n, p.fail("write", p.RemoteAddr(), err)
+	}
+	return n, nil
+}

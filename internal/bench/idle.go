@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+
+	"github.com/sockslib/sockslib/internal/bench/report"
+	"github.com/sockslib/sockslib/internal/bench/servers"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// idleUDP tells what associations hold that somebody waits for, by which nothing comes.
+func idleUDP(l *lab, a *servers.Addrs, s *report.Section) error {
+	most := l.pick(1000, 50)
+	t := &report.Table{Head: []string{fmt.Sprintf("%d idle associations", most), "KB each", "goroutines each, but for the reader's"}}
+	d, err := newDialer(newSocks(a, false))
+	if err != nil {
+		return err
+	}
+	for _, kind := range []struct {
+		name  string
+		bound bool
+		names int // of each PacketConn
+		open  func(context.Context, string, string) (net.PacketConn, error)
+	}{
+		{"**socks**, one reader each", true, 0, newSocks(a, false).ListenPacket},
+		{"**dialer**, one reader each", true, 1, d.ListenPacket},
+		{"**dialer**, 100 names for a reader", false, 100, d.ListenPacket},
+	} {
+		bytes, goroutines, err := holdIdle(most, kind.names, kind.open)
+		if err != nil {
+			return fmt.Errorf("%s: %w", kind.name, err)
+		}
+		t.Row(kind.name, bytes/1000, goroutines)
+		s.Figures = append(s.Figures, report.AtMost("KB of an idle association, "+plain(kind.name), report.Sample{bytes / 1000}, 8))
+		if kind.bound {
+			s.Figures = append(s.Figures, report.AtMost("goroutines of an idle association, "+plain(kind.name), report.Sample{goroutines}, 1))
+		}
+	}
+	s.Parts = append(s.Parts, t)
+	return nil
+}
+
+// holdIdle tells what each of so many associations holds, those of as many names sharing a PacketConn.
+func holdIdle(n, names int, open func(context.Context, string, string) (net.PacketConn, error)) (bytes, goroutines float64, err error) {
+	var conns []net.PacketConn
+	before, running := inUse(), runtime.NumGoroutine()
+	for range n / max(1, names) {
+		c, err := open(context.Background(), "udp", "")
+		if err != nil {
+			return 0, 0, err
+		}
+		conns = append(conns, c)
+		for i := range names {
+			to := &socks.Addr{Net: "udp", Name: fmt.Sprintf("idle%d.example", i), Port: 9}
+			if _, err := c.WriteTo([]byte("x"), to); err != nil {
+				return 0, 0, err
+			}
+		}
+		go func() { // ends with Close
+			b := make([]byte, 1)
+			for {
+				if _, _, err := c.ReadFrom(b); err != nil {
+					return
+				}
+			}
+		}()
+	}
+	time.Sleep(200 * time.Millisecond) // until all wait
+	bytes = float64(inUse()-before) / float64(n)
+	goroutines = float64(runtime.NumGoroutine()-running-len(conns)) / float64(n)
+	for _, c := range conns {
+		c.Close()
+	}
+	return bytes, goroutines, nil
+}
+
+// inUse is what heap and stacks hold.
+func inUse() int64 {
+	runtime.GC()
+	debug.FreeOSMemory() // empties the pools
+	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+	metrics.Read(samples)
+	return int64(samples[0].Value.Uint64() + samples[1].Value.Uint64())
+}

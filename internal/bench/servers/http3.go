@@ -1,0 +1,101 @@
+package servers
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/quic-go/quic-go/http3"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+)
+
+// The paths of the HTTP/3 server. The one takes a body, the other gives one of as many bytes as its query
+// says.
+const (
+	Upload   = "/up"
+	Download = "/down?"
+)
+
+// StartHTTP3 starts an HTTP/3 server on loopback and returns its address. Nobody vouches for its certificate.
+// It ends with the process.
+func StartHTTP3() (string, error) {
+	certificate, err := selfSigned()
+	if err != nil {
+		return "", err
+	}
+	p, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	zeros := make([]byte, 1<<16)
+	server := &http3.Server{
+		TLSConfig: http3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{certificate}}),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == Upload {
+				n, _ := io.Copy(io.Discard, r.Body)
+				fmt.Fprint(w, n)
+				return
+			}
+			for n, _ := strconv.Atoi(r.URL.RawQuery); n > 0; n -= len(zeros) {
+				if _, err := w.Write(zeros[:min(n, len(zeros))]); err != nil {
+					return
+				}
+			}
+		}),
+	}
+	go server.Serve(p) // ends with the process
+	return p.LocalAddr().String(), nil
+}
+
+func selfSigned() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour), DNSNames: []string{"localhost"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}
+
+// StartBundled starts the gateway that comes with this module, for which a name is its own machine. Singly,
+// it relays one datagram by one system call, as a gateway does that knows no better.
+func StartBundled(name string, singly bool) (string, error) {
+	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{name: {loopback}}, Forgetful: true}
+	if singly {
+		g.ListenPacket = func(context.Context, string, string) (net.PacketConn, error) {
+			return net.ListenPacket("udp4", "127.0.0.1:0")
+		}
+	}
+	if err := g.Start("tcp", "127.0.0.1:0"); err != nil {
+		return "", err
+	}
+	return g.Addr().String(), nil
+}
+
+// StartRelay starts a relay without headers that leads to an address.
+func StartRelay(to string) (string, error) {
+	target, err := netip.ParseAddrPort(to)
+	if err != nil {
+		return "", err
+	}
+	r, err := newPacketRelay(netip.AddrFrom4([4]byte{127, 0, 0, 1}), target)
+	if err != nil {
+		return "", err
+	}
+	go r.out()  // ends with the process
+	go r.back() // ends with the process
+	return r.client.LocalAddr().String(), nil
+}

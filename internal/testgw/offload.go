@@ -1,0 +1,181 @@
+package testgw
+
+import (
+	"context"
+	"net"
+	"net/netip"
+
+	"github.com/sockslib/sockslib/internal/udpsegment"
+	"github.com/sockslib/sockslib/internal/wire"
+)
+
+// socketBuffer is what the sockets of an association may hold, as far as the system lets them.
+const socketBuffer = 4 << 20
+
+// offload prepares an association for many datagrams by one system call, both ways, and reports whether it
+// can. Where it is to misbehave, or leads to a gateway behind this one, datagrams go one by one.
+func (a *association) offload() bool {
+	g := a.s.g
+	if g.Misbehave != nil || g.Quirks != (Quirks{}) || g.ListenPacket != nil || !udpsegment.CanSplit(a.relay) {
+		return false
+	}
+	for _, socket := range []*net.UDPConn{a.relay, a.out4, a.out6} {
+		if socket != nil {
+			_ = socket.SetReadBuffer(socketBuffer)
+			_ = socket.SetWriteBuffer(socketBuffer)
+			udpsegment.Join(socket)
+		}
+	}
+	return true
+}
+
+// inlet reads datagrams that may come joined.
+type inlet struct {
+	socket *net.UDPConn
+	buf    []byte
+	oob    []byte
+	all    []byte // of buf, what was not taken
+	size   int    // of each
+}
+
+func newInlet(socket *net.UDPConn) *inlet {
+	return &inlet{socket: socket, buf: make([]byte, maxDatagram), oob: make([]byte, 128)}
+}
+
+// read reads once.
+func (in *inlet) read() (from netip.AddrPort, err error) {
+	n, oobn, _, from, err := in.socket.ReadMsgUDPAddrPort(in.buf, in.oob)
+	if err != nil {
+		return from, err
+	}
+	in.all = in.buf[:n]
+	if in.size = udpsegment.Received(in.oob[:oobn]); in.size == 0 {
+		in.size = n
+	}
+	return from, nil
+}
+
+// next takes the next of what was read, and reports whether it is the last.
+func (in *inlet) next() (datagram []byte, last bool) {
+	n := min(len(in.all), in.size)
+	datagram, in.all = in.all[:n], in.all[n:]
+	return datagram, len(in.all) == 0
+}
+
+// outlet sends runs of datagrams of the same size, but for the last, to the same destination.
+type outlet struct {
+	to     netip.AddrPort
+	buf    []byte
+	size   int // of each
+	count  int
+	ended  bool // the last is shorter
+	oob    []byte
+	socket func(to netip.AddrPort) *net.UDPConn // nil: none of that family
+	single func(datagram []byte)                // sends one of a run that cannot be sent as one
+}
+
+// add adds a datagram, in two parts, to the run, or begins another.
+func (out *outlet) add(to netip.AddrPort, header, payload []byte) {
+	n := len(header) + len(payload)
+	if out.count > 0 && (out.ended || to != out.to || n > out.size || n == 0 || out.count == udpsegment.Most || len(out.buf)+n > udpsegment.MaxBytes) {
+		out.flush()
+	}
+	if out.count == 0 {
+		out.to, out.size = to, n
+	}
+	out.buf = append(append(out.buf, header...), payload...)
+	out.count++
+	out.ended = n < out.size || n == 0
+}
+
+// flush sends the run.
+func (out *outlet) flush() {
+	if socket := out.socket(out.to); out.count > 1 && socket != nil {
+		out.oob = udpsegment.Append(out.oob[:0], out.size)
+		if _, _, err := socket.WriteMsgUDPAddrPort(out.buf, out.oob, out.to); err == nil {
+			out.count = 0
+		}
+	}
+	for b := out.buf; out.count > 0; out.count-- { // the one, or those that a device cannot split
+		n := min(len(b), out.size)
+		out.single(b[:n])
+		b = b[n:]
+	}
+	out.buf = out.buf[:0]
+	out.ended = false
+}
+
+// upstreamJoined is upstream for runs.
+func (a *association) upstreamJoined(ctx context.Context) {
+	var current *route
+	in := newInlet(a.relay)
+	out := &outlet{socket: a.socketFor, single: func(payload []byte) { a.send(ctx, current, payload) }}
+	for {
+		from, err := in.read()
+		if err != nil {
+			return
+		}
+		if !a.admits(from) {
+			continue
+		}
+		for last := false; !last; {
+			var datagram []byte
+			datagram, last = in.next()
+			d, err := wire.ParseDatagram(datagram)
+			if err != nil || d.Frag != 0 {
+				continue // RFC 1928, section 7: who does not reassemble drops
+			}
+			r := a.route(datagram[3:len(datagram)-len(d.Payload)], d)
+			if r != current && out.count > 0 {
+				out.flush()
+			}
+			current = r
+			if len(r.addrs) == 0 {
+				a.resolve(ctx, r)
+			}
+			if len(r.addrs) > 0 {
+				out.add(r.addrs[0], nil, d.Payload)
+			}
+		}
+		if out.count > 0 {
+			out.flush()
+		}
+	}
+}
+
+func (a *association) socketFor(to netip.AddrPort) *net.UDPConn {
+	if to.Addr().Is4() {
+		return a.out4
+	}
+	return a.out6
+}
+
+// downstreamJoined is downstream for runs.
+func (a *association) downstreamJoined(socket *net.UDPConn) {
+	var header []byte
+	var source netip.AddrPort // that header is of
+	in := newInlet(socket)
+	relay := func(netip.AddrPort) *net.UDPConn { return a.relay }
+	out := &outlet{socket: relay}
+	out.single = func(datagram []byte) { _, _ = a.relay.WriteToUDPAddrPort(datagram, out.to) }
+	for {
+		from, err := in.read()
+		if err != nil {
+			return
+		}
+		known := a.known.Load()
+		if known == nil {
+			continue // nothing was sent, so this is no answer
+		}
+		if from != source {
+			source = from
+			header, _ = wire.AppendHeader(header[:0], wire.Addr{IP: from.Addr().Unmap().WithZone(""), Port: from.Port()})
+		}
+		for last := false; !last; {
+			var payload []byte
+			payload, last = in.next()
+			out.add(*known, header, payload)
+		}
+		out.flush()
+	}
+}

@@ -1,0 +1,72 @@
+package testgw
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/udpsegment"
+)
+
+// TestRuns sends runs of several sizes and destinations, joined and not, and has them come back: every
+// datagram arrives as it was, in the order of its destination.
+func TestRuns(t *testing.T) {
+	eachFamily(t, func(t *testing.T, ip netip.Addr) {
+		a, b := listenPackets(t, ip), listenPackets(t, ip)
+		if !udpsegment.CanSplit(a) {
+			t.Skip("needs UDP_SEGMENT")
+		}
+		g := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"a.test": {{}, ip}}}) // the zero Addr: no socket takes it
+		_, relay := startAssociation(t, g, anywhere4)
+		socket, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(relay))
+		require.NoError(t, err)
+		c := packets{t, socket}
+		defer c.Close()
+		require.NoError(t, c.SetReadBuffer(1<<20))
+
+		long, short := strings.Repeat("l", 1200), strings.Repeat("s", 500)
+		toA, toB := "\x00\x00\x00"+atName("a.test", a.addr().Port()), "\x00\x00\x00"+at(b.addr())
+		var forA, forB []string
+		send := func(header string, payloads ...string) { // by one system call
+			var all strings.Builder
+			for _, p := range payloads {
+				all.WriteString(header + p)
+				if header == toA {
+					forA = append(forA, p)
+				} else {
+					forB = append(forB, p)
+				}
+			}
+			_, _, err := c.WriteMsgUDPAddrPort([]byte(all.String()), udpsegment.Append(nil, len(header)+len(payloads[0])), netip.AddrPort{})
+			require.NoError(t, err)
+		}
+		send(toA, long, long, long, short)
+		send(toB, long, long)
+		send(toA, "")
+		send(toA, short)
+		send(toB, short, short, "x")
+		for range 20 {
+			send(toA, long, long)
+		}
+		for _, d := range []struct {
+			packets
+			want []string
+		}{{a, forA}, {b, forB}} {
+			var from netip.AddrPort
+			for _, want := range d.want {
+				from = d.expect(want)
+			}
+			back := "\x00\x00\x00" + at(d.addr())
+			_, _, err := d.WriteMsgUDPAddrPort([]byte(long+long+long+short), udpsegment.Append(nil, len(long)), from)
+			require.NoError(t, err)
+			for _, want := range []string{long, long, long, short} {
+				c.expect(back + want)
+			}
+			d.sendTo(from, "")
+			c.expect(back)
+		}
+	})
+}

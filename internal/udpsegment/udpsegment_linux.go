@@ -1,0 +1,75 @@
+package udpsegment
+
+import (
+	"encoding/binary"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Space is the room that Append needs.
+const Space = unix.SizeofCmsghdr + 8
+
+// Append appends the control message that has what is sent split into datagrams of so many bytes, UDP_SEGMENT.
+func Append(oob []byte, size int) []byte {
+	begin, room := len(oob), unix.CmsgSpace(2)
+	oob = append(oob, make([]byte, room)...)
+	header := (*unix.Cmsghdr)(unsafe.Pointer(&oob[begin]))
+	header.Level, header.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
+	header.SetLen(unix.CmsgLen(2))
+	binary.NativeEndian.PutUint16(oob[begin+unix.CmsgLen(0):], uint16(size))
+	return oob
+}
+
+// Sent finds in control messages the size of the datagrams that a send is split into, or returns 0.
+func Sent(oob []byte) int {
+	if data := find(oob, unix.UDP_SEGMENT); len(data) >= 2 {
+		return int(binary.NativeEndian.Uint16(data))
+	}
+	return 0
+}
+
+// Received finds in control messages the size of the datagrams that came joined, or returns 0.
+func Received(oob []byte) int {
+	if data := find(oob, unix.UDP_GRO); len(data) >= 4 {
+		return int(binary.NativeEndian.Uint32(data))
+	}
+	return 0
+}
+
+func find(oob []byte, kind int32) []byte {
+	for len(oob) > 0 {
+		header, data, rest, err := unix.ParseOneSocketControlMessage(oob)
+		if err != nil {
+			return nil
+		}
+		if header.Level == unix.IPPROTO_UDP && header.Type == kind {
+			return data
+		}
+		oob = rest
+	}
+	return nil
+}
+
+// CanSplit reports whether the system splits what is sent by a socket: Linux 4.18.
+func CanSplit(socket syscall.Conn) bool {
+	return control(socket, func(fd int) error {
+		_, err := unix.GetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
+		return err
+	})
+}
+
+// Join has the system join what a socket receives, UDP_GRO, and reports whether it can: Linux 5.0.
+func Join(socket syscall.Conn) bool {
+	return control(socket, func(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) })
+}
+
+func control(socket syscall.Conn, do func(fd int) error) bool {
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return false
+	}
+	failed := raw.Control(func(fd uintptr) { err = do(int(fd)) })
+	return failed == nil && err == nil
+}

@@ -1,0 +1,74 @@
+package socks
+
+import (
+	"net"
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockslib/sockslib/internal/udpsegment"
+)
+
+// receipt is what recvmsg wants to know and tells.
+type receipt struct {
+	msg unix.Msghdr
+	iov unix.Iovec
+	oob [128]byte // also for what an application has switched on by SyscallConn
+}
+
+// joining has the system join datagrams that come in a row, and returns what they are read with. Where it
+// cannot, it is nil.
+func joining(relay net.Conn) syscall.RawConn {
+	socket, ok := relay.(*net.UDPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	udpsegment.Join(socket) // where it cannot, each comes by itself
+	return raw
+}
+
+// receive reads once, without waiting, and reports whether there was something. It takes a buffer for that
+// long alone: package net's own read would hold one while it waits.
+func (in *inlet) receive(fd uintptr) bool {
+	d := datagramsPool.Get().(*datagrams)
+	n, size, errno := d.receive(int(fd))
+	for errno == unix.EINTR {
+		n, size, errno = d.receive(int(fd))
+	}
+	in.err = nil
+	switch errno {
+	case 0:
+		in.hold(d, n, size)
+		return true
+	case unix.EAGAIN:
+		datagramsPool.Put(d)
+		return false
+	}
+	datagramsPool.Put(d)
+	in.err = os.NewSyscallError("recvmsg", errno)
+	return true
+}
+
+func (d *datagrams) receive(fd int) (n, size int, errno syscall.Errno) {
+	d.iov.Base = &d.buf[0]
+	d.iov.SetLen(len(d.buf))
+	d.msg.Iov = &d.iov
+	d.msg.SetIovlen(1)
+	d.msg.Control = &d.oob[0]
+	d.msg.SetControllen(len(d.oob))
+	r, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&d.msg)), 0)
+	if errno != 0 {
+		return 0, 0, errno
+	}
+	n = int(r)
+	if size = udpsegment.Received(d.oob[:d.msg.Controllen]); size == 0 {
+		size = n
+	}
+	return n, size, 0
+}

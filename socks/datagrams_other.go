@@ -1,0 +1,14 @@
+//go:build !linux
+
+package socks
+
+import (
+	"net"
+	"syscall"
+)
+
+type receipt struct{}
+
+func joining(net.Conn) syscall.RawConn { return nil }
+
+func (in *inlet) receive(uintptr) bool { return true } // without a raw connection nobody calls it

@@ -1,0 +1,127 @@
+package socks
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/sockslib/sockslib/internal/udpsegment"
+)
+
+// outgoing is what one send is made up in.
+type outgoing struct {
+	buf [maxDatagram]byte
+	oob [udpsegment.Space]byte
+}
+
+var outgoingPool = sync.Pool{New: func() any { return new(outgoing) }}
+
+// WriteSegments sends b to addr as several datagrams of so many bytes each, the last of which may be shorter.
+// On Linux one system call takes up to 64 of them (UDP_SEGMENT); elsewhere, through a Forward and through
+// what an Auth protects datagrams with, each is sent by itself. It returns how many bytes of b were sent.
+// Where a device cannot split what it is given the error matches EIO, and WriteTo works.
+func (p *PacketConn) WriteSegments(b []byte, size int, addr net.Addr) (int, error) {
+	if size <= 0 {
+		return 0, p.fail("write", errors.New("segments of no size"))
+	}
+	return p.writeTo(b, size, addr)
+}
+
+// segmented sends b in segments of so many bytes, each behind the header with which out begins. It returns
+// how many bytes were sent.
+func (p *PacketConn) segmented(out *outgoing, header int, b []byte, size int) (sent int, err error) {
+	most := size
+	if p.splits {
+		most *= max(1, min(udpsegment.Most, udpsegment.MaxBytes/(header+size)))
+	}
+	for sent < len(b) && err == nil {
+		part := b[sent:min(len(b), sent+most)]
+		if len(part) > size {
+			err = p.joined(out, header, part, size)
+		} else {
+			err = p.single(out, header, part)
+		}
+		switch {
+		case err == nil:
+			sent += len(part)
+		case len(part) > size && (errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EMSGSIZE)):
+			var n int
+			n, err = p.singly(out, header, part, size)
+			sent += n
+		}
+	}
+	return sent, err
+}
+
+// singly sends segments one by one. That of a size that cannot be sent says so.
+func (p *PacketConn) singly(out *outgoing, header int, b []byte, size int) (sent int, err error) {
+	for one := range slices.Chunk(b, size) {
+		if err := p.single(out, header, one); err != nil {
+			return sent, err
+		}
+		sent += len(one)
+	}
+	return sent, nil
+}
+
+// joined sends segments by one system call.
+func (p *PacketConn) joined(out *outgoing, header int, b []byte, size int) error {
+	msg := out.buf[:header]
+	count := 0
+	for one := range slices.Chunk(b, size) {
+		if count++; count > 1 {
+			msg = append(msg, out.buf[:header]...)
+		}
+		msg = append(msg, one...)
+	}
+	oob := udpsegment.Append(out.oob[:0], header+size)
+	err := p.persist(func() error {
+		_, _, err := p.udp.WriteMsgUDPAddrPort(msg, oob, netip.AddrPort{})
+		return err
+	})
+	if err == nil {
+		p.countSent(count, len(b))
+	}
+	return err
+}
+
+// single sends one datagram.
+func (p *PacketConn) single(out *outgoing, header int, b []byte) error {
+	if header+len(b) > len(out.buf) {
+		return syscall.EMSGSIZE
+	}
+	msg := append(out.buf[:header], b...)
+	err := p.persist(func() error {
+		_, err := p.relay.Write(msg)
+		return err
+	})
+	if err != nil && len(b) <= minQUIC && errors.Is(err, syscall.EMSGSIZE) {
+		err = p.squeeze(msg)
+	}
+	if err == nil {
+		p.countSent(1, len(b))
+	}
+	return err
+}
+
+// persist does a write again when what the system was told of the relay's host (ICMP) is all that failed it:
+// that is about a datagram sent before. If it fails so again, the datagram is lost, as datagrams are.
+func (p *PacketConn) persist(write func() error) error {
+	err := write()
+	if p.socket && unreachable(err) {
+		p.drop(DropUnreachable)
+		if err = write(); unreachable(err) {
+			p.drop(DropUnreachable)
+			return nil
+		}
+	}
+	return relayFailed(err)
+}
+
+func (p *PacketConn) countSent(datagrams, bytes int) {
+	p.counters.sent.Add(uint64(datagrams))
+	p.counters.bytesSent.Add(uint64(bytes))
+}

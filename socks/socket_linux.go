@@ -1,0 +1,20 @@
+package socks
+
+import "golang.org/x/sys/unix"
+
+// fragment has the system fragment what a socket sends, if a datagram of so many bytes is longer than its way
+// takes, or if that is not known.
+func fragment(fd, size int) {
+	const udp = 8
+	mtu, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU)
+	overhead := 20 + udp
+	if family, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN); family == unix.AF_INET6 {
+		mtu, err = unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU)
+		overhead = 40 + udp
+	}
+	if err == nil && size+overhead <= mtu {
+		return
+	}
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT) // one family knows not the other's
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DONT)
+}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package socks
+
+func fragment(int, int) {}
