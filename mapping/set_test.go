@@ -118,7 +118,7 @@ func TestSetFindsWhileOthersMove(t *testing.T) {
 	done := make(chan struct{})
 	go func() { // ends with its rounds; the test waits for done
 		defer close(done)
-		for range 200 {
+		for range 50 {
 			for _, p := range move {
 				s.insert(numberHash(p.number), p, hashOfNumber)
 			}

@@ -3,6 +3,8 @@ package socks_test
 import (
 	"context"
 	"net"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -17,6 +19,7 @@ type lateConn struct {
 	net.Conn
 	left   int // bytes until then
 	end    func()
+	once   sync.Once
 	closed chan struct{}
 }
 
@@ -30,11 +33,7 @@ func (c *lateConn) Read(b []byte) (int, error) {
 }
 
 func (c *lateConn) Close() error {
-	select {
-	case <-c.closed:
-	default:
-		close(c.closed)
-	}
+	c.once.Do(func() { close(c.closed) })
 	return c.Conn.Close()
 }
 
@@ -49,19 +48,17 @@ func TestContextEndsWithTheReply(t *testing.T) {
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
 					g := &gateway{answer: grants}
-					late := false
+					var conns atomic.Int64
 					c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: handshake, Spare: spare}
 					c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 						conn, err := g.DialContext(ctx, network, address)
-						if late {
+						if conns.Add(1) > int64(spare) { // with a spare, the first is of the dial before
 							conn = &lateConn{Conn: conn, left: method + reply, end: cancel, closed: make(chan struct{})}
 						}
 						return conn, err
 					})
-					late = spare == 0
 					if spare > 0 {
 						conn, err := c.Dial("tcp", "x.example:80")
-						late = true // the spares are made from now on
 						require.NoError(t, err)
 						require.NoError(t, conn.Close())
 						synctest.Wait()
