@@ -13,10 +13,10 @@ import (
 const socketBuffer = 4 << 20
 
 // offload prepares an association for many datagrams by one system call, both ways, and reports whether it
-// can. Where it is to misbehave, or leads to a gateway behind this one, datagrams go one by one.
+// can. Where it is to misbehave, leads to a gateway behind this one, or has its datagrams protected, they go one by one.
 func (a *association) offload() bool {
 	g := a.s.g
-	if g.Misbehave != nil || g.Quirks != (Quirks{}) || g.ListenPacket != nil || !udpsegment.CanSplit(a.relay) {
+	if _, plain := a.near.(clientSocket); !plain || g.Misbehave != nil || g.Quirks != (Quirks{}) || g.ListenPacket != nil || !udpsegment.CanSplit(a.relay) {
 		return false
 	}
 	for _, socket := range []*net.UDPConn{a.relay, a.out4, a.out6} {
