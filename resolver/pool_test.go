@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -252,6 +253,30 @@ func TestUpstreamGoesSilent(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.EqualValues(t, 2, dials.Load())
+	})
+}
+
+// Questions that are given up at once cost no connection: it has had no time to answer.
+func TestUpstreamGivenUpAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up, dials := pipeUpstream(t, func(_ int32, c net.Conn) { io.Copy(io.Discard, c) })
+		for i := range 100 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			_, err := up.exchange(ctx, fmt.Sprintf("host%d.example", i), dns.TypeNS)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			cancel()
+			synctest.Wait()
+		}
+		require.EqualValues(t, 1, dials.Load())
+		time.Sleep(maxSilence) // of questions that had no longer: it is the connection that is dead
+		for i := range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			_, err := up.exchange(ctx, "last.example", dns.TypeNS)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			cancel()
+			synctest.Wait()
+			require.EqualValues(t, 1+i, dials.Load())
+		}
 	})
 }
 

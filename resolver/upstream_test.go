@@ -344,6 +344,7 @@ func TestUpstreamStops(t *testing.T) {
 					require.ErrorIs(t, err, context.Canceled)
 				}
 				cancel()
+				up.Close()
 				synctest.Wait()
 			})
 		}

@@ -15,6 +15,7 @@ import (
 const (
 	maxPending   = 1 << 14          // queries on one connection; there are 1<<16 IDs
 	keepUpstream = 10 * time.Second // a connection without a query
+	maxSilence   = time.Second      // of a connection that is asked, before a query that is given up counts against it
 )
 
 // errConnEnded is the error of a connection that has ended while a query was under way.
@@ -29,8 +30,9 @@ type upstreamConn struct {
 	mu      sync.Mutex
 	pending map[uint16]chan received // by the ID of the query; nil: the connection has ended
 	first   dns.Question
-	heard   int  // answers to queries that waited for them
-	retired bool // takes no more queries, and ends with the last
+	heard   int       // answers to queries that waited for them
+	asked   time.Time // of the first query since the last answer; zero: none. It may be later
+	retired bool      // takes no more queries, and ends with the last
 }
 
 // received is an answer or what came instead.
@@ -62,7 +64,7 @@ func (c *upstreamConn) madeFor(q dns.Question) bool {
 // exchange sends a question and waits for its answer.
 func (c *upstreamConn) exchange(ctx context.Context, q dns.Question) (*dns.Msg, error) {
 	answer := make(chan received, 1)
-	id, heard, err := c.enter(q, answer)
+	id, err := c.enter(q, answer)
 	if err != nil {
 		return nil, err
 	}
@@ -82,23 +84,26 @@ func (c *upstreamConn) exchange(ctx context.Context, q dns.Question) (*dns.Msg, 
 		}
 		return r.answer, r.err
 	case <-ctx.Done():
-		c.leave(id, c.silent(heard))
+		c.leave(id, false)
 		return nil, ctx.Err()
 	}
 }
 
-// enter makes room for an answer. It returns how many there have been.
-func (c *upstreamConn) enter(q dns.Question, answer chan received) (id uint16, heard int, err error) {
+// enter makes room for an answer.
+func (c *upstreamConn) enter(q dns.Question, answer chan received) (id uint16, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pending == nil {
-		return 0, 0, errConnEnded
+		return 0, errConnEnded
 	}
 	if len(c.pending) == maxPending {
-		return 0, 0, errors.New("too many queries under way")
+		return 0, errors.New("too many queries under way")
 	}
 	if len(c.pending) == 0 {
 		c.SetReadDeadline(time.Time{}) // queries have bounds of their own
+	}
+	if c.asked.IsZero() {
+		c.asked = time.Now()
 	}
 	if c.first == (dns.Question{}) {
 		c.first = q
@@ -106,23 +111,18 @@ func (c *upstreamConn) enter(q dns.Question, answer chan received) (id uint16, h
 	for id = uint16(rand.Uint32()); c.pending[id] != nil; id++ {
 	}
 	c.pending[id] = answer
-	return id, c.heard, nil
+	return id, nil
 }
 
-// leave gives a query up. A connection that may be dead takes no more.
-func (c *upstreamConn) leave(id uint16, dead bool) {
+// leave gives a query up. A connection that has failed, or has been silent although it was asked, takes no more.
+func (c *upstreamConn) leave(id uint16, failed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.pending, id)
-	c.retired = c.retired || dead
+	if failed || !c.asked.IsZero() && time.Since(c.asked) >= maxSilence {
+		c.retired = true
+	}
 	c.rest()
-}
-
-// silent reports whether nothing has come since there were so many answers.
-func (c *upstreamConn) silent(heard int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.heard == heard
 }
 
 // rest bounds how long the connection is kept if it has nothing to do. The caller holds c.mu.
@@ -185,6 +185,10 @@ func (c *upstreamConn) give(packed []byte) error {
 	defer c.mu.Unlock()
 	if answer := c.pending[m.Id]; answer != nil {
 		c.heard++
+		c.asked = time.Time{}
+		if len(c.pending) > 1 {
+			c.asked = time.Now()
+		}
 		delete(c.pending, m.Id)
 		answer <- received{answer: m}
 		c.rest()
