@@ -25,8 +25,12 @@ import (
 // Name is the server's.
 const Name = "server.sockslib.test"
 
-// patience is how long any client here may take for anything.
-const patience = 30 * time.Second
+// patience is how long any client here may take for anything, and startup a server to be there: some need a second
+// of a whole processor, and tests run beside others.
+const (
+	patience = time.Minute
+	startup  = 2 * time.Minute
+)
 
 // Network is a client, a gateway, and a server behind it. Its fields are not to be changed.
 type Network struct {

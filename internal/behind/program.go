@@ -34,7 +34,7 @@ func (n *Network) Postgres() (dsn string) {
 	require.Eventually(t, func() bool { // it listens before it is: pg_ctl looks here too
 		status, _ := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 		return bytes.HasSuffix(bytes.TrimSpace(status), []byte("ready"))
-	}, patience, 10*time.Millisecond)
+	}, startup, 10*time.Millisecond)
 	return fmt.Sprintf("host=%s port=%s user=app password='%s' dbname=postgres sslmode=verify-full sslrootcert=%s", Name, port, Password, certificate)
 }
 

@@ -145,7 +145,7 @@ func (n *Network) serve(as *syscall.SysProcAttr, ready func() bool, program stri
 			n.t.Logf("%s:\n%s", program, log.Bytes())
 		}
 	})
-	require.Eventually(n.t, func() bool { return ready() || closed(ended) }, patience, 10*time.Millisecond)
+	require.Eventually(n.t, func() bool { return ready() || closed(ended) }, startup, 10*time.Millisecond)
 	require.False(n.t, closed(ended), "%s has ended", program)
 }
 

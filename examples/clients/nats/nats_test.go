@@ -3,6 +3,7 @@ package nats
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,7 +24,7 @@ func TestNATS(t *testing.T) {
 	dir, port := behind.Dir(t), n.Port()
 	certificate, key, config := behind.TLSFiles(t, dir)
 	file := filepath.Join(dir, "nats.conf")
-	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, "listen: \"[%s]:%s\"\ntls { cert_file: %q, key_file: %q }\n", n.IP, port, certificate, key), 0o644))
+	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, "listen: %q\ntls { cert_file: %q, key_file: %q }\n", net.JoinHostPort(n.IP.String(), port), certificate, key), 0o644))
 	n.Serve(port, server, "-c", file)
 
 	n.Exercise(behind.Reconnects, func(context.Context) (behind.Session, error) {

@@ -3,6 +3,7 @@ package ntp
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,7 +24,7 @@ func TestChrony(t *testing.T) {
 	dir, port := behind.Dir(t), n.Port()
 	config := filepath.Join(dir, "chrony.conf")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, "port %s\nbindaddress %s\nallow all\nlocal stratum 5\ncmdport 0\nbindcmdaddress /\npidfile %s\n", port, n.IP, filepath.Join(dir, "pid")), 0o644))
-	at := fmt.Sprintf("[%s]:%s", n.IP, port)
+	at := net.JoinHostPort(n.IP.String(), port)
 	n.ServeUntil(func() bool { // directly, to know when it is there
 		_, err := ntp.QueryWithOptions(at, ntp.QueryOptions{Timeout: 100 * time.Millisecond})
 		return err == nil
