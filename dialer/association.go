@@ -43,6 +43,11 @@ func (a *association) read(b []byte) (int, netip.AddrPort, error) {
 	if a.ap != nil {
 		return a.ap.ReadFromAddrPort(b)
 	}
+	return a.readFrom(b)
+}
+
+//go:noinline
+func (a *association) readFrom(b []byte) (int, netip.AddrPort, error) { // not in read's frame, with which readers wait
 	n, from, err := a.conn.ReadFrom(b)
 	if err != nil {
 		return 0, netip.AddrPort{}, err

@@ -14,16 +14,17 @@ import (
 )
 
 // receive reads the next datagram that is due into b, and tells where the relay says it is from. The name,
-// if it says one, aliases nothing.
-func (p *PacketConn) receive(b []byte, withName bool) (int, Addr, error) {
+// if it says one and it is wanted, aliases nothing. The frames from here on are small: with them stands the
+// stack of each reader that waits.
+func (p *PacketConn) receive(b []byte, from *wire.Addr, named bool) (int, error) {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
 	for {
 		if err := p.await(); err != nil {
-			return 0, Addr{}, err
+			return 0, err
 		}
-		if n, from, ok := p.deliver(b, withName); ok {
-			return n, from, nil
+		if n, ok := p.deliver(b, from, named); ok {
+			return n, nil
 		}
 	}
 }
@@ -63,20 +64,20 @@ func (p *PacketConn) late() error {
 
 // deliver takes the next of the datagrams that are held, and reports whether it is one for the application.
 // p.in.mu is held.
-func (p *PacketConn) deliver(b []byte, withName bool) (n int, from Addr, ok bool) {
+func (p *PacketConn) deliver(b []byte, from *wire.Addr, named bool) (n int, ok bool) {
 	defer p.in.release()
 	d, err := wire.ParseDatagram(p.in.next())
 	if reason, ok := p.judge(&d, err); !ok {
 		p.drop(reason)
-		return 0, Addr{}, false
+		return 0, false
 	}
-	from = Addr{Net: "udp", IP: d.IP, Port: d.Port}
-	if withName && !d.IP.IsValid() {
+	from.IP, from.Port = d.IP, d.Port
+	if named && !d.IP.IsValid() {
 		from.Name = string(d.Name)
 	}
 	p.counters.received.Add(1)
 	p.counters.bytesReceived.Add(uint64(len(d.Payload)))
-	return copy(b, d.Payload), from, true
+	return copy(b, d.Payload), true
 }
 
 // judge tells whether a datagram is one to deliver, and if not, why.
@@ -97,26 +98,33 @@ func (p *PacketConn) judge(d *wire.Datagram, err error) (DropReason, bool) {
 // ReadFrom reads a datagram's payload into b; what does not fit is lost, as with UDP. The address is a
 // *net.UDPAddr, or an *Addr when the gateway reports a name.
 func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
-	n, from, err := p.receive(b, true)
+	var from wire.Addr
+	n, err := p.receive(b, &from, true)
 	if err != nil {
 		return 0, nil, err
 	}
+	return n, sender(&from), nil
+}
+
+//go:noinline
+func sender(from *wire.Addr) net.Addr { // not in ReadFrom's frame
 	if from.IP.IsValid() {
-		return n, netconn.UDPAddr(netip.AddrPortFrom(from.IP, from.Port)), nil
+		return netconn.UDPAddr(netip.AddrPortFrom(from.IP, from.Port))
 	}
-	return n, from.pointer(), nil
+	return addrFrom("udp", *from).pointer()
 }
 
 // ReadFromAddrPort is ReadFrom without an allocation. Of an address that is a name it returns the port alone.
 func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	n, from, err := p.receive(b, false)
+	var from wire.Addr
+	n, err := p.receive(b, &from, false)
 	return n, netip.AddrPortFrom(from.IP, from.Port), err
 }
 
 // Read reads a datagram's payload into b.
 func (p *PacketConn) Read(b []byte) (int, error) {
-	n, _, err := p.receive(b, false)
-	return n, err
+	var from wire.Addr
+	return p.receive(b, &from, false)
 }
 
 // WaitRead returns when a datagram can be read, or with the error that a read would have. It holds no buffer
@@ -129,15 +137,14 @@ func (p *PacketConn) WaitRead() error {
 
 // ReadBuffered is ReadFromAddrPort for what has come together with a datagram that was read before, or that
 // WaitRead has waited for. It never waits, and reports false when there is none.
-func (p *PacketConn) ReadBuffered(b []byte) (n int, from netip.AddrPort, ok bool) {
+func (p *PacketConn) ReadBuffered(b []byte) (n int, addr netip.AddrPort, ok bool) {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
-	for p.in.held != nil {
-		if n, from, ok := p.deliver(b, false); ok {
-			return n, netip.AddrPortFrom(from.IP, from.Port), true
-		}
+	var from wire.Addr
+	for !ok && p.in.held != nil {
+		n, ok = p.deliver(b, &from, false)
 	}
-	return 0, netip.AddrPort{}, false
+	return n, netip.AddrPortFrom(from.IP, from.Port), ok
 }
 
 // WriteTo sends b to addr, a *net.UDPAddr, an *Addr with an IP or a name, or any address whose String is

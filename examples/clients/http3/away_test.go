@@ -49,7 +49,7 @@ func transferBy(t *testing.T, gateway dialer.Gateway, meanwhile func()) *dialer.
 	table, err := mapping.New(mapping.Config{})
 	require.NoError(t, err)
 	d := &dialer.Dialer{Gateway: gateway, Table: table}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	client, err := NewClient(ctx, d, &resolver.Resolver{Table: table}, clientTLS)
 	require.NoError(t, err)

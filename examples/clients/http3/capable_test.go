@@ -35,7 +35,7 @@ func TestQUICToAName(t *testing.T) {
 	first := testgw.Start(t, new(testgw.Gateway))
 	g := testgw.Start(t, &testgw.Gateway{Hosts: map[string][]netip.Addr{behind.Name: {netip.AddrFrom4([4]byte{127, 0, 0, 1})}}})
 	for _, c := range []*socks.Client{{Addr: g.Addr().String()}, {Addr: g.Addr().String(), Forward: &socks.Client{Addr: first.Addr().String()}}} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 		p, err := c.ListenPacket(ctx, "udp", "")
 		require.NoError(t, err)
 		transport := &quic.Transport{Conn: p}

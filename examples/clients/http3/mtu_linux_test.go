@@ -172,7 +172,7 @@ func mtuTransfer(t *testing.T, gateway, to string) (dialer.PacketStats, time.Dur
 	_, clientTLS := behind.TLS(t)
 	clientTLS = clientTLS.Clone()
 	clientTLS.InsecureSkipVerify = true // the server's is another process's
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	begun := time.Now()
 	client, err := NewClient(ctx, &dialer.Dialer{Gateway: &socks.Client{Addr: gateway}, Table: table}, &resolver.Resolver{Table: table}, clientTLS)
