@@ -10,6 +10,7 @@ import (
 
 	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
 	"github.com/sockslib/sockslib/cmd/socksify/internal/namespace"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
 	"github.com/sockslib/sockslib/socks"
 )
 
@@ -26,10 +27,14 @@ func check(o *options) int {
 		}
 		fmt.Printf("%-10s %s\n", what, outcome)
 	}
-	err := namespace.Probe()
-	report(byNamespace, err)
-	possible = possible || err == nil
-	report(bySeccomp, errSeccomp)
+	for _, w := range []struct {
+		name  string
+		probe func() error
+	}{{byNamespace, namespace.Probe}, {bySeccomp, seccomp.Probe}} {
+		err := w.probe()
+		report(w.name, err)
+		possible = possible || err == nil
+	}
 	if err := o.complete(); err != nil {
 		report("gateway", err)
 		return execute.ExitSetup

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
 	"github.com/sockslib/sockslib/cmd/socksify/internal/namespace"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
 )
 
 // The program's environment says that there is a gateway, and which, without credentials.
@@ -71,7 +72,7 @@ func publicNames(via, gateways []string) string {
 // nested reports whether this process runs under socksify already. The environment alone does not count: it may
 // have been copied.
 func nested() bool {
-	return os.Getenv(markVariable) != "" && namespace.Inside()
+	return os.Getenv(markVariable) != "" && (namespace.Inside() || seccomp.Inside())
 }
 
 // nest executes the program in the run that there is, if that has the gateway that is asked for.

@@ -10,6 +10,7 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/channel"
 	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
 	"github.com/sockslib/sockslib/cmd/socksify/internal/namespace"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
 )
 
 // The processes of a run are this binary once more, told apart by argv[0]: the front, which the user started; the
@@ -21,6 +22,8 @@ func main() {
 		code = child(func(c *channel.Conn, path string, argv []string) int { return newSupervisor(c).run(path, argv) })
 	case namespace.ShimName:
 		code = child(namespace.Shim)
+	case seccomp.ShimName:
+		code = child(seccomp.Shim)
 	default:
 		code = command(os.Args[1:])
 	}

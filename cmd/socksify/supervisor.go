@@ -73,7 +73,7 @@ func (s *supervisor) supervise(path string, argv []string) (code int, err error)
 	if err != nil {
 		return execute.ExitSetup, err
 	}
-	run, err := start(&o, program{path, argv, os.Environ()}, p, publish)
+	run, err := start(&o, execute.Program{Path: path, Argv: argv, Env: os.Environ()}, p, publish)
 	if err != nil {
 		return execute.ExitSetup, err
 	}
@@ -87,7 +87,7 @@ func (s *supervisor) supervise(path string, argv []string) (code int, err error)
 		s.kill(unix.SIGKILL)
 		return execute.ExitSetup, err
 	}
-	if code, err := run.Execute(); err != nil {
+	if code, err := run.Release(); err != nil {
 		return code, err
 	}
 	_ = s.c.Send(channel.Message{Kind: channel.Started})

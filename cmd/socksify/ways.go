@@ -7,36 +7,51 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
 	"github.com/sockslib/sockslib/cmd/socksify/internal/namespace"
 	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
 )
 
 // way is one way to catch a program's network, for one program. Its methods are called in this order.
 type way interface {
 	Process() int                   // the process that becomes the program
 	Serve() error                   // begin to be its network
-	Execute() (code int, err error) // let it execute the program
+	Release() (code int, err error) // let it execute the program
 	Drain()                         // after its end: wait until what it sent has been passed on
 	Close()                         // end everything
 }
 
-type program struct {
-	path string
-	argv []string
-	env  []string
+// start prepares a program in the way that options ask for. No way is tried after another has started the program.
+func start(o *options, program execute.Program, p *policy.Policy, publish []net.Listener) (way, error) {
+	if o.By == bySeccomp {
+		return bySeccompStart(o, program, p, publish)
+	}
+	w, err := namespace.Start(program, p, o.Host, publish)
+	if err == nil {
+		p.Log.Printf("by namespace")
+		return w, nil
+	}
+	err = fmt.Errorf("namespace: %w", err)
+	if o.By == byNamespace {
+		return nil, err
+	}
+	second, err2 := bySeccompStart(o, program, p, publish)
+	if err2 != nil {
+		return nil, fmt.Errorf("no way works here\n  %w\n  %w\nsee socksify -check", err, err2)
+	}
+	p.Log.Printf("by seccomp, since %v", err)
+	return second, nil
 }
 
-// start prepares a program in the way that options ask for. No way is tried after another has started the program.
-func start(o *options, run program, p *policy.Policy, publish []net.Listener) (way, error) {
-	if o.By == bySeccomp {
-		return nil, errors.New("seccomp: " + errSeccomp.Error())
+// bySeccompStart refuses what that way cannot do.
+func bySeccompStart(o *options, program execute.Program, p *policy.Policy, publish []net.Listener) (way, error) {
+	if len(o.Host) > 0 || len(publish) > 0 {
+		return nil, errors.New("seccomp: -host and -publish are for the namespace way; in this one the program's 127.0.0.1 is this machine's")
 	}
-	w, err := namespace.Start(namespace.Program{Path: run.path, Argv: run.argv, Env: run.env}, p, o.Host, publish)
+	w, err := seccomp.Start(program, p)
 	if err != nil {
-		return nil, fmt.Errorf("namespace: %w", err)
+		return nil, fmt.Errorf("seccomp: %w", err)
 	}
-	p.Log.Printf("by namespace")
 	return w, nil
 }
-
-var errSeccomp = errors.New("not available in this version")

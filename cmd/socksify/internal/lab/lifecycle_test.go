@@ -16,7 +16,7 @@ import (
 )
 
 // ways are the values of -by that run programs.
-var ways = []string{"namespace"}
+var ways = []string{"namespace", "seccomp"}
 
 // inEachWay runs a test in a world of its own for each way, and requires that nothing is left.
 func inEachWay(t *testing.T, f func(t *testing.T, w *world, way string)) {

@@ -10,18 +10,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/sockslib/sockslib/cmd/socksify/internal/channel"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
 )
 
 // ShimName is argv[0] of a process that has to call Shim.
 const ShimName = "socksify: shim in namespaces"
-
-// Program is what a shim executes.
-type Program struct {
-	Path string
-	Argv []string
-	Env  []string
-}
 
 // Setup is what the shim has to prepare beside the device.
 type Setup struct {
@@ -29,27 +22,17 @@ type Setup struct {
 	Publish bool     // packets from the device may reach 127.0.0.1
 }
 
-// clone starts the shim in new namespaces. Its caller ends it with discard or by the program's end.
-func clone(p Program, s Setup) (pid int, c *channel.Conn, err error) {
-	c, end, err := channel.Pair()
-	if err != nil {
-		return 0, nil, err
-	}
-	defer unix.Close(end)
+// clone starts the shim in new namespaces, and returns it with the files of prepare.
+func clone(p execute.Program, s Setup) (*execute.Shim, []*os.File, error) {
 	attr, err := attributes()
-	if err == nil {
-		pid, err = syscall.ForkExec("/proc/self/exe", append([]string{ShimName, strconv.Itoa(end), p.Path}, p.Argv...),
-			&syscall.ProcAttr{Env: p.Env, Files: []uintptr{0, 1, 2}, Sys: attr})
-	}
 	if err != nil {
-		c.Close()
-		return 0, nil, fmt.Errorf("user, network and mount namespaces: %w%s", err, remedy(err))
+		return nil, nil, err
 	}
-	if err := c.Configure(s); err != nil {
-		discard(pid, c)
-		return 0, nil, err
+	shim, files, err := execute.Start(p, ShimName, attr, s)
+	if errno, ok := err.(syscall.Errno); ok { // of clone, or of a map of ids
+		err = fmt.Errorf("user, network and mount namespaces: %w%s", errno, remedy(errno))
 	}
-	return pid, c, nil
+	return shim, files, err
 }
 
 // remedy says what usually helps, or "".
@@ -115,15 +98,4 @@ func identity(file string) ([]syscall.SysProcIDMap, error) {
 		ids = append(ids, syscall.SysProcIDMap{ContainerID: first, HostID: first, Size: size})
 	}
 	return ids, nil
-}
-
-// discard ends a shim that is of no use, and waits for its end.
-func discard(pid int, c *channel.Conn) {
-	_ = c.Close()
-	_ = syscall.Kill(pid, syscall.SIGKILL)
-	for {
-		if _, err := syscall.Wait4(pid, nil, 0, nil); err != syscall.EINTR {
-			return
-		}
-	}
 }

@@ -4,22 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/sockslib/sockslib/cmd/socksify/internal/channel"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
 	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
 	"github.com/sockslib/sockslib/cmd/socksify/internal/relay"
 )
 
 // Session is a program in its namespaces, and the network that it has there.
 type Session struct {
-	pid     int
-	shim    *channel.Conn
+	*execute.Shim
 	files   []*os.File // from the shim: see prepare
 	setup   Setup
 	policy  *policy.Policy
@@ -33,33 +31,21 @@ type Session struct {
 }
 
 // Start clones the shim, waits until it has set everything up, and returns the session; the program does not run
-// before Execute. When any step fails nothing is left, and another way may be tried.
-func Start(program Program, p *policy.Policy, host []uint16, publish []net.Listener) (*Session, error) {
+// before Release. When any step fails nothing is left, and another way may be tried.
+func Start(program execute.Program, p *policy.Policy, host []uint16, publish []net.Listener) (*Session, error) {
 	s := &Session{policy: p, publish: publish, setup: Setup{Host: host, Publish: len(publish) > 0}}
 	var err error
-	if s.pid, s.shim, err = clone(program, s.setup); err != nil {
+	if s.Shim, s.files, err = clone(program, s.setup); err != nil {
 		return nil, err
 	}
-	m, files, err := s.shim.Receive()
-	switch {
-	case err == io.EOF:
-		err = errors.New("the shim ended during its set-up")
-	case err == nil && m.Kind == channel.Failed:
-		err = errors.New(m.Text)
-	case err == nil && len(files) != 1+nameServerSockets+len(host):
-		err = fmt.Errorf("%d descriptors from the shim", len(files))
-	}
-	s.files = files
-	if err != nil {
+	if len(s.files) != 1+nameServerSockets+len(host) {
+		err = fmt.Errorf("%d descriptors from the shim", len(s.files))
 		s.closeFiles()
-		discard(s.pid, s.shim)
+		s.Discard()
 		return nil, err
 	}
 	return s, nil
 }
-
-// Process returns the process that becomes the program.
-func (s *Session) Process() int { return s.pid }
 
 // Serve begins to answer the program's packets.
 func (s *Session) Serve() error {
@@ -162,19 +148,6 @@ func (s *Session) join(c net.Conn, dial func(context.Context) (relay.Stream, err
 	s.policy.Log.Printf("%s ended: %d bytes sent, %d received", what, sent, received)
 }
 
-// Execute lets the shim execute the program, and returns when it has. An error comes with the exit code.
-func (s *Session) Execute() (code int, err error) {
-	defer s.shim.Close()
-	if err := s.shim.Send(channel.Message{Kind: channel.Go}); err != nil {
-		return 0, nil // it was killed: waiting for it tells
-	}
-	m, _, err := s.shim.Receive()
-	if err == nil && m.Kind == channel.Failed {
-		return m.Code, errors.New(m.Text)
-	}
-	return 0, nil // the channel ended with exec, or with the shim
-}
-
 // Bounds of Drain: how long what processes sent before they ended may take to go out, as the kernel's own orphans
 // may, and how long an association outlives its last datagram.
 const (
@@ -217,11 +190,11 @@ func (s *Session) closeFiles() {
 
 // Probe takes every step of Start and undoes it.
 func Probe() error {
-	s, err := Start(Program{Path: "/", Argv: []string{""}}, nil, nil, nil)
+	s, err := Start(execute.Program{Path: "/", Argv: []string{""}}, nil, nil, nil)
 	if err != nil {
 		return err
 	}
 	s.closeFiles()
-	discard(s.pid, s.shim)
+	s.Discard()
 	return nil
 }

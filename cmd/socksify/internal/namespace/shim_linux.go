@@ -13,37 +13,16 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
 )
 
-// Shim is the process between clone and exec. It sets up the namespaces that it was cloned into, sends the
-// descriptors, waits for the word, gives up its capabilities, and becomes the program. It returns only when that
-// fails, with the exit code; the supervisor has been told then.
+// Shim is the process between clone and exec, in the namespaces that it was cloned into; see execute.Become.
 func Shim(c *channel.Conn, path string, argv []string) int {
 	runtime.LockOSThread() // capabilities are a thread's
-	var s Setup
-	err := c.Configuration(&s)
-	var files []*os.File
-	if err == nil {
-		files, err = prepare(s)
-	}
-	if err != nil {
-		_ = c.Send(channel.Message{Kind: channel.Failed, Text: err.Error(), Code: execute.ExitSetup})
-		return execute.ExitSetup
-	}
-	if err := c.Send(channel.Message{Kind: channel.Ready}, files...); err != nil {
-		return execute.ExitSetup
-	}
-	for _, f := range files {
-		f.Close()
-	}
-	if m, _, err := c.Receive(); err != nil || m.Kind != channel.Go {
-		return execute.ExitSetup
-	}
-	err = dropCapabilities()
-	code := execute.ExitSetup
-	if err == nil {
-		code, err = execute.Exec(path, argv)
-	}
-	_ = c.Send(channel.Message{Kind: channel.Failed, Text: err.Error(), Code: code})
-	return code
+	return execute.Become(c, path, argv, func() ([]*os.File, error) {
+		var s Setup
+		if err := c.Configuration(&s); err != nil {
+			return nil, err
+		}
+		return prepare(s)
+	}, dropCapabilities)
 }
 
 // prepare returns the files for the supervisor: the device, then the sockets of listen, then those of Setup.Host.

@@ -1,0 +1,267 @@
+package seccomp
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
+)
+
+const dnsPort = 53
+
+// daemons are the beginnings of the paths of unix sockets that would resolve names past the gateway.
+var daemons = []string{"/run/nscd/", "/var/run/nscd/", "/run/systemd/resolve/", "/run/avahi-daemon/", "/var/run/avahi-daemon/"}
+
+// connect decides by what the socket is, which the program cannot change, and acts on our copy of the address.
+func (s *Session) connect(n *notification) {
+	c, err := s.socketOf(n)
+	if err != nil {
+		s.listener.answer(n, 0, errnoOf(err))
+		return
+	}
+	if n.args[2] > maxSockaddr {
+		c.close()
+		s.listener.answer(n, 0, unix.EINVAL)
+		return
+	}
+	address, err := memory{int(n.pid)}.read(n.args[1], int(n.args[2]))
+	switch {
+	case err != nil:
+		s.listener.answer(n, 0, errnoOf(err))
+	case !c.internet():
+		s.connectOther(n, address)
+	case len(address) >= 2 && familyOf(address) == unix.AF_UNSPEC:
+		s.disconnect(n, c, address)
+	case c.kind == unix.SOCK_STREAM:
+		s.connectStream(n, c, address)
+		return // which closes c
+	default:
+		s.connectDatagram(n, c, address)
+	}
+	c.close()
+}
+
+// connectOther lets through what reaches no network, but for daemons that resolve names.
+func (s *Session) connectOther(n *notification, address []byte) {
+	path := unixPath(address)
+	if slices.ContainsFunc(daemons, func(d string) bool { return strings.HasPrefix(path, d) }) {
+		s.listener.answer(n, 0, unix.ECONNREFUSED)
+		return
+	}
+	s.listener.proceed(n)
+}
+
+// disconnect undoes a connect (AF_UNSPEC).
+func (s *Session) disconnect(n *notification, c socket, address []byte) {
+	err := rawConnect(c.fd, address)
+	if err == nil {
+		s.states.forget(c.cookie)
+		s.listener.answer(n, 0, 0)
+		return
+	}
+	s.listener.answer(n, 0, errnoOf(err))
+}
+
+// connectStream takes over c.
+func (s *Session) connectStream(n *notification, c socket, address []byte) {
+	to, err := parseSockaddr(address)
+	if err == nil && to.Addr().Is4() == c.v6() {
+		err = unix.EAFNOSUPPORT
+	}
+	if err != nil {
+		c.close()
+		s.listener.answer(n, 0, errnoOf(err))
+		return
+	}
+	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 0) // or connect would not connect
+	if ip := to.Addr().Unmap(); to.Port() != dnsPort && (ip.IsLoopback() || ip.IsUnspecified()) {
+		// This machine's; the program's loopback is the same.
+		err := rawConnect(c.fd, appendSockaddr(nil, loopbackOf(to)))
+		c.close()
+		s.listener.answer(n, 0, orZero(err))
+		return
+	}
+	if s.joined(n, c) {
+		return
+	}
+	s.dial(n, c, to, address)
+}
+
+// loopbackOf is an address of this machine: the unspecified one is loopback, as for the kernel.
+func loopbackOf(to netip.AddrPort) netip.AddrPort {
+	switch ip := to.Addr(); {
+	case ip == netip.IPv4Unspecified():
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), to.Port())
+	case ip == netip.IPv6Unspecified():
+		return netip.AddrPortFrom(netip.IPv6Loopback(), to.Port())
+	}
+	return to
+}
+
+func orZero(err error) unix.Errno {
+	if err == nil {
+		return 0
+	}
+	return errnoOf(err)
+}
+
+// joined answers a connect on a socket that has been connected before: a program asks how it went in that way too,
+// and a signal makes it ask again.
+func (s *Session) joined(n *notification, c socket) bool {
+	var st state
+	s.states.change(c.cookie, func(now *state) {
+		st = *now
+		now.failed = 0
+	})
+	switch {
+	case st.attempt != nil && c.nonblocking():
+		s.listener.answer(n, 0, unix.EALREADY)
+	case st.attempt != nil:
+		s.running.Go(func() { // ends with the attempt; the call waits for it
+			<-st.attempt
+			after := s.states.get(c.cookie)
+			s.listener.answer(n, 0, after.failed)
+		})
+	case st.failed != 0:
+		s.listener.answer(n, 0, st.failed)
+	case st.peer != nil:
+		s.listener.answer(n, 0, unix.EISCONN)
+	default:
+		return false
+	}
+	c.close()
+	return true
+}
+
+// dial connects a program's socket to a destination through the gateway. A blocking call is answered when that has
+// ended; a socket of a non-blocking one is parked meanwhile.
+func (s *Session) dial(n *notification, c socket, to netip.AddrPort, address []byte) {
+	ended := make(chan struct{})
+	s.states.change(c.cookie, func(st *state) { st.attempt = ended })
+	var p *parked
+	if c.nonblocking() {
+		var err error
+		if p, err = s.lots.park(c, to.Addr()); err != nil {
+			s.settle(c, ended, nil, 0)
+			c.close()
+			s.listener.answer(n, 0, errnoOf(err))
+			return
+		}
+		s.listener.answer(n, 0, unix.EINPROGRESS)
+	}
+	began := time.Now()
+	who := ""
+	if s.policy.Log != nil {
+		who = nameOf(int(n.pid))
+	}
+	d, gateway, err := s.dialed(to)
+	s.policy.Log.Dialed("tcp", d, who, began, err)
+	var program *net.TCPConn
+	if err == nil {
+		if program, err = s.meet(c, p, to.Addr()); err != nil { // the program has given up
+			gateway.Close()
+			s.settle(c, ended, nil, unix.ECONNABORTED)
+		} else {
+			s.settle(c, ended, address, 0)
+		}
+	} else {
+		s.settle(c, ended, nil, policy.Errno(err))
+		if p != nil {
+			p.fail(c)
+		}
+	}
+	c.close()
+	if p == nil {
+		s.listener.answer(n, 0, s.outcome(err))
+	}
+	if program != nil {
+		s.carry(program, gateway, d, who, began)
+	}
+}
+
+// outcome is what a blocking connect returns.
+func (s *Session) outcome(err error) unix.Errno {
+	if err == nil {
+		return 0
+	}
+	return policy.Errno(err)
+}
+
+// settle ends an attempt: connected to a peer, or failed.
+func (s *Session) settle(c socket, ended chan struct{}, peer []byte, failed unix.Errno) {
+	s.states.change(c.cookie, func(st *state) {
+		st.attempt, st.peer, st.failed = nil, peer, failed
+	})
+	close(ended)
+}
+
+// dialed connects to a destination, or to our name server, whichever it is that the program asks.
+func (s *Session) dialed(to netip.AddrPort) (policy.Destination, net.Conn, error) {
+	if to.Port() == dnsPort {
+		c, err := new(net.Dialer).DialContext(s.ctx, "tcp", s.name4.String())
+		return policy.Destination{Addr: to, Name: "name-server"}, c, err
+	}
+	d := s.policy.Destination("tcp", to)
+	c, err := s.policy.Dial(s.ctx, "tcp", d)
+	return d, c, err
+}
+
+// meet connects the program's socket to one of ours, which it returns.
+func (s *Session) meet(c socket, p *parked, to netip.Addr) (*net.TCPConn, error) {
+	if p != nil {
+		return p.complete()
+	}
+	return s.lots.pair(c, to)
+}
+
+// getpeername tells the program whom it believes to be connected with.
+func (s *Session) getpeername(n *notification) {
+	if int32(n.args[0]) == -1 && n.args[2] == insideMark {
+		s.listener.answer(n, 0, insideErrno)
+		return
+	}
+	c, err := s.socketOf(n)
+	if err != nil {
+		s.listener.answer(n, 0, errnoOf(err))
+		return
+	}
+	defer c.close()
+	st := s.states.get(c.cookie)
+	switch {
+	case !c.internet() || st.peer == nil && st.attempt == nil:
+		s.listener.proceed(n)
+	case st.peer == nil:
+		s.listener.answer(n, 0, unix.ENOTCONN)
+	default:
+		s.listener.answer(n, 0, orZero(memory{int(n.pid)}.result(n.args[1], n.args[2], st.peer)))
+	}
+}
+
+// socketError answers getsockopt(SO_ERROR) after a connect that failed while the socket was parked, once.
+func (s *Session) socketError(n *notification) {
+	c, err := s.socketOf(n)
+	if err != nil {
+		s.listener.answer(n, 0, errnoOf(err))
+		return
+	}
+	defer c.close()
+	var failed unix.Errno
+	s.states.change(c.cookie, func(st *state) {
+		if st.attempt == nil {
+			failed, st.failed = st.failed, 0
+		}
+	})
+	if failed == 0 {
+		s.listener.proceed(n)
+		return
+	}
+	_, _ = unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR) // the kernel's own word for it is not to be told later
+	value := binary.NativeEndian.AppendUint32(nil, uint32(failed))
+	s.listener.answer(n, 0, orZero(memory{int(n.pid)}.result(n.args[3], n.args[4], value)))
+}
