@@ -123,7 +123,7 @@ func prepare(o *options) (*policy.Policy, []net.Listener, error) {
 func openLog(o *options) (*policy.Log, error) {
 	var to []io.Writer
 	if o.Verbose {
-		fd, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, channel.Lowest)
+		fd, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 3)
 		if err != nil {
 			return nil, os.NewSyscallError("fcntl", err)
 		}

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lowest is the lowest number of a descriptor that a child inherits: below are those that the user passes to
-// the program.
+// Lowest is the lowest number of a descriptor that a child inherits, where the limit allows it: below are those that
+// the user passes to the program.
 const Lowest = 200
 
 // maxMessage bounds a message; maxFiles bounds the descriptors that come with it (SCM_RIGHTS allows 253).
@@ -61,6 +61,9 @@ func Pair() (*Conn, int, error) {
 		return nil, 0, os.NewSyscallError("socketpair", err)
 	}
 	child, err := unix.FcntlInt(uintptr(fds[1]), unix.F_DUPFD, Lowest)
+	if err == unix.EINVAL { // beyond the limit of open descriptors
+		child, err = unix.FcntlInt(uintptr(fds[1]), unix.F_DUPFD, 10)
+	}
 	unix.Close(fds[1])
 	if err != nil {
 		unix.Close(fds[0])

@@ -18,9 +18,8 @@ type client struct {
 	prepare func(t *testing.T, w *world) []string // argv
 	prints  string                                // in standard output
 	target  string                                // as the gateway is asked; empty: CONNECT www.test:80
-	env     []string
-	refused string // what the seccomp way says in place of running it; empty: it runs there too
-	hidden  bool   // the seccomp way cannot look at it, unless as root
+	refused string                                // what the seccomp way says in place of running it; empty: it runs there too
+	hidden  bool                                  // the seccomp way cannot look at it, unless as root
 }
 
 // args is a prepare for a program of a Debian package.

@@ -8,14 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// waitForPort waits until somebody listens, in the namespace of the thread.
 func waitForPort(t *testing.T, address string) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	deadline := time.Now().Add(10 * time.Second)
+	for {
 		c, err := net.Dial("tcp", address)
-		if err != nil {
-			return false
+		if err == nil {
+			c.Close()
+			return
 		}
-		c.Close()
-		return true
-	}, 10*time.Second, 10*time.Millisecond, "%s does not listen", address)
+		require.True(t, time.Now().Before(deadline), "%s does not listen: %v", address, err)
+		time.Sleep(10 * time.Millisecond)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,6 +38,7 @@ type connections struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // requests and relays
 
+	granted atomic.Int64 // connections that the gateway has granted and that are not open yet
 	mu      sync.Mutex
 	pending map[stack.TransportEndpointID][]byte // the beginning of the SYN, for an ICMP error
 	open    map[*connection]struct{}
@@ -117,8 +119,10 @@ func (c *connections) request(r *tcp.ForwarderRequest) {
 		c.refuse(r, err)
 		return
 	}
+	c.granted.Add(1) // until it is open, for unsent
 	program, ep := c.accept(r)
 	if program == nil { // it has given up meanwhile
+		c.granted.Add(-1)
 		_ = gateway.Close()
 		return
 	}
@@ -156,6 +160,7 @@ func (c *connections) carry(conn *connection, program *gonet.TCPConn, d policy.D
 	c.open[conn] = struct{}{}
 	closing := c.ctx.Err() != nil
 	c.mu.Unlock()
+	c.granted.Add(-1)
 	if closing {
 		conn.cut()
 	}
@@ -180,12 +185,17 @@ func (c *connections) refuse(r *tcp.ForwarderRequest, err error) {
 	if errno == syscall.ECONNREFUSED {
 		return
 	}
-	if why, ok := reasonFor(errno, err); ok {
-		if packet := unreachable(syn, why); packet != nil {
-			c.send(packet)
-		}
+	why, ok := reasonFor(errno, err)
+	if packet := unreachable(syn, why); ok && packet != nil {
+		c.send(packet)
+		// An error that comes while the call of connect still has the socket locked is lost.
+		time.Sleep(lockTime)
+		c.send(packet)
 	}
 }
+
+// lockTime is longer than a call of connect takes to return, or to wait.
+const lockTime = 5 * time.Millisecond
 
 // reasonFor reports false for a timeout.
 func reasonFor(errno syscall.Errno, err error) (reason, bool) {
@@ -206,7 +216,7 @@ func reasonFor(errno syscall.Errno, err error) (reason, bool) {
 func (c *connections) unsent() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := len(c.pending)
+	n := int(c.granted.Load())
 	for conn := range c.open {
 		if !conn.Sent() {
 			n++

@@ -70,10 +70,7 @@ func (s *Session) disconnect(n *notification, c socket, address []byte) {
 
 // connectStream takes over c.
 func (s *Session) connectStream(n *notification, c socket, address []byte) {
-	to, err := parseSockaddr(address)
-	if err == nil && to.Addr().Is4() == c.v6() {
-		err = unix.EAFNOSUPPORT
-	}
+	to, err := streamAddress(c, address)
 	if err != nil {
 		c.close()
 		s.listener.answer(n, 0, errnoOf(err))
@@ -91,6 +88,18 @@ func (s *Session) connectStream(n *notification, c socket, address []byte) {
 		return
 	}
 	s.dial(n, c, to, address)
+}
+
+// streamAddress parses the address of a connect of TCP as the kernel does.
+func streamAddress(c socket, address []byte) (netip.AddrPort, error) {
+	if c.v6() && len(address) < minSockaddr6 {
+		return netip.AddrPort{}, unix.EINVAL
+	}
+	to, err := parseSockaddr(address)
+	if err == nil && to.Addr().Is4() == c.v6() {
+		err = unix.EAFNOSUPPORT
+	}
+	return to, err
 }
 
 // loopbackOf is an address of this machine: the unspecified one is loopback, as for the kernel.
@@ -117,19 +126,18 @@ func (s *Session) joined(n *notification, c socket) bool {
 	var st state
 	s.states.change(c.cookie, func(now *state) {
 		st = *now
-		now.failed = 0
+		now.failed, now.untold = 0, false
 	})
 	switch {
 	case st.attempt != nil && c.nonblocking():
 		s.listener.answer(n, 0, unix.EALREADY)
 	case st.attempt != nil:
-		s.running.Go(func() { // ends with the attempt; the call waits for it
-			<-st.attempt
-			after := s.states.get(c.cookie)
-			s.listener.answer(n, 0, after.failed)
-		})
+		<-st.attempt.done // which Close ends too
+		s.listener.answer(n, 0, st.attempt.errno)
 	case st.failed != 0:
 		s.listener.answer(n, 0, st.failed)
+	case st.untold:
+		s.listener.answer(n, 0, 0)
 	case st.peer != nil:
 		s.listener.answer(n, 0, unix.EISCONN)
 	default:
@@ -139,66 +147,79 @@ func (s *Session) joined(n *notification, c socket) bool {
 	return true
 }
 
-// dial connects a program's socket to a destination through the gateway. A blocking call is answered when that has
-// ended; a socket of a non-blocking one is parked meanwhile.
+// dial connects a program's socket to a destination through the gateway, and takes the socket over. A blocking call
+// is answered when that has ended; the socket of another is parked meanwhile.
 func (s *Session) dial(n *notification, c socket, to netip.AddrPort, address []byte) {
-	ended := make(chan struct{})
-	s.states.change(c.cookie, func(st *state) { st.attempt = ended })
+	a := &attempt{done: make(chan struct{})}
+	s.states.change(c.cookie, func(st *state) { st.attempt = a })
 	var p *parked
 	if c.nonblocking() {
 		var err error
 		if p, err = s.lots.park(c, to.Addr()); err != nil {
-			s.settle(c, ended, nil, 0)
+			s.settle(c, a, func(st *state) {})
 			c.close()
 			s.listener.answer(n, 0, errnoOf(err))
 			return
 		}
 		s.listener.answer(n, 0, unix.EINPROGRESS)
 	}
-	began := time.Now()
-	who := ""
-	if s.policy.Log != nil {
-		who = nameOf(int(n.pid))
+	r := s.connected(c, p, a, to, address, s.caller(n))
+	c.close()
+	if p == nil {
+		s.listener.answer(n, 0, a.errno)
 	}
+	if r != nil {
+		s.carry(r)
+	}
+}
+
+// caller is what the log calls the process of a call.
+func (s *Session) caller(n *notification) string {
+	if s.policy.Log == nil {
+		return ""
+	}
+	return nameOf(int(n.pid))
+}
+
+// connected dials, connects the program's socket, and returns what has to be carried; nil: it failed.
+func (s *Session) connected(c socket, p *parked, a *attempt, to netip.AddrPort, address []byte, who string) *joint {
+	began := time.Now()
 	d, gateway, err := s.dialed(to)
 	s.policy.Log.Dialed("tcp", d, who, began, err)
-	var program *net.TCPConn
-	if err == nil {
-		if program, err = s.meet(c, p, to.Addr()); err != nil { // the program has given up
-			gateway.Close()
-			s.settle(c, ended, nil, unix.ECONNABORTED)
-		} else {
-			s.settle(c, ended, address, 0)
-		}
-	} else {
-		s.settle(c, ended, nil, policy.Errno(err))
+	if err != nil {
+		a.errno = policy.Errno(err)
+		s.settle(c, a, func(st *state) {
+			if p != nil {
+				st.failed = a.errno
+			}
+		})
 		if p != nil {
 			p.fail(c)
 		}
+		return nil
 	}
-	c.close()
-	if p == nil {
-		s.listener.answer(n, 0, s.outcome(err))
+	s.granted.Add(1) // until it is open, for Drain
+	defer s.granted.Add(-1)
+	program, err := s.meet(c, p, to.Addr())
+	if err != nil { // the program has given up
+		a.errno = unix.ECONNABORTED
+		s.settle(c, a, func(st *state) {})
+		gateway.Close()
+		return nil
 	}
-	if program != nil {
-		s.carry(program, gateway, d, who, began)
-	}
+	s.settle(c, a, func(st *state) { st.peer, st.untold = address, p != nil })
+	r := &joint{program: program, gateway: gateway, d: d, who: who, began: began}
+	s.add(r)
+	return r
 }
 
-// outcome is what a blocking connect returns.
-func (s *Session) outcome(err error) unix.Errno {
-	if err == nil {
-		return 0
-	}
-	return policy.Errno(err)
-}
-
-// settle ends an attempt: connected to a peer, or failed.
-func (s *Session) settle(c socket, ended chan struct{}, peer []byte, failed unix.Errno) {
+// settle ends an attempt.
+func (s *Session) settle(c socket, a *attempt, change func(*state)) {
 	s.states.change(c.cookie, func(st *state) {
-		st.attempt, st.peer, st.failed = nil, peer, failed
+		st.attempt = nil
+		change(st)
 	})
-	close(ended)
+	close(a.done)
 }
 
 // dialed connects to a destination, or to our name server, whichever it is that the program asks.

@@ -5,8 +5,6 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
 )
 
 // datagramSocket makes a datagram socket for the program. It is bound to the loopback device, so that whatever the
@@ -29,7 +27,12 @@ func (s *Session) datagramSocket(n *notification) {
 		s.listener.answer(n, 0, unix.EMFILE)
 		return
 	}
-	if errno := s.listener.give(n, fd, to, kind&unix.SOCK_CLOEXEC != 0); errno != 0 && errno != unix.ENOENT {
+	switch errno := s.listener.give(n, fd, to, kind&unix.SOCK_CLOEXEC != 0); errno {
+	case 0, unix.ENOENT: // the call was interrupted
+	case unix.EBADF:
+		s.policy.Log.Printf("%sudp → refused: the limit of open descriptors has to be %d", nameOf(int(n.pid)), to+1)
+		s.listener.answer(n, 0, unix.EMFILE)
+	default:
 		s.listener.answer(n, 0, errno)
 	}
 }
@@ -76,17 +79,17 @@ func (s *Session) judge(c socket, address []byte) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	if to.Addr().Is4() && c.v6() {
+	if !c.v6() && !to.Addr().Is4() {
 		return target{}, unix.EAFNOSUPPORT
 	}
 	ip := to.Addr().Unmap()
 	switch {
 	case to.Port() == dnsPort && ip.Is6() && s.name6.IsValid():
 		return target{appendSockaddr(nil, s.name6), true}, nil
-	case to.Port() == dnsPort && (ip.Is4() || c.v6()):
+	case to.Port() == dnsPort:
 		return target{appendSockaddr(nil, inFamily(s.name4, c.v6())), true}, nil
 	case ip.IsLoopback(), ip.IsUnspecified():
-		return target{appendSockaddr(nil, loopbackOf(to)), false}, nil
+		return target{appendSockaddr(nil, inFamily(loopbackOf(to), c.v6())), false}, nil
 	}
 	return target{}, unix.ENETUNREACH
 }
@@ -97,8 +100,7 @@ func (s *Session) refused(thread int, address []byte) {
 		return
 	}
 	if to, err := parseSockaddr(address); err == nil {
-		var d policy.Destination = s.policy.Destination("udp", to)
-		s.policy.Log.Printf("%sudp %v → refused: UDP needs -by namespace", nameOf(thread), d)
+		s.policy.Log.Printf("%sudp %v → refused: UDP needs -by namespace", nameOf(thread), s.policy.Destination("udp", to))
 	}
 }
 

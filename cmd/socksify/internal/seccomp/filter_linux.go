@@ -22,8 +22,6 @@ func tagsBelow(limit uint64) (Tags, error) {
 	return Tags{uint32(limit) - tagCount}, nil
 }
 
-func (t Tags) has(fd int) bool { return fd >= int(t.First) && fd < int(t.First)+tagCount }
-
 // What a filter says of a call.
 const (
 	allow  = unix.SECCOMP_RET_ALLOW

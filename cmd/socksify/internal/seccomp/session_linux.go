@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,8 +41,25 @@ type Session struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup // the loop, the name server, dials and relays
 
-	mu   sync.Mutex
-	open map[*relay.Relay]func() // relays, and what ends each at once
+	granted atomic.Int64 // connections that the gateway has granted and that are not open yet
+	mu      sync.Mutex
+	open    map[*joint]struct{}
+}
+
+// joint is a connection of the program joined with one to the gateway.
+type joint struct {
+	relay.Relay
+	program *net.TCPConn
+	gateway net.Conn
+	d       policy.Destination
+	who     string
+	began   time.Time
+}
+
+// cut ends a joint at once.
+func (j *joint) cut() {
+	_ = j.program.Close()
+	_ = j.gateway.Close()
 }
 
 // Start starts the shim, waits until it has installed the filter, and returns the session; the program does not run
@@ -55,7 +73,7 @@ func Start(program execute.Program, p *policy.Policy) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{Shim: shim, policy: p, tags: t, open: map[*relay.Relay]func(){}}
+	s := &Session{Shim: shim, policy: p, tags: t, open: map[*joint]struct{}{}}
 	if len(files) != 1 {
 		err = fmt.Errorf("%d descriptors from the shim", len(files))
 	} else {
@@ -217,8 +235,9 @@ func (s *Session) Drain() {
 func (s *Session) unsent() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for r := range s.open {
-		if !r.Sent() {
+	n = int(s.granted.Load())
+	for j := range s.open {
+		if !j.Sent() {
 			n++
 		}
 	}
@@ -230,8 +249,8 @@ func (s *Session) Close() {
 	s.cancel()
 	_, _ = unix.Write(s.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	s.mu.Lock()
-	for _, cut := range s.open {
-		cut()
+	for j := range s.open {
+		j.cut()
 	}
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -243,19 +262,21 @@ func (s *Session) Close() {
 	s.file.Close()
 }
 
-// carry relays between a program and a gateway until both have ended.
-func (s *Session) carry(program *net.TCPConn, gateway net.Conn, d policy.Destination, who string, began time.Time) {
-	r := new(relay.Relay)
+// add counts a joint as open.
+func (s *Session) add(j *joint) {
 	s.mu.Lock()
-	s.open[r] = func() { program.Close(); gateway.Close() }
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.open[j] = struct{}{}
 	if s.ctx.Err() != nil {
-		program.Close()
-		gateway.Close()
+		j.cut()
 	}
-	sent, received := r.Run(program, gateway)
+}
+
+// carry relays until both sides have ended.
+func (s *Session) carry(j *joint) {
+	sent, received := j.Run(j.program, j.gateway)
 	s.mu.Lock()
-	delete(s.open, r)
+	delete(s.open, j)
 	s.mu.Unlock()
-	s.policy.Log.Ended("tcp", d, who, began, sent, received)
+	s.policy.Log.Ended("tcp", j.d, j.who, j.began, sent, received)
 }

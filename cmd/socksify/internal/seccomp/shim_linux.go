@@ -10,7 +10,6 @@ import (
 
 	"github.com/sockslib/sockslib/cmd/socksify/internal/channel"
 	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
-	"github.com/sockslib/sockslib/cmd/socksify/internal/limit"
 )
 
 // ShimName is argv[0] of a process that has to call Shim.
@@ -52,5 +51,12 @@ func install(t Tags) (*os.File, error) {
 	return os.NewFile(fd, "seccomp"), nil
 }
 
-// tags are those of programs that this process starts.
-func tags() (Tags, error) { return tagsBelow(limit.Descriptors) }
+// tags are those of programs that this process starts. Their limit of open descriptors may be lower than this one's,
+// which the Go runtime has raised; see datagramSocket.
+func tags() (Tags, error) {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
+		return Tags{}, os.NewSyscallError("getrlimit", err)
+	}
+	return tagsBelow(l.Cur)
+}

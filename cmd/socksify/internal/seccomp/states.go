@@ -13,10 +13,17 @@ const maxStates = 1 << 14
 
 // state is what the program believes of one of its sockets. Its Session's states guard it.
 type state struct {
-	peer    []byte        // the sockaddr that the program connected to; nil: none
-	attempt chan struct{} // closed when the dial has ended; nil: there is none
-	failed  unix.Errno    // of the last connect, to be told once
-	asked   []byte        // of a datagram socket: the name server that it asked, as a sockaddr; nil: none
+	peer    []byte     // the sockaddr that the program connected to; nil: none
+	attempt *attempt   // the dial that is going on; nil: there is none
+	failed  unix.Errno // of a connect while the socket was parked, to be told once
+	untold  bool       // such a connect has succeeded, and no connect has said so yet
+	asked   []byte     // of a datagram socket: the name server that it asked, as a sockaddr; nil: none
+}
+
+// attempt is a dial. Once done is closed, errno is its outcome.
+type attempt struct {
+	done  chan struct{}
+	errno unix.Errno
 }
 
 // states are those of the program's sockets by cookie. The zero states is ready for use.
