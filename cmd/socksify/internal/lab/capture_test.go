@@ -22,7 +22,7 @@ type capture struct {
 }
 
 // newCapture sees what a device receives, from now on.
-func newCapture(t *testing.T, device string) *capture {
+func newCapture(t testing.TB, device string) *capture {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(htons(unix.ETH_P_ALL)))
 	require.NoError(t, err)

@@ -70,7 +70,9 @@ func build(dir string) error {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
-	for _, b := range []struct{ name, module, pkg string }{{"socksify", "../..", "."}, {"client", ".", "./client"}} {
+	for _, b := range []struct{ name, module, pkg string }{
+		{"socksify", "../..", "."}, {"client", ".", "./client"},
+	} {
 		cmd := exec.Command("go", "build", "-o", dir+"/"+b.name, b.pkg)
 		cmd.Dir = b.module
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -35,13 +35,19 @@ func ours(args ...string) func(*testing.T, *world) []string {
 // compiled is a prepare for testdata/fetch.c.
 func compiled(debian, compiler string, flags []string, args ...string) func(*testing.T, *world) []string {
 	return func(t *testing.T, w *world) []string {
-		out := filepath.Join(w.dir, "fetch")
-		source, err := filepath.Abs("testdata/fetch.c")
-		require.NoError(t, err)
-		b, err := exec.Command(need(t, compiler, debian), append(append([]string{"-w", "-o", out}, flags...), source)...).CombinedOutput()
-		require.NoError(t, err, "%s", b)
-		return append([]string{out, "www.test", "80"}, args...)
+		return append([]string{compile(t, w, "fetch.c", debian, compiler, flags...), "www.test", "80"}, args...)
 	}
+}
+
+// compile returns the path of a program made of a file of testdata.
+func compile(t testing.TB, w *world, file, debian, compiler string, flags ...string) string {
+	t.Helper()
+	out := filepath.Join(w.dir, strings.TrimSuffix(file, ".c"))
+	source, err := filepath.Abs("testdata/" + file)
+	require.NoError(t, err)
+	b, err := exec.Command(need(t, compiler, debian), append(append([]string{"-O2", "-w", "-o", out}, flags...), source)...).CombinedOutput()
+	require.NoError(t, err, "%s", b)
+	return out
 }
 
 // testdata is a prepare for an interpreter and one of our files.

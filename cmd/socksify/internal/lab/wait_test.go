@@ -9,7 +9,7 @@ import (
 )
 
 // waitForPort waits until somebody listens, in the namespace of the thread.
-func waitForPort(t *testing.T, address string) {
+func waitForPort(t testing.TB, address string) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
 	for {

@@ -53,6 +53,9 @@ func (p *Policy) Destination(network string, addr netip.AddrPort) Destination {
 	ip := addr.Addr().Unmap()
 	d := Destination{Addr: netip.AddrPortFrom(ip, addr.Port())}
 	switch {
+	case p.unreachable(ip):
+		d.Refuse = ErrRefused
+		return d
 	case p.Dialer.Table.Contains(ip):
 		name, ok := p.Dialer.Table.Name(ip)
 		if !ok {
@@ -60,9 +63,6 @@ func (p *Policy) Destination(network string, addr netip.AddrPort) Destination {
 			return d
 		}
 		d.Name = name
-	case p.unreachable(ip):
-		d.Refuse = ErrRefused
-		return d
 	}
 	d.Direct = p.Dialer.Direct != nil && p.Dialer.Direct(network, d.String())
 	return d

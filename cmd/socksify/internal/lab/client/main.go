@@ -18,6 +18,11 @@ import (
 func main() {
 	modes := map[string]func([]string) error{
 		"get": get, "http3": getHTTP3, "echo": echo, "daemon": daemon, "connects": connects, "late": late,
+		"open": open, "bulk": bulk, "datagrams": datagrams,
+	}
+	if len(os.Args) > 1 && os.Args[1] == "socks" { // by the library itself, at ALL_PROXY
+		os.Args = append(os.Args[:1], os.Args[2:]...)
+		useLibrary()
 	}
 	if len(os.Args) < 3 || modes[os.Args[1]] == nil {
 		fmt.Fprintln(os.Stderr, "usage: client MODE ARG…")
@@ -138,8 +143,7 @@ func connects(args []string) error {
 func once(address string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	var d net.Dialer
-	c, err := d.DialContext(ctx, "tcp4", address)
+	c, err := dial(ctx, "tcp4", address)
 	if err != nil {
 		return err
 	}
