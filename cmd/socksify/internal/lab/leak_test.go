@@ -108,3 +108,13 @@ func TestDeadGateway(t *testing.T) {
 		w.requireNoLeak()
 	})
 }
+
+// An address that changes while it is looked at leads nowhere else.
+func TestFlippedAddress(t *testing.T) {
+	inEachWay(t, func(t *testing.T, w *world, way string) {
+		program := compile(t, w, "flip.c", "gcc", "gcc", "-pthread")
+		res := run{way: way}.do(w, program)
+		require.Equal(t, "done\n", res.stdout, res.stderr)
+		w.requireNoLeak()
+	})
+}

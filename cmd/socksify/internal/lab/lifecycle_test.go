@@ -35,7 +35,7 @@ func inEachWay(t *testing.T, f func(t *testing.T, w *world, way string)) {
 func snapshot(t *testing.T) (found []string) {
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	require.NoError(t, err)
-	files, err := filepath.Glob(os.TempDir() + "/*ocksify*")
+	files, err := filepath.Glob(os.TempDir() + "/socksify*")
 	require.NoError(t, err)
 	links, err := exec.Command("ip", "-o", "link", "show", "type", "tun").Output()
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 // client is a program that others wrote, or a kind of program, and what shows that it reached its server by name.
 type client struct {
 	name    string
-	prepare func(t *testing.T, w *world) []string // argv
+	prepare func(t testing.TB, w *world) []string // argv
 	prints  string                                // in standard output
 	target  string                                // as the gateway is asked; empty: CONNECT www.test:80
 	refused string                                // what the seccomp way says in place of running it; empty: it runs there too
@@ -23,18 +23,18 @@ type client struct {
 }
 
 // args is a prepare for a program of a Debian package.
-func args(debian, program string, args ...string) func(*testing.T, *world) []string {
-	return func(t *testing.T, w *world) []string { return append([]string{need(t, program, debian)}, args...) }
+func args(debian, program string, args ...string) func(testing.TB, *world) []string {
+	return func(t testing.TB, w *world) []string { return append([]string{need(t, program, debian)}, args...) }
 }
 
 // ours is a prepare for our own static Go program.
-func ours(args ...string) func(*testing.T, *world) []string {
-	return func(t *testing.T, w *world) []string { return append([]string{built("client")}, args...) }
+func ours(args ...string) func(testing.TB, *world) []string {
+	return func(t testing.TB, w *world) []string { return append([]string{built("client")}, args...) }
 }
 
 // compiled is a prepare for testdata/fetch.c.
-func compiled(debian, compiler string, flags []string, args ...string) func(*testing.T, *world) []string {
-	return func(t *testing.T, w *world) []string {
+func compiled(debian, compiler string, flags []string, args ...string) func(testing.TB, *world) []string {
+	return func(t testing.TB, w *world) []string {
 		return append([]string{compile(t, w, "fetch.c", debian, compiler, flags...), "www.test", "80"}, args...)
 	}
 }
@@ -51,8 +51,8 @@ func compile(t testing.TB, w *world, file, debian, compiler string, flags ...str
 }
 
 // testdata is a prepare for an interpreter and one of our files.
-func testdata(debian, program, file string, args ...string) func(*testing.T, *world) []string {
-	return func(t *testing.T, w *world) []string {
+func testdata(debian, program, file string, args ...string) func(testing.TB, *world) []string {
+	return func(t testing.TB, w *world) []string {
 		path, err := filepath.Abs("testdata/" + file)
 		require.NoError(t, err)
 		b, err := os.ReadFile(path)
@@ -153,7 +153,7 @@ func (w *world) requireNoLeak() {
 }
 
 // gitRepository makes a repository for dumb HTTP.
-func gitRepository(t *testing.T, w *world) []string {
+func gitRepository(t testing.TB, w *world) []string {
 	git := need(t, "git", "git")
 	script := `git init -q -b main work && cd work && git -c user.name=a -c user.email=a@lab.test commit -q --allow-empty -m first &&
 git clone -q --bare . ../repository && cd ../repository && git update-server-info`
@@ -165,7 +165,7 @@ git clone -q --bare . ../repository && cd ../repository && git update-server-inf
 }
 
 // sshServer starts one, whose only user is root, by a key that everybody may use.
-func sshServer(t *testing.T, w *world) []string {
+func sshServer(t testing.TB, w *world) []string {
 	need(t, "ssh", "openssh-client")
 	sshd := need(t, "/usr/sbin/sshd", "openssh-server")
 	script := `ssh-keygen -q -t ed25519 -N '' -f host && ssh-keygen -q -t ed25519 -N '' -f user && cp user.pub keys && mkdir -p /run/sshd && chmod 644 user`

@@ -40,8 +40,13 @@ func startPiped(w *world, cmd *exec.Cmd) *piped {
 // await waits until the output has a text.
 func (p *piped) await(t *testing.T, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(p.output(), text) }, 15*time.Second, 5*time.Millisecond,
-		"no %q", text)
+	p.awaitFor(t, text, 15*time.Second)
+}
+
+func (p *piped) awaitFor(t *testing.T, text string, wait time.Duration) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(p.output(), text) }, wait, 5*time.Millisecond,
+		"no %q in %s", text, p.output())
 }
 
 // wait returns the exit code; -1: it died of a signal, or was not done in time.

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +29,10 @@ type run struct {
 	env   []string
 	user  bool // as nobody
 	stdin string
-	bare  bool // without socksify
+	bare  bool     // without socksify
+	wrap  []string // another program in its place
+
+	patience time.Duration // zero: the package's
 }
 
 type result struct {
@@ -46,14 +50,16 @@ func (r run) command(w *world, argv ...string) *exec.Cmd {
 		}
 		argv = append(append(flags, "--"), argv...)
 	}
+	argv = append(append([]string{}, r.wrap...), argv...)
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = w.dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.home(r.user), "LANG=C.UTF-8", "TMPDIR=" + os.TempDir()}, r.env...)
 	if r.stdin != "" {
 		cmd.Stdin = strings.NewReader(r.stdin)
 	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	if r.user {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	}
 	return cmd
 }
@@ -75,8 +81,9 @@ func (r run) do(w *world, argv ...string) result {
 	cmd := r.command(w, argv...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.SysProcAttr.Setpgid = true // so that all of it can be ended
 	w.start(cmd)
-	late := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	late := time.AfterFunc(cmp.Or(r.patience, patience), func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	defer late.Stop()
 	_ = cmd.Wait()
 	status := cmd.ProcessState.Sys().(syscall.WaitStatus)

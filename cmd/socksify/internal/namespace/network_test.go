@@ -140,10 +140,10 @@ func TestTCP(t *testing.T) {
 	}
 }
 
-// Ten thousand connections leave nothing behind: see TestMain for goroutines and descriptors.
+// Many connections leave nothing behind: see TestMain for goroutines and descriptors.
 func TestManyConnections(t *testing.T) {
 	l := newLab(t)
-	total := 10_000
+	total := 3000
 	if testing.Short() {
 		total = 1000
 	}

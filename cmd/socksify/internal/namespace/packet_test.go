@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/checksum"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 )
@@ -40,10 +41,7 @@ func sound(b []byte) bool {
 	if protocol == uint8(header.ICMPv4ProtocolNumber) {
 		return checksum.Checksum(rest, 0) == 0xffff
 	}
-	sum := header.PseudoHeaderChecksum(header.IPv4(b).TransportProtocol(), ipAddress(src), ipAddress(dst), uint16(len(rest)))
-	if src.Is6() {
-		sum = header.PseudoHeaderChecksum(header.IPv6(b).TransportProtocol(), ipAddress(src), ipAddress(dst), uint16(len(rest)))
-	}
+	sum := header.PseudoHeaderChecksum(tcpip.TransportProtocolNumber(protocol), ipAddress(src), ipAddress(dst), uint16(len(rest)))
 	return checksum.Checksum(rest, sum) == 0xffff
 }
 

@@ -129,7 +129,7 @@ func (s *Session) joined(n *notification, c socket) bool {
 		now.failed, now.untold = 0, false
 	})
 	switch {
-	case st.attempt != nil && c.nonblocking():
+	case st.attempt != nil && c.nonblocking() && !c.established():
 		s.listener.answer(n, 0, unix.EALREADY)
 	case st.attempt != nil:
 		<-st.attempt.done // which Close ends too
@@ -254,6 +254,10 @@ func (s *Session) getpeername(n *notification) {
 	}
 	defer c.close()
 	st := s.states.get(c.cookie)
+	if st.attempt != nil && c.established() { // the program knows already, by poll
+		<-st.attempt.done
+		st = s.states.get(c.cookie)
+	}
 	switch {
 	case !c.internet() || st.peer == nil && st.attempt == nil:
 		s.listener.proceed(n)

@@ -62,6 +62,13 @@ func (c socket) nonblocking() bool {
 	return err == nil && flags&unix.O_NONBLOCK != 0
 }
 
+// established reports whether a socket of TCP is connected, if only with us.
+func (c socket) established() bool {
+	const tcpEstablished = 1 // TCP_ESTABLISHED of linux/tcp_states.h
+	info, err := unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	return err == nil && info.State == tcpEstablished
+}
+
 // socketOf duplicates the socket that a call is about. Its error is the call's errno.
 func (s *Session) socketOf(n *notification) (socket, error) {
 	pid, err := processOf(int(n.pid))
