@@ -85,7 +85,7 @@ func (f *frontProcess) message(m channel.Message) (code int, ended bool) {
 	case channel.Failed:
 		fail(errors.New(m.Text))
 		return m.Code, true
-	case channel.Processed:
+	case channel.Forked:
 		f.program = m.Process
 		// The program must not read the gateway's password in our environment.
 		_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)

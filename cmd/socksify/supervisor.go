@@ -37,7 +37,7 @@ type supervisor struct {
 
 func newSupervisor(c *channel.Conn) *supervisor { return &supervisor{c: c, front: os.Getppid()} }
 
-// run runs the program and returns the exit code of the supervisor, which nobody looks at.
+// run runs the program and returns the exit code of the supervisor, which is not looked at.
 func (s *supervisor) run(path string, argv []string) int {
 	runtime.LockOSThread() // the kernel ties children to the thread that made them
 	s.ignoreSignals()
@@ -78,7 +78,7 @@ func (s *supervisor) supervise(path string, argv []string) (code int, err error)
 		return execute.ExitSetup, err
 	}
 	s.program = run.Process()
-	_ = s.c.Send(channel.Message{Kind: channel.Processed, Process: s.program})
+	_ = s.c.Send(channel.Message{Kind: channel.Forked, Process: s.program})
 	_, _ = unix.Setsid()
 	detach()
 	// The program runs as the same user, and must not read the gateway's password in our memory.

@@ -28,15 +28,15 @@ const (
 type Kind string
 
 const (
-	Config    Kind = "config"    // to a child: what it needs to know
-	Ready     Kind = "ready"     // from the shim: set up; with descriptors
-	Go        Kind = "go"        // to the shim: execute the program
-	Failed    Kind = "failed"    // from a child: Text and Code
-	Started   Kind = "started"   // from the supervisor: Process runs the program
-	Stopped   Kind = "stopped"   // from the supervisor: the program was stopped by Signal
-	Exited    Kind = "exited"    // from the supervisor: the program ended with Status
-	Signal    Kind = "signal"    // to the supervisor: send Signal to the program
-	Processed Kind = "processed" // from the supervisor: the process of the program is Process
+	Config  Kind = "config"  // to a child: what it needs to know
+	Ready   Kind = "ready"   // from the shim: set up; with descriptors
+	Go      Kind = "go"      // to the shim: execute the program
+	Failed  Kind = "failed"  // from a child: Text and Code
+	Started Kind = "started" // from the supervisor: Process runs the program
+	Stopped Kind = "stopped" // from the supervisor: the program was stopped by Signal
+	Exited  Kind = "exited"  // from the supervisor: the program ended with Status
+	Signal  Kind = "signal"  // to the supervisor: send Signal to the program
+	Forked  Kind = "forked"  // from the supervisor: the process of the program is Process
 )
 
 // Message is one datagram of a Conn. Which fields count depends on Kind.

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"bytes"
-	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,8 +30,6 @@ type run struct {
 	stdin string
 	bare  bool     // without socksify
 	wrap  []string // another program in its place
-
-	patience time.Duration // zero: the package's
 }
 
 type result struct {
@@ -83,7 +80,7 @@ func (r run) do(w *world, argv ...string) result {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.SysProcAttr.Setpgid = true // so that all of it can be ended
 	w.start(cmd)
-	late := time.AfterFunc(cmp.Or(r.patience, patience), func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	late := time.AfterFunc(patience, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	defer late.Stop()
 	_ = cmd.Wait()
 	status := cmd.ProcessState.Sys().(syscall.WaitStatus)

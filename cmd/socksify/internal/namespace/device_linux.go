@@ -63,6 +63,9 @@ func setSysctls(publish bool) {
 		"ipv4/ip_no_pmtu_disc": "1",
 		"ipv4/route/min_pmtu":  "1228", // and not less then, which QUIC needs
 	}
+	// The stack is as near as loopback, but answers later when the machine is busy: windows are wide from the start.
+	settings["ipv4/tcp_rmem"] = "4096 1048576 16777216"
+	settings["ipv4/tcp_wmem"] = "4096 1048576 16777216"
 	if publish {
 		settings["ipv4/conf/"+DeviceName+"/route_localnet"] = "1"
 	}

@@ -77,8 +77,10 @@ func linger(c net.Conn) {
 	})
 }
 
-// buffers keeps what carry copies with: 64 KiB fill a segment of the largest MTU.
-var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+// buffer is what carry copies with: several segments of the largest MTU per system call.
+type buffer [256 << 10]byte
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
 // carry copies until src ends, and ends dst's direction then.
 func carry(dst, src net.Conn) (n int64, err error) {
@@ -111,7 +113,7 @@ func copyTo(dst, src net.Conn) (int64, error) {
 			return from.WriteTo(dst) // splice
 		}
 	}
-	b := buffers.Get().(*[64 << 10]byte)
+	b := buffers.Get().(*buffer)
 	defer buffers.Put(b)
 	return io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, b[:])
 }

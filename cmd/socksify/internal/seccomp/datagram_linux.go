@@ -106,9 +106,8 @@ func (s *Session) refused(thread int, address []byte) {
 
 // sendto sends a datagram with an address. Other sockets than UDP's reach no network in this way.
 func (s *Session) sendto(n *notification) {
-	c, err := s.socketOf(n)
-	if err != nil {
-		s.listener.answer(n, 0, errnoOf(err))
+	c, ok := s.lookAt(n)
+	if !ok {
 		return
 	}
 	defer c.close()
@@ -166,9 +165,8 @@ func (s *Session) sendmsg(n *notification) {
 
 // messageOf returns the socket of a call and its struct msghdr; when it cannot, it has answered.
 func (s *Session) messageOf(n *notification, at uint64) (socket, message, bool) {
-	c, err := s.socketOf(n)
-	if err != nil {
-		s.listener.answer(n, 0, errnoOf(err))
+	c, ok := s.lookAt(n)
+	if !ok {
 		return socket{}, message{}, false
 	}
 	m, err := readMessage(memory{int(n.pid)}, at)
@@ -224,15 +222,15 @@ func (s *Session) sendMessage(n *notification, c socket, msg message, flags int)
 
 // sendmmsg sends several messages, until one fails.
 func (s *Session) sendmmsg(n *notification) {
-	c, err := s.socketOf(n)
-	if err != nil {
-		s.listener.answer(n, 0, errnoOf(err))
+	c, ok := s.lookAt(n)
+	if !ok {
 		return
 	}
 	defer c.close()
 	m := memory{int(n.pid)}
 	count := min(int(uint32(n.args[2])), maxBuffers)
 	sent := 0
+	var err error
 	for ; sent < count; sent++ {
 		at := n.args[1] + uint64(sent*sizeMmsghdr)
 		var msg message

@@ -100,6 +100,15 @@ func (s *Session) socketOf(n *notification) (socket, error) {
 	return c, nil
 }
 
+// lookAt is socketOf that answers the call when it cannot, and reports false then.
+func (s *Session) lookAt(n *notification) (socket, bool) {
+	c, err := s.socketOf(n)
+	if err != nil {
+		s.listener.answer(n, 0, errnoOf(err))
+	}
+	return c, err == nil
+}
+
 // errnoOf is the errno in an error of a system call.
 func errnoOf(err error) unix.Errno {
 	if errno, ok := err.(unix.Errno); ok {

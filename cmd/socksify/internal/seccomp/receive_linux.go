@@ -14,9 +14,8 @@ func uint32Bytes(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil,
 
 // recvfrom receives an answer of our name server under the address of the one that was asked: programs compare.
 func (s *Session) recvfrom(n *notification) {
-	c, err := s.socketOf(n)
-	if err != nil {
-		s.listener.answer(n, 0, errnoOf(err))
+	c, ok := s.lookAt(n)
+	if !ok {
 		return
 	}
 	defer c.close()
