@@ -26,7 +26,7 @@ func inEachWay(t *testing.T, f func(t *testing.T, w *world, way string)) {
 			before := snapshot(t)
 			f(t, w, way)
 			requireNothingLeft(t)
-			require.Equal(t, before, snapshot(t), "mounts, network namespaces, temporary files")
+			require.Subset(t, before, snapshot(t), "mounts, devices, temporary files") // others' may have gone meanwhile
 		})
 	}
 }
@@ -39,7 +39,7 @@ func snapshot(t *testing.T) (found []string) {
 	require.NoError(t, err)
 	links, err := exec.Command("ip", "-o", "link", "show", "type", "tun").Output()
 	require.NoError(t, err)
-	return append(files, string(mounts), string(links))
+	return append(append(files, strings.Split(string(mounts), "\n")...), strings.Split(string(links), "\n")...)
 }
 
 func TestExitCodes(t *testing.T) {
@@ -120,10 +120,9 @@ var signals = map[string]syscall.Signal{
 func TestDaemon(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		file := w.dir + "/fetched"
-		began := time.Now()
 		res := run{way: way}.do(w, built("client"), "daemon", "http://www.test/", file)
 		require.Zero(t, res.code, res.stderr)
-		require.Less(t, time.Since(began), 2*time.Second, "waited for the daemon")
+		require.NoFileExists(t, file, "waited for the daemon")
 		require.Eventually(t, func() bool {
 			b, err := os.ReadFile(file)
 			return err == nil && string(b) == page
