@@ -1,0 +1,70 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/namespace"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// checkTimeout bounds what -check asks of the gateway.
+const checkTimeout = 10 * time.Second
+
+// check prints what is possible here. It returns 0 if a program could be run.
+func check(o *options) int {
+	possible := false
+	report := func(what string, err error) {
+		outcome := "yes"
+		if err != nil {
+			outcome = "no: " + err.Error()
+		}
+		fmt.Printf("%-10s %s\n", what, outcome)
+	}
+	for _, w := range []struct {
+		name  string
+		probe func() error
+	}{{byNamespace, namespace.Probe}, {bySeccomp, seccomp.Probe}} {
+		err := w.probe()
+		report(w.name, err)
+		possible = possible || err == nil
+	}
+	if err := o.complete(); err != nil {
+		report("gateway", err)
+		return execute.ExitSetup
+	}
+	tcp, udp := askGateway(o)
+	report("gateway", tcp)
+	if tcp == nil {
+		report("udp", udp)
+	}
+	if !possible || tcp != nil {
+		return execute.ExitSetup
+	}
+	return 0
+}
+
+// askGateway asks the gateway for an association: even a refusal shows that it is there and lets us in.
+func askGateway(o *options) (tcp, udp error) {
+	d, err := newDialer(o)
+	if err != nil {
+		return err, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+	defer cancel()
+	c, err := d.ListenPacket(ctx, "udp", "")
+	if err == nil {
+		return nil, c.Close()
+	}
+	var reply socks.Reply
+	if errors.As(err, &reply) {
+		return nil, err
+	}
+	return err, err
+}

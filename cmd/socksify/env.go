@@ -1,0 +1,98 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/namespace"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
+)
+
+// The program's environment says that there is a gateway, and which, without credentials.
+const (
+	markVariable    = "SOCKSIFY"
+	gatewayVariable = "SOCKSIFY_GATEWAY"
+)
+
+// programEnviron returns the environment of a program whose gateways are known under a name. It loses what would
+// make the program dial a gateway itself, which is not reachable for it.
+func programEnviron(environ []string, gateways string) []string {
+	var env []string
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		switch strings.ToLower(name) {
+		case "all_proxy":
+			continue
+		case "http_proxy", "https_proxy", "ftp_proxy":
+			if loopback(value) {
+				continue
+			}
+		case strings.ToLower(markVariable), strings.ToLower(gatewayVariable):
+			continue
+		}
+		env = append(env, entry)
+	}
+	return append(env, markVariable+"=1", gatewayVariable+"="+gateways)
+}
+
+// loopback reports whether a proxy variable names this machine.
+func loopback(proxy string) bool {
+	if !strings.Contains(proxy, "://") {
+		proxy = "http://" + proxy
+	}
+	u, err := url.Parse(proxy)
+	if err != nil {
+		return true // whoever can make sense of it may find a loopback address there
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// publicNames returns gateways as they may be seen: without credentials.
+func publicNames(via, gateways []string) string {
+	var names []string
+	for _, g := range append(append([]string{}, via...), gateways...) {
+		u, err := url.Parse(g)
+		if err != nil {
+			continue // parse has checked it
+		}
+		u.User = nil
+		names = append(names, u.String())
+	}
+	return strings.Join(names, " ")
+}
+
+// nested reports whether this process runs under socksify already. The environment alone does not count: it may
+// have been copied.
+func nested() bool {
+	return os.Getenv(markVariable) != "" && (namespace.Inside() || seccomp.Inside())
+}
+
+// nest executes the program in the run that there is, if that has the gateway that is asked for.
+func nest(o *options, path string) int {
+	if len(o.Gateways) > 0 && publicNames(o.Via, o.Gateways) != os.Getenv(gatewayVariable) || len(o.Gateways) == 0 && len(o.Via) > 0 {
+		return fail(errors.New("already behind " + os.Getenv(gatewayVariable) + "; for a chain of gateways, use -via in the outer run"))
+	}
+	if o.direct || len(o.Host) > 0 || len(o.Publish) > 0 {
+		return fail(errors.New("-direct, -host and -publish are for the outer run"))
+	}
+	code, err := execute.Exec(path, o.program)
+	fail(err)
+	return code
+}
+
+func firstEnv(names ...string) string {
+	for _, name := range names {
+		if value := os.Getenv(name); value != "" {
+			return value
+		}
+	}
+	return ""
+}

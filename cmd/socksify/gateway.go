@@ -1,0 +1,68 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"net/url"
+
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// newDialer returns the Dialer that options ask for.
+func newDialer(o *options) (*dialer.Dialer, error) {
+	clients := make([]*socks.Client, len(o.Gateways))
+	for i, g := range o.Gateways {
+		c, err := chain(append(append([]string{}, o.Via...), g))
+		if err != nil {
+			return nil, err
+		}
+		clients[i] = c
+	}
+	table, err := mapping.New(mapping.Config{})
+	if err != nil {
+		return nil, err
+	}
+	d := &dialer.Dialer{Table: table, Direct: direct(o.Direct)}
+	if len(clients) == 1 {
+		d.Gateway = clients[0]
+	} else {
+		d.Gateway = &socks.Group{Clients: clients}
+	}
+	return d, nil
+}
+
+// chain returns the Client of the last of some gateways, which is reached by way of those before it.
+func chain(urls []string) (*socks.Client, error) {
+	var last *socks.Client
+	for _, u := range urls {
+		c, err := socks.ParseURL(u)
+		if err != nil {
+			return nil, err
+		}
+		if last != nil {
+			if c.Network == "unix" {
+				return nil, fmt.Errorf("%s: a unix socket is not reached by way of another gateway", c.Addr)
+			}
+			c.Forward = last
+		}
+		last = c
+	}
+	return last, nil
+}
+
+// direct returns what NO_PROXY's rules say of a destination, or nil if there are none.
+func direct(rules string) func(network, address string) bool {
+	if rules == "" {
+		return nil
+	}
+	proxy := (&httpproxy.Config{HTTPSProxy: "http://gateway.invalid", NoProxy: rules}).ProxyFunc()
+	return func(_, address string) bool {
+		u, err := proxy(&url.URL{Scheme: "https", Host: address})
+		return err == nil && u == nil
+	}
+}

@@ -1,0 +1,127 @@
+package lab
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockslib/sockslib/internal/leakcheck"
+)
+
+// insideVariable says that this process is in the lab's namespaces; its value is the directory with the binaries.
+const insideVariable = "SOCKSIFY_LAB"
+
+// TestMain runs the tests in a process of its own, in network, PID and mount namespaces of its own: nothing that
+// they do reaches a network, and nothing that they start outlives them. That takes root; who is not runs none.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if os.Getenv(insideVariable) != "" {
+		if err := settle(); err != nil {
+			fmt.Fprintln(os.Stderr, "lab:", err)
+			os.Exit(1)
+		}
+		leakcheck.Main(m)
+	}
+	if os.Geteuid() != 0 || flag.Lookup("test.list").Value.String() != "" {
+		os.Exit(m.Run())
+	}
+	os.Exit(outside())
+}
+
+// outside builds what the tests run and runs this program again inside.
+func outside() int {
+	dir, err := os.MkdirTemp("", "lab")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		return 1
+	}
+	runtime.LockOSThread() // the process inside ends with this thread
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), insideVariable+"="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL,
+	}
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return max(exit.ExitCode(), 1)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		return 1
+	}
+	return 0
+}
+
+// build makes the binaries. Everybody may execute them.
+func build(dir string) error {
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	for _, b := range []struct{ name, module, pkg string }{
+		{"socksify", "../..", "."}, {"client", ".", "./client"},
+	} {
+		cmd := exec.Command("go", "build", "-o", dir+"/"+b.name, b.pkg)
+		cmd.Dir = b.module
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%v: %w: %s", cmd, err, out)
+		}
+	}
+	return nil
+}
+
+// settle makes the namespaces fit to live in, and /dev/net/tun what it is on most systems: everybody's.
+func settle() error {
+	steps := []func() error{
+		func() error { return unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") },
+		func() error { return unix.Mount("proc", "/proc", "proc", 0, "") },
+		publicTUN,
+		func() error { return ip("link", "set", "lo", "up") },
+		func() error { return os.Setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin") }, // what the Debian packages bring
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func publicTUN() error {
+	dir := os.Getenv(insideVariable) + "/dev"
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Mount("lab", dir, "tmpfs", 0, "mode=755"); err != nil {
+		return err
+	}
+	node := dir + "/tun"
+	if err := unix.Mknod(node, unix.S_IFCHR|0o666, int(unix.Mkdev(10, 200))); err != nil {
+		return err
+	}
+	if err := os.Chmod(node, 0o666); err != nil {
+		return err
+	}
+	return unix.Mount(node, "/dev/net/tun", "", unix.MS_BIND, "")
+}
+
+func ip(args ...string) error {
+	out, err := exec.Command("ip", args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("ip %q: %w: %s", args, err, out)
+	}
+	return nil
+}

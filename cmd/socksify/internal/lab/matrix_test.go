@@ -1,0 +1,186 @@
+package lab
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// client is a program that others wrote, or a kind of program, and what shows that it reached its server by name.
+type client struct {
+	name    string
+	prepare func(t testing.TB, w *world) []string // argv
+	prints  string                                // in standard output
+	target  string                                // as the gateway is asked; empty: CONNECT www.test:80
+	refused string                                // what the seccomp way says in place of running it; empty: it runs there too
+	hidden  bool                                  // the seccomp way cannot look at it, unless as root
+}
+
+// args is a prepare for a program of a Debian package.
+func args(debian, program string, args ...string) func(testing.TB, *world) []string {
+	return func(t testing.TB, w *world) []string { return append([]string{need(t, program, debian)}, args...) }
+}
+
+// ours is a prepare for our own static Go program.
+func ours(args ...string) func(testing.TB, *world) []string {
+	return func(t testing.TB, w *world) []string { return append([]string{built("client")}, args...) }
+}
+
+// compiled is a prepare for testdata/fetch.c.
+func compiled(debian, compiler string, flags []string, args ...string) func(testing.TB, *world) []string {
+	return func(t testing.TB, w *world) []string {
+		return append([]string{compile(t, w, "fetch.c", debian, compiler, flags...), "www.test", "80"}, args...)
+	}
+}
+
+// compile returns the path of a program made of a file of testdata.
+func compile(t testing.TB, w *world, file, debian, compiler string, flags ...string) string {
+	t.Helper()
+	out := filepath.Join(w.dir, strings.TrimSuffix(file, ".c"))
+	source, err := filepath.Abs("testdata/" + file)
+	require.NoError(t, err)
+	b, err := exec.Command(need(t, compiler, debian), append(append([]string{"-O2", "-w", "-o", out}, flags...), source)...).CombinedOutput()
+	require.NoError(t, err, "%s", b)
+	return out
+}
+
+// testdata is a prepare for an interpreter and one of our files.
+func testdata(debian, program, file string, args ...string) func(testing.TB, *world) []string {
+	return func(t testing.TB, w *world) []string {
+		path, err := filepath.Abs("testdata/" + file)
+		require.NoError(t, err)
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		path = filepath.Join(w.dir, file) // where other users may read it
+		require.NoError(t, os.WriteFile(path, b, 0o644))
+		return append([]string{need(t, program, debian), path}, args...)
+	}
+}
+
+const noUDP = "UDP needs -by namespace"
+
+var clients = []client{
+	{name: "curl", prepare: args("curl", "curl", "-sS", "http://www.test/"), prints: page},
+	{name: "curl, IPv6 alone", prepare: args("curl", "curl", "-6", "-sS", "http://www.test/"), prints: page},
+	{name: "wget", prepare: args("wget", "wget", "-q", "-O", "-", "http://www.test/"), prints: page},
+	{name: "git", prepare: gitRepository, prints: "refs/heads/main"},
+	{name: "ssh", prepare: sshServer, prints: "by ssh", target: "www.test:22"},
+	{name: "python, blocking", prepare: args("python3", "python3", "-c", "import urllib.request; print(urllib.request.urlopen('http://www.test/').read().decode())"), prints: page},
+	{name: "python, asyncio", prepare: testdata("python3", "python3", "asyncio_fetch.py", "www.test"), prints: page},
+	{name: "node", prepare: args("nodejs", "node", "-e", "require('http').get('http://www.test/', r => r.pipe(process.stdout))"), prints: page},
+	{name: "java, Socket and NIO", prepare: testdata("default-jdk-headless", "java", "Fetch.java", "www.test"), prints: "NIO: HTTP"},
+	{name: "Go, static", prepare: ours("get", "http://www.test/"), prints: page},
+	{name: "C, glibc", prepare: compiled("gcc", "gcc", nil), prints: page},
+	{name: "C, non-blocking", prepare: compiled("gcc", "gcc", nil, "nonblock"), prints: page},
+	{name: "C, musl, static", prepare: compiled("musl-tools", "musl-gcc", []string{"-static", "-idirafter", "/usr/include", "-idirafter", "/usr/include/x86_64-linux-gnu"}), prints: page},
+	{name: "C, i386", prepare: compiled("gcc-multilib", "gcc", []string{"-m32"}), prints: page, refused: "32-bit and x32 programs need -by namespace"},
+	{name: "C, not dumpable", prepare: compiled("gcc", "gcc", nil, "nondumpable"), prints: page, hidden: true},
+	{name: "busybox", prepare: args("busybox-static", "busybox", "wget", "-q", "-O", "-", "http://www.test/"), prints: page},
+	{name: "perl", prepare: args("perl-base", "perl", "-MIO::Socket::INET", "-e", `$s = IO::Socket::INET->new("www.test:80") or die; print $s "GET / HTTP/1.0\r\n\r\n"; print <$s>`), prints: page},
+	{name: "bash, /dev/tcp", prepare: args("bash", "bash", "-c", `exec 9<>/dev/tcp/www.test/80; printf 'GET / HTTP/1.0\r\n\r\n' >&9; cat <&9`), prints: page},
+	{name: "netcat", prepare: args("netcat-openbsd", "nc", "-N", "www.test", "7"), prints: "through netcat", target: "www.test:7"},
+	{name: "chromium", prepare: args("chromium", "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "http://www.test/"), prints: "the page of the lab"},
+	{name: "strace inside", prepare: args("strace", "strace", "-f", "-o", "/dev/null", "curl", "-sS", "http://www.test/"), prints: page},
+	{name: "bwrap inside", prepare: args("bubblewrap", "bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--unshare-pid", "curl", "-sS", "http://www.test/"), prints: page},
+	{name: "dig", prepare: args("bind9-dnsutils", "dig", "+noall", "+answer", "www.test", "@192.0.2.53"), prints: "IN\tA\t", target: "-"},
+	{name: "UDP, two names on one socket", prepare: ours("echo", "www.test:7", "other.test:7", "_x.long-name-for-the-header.test:7"), prints: "echoed by _x.long", target: "-", refused: noUDP},
+	{name: "HTTP/3", prepare: ours("http3", "https://www.test/"), prints: page, target: "-", refused: noUDP},
+}
+
+// Every program reaches its server, in each way and as each user; the gateway is asked by name, and nothing else
+// leaves. What the seccomp way refuses, it refuses in so many words.
+func TestPrograms(t *testing.T) {
+	for _, c := range clients {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			argv := c.prepare(t, w)
+			for _, way := range ways {
+				for _, user := range []bool{false, true} {
+					w.try(t, c, argv, run{way: way, flags: []string{"-v"}, stdin: "through netcat\n", user: user})
+				}
+			}
+		})
+	}
+}
+
+func (w *world) try(t *testing.T, c client, argv []string, r run) {
+	w.gateway.Reset()
+	res := r.do(w, argv...)
+	about := fmt.Sprintf("%s, ordinary user: %v: %s%s", r.way, r.user, res.stdout, res.stderr)
+	switch refused := c.refused; {
+	case r.way == "seccomp" && (refused != "" || c.hidden && r.user):
+		require.NotZero(t, res.code, about)
+		require.Contains(t, res.stderr, cmp.Or(refused, "cannot be looked at"), about)
+	default:
+		require.Zero(t, res.code, about)
+		require.Contains(t, res.stdout, c.prints, about)
+		w.requireAsked(c.target)
+	}
+	w.requireNoLeak()
+}
+
+// requireAsked requires that the gateway was asked, by name, for a target; "-" leaves TCP out.
+func (w *world) requireAsked(target string) {
+	w.t.Helper()
+	if target == "" {
+		target = "www.test:80"
+	}
+	var asked []string
+	for _, r := range w.gateway.Requests() {
+		if r.Command == 1 {
+			require.Equal(w.t, byte(3), r.ATYP, "asked by address: %v", r.Target)
+		}
+		asked = append(asked, r.Target.String())
+	}
+	for _, d := range w.gateway.Datagrams() {
+		require.Equal(w.t, byte(3), d.ATYP, "sent by address: %v", d.Target)
+	}
+	if target != "-" {
+		require.Contains(w.t, asked, target)
+	}
+}
+
+func (w *world) requireNoLeak() {
+	w.t.Helper()
+	leaks, _, _ := w.capture.settled()
+	require.Empty(w.t, leaks)
+}
+
+// gitRepository makes a repository for dumb HTTP.
+func gitRepository(t testing.TB, w *world) []string {
+	git := need(t, "git", "git")
+	script := `git init -q -b main work && cd work && git -c user.name=a -c user.email=a@lab.test commit -q --allow-empty -m first &&
+git clone -q --bare . ../repository && cd ../repository && git update-server-info`
+	cmd := exec.Command("sh", "-c", script)
+	cmd.Dir = w.dir
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return []string{git, "ls-remote", "http://www.test/files/repository"}
+}
+
+// sshServer starts one, whose only user is root, by a key that everybody may use.
+func sshServer(t testing.TB, w *world) []string {
+	need(t, "ssh", "openssh-client")
+	sshd := need(t, "/usr/sbin/sshd", "openssh-server")
+	script := `ssh-keygen -q -t ed25519 -N '' -f host && ssh-keygen -q -t ed25519 -N '' -f user && cp user.pub keys && mkdir -p /run/sshd && chmod 644 user`
+	cmd := exec.Command("sh", "-c", script)
+	cmd.Dir = w.dir
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	config := "ListenAddress " + serverIP + ":22\nHostKey " + w.dir + "/host\nAuthorizedKeysFile " + w.dir + "/keys\nStrictModes no\nPermitRootLogin yes\nUsePAM no\nPidFile none\n"
+	require.NoError(t, os.WriteFile(w.dir+"/sshd_config", []byte(config), 0o600))
+	server := exec.Command(sshd, "-D", "-e", "-f", w.dir+"/sshd_config")
+	var log strings.Builder
+	server.Stderr = &log
+	require.NoError(t, server.Start())
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	waitForPort(t, serverIP+":22")
+	// ssh takes a key from a file that nobody else may read.
+	return []string{"sh", "-c", `k=$(mktemp) && cat user >$k && ssh -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -i $k root@www.test echo by ssh; c=$?; rm -f $k $k.pub; exit $c`}
+}

@@ -1,0 +1,132 @@
+package lab
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// nobody is an ordinary user.
+const nobody = 65534
+
+// patience is how long a program may take.
+const patience = 60 * time.Second
+
+func built(name string) string { return filepath.Join(os.Getenv(insideVariable), name) }
+
+// run is a program under socksify, in the launcher's namespace.
+type run struct {
+	way   string   // -by
+	flags []string // of socksify, beside the gateway
+	env   []string
+	user  bool // as nobody
+	stdin string
+	bare  bool     // without socksify
+	wrap  []string // another program in its place
+}
+
+type result struct {
+	stdout, stderr string
+	code           int // -1: died of signal
+	signal         syscall.Signal
+}
+
+// command returns what runs argv.
+func (r run) command(w *world, argv ...string) *exec.Cmd {
+	if !r.bare {
+		flags := append([]string{built("socksify"), "-gateway", "socks5://" + gatewayIP + ":1080"}, r.flags...)
+		if r.way != "" {
+			flags = append(flags, "-by", r.way)
+		}
+		argv = append(append(flags, "--"), argv...)
+	}
+	argv = append(append([]string{}, r.wrap...), argv...)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir = w.dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.home(r.user), "LANG=C.UTF-8", "TMPDIR=" + os.TempDir()}, r.env...)
+	if r.stdin != "" {
+		cmd.Stdin = strings.NewReader(r.stdin)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	if r.user {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	}
+	return cmd
+}
+
+// home is a user's own.
+func (w *world) home(user bool) string {
+	dir, id := w.dir+"/root", 0
+	if user {
+		dir, id = w.dir+"/nobody", nobody
+	}
+	require.NoError(w.t, os.MkdirAll(dir, 0o755))
+	require.NoError(w.t, os.Chown(dir, id, id))
+	return dir
+}
+
+// do runs argv to its end.
+func (r run) do(w *world, argv ...string) result {
+	w.t.Helper()
+	cmd := r.command(w, argv...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.SysProcAttr.Setpgid = true // so that all of it can be ended
+	w.start(cmd)
+	late := time.AfterFunc(patience, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	defer late.Stop()
+	_ = cmd.Wait()
+	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	res := result{stdout: stdout.String(), stderr: stderr.String(), code: cmd.ProcessState.ExitCode()}
+	if status.Signaled() {
+		res.signal = status.Signal()
+	}
+	return res
+}
+
+func (w *world) start(cmd *exec.Cmd) {
+	w.t.Helper()
+	var err error
+	w.within(func() { err = cmd.Start() })
+	require.NoError(w.t, err)
+}
+
+// requireNothingLeft waits until no process of socksify is there.
+func requireNothingLeft(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return len(processes("socksify")) == 0 }, 15*time.Second, 10*time.Millisecond,
+		"left: %v", processes("socksify"))
+}
+
+// processes lists the processes whose argv[0] begins with a name, or has it as its base.
+func processes(name string) (found []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		first, _, _ := bytes.Cut(b, []byte{0})
+		if strings.HasPrefix(filepath.Base(string(first)), name) {
+			found = append(found, filepath.Dir(file)+" "+string(bytes.ReplaceAll(b, []byte{0}, []byte{' '})))
+		}
+	}
+	return found
+}
+
+// need returns the path of a program that a Debian package brings.
+func need(t testing.TB, program, debian string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		lacks(t, program+", of the Debian package "+debian)
+	}
+	return path
+}

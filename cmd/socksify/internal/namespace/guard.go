@@ -1,0 +1,120 @@
+package namespace
+
+import (
+	"net/netip"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+	"gvisor.dev/gvisor/pkg/tcpip/link/nested"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
+)
+
+// guard is the link as the stack sees it. What no gateway carries does not reach the stack but is answered at
+// once, so that ping fails in milliseconds rather than after its timeout.
+type guard struct {
+	nested.Endpoint
+	log  *policy.Log
+	send func(packet []byte)
+}
+
+func newGuard(link stack.LinkEndpoint, log *policy.Log, send func([]byte)) *guard {
+	g := &guard{log: log, send: send}
+	g.Init(link, g)
+	return g
+}
+
+// DeliverNetworkPacket hands a packet of the program on, or answers it.
+func (g *guard) DeliverNetworkPacket(protocol tcpip.NetworkProtocolNumber, pkt *stack.PacketBuffer) {
+	begin, _ := pkt.Data().PullUp(min(pkt.Data().Size(), quoteLength))
+	v := inspect(begin)
+	if v == pass {
+		g.Endpoint.DeliverNetworkPacket(protocol, pkt)
+		return
+	}
+	if v == drop {
+		return
+	}
+	if answer := unreachable(begin, v.reason()); answer != nil {
+		g.send(answer)
+	}
+	if src, dst, number, ok := addresses(begin); ok {
+		g.log.Printf("protocol %d from %v to %v → refused", number, src, dst)
+	}
+}
+
+// verdict is what becomes of a packet.
+type verdict int
+
+const (
+	pass verdict = iota
+	drop
+	prohibit     // ICMP that asks for an answer
+	noProtocol   // neither TCP, UDP nor ICMP
+	noSuchTarget // multicast and broadcast
+)
+
+func (v verdict) reason() reason {
+	switch v {
+	case prohibit:
+		return administrativelyProhibited
+	case noProtocol:
+		return protocolUnreachable
+	}
+	return networkUnreachable
+}
+
+// inspect judges a packet by its beginning. Fragments after the first pass: they are of use only with the first.
+func inspect(packet []byte) verdict {
+	_, dst, protocol, ok := addresses(packet)
+	if !ok {
+		return drop
+	}
+	switch protocol {
+	case uint8(header.TCPProtocolNumber), uint8(header.UDPProtocolNumber), protocolFragment:
+		if dst.IsMulticast() || dst == broadcast {
+			return noSuchTarget
+		}
+		return pass
+	case uint8(header.ICMPv4ProtocolNumber), uint8(header.ICMPv6ProtocolNumber):
+		return inspectICMP(packet, protocol)
+	case protocolIGMP, protocolHopByHop: // the kernel's own, for multicast
+		return drop
+	}
+	return noProtocol
+}
+
+const (
+	protocolHopByHop = 0
+	protocolIGMP     = 2
+	protocolFragment = 44
+)
+
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// inspectICMP lets the program's errors about our packets pass, drops the kernel's neighbor discovery, and refuses
+// what asks for an answer.
+func inspectICMP(packet []byte, protocol uint8) verdict {
+	at := transportOffset(packet)
+	if at >= len(packet) {
+		return drop
+	}
+	kind := packet[at]
+	if protocol == uint8(header.ICMPv4ProtocolNumber) {
+		switch header.ICMPv4Type(kind) {
+		case header.ICMPv4Echo, header.ICMPv4Timestamp, header.ICMPv4InfoRequest:
+			return prohibit
+		case header.ICMPv4DstUnreachable, header.ICMPv4TimeExceeded, header.ICMPv4ParamProblem:
+			return pass
+		}
+		return drop
+	}
+	switch header.ICMPv6Type(kind) {
+	case header.ICMPv6EchoRequest:
+		return prohibit
+	case header.ICMPv6DstUnreachable, header.ICMPv6PacketTooBig, header.ICMPv6TimeExceeded, header.ICMPv6ParamProblem:
+		return pass
+	}
+	return drop
+}

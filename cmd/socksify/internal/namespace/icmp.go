@@ -1,0 +1,82 @@
+package namespace
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"gvisor.dev/gvisor/pkg/tcpip/checksum"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+)
+
+// reason is why a packet of the program is answered by an ICMP error.
+type reason int
+
+const (
+	networkUnreachable reason = iota
+	hostUnreachable
+	protocolUnreachable
+	portUnreachable
+	administrativelyProhibited
+	timeExceeded
+	tooBig
+)
+
+// codes are type and code in IPv4 (RFC 792, RFC 1812) and IPv6 (RFC 4443). IPv6 knows no unreachable protocol; the
+// program's connect says EHOSTUNREACH or EACCES for administrativelyProhibited.
+var codes = [...]struct{ type4, code4, type6, code6 byte }{
+	networkUnreachable:         {3, 0, 1, 0},
+	hostUnreachable:            {3, 1, 1, 3},
+	protocolUnreachable:        {3, 2, 4, 1},
+	portUnreachable:            {3, 3, 1, 4},
+	administrativelyProhibited: {3, 13, 1, 1},
+	timeExceeded:               {11, 0, 3, 0},
+	tooBig:                     {3, 4, 2, 0},
+}
+
+// quoteLength is how much of a packet an error quotes at most: any header of IP and TCP, and no error exceeds 576
+// bytes (RFC 1812, section 4.3.2.3). The program's kernel looks for the SYN's sequence number there.
+const quoteLength = 120
+
+// unreachable returns an ICMP error about a packet of which quote is the beginning, or nil if that is no packet.
+func unreachable(quote []byte, why reason) []byte { return icmpError(quote, why, 0) }
+
+// packetTooBig returns an ICMP error that makes the program send packets of mtu bytes at most.
+func packetTooBig(quote []byte, mtu uint32) []byte { return icmpError(quote, tooBig, mtu) }
+
+func icmpError(quote []byte, why reason, info uint32) []byte {
+	src, _, _, ok := addresses(quote)
+	if !ok {
+		return nil
+	}
+	quote = quote[:min(len(quote), quoteLength)]
+	if src.Is4() {
+		return icmp4(src, quote, why, info)
+	}
+	return icmp6(src, quote, why, info)
+}
+
+const icmpHeader = 8
+
+// icmp4 comes from the name server's address: that of the destination may be none that sends packets.
+func icmp4(to netip.Addr, quote []byte, why reason, info uint32) []byte {
+	b := make([]byte, header.IPv4MinimumSize+icmpHeader+len(quote))
+	putIPv4(b, header.ICMPv4ProtocolNumber, server4, to)
+	m := b[header.IPv4MinimumSize:]
+	m[0], m[1] = codes[why].type4, codes[why].code4
+	binary.BigEndian.PutUint32(m[4:], info)
+	copy(m[icmpHeader:], quote)
+	binary.BigEndian.PutUint16(m[2:], ^checksum.Checksum(m, 0))
+	return b
+}
+
+func icmp6(to netip.Addr, quote []byte, why reason, info uint32) []byte {
+	b := make([]byte, header.IPv6MinimumSize+icmpHeader+len(quote))
+	putIPv6(b, header.ICMPv6ProtocolNumber, server6, to)
+	m := b[header.IPv6MinimumSize:]
+	m[0], m[1] = codes[why].type6, codes[why].code6
+	binary.BigEndian.PutUint32(m[4:], info)
+	copy(m[icmpHeader:], quote)
+	sum := header.PseudoHeaderChecksum(header.ICMPv6ProtocolNumber, ipAddress(server6), ipAddress(to), uint16(len(m)))
+	binary.BigEndian.PutUint16(m[2:], ^checksum.Checksum(m, sum))
+	return b
+}

@@ -1,0 +1,124 @@
+// Package policy decides what becomes of a destination that a program asks for, dials it, and says what the
+// program is told when that fails. Both ways of catching a program's network share it.
+package policy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/mapping"
+	"github.com/sockslib/sockslib/socks"
+)
+
+// Policy is what the ways of one run share. It is safe for concurrent use; do not change it after first use.
+type Policy struct {
+	Dialer  *dialer.Dialer
+	Own     []netip.Addr  // addresses that stand for socksify itself; nothing may be dialed there
+	Timeout time.Duration // of one connection; zero: the gateway's own bound
+	Log     *Log          // nil: silent
+}
+
+// Destination is where a program wants to go.
+type Destination struct {
+	Addr   netip.AddrPort // as the program said it
+	Name   string         // what Addr stands for; empty: Addr is a real address
+	Direct bool           // past the gateway
+	Refuse error          // not to be dialed at all; nil: it may be
+}
+
+// String returns what a log shows: name:port, or the address.
+func (d Destination) String() string {
+	if d.Name != "" {
+		return (&socks.Addr{Name: d.Name, Port: d.Addr.Port()}).String()
+	}
+	return d.Addr.String()
+}
+
+// ErrRefused is why a destination is not dialed that no gateway could reach: loopback, multicast, broadcast,
+// link-local, unspecified, or socksify itself. It matches syscall.ENETUNREACH.
+var ErrRefused error = refused{}
+
+type refused struct{}
+
+func (refused) Error() string        { return "not a destination for a gateway" }
+func (refused) Is(target error) bool { return target == syscall.ENETUNREACH }
+
+// Destination judges an address that a program sent to. The network is "tcp" or "udp".
+func (p *Policy) Destination(network string, addr netip.AddrPort) Destination {
+	ip := addr.Addr().Unmap()
+	d := Destination{Addr: netip.AddrPortFrom(ip, addr.Port())}
+	switch {
+	case p.unreachable(ip):
+		d.Refuse = ErrRefused
+		return d
+	case p.Dialer.Table.Contains(ip):
+		name, ok := p.Dialer.Table.Name(ip)
+		if !ok {
+			d.Refuse = mapping.ErrStale
+			return d
+		}
+		d.Name = name
+	}
+	d.Direct = p.Dialer.Direct != nil && p.Dialer.Direct(network, d.String())
+	return d
+}
+
+func (p *Policy) unreachable(ip netip.Addr) bool {
+	for _, own := range p.Own {
+		if own == ip {
+			return true
+		}
+	}
+	return !ip.IsValid() || ip.Zone() != "" || ip.IsUnspecified() || ip.IsLoopback() || ip.IsMulticast() ||
+		ip.IsLinkLocalUnicast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255})
+}
+
+// Dial connects to a destination, through the gateway unless it is Direct.
+func (p *Policy) Dial(ctx context.Context, network string, d Destination) (net.Conn, error) {
+	if d.Refuse != nil {
+		return nil, d.Refuse
+	}
+	if p.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.Timeout)
+		defer cancel()
+	}
+	return p.Dialer.DialContext(ctx, network, d.Addr.String())
+}
+
+// Errno returns the system's error for a failed dial, never zero. A gateway that cannot be used is
+// ECONNREFUSED, as is all that has no error of its own.
+func Errno(err error) syscall.Errno {
+	if errors.Is(err, mapping.ErrStale) {
+		return syscall.EHOSTUNREACH
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return syscall.ETIMEDOUT
+	}
+	if errors.Is(err, socks.ErrGateway) { // its cause speaks of the gateway, not of the destination
+		return syscall.ECONNREFUSED
+	}
+	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ETIMEDOUT} {
+		if errors.Is(err, errno) {
+			return errno
+		}
+	}
+	var lookup *net.DNSError // of a direct destination
+	if errors.As(err, &lookup) {
+		return syscall.EHOSTUNREACH
+	}
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return syscall.ETIMEDOUT
+	}
+	return syscall.ECONNREFUSED
+}
+
+// TTLExpired reports whether the gateway said so (REP 6, RFC 1928, section 6), which is an answer and not
+// silence, although its Errno is ETIMEDOUT.
+func TTLExpired(err error) bool { return errors.Is(err, socks.ErrTTLExpired) }

@@ -1,0 +1,53 @@
+package seccomp
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// assembler writes a program of classic BPF. Each condition takes what is to be done when it holds; a jump goes
+// forward over that. The little-endian architectures have the low half of an argument first.
+type assembler struct {
+	program []unix.SockFilter
+	err     error
+}
+
+func (a *assembler) emit(code uint16, k uint32) {
+	a.program = append(a.program, unix.SockFilter{Code: code, K: k})
+}
+
+// load loads the word at an offset of struct seccomp_data.
+func (a *assembler) load(offset int) { a.emit(unix.BPF_LD|unix.BPF_W|unix.BPF_ABS, uint32(offset)) }
+
+// arg loads the low half of an argument: what the kernel takes of an int.
+func (a *assembler) arg(n int) { a.load(offsetArgs + 8*n) }
+
+func (a *assembler) and(mask uint32)    { a.emit(unix.BPF_ALU|unix.BPF_AND|unix.BPF_K, mask) }
+func (a *assembler) ret(verdict uint32) { a.emit(unix.BPF_RET|unix.BPF_K, verdict) }
+
+// when does then if the loaded word is k. If then comes to its end, what it loaded stays loaded.
+func (a *assembler) when(k uint32, then func()) { a.jump(unix.BPF_JEQ, k, true, then) }
+
+// unless does then if the loaded word is not k.
+func (a *assembler) unless(k uint32, then func()) { a.jump(unix.BPF_JEQ, k, false, then) }
+
+func (a *assembler) atLeast(k uint32, then func()) { a.jump(unix.BPF_JGE, k, true, then) }
+func (a *assembler) below(k uint32, then func())   { a.jump(unix.BPF_JGE, k, false, then) }
+func (a *assembler) ifBits(k uint32, then func())  { a.jump(unix.BPF_JSET, k, true, then) }
+
+func (a *assembler) jump(condition uint16, k uint32, want bool, then func()) {
+	at := len(a.program)
+	a.emit(unix.BPF_JMP|condition|unix.BPF_K, k)
+	then()
+	over := len(a.program) - at - 1
+	if over > 255 {
+		a.err = errors.New("filter: jump too far")
+		return
+	}
+	if want {
+		a.program[at].Jf = uint8(over)
+	} else {
+		a.program[at].Jt = uint8(over)
+	}
+}

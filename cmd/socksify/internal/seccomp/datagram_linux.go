@@ -1,0 +1,259 @@
+package seccomp
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// datagramSocket makes a datagram socket for the program. It is bound to the loopback device, so that whatever the
+// program does with it by mistake stays on this machine.
+func (s *Session) datagramSocket(n *notification) {
+	kind := int(n.args[1])
+	fd, err := unix.Socket(int(int32(n.args[0])), unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|kind&unix.SOCK_NONBLOCK, 0)
+	if err == nil {
+		defer unix.Close(fd)
+		err = unix.BindToDevice(fd, "lo")
+	}
+	if err != nil {
+		s.listener.answer(n, 0, errnoOf(err))
+		return
+	}
+	s.naming.Lock()
+	defer s.naming.Unlock()
+	to, ok := s.freeTag(int(n.pid))
+	if !ok {
+		s.listener.answer(n, 0, unix.EMFILE)
+		return
+	}
+	switch errno := s.listener.give(n, fd, to, kind&unix.SOCK_CLOEXEC != 0); errno {
+	case 0, unix.ENOENT: // the call was interrupted
+	case unix.EBADF:
+		s.policy.Log.Printf("%sudp → refused: the limit of open descriptors has to be %d", nameOf(int(n.pid)), to+1)
+		s.listener.answer(n, 0, unix.EMFILE)
+	default:
+		s.listener.answer(n, 0, errno)
+	}
+}
+
+// freeTag returns a tag that a thread's process has not in use.
+func (s *Session) freeTag(thread int) (int, bool) {
+	for i := range tagCount {
+		to := int(s.tags.First) + i
+		if _, err := os.Lstat(fmt.Sprintf("/proc/%d/fd/%d", thread, to)); os.IsNotExist(err) {
+			return to, true
+		}
+	}
+	return 0, false
+}
+
+// connectDatagram connects a datagram socket to our name server in place of another, or to this machine.
+func (s *Session) connectDatagram(n *notification, c socket, address []byte) {
+	where, err := s.judge(c, address)
+	if err != nil {
+		s.listener.answer(n, 0, errnoOf(err))
+		return
+	}
+	err = rawConnect(c.fd, where.sockaddr)
+	if err == nil {
+		s.states.change(c.cookie, func(st *state) {
+			st.peer, st.asked = nil, nil
+			if where.dns {
+				st.peer, st.asked = address, address
+			}
+		})
+	}
+	s.listener.answer(n, 0, orZero(err))
+}
+
+// target is where a datagram goes in truth.
+type target struct {
+	sockaddr []byte
+	dns      bool
+}
+
+// judge returns the target for an address, or the call's errno: UDP is for the namespace way.
+func (s *Session) judge(c socket, address []byte) (target, error) {
+	to, err := parseSockaddr(address)
+	if err != nil {
+		return target{}, err
+	}
+	if !c.v6() && !to.Addr().Is4() {
+		return target{}, unix.EAFNOSUPPORT
+	}
+	ip := to.Addr().Unmap()
+	switch {
+	case to.Port() == dnsPort && ip.Is6() && s.name6.IsValid():
+		return target{appendSockaddr(nil, s.name6), true}, nil
+	case to.Port() == dnsPort:
+		return target{appendSockaddr(nil, inFamily(s.name4, c.v6())), true}, nil
+	case ip.IsLoopback(), ip.IsUnspecified():
+		return target{appendSockaddr(nil, inFamily(loopbackOf(to), c.v6())), false}, nil
+	}
+	return target{}, unix.ENETUNREACH
+}
+
+// refused logs a datagram that goes nowhere.
+func (s *Session) refused(thread int, address []byte) {
+	if s.policy.Log == nil {
+		return
+	}
+	if to, err := parseSockaddr(address); err == nil {
+		s.policy.Log.Printf("%sudp %v → refused: UDP needs -by namespace", nameOf(thread), s.policy.Destination("udp", to))
+	}
+}
+
+// sendto sends a datagram with an address. Other sockets than UDP's reach no network in this way.
+func (s *Session) sendto(n *notification) {
+	c, ok := s.lookAt(n)
+	if !ok {
+		return
+	}
+	defer c.close()
+	if !c.internet() || c.kind == unix.SOCK_STREAM {
+		s.listener.proceed(n)
+		return
+	}
+	if n.args[5] > maxSockaddr || n.args[2] > maxDatagram {
+		s.listener.answer(n, 0, unix.EMSGSIZE)
+		return
+	}
+	m := memory{int(n.pid)}
+	address, err := m.read(n.args[4], int(n.args[5]))
+	var payload []byte
+	if err == nil {
+		payload, err = m.read(n.args[1], int(n.args[2]))
+	}
+	if err == nil {
+		err = s.send(n, c, address, payload, int(int32(n.args[3])))
+	}
+	if err != nil {
+		s.listener.answer(n, 0, errnoOf(err))
+		return
+	}
+	s.listener.answer(n, int64(len(payload)), 0)
+}
+
+// send sends a datagram where judge says.
+func (s *Session) send(n *notification, c socket, address, payload []byte, flags int) error {
+	where, err := s.judge(c, address)
+	if err != nil {
+		s.refused(int(n.pid), address)
+		return err
+	}
+	if where.dns {
+		s.states.change(c.cookie, func(st *state) { st.asked = address })
+	}
+	return rawSendto(c.fd, payload, flags|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, where.sockaddr)
+}
+
+// sendmsg lets a message without an address go where its socket is connected to, which is on this machine.
+func (s *Session) sendmsg(n *notification) {
+	c, m, ok := s.messageOf(n, n.args[1])
+	if !ok {
+		return
+	}
+	defer c.close()
+	if !c.internet() || c.kind == unix.SOCK_STREAM || !m.named() {
+		s.listener.proceed(n)
+		return
+	}
+	sent, err := s.sendMessage(n, c, m, int(int32(n.args[2])))
+	s.listener.answer(n, int64(sent), orZero(err))
+}
+
+// messageOf returns the socket of a call and its struct msghdr; when it cannot, it has answered.
+func (s *Session) messageOf(n *notification, at uint64) (socket, message, bool) {
+	c, ok := s.lookAt(n)
+	if !ok {
+		return socket{}, message{}, false
+	}
+	m, err := readMessage(memory{int(n.pid)}, at)
+	if err != nil {
+		c.close()
+		s.listener.answer(n, 0, errnoOf(err))
+		return socket{}, message{}, false
+	}
+	return c, m, true
+}
+
+func readMessage(m memory, at uint64) (message, error) {
+	b, err := m.read(at, sizeMsghdr)
+	if err != nil {
+		return message{}, err
+	}
+	return parseMessage(b)
+}
+
+// segmentsOf returns the buffers of a message.
+func segmentsOf(m memory, msg message) (segments []segment, complete bool, err error) {
+	b, err := m.read(msg.iov, int(msg.buffers)*sizeIovec)
+	if err != nil {
+		return nil, false, err
+	}
+	segments, complete = parseSegments(b)
+	return segments, complete, nil
+}
+
+func (s *Session) sendMessage(n *notification, c socket, msg message, flags int) (int, error) {
+	m := memory{int(n.pid)}
+	segments, complete, err := segmentsOf(m, msg)
+	if err != nil {
+		return 0, err
+	}
+	if !complete || msg.nameLength > maxSockaddr {
+		return 0, unix.EMSGSIZE
+	}
+	address, err := m.read(msg.name, int(msg.nameLength))
+	if err != nil {
+		return 0, err
+	}
+	var payload []byte
+	for _, seg := range segments {
+		b, err := m.read(seg.at, seg.length)
+		if err != nil {
+			return 0, err
+		}
+		payload = append(payload, b...)
+	}
+	return len(payload), s.send(n, c, address, payload, flags)
+}
+
+// sendmmsg sends several messages, until one fails.
+func (s *Session) sendmmsg(n *notification) {
+	c, ok := s.lookAt(n)
+	if !ok {
+		return
+	}
+	defer c.close()
+	m := memory{int(n.pid)}
+	count := min(int(uint32(n.args[2])), maxBuffers)
+	sent := 0
+	var err error
+	for ; sent < count; sent++ {
+		at := n.args[1] + uint64(sent*sizeMmsghdr)
+		var msg message
+		var length int
+		if msg, err = readMessage(m, at); err != nil {
+			break
+		}
+		if !msg.named() { // a connected socket: none of its messages has an address
+			if sent == 0 {
+				s.listener.proceed(n)
+				return
+			}
+			break
+		}
+		if length, err = s.sendMessage(n, c, msg, int(int32(n.args[3]))); err != nil {
+			break
+		}
+		if err = m.write(at+sizeMsghdr, uint32Bytes(uint32(length))); err != nil {
+			break
+		}
+	}
+	if sent > 0 {
+		err = nil
+	}
+	s.listener.answer(n, int64(sent), orZero(err))
+}

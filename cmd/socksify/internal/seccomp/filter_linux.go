@@ -1,0 +1,165 @@
+package seccomp
+
+import (
+	"fmt"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// Datagram sockets have numbers in [Tags.First, Tags.First+tagCount).
+const tagCount = 128
+
+// Tags are the descriptor numbers of datagram sockets.
+type Tags struct{ First uint32 }
+
+// tagsBelow returns the highest tags that a limit of open descriptors allows.
+func tagsBelow(limit uint64) (Tags, error) {
+	limit = min(limit, 1024) // what select can do
+	if limit < 2*tagCount {
+		return Tags{}, fmt.Errorf("the limit of open descriptors is %d: want %d at least", limit, 2*tagCount)
+	}
+	return Tags{uint32(limit) - tagCount}, nil
+}
+
+// What a filter says of a call.
+const (
+	allow  = unix.SECCOMP_RET_ALLOW
+	notify = unix.SECCOMP_RET_USER_NOTIF
+)
+
+func refuse(errno unix.Errno) uint32 { return unix.SECCOMP_RET_ERRNO | uint32(errno) }
+
+// Offsets in struct seccomp_data.
+const (
+	offsetNumber = 0
+	offsetArch   = 4
+	offsetArgs   = 16
+)
+
+// x32 is the bit that numbers of x32 calls have, which are of the same architecture.
+const x32 = 0x40000000
+
+// architectures are AUDIT_ARCH by GOARCH.
+var architectures = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
+
+// filter returns the program of the filter. What is not mentioned costs a few instructions and nothing else: read,
+// write and poll among it.
+func filter(t Tags) ([]unix.SockFilter, error) {
+	arch, ok := architectures[runtime.GOARCH]
+	if !ok {
+		return nil, fmt.Errorf("not for %s", runtime.GOARCH)
+	}
+	a := &assembler{}
+	a.load(offsetArch)
+	a.unless(arch, func() { a.ret(notify) }) // whose process is ended
+	a.load(offsetNumber)
+	if runtime.GOARCH == "amd64" {
+		a.atLeast(x32, func() { a.ret(notify) })
+	}
+	for _, c := range []struct {
+		number uint32
+		rule   func()
+	}{
+		{unix.SYS_CONNECT, func() { a.ret(notify) }},
+		{unix.SYS_GETPEERNAME, func() { a.ret(notify) }},
+		{unix.SYS_SOCKET, a.socket},
+		{unix.SYS_GETSOCKOPT, a.getsockopt},
+		{unix.SYS_SETSOCKOPT, a.setsockopt},
+		{unix.SYS_SENDTO, a.sendto},
+		{unix.SYS_SENDMSG, func() { a.send(2, t) }},
+		{unix.SYS_SENDMMSG, func() { a.send(3, t) }},
+		{unix.SYS_RECVFROM, func() { a.tagged(t, func() { a.unlessNull(4) }); a.ret(allow) }},
+		{unix.SYS_RECVMSG, func() { a.tagged(t, func() { a.ret(notify) }); a.ret(allow) }},
+		{unix.SYS_RECVMMSG, func() { a.tagged(t, func() { a.ret(notify) }); a.ret(allow) }},
+		{unix.SYS_IO_URING_SETUP, func() { a.ret(refuse(unix.ENOSYS)) }},
+	} {
+		a.when(c.number, c.rule)
+	}
+	a.ret(allow)
+	return a.program, a.err
+}
+
+// socket lets the program make stream sockets, and families that reach no network.
+func (a *assembler) socket() {
+	a.arg(0)
+	for _, family := range []uint32{unix.AF_INET, unix.AF_INET6} {
+		a.when(family, func() {
+			a.arg(1)
+			a.and(0xf) // without SOCK_NONBLOCK and SOCK_CLOEXEC
+			a.when(unix.SOCK_STREAM, func() {
+				a.arg(2)
+				a.when(0, func() { a.ret(allow) })
+				a.when(unix.IPPROTO_TCP, func() { a.ret(allow) })
+				a.ret(refuse(unix.EPROTONOSUPPORT)) // MPTCP, SCTP
+			})
+			a.when(unix.SOCK_DGRAM, func() {
+				a.arg(2)
+				a.when(0, func() { a.ret(notify) })
+				a.when(unix.IPPROTO_UDP, func() { a.ret(notify) })
+				a.ret(refuse(unix.EACCES)) // ICMP, UDP-Lite
+			})
+			a.ret(refuse(unix.EPERM))
+		})
+	}
+	for _, family := range []uint32{unix.AF_UNIX, unix.AF_NETLINK, unix.AF_ALG} {
+		a.when(family, func() { a.ret(allow) })
+	}
+	a.ret(refuse(unix.EAFNOSUPPORT))
+}
+
+func (a *assembler) getsockopt() {
+	a.arg(1)
+	a.when(unix.SOL_SOCKET, func() {
+		a.arg(2)
+		a.when(unix.SO_ERROR, func() { a.ret(notify) })
+	})
+	a.ret(allow)
+}
+
+// setsockopt does not let a datagram socket leave the loopback device.
+func (a *assembler) setsockopt() {
+	a.arg(1)
+	a.when(unix.SOL_SOCKET, func() {
+		a.arg(2)
+		a.when(unix.SO_BINDTODEVICE, func() { a.ret(refuse(unix.EPERM)) })
+		a.when(unix.SO_BINDTOIFINDEX, func() { a.ret(refuse(unix.EPERM)) })
+	})
+	a.ret(allow)
+}
+
+// sendto with an address is looked at, whatever the socket's number: it may have been duplicated.
+func (a *assembler) sendto() {
+	a.noFastOpen(3)
+	a.unlessNull(4)
+	a.ret(allow)
+}
+
+// send is sendmsg and sendmmsg, whose flags are in an argument.
+func (a *assembler) send(flags int, t Tags) {
+	a.noFastOpen(flags)
+	a.tagged(t, func() { a.ret(notify) })
+	a.ret(allow)
+}
+
+// noFastOpen refuses to connect by sending; programs connect then.
+func (a *assembler) noFastOpen(flags int) {
+	a.arg(flags)
+	a.ifBits(unix.MSG_FASTOPEN, func() { a.ret(refuse(unix.EOPNOTSUPP)) })
+}
+
+// tagged does then if the first argument is the number of a datagram socket.
+func (a *assembler) tagged(t Tags, then func()) {
+	a.arg(0)
+	a.atLeast(t.First, func() {
+		a.below(t.First+tagCount, then)
+	})
+}
+
+// unlessNull notifies if an argument is no null pointer.
+func (a *assembler) unlessNull(n int) {
+	a.arg(n)
+	a.unless(0, func() { a.ret(notify) })
+	a.load(offsetArgs + 8*n + 4)
+	a.unless(0, func() { a.ret(notify) })
+}

@@ -1,0 +1,56 @@
+package seccomp
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+)
+
+// memory is a thread's. What is read there may be changed by the program at any time: it is read once.
+type memory struct{ pid int }
+
+// read returns n bytes at an address.
+func (m memory) read(at uint64, n int) ([]byte, error) {
+	b := make([]byte, n)
+	if n == 0 {
+		return b, nil
+	}
+	local := []unix.Iovec{{Base: &b[0]}}
+	local[0].SetLen(n)
+	got, err := unix.ProcessVMReadv(m.pid, local, []unix.RemoteIovec{{Base: uintptr(at), Len: n}}, 0)
+	if err == nil && got != n {
+		err = unix.EFAULT
+	}
+	return b, err
+}
+
+// write writes b to an address.
+func (m memory) write(at uint64, b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	local := []unix.Iovec{{Base: &b[0]}}
+	local[0].SetLen(len(b))
+	put, err := unix.ProcessVMWritev(m.pid, local, []unix.RemoteIovec{{Base: uintptr(at), Len: len(b)}}, 0)
+	if err == nil && put != len(b) {
+		err = unix.EFAULT
+	}
+	return err
+}
+
+// result writes a value into a buffer of which the length is at an address (value-result, as getpeername has it): as
+// much as fits, and the whole length.
+func (m memory) result(at, lengthAt uint64, value []byte) error {
+	b, err := m.read(lengthAt, 4)
+	if err != nil {
+		return err
+	}
+	room := int32(binary.NativeEndian.Uint32(b))
+	if room < 0 {
+		return unix.EINVAL
+	}
+	if err := m.write(at, value[:min(len(value), int(room))]); err != nil {
+		return err
+	}
+	return m.write(lengthAt, binary.NativeEndian.AppendUint32(nil, uint32(len(value))))
+}

@@ -1,0 +1,110 @@
+package seccomp
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// notification is struct seccomp_notif: a call that waits for us.
+type notification struct {
+	id    uint64
+	pid   uint32 // the thread
+	flags uint32
+	// struct seccomp_data
+	number  int32
+	arch    uint32
+	pointer uint64
+	args    [6]uint64
+}
+
+// response is struct seccomp_notif_resp.
+type response struct {
+	id    uint64
+	value int64
+	errno int32
+	flags uint32
+}
+
+// addFD is struct seccomp_notif_addfd.
+type addFD struct {
+	id         uint64
+	flags      uint32
+	from       uint32
+	to         uint32
+	descriptor uint32
+}
+
+const (
+	ioctlValid = 0x40082102 // SECCOMP_IOCTL_NOTIF_ID_VALID
+	ioctlAddFD = 0x40182103 // SECCOMP_IOCTL_NOTIF_ADDFD
+)
+
+// listener is the descriptor of a filter's notifications. Its methods are safe for concurrent use.
+type listener struct{ fd int }
+
+// receive waits for the next notification. It reports false when no process has the filter any more, or when stop,
+// a descriptor, is readable.
+func (l listener) receive(stop int) (notification, bool) {
+	for {
+		p := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}}
+		if _, err := unix.Poll(p, -1); err != nil && err != unix.EINTR {
+			return notification{}, false
+		}
+		if p[1].Revents != 0 || p[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0 && p[0].Revents&unix.POLLIN == 0 {
+			return notification{}, false
+		}
+		if p[0].Revents&unix.POLLIN == 0 {
+			continue
+		}
+		var n notification // the kernel wants it zero
+		if l.ioctl(unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&n)) == 0 {
+			return n, true
+		}
+		// ENOENT: the call was interrupted before we came to it.
+	}
+}
+
+// answer ends a call with a value, or with an errno.
+func (l listener) answer(n *notification, value int64, errno unix.Errno) {
+	r := response{id: n.id, value: value, errno: -int32(errno)}
+	_ = l.ioctl(unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&r)) // ENOENT: the call was interrupted
+}
+
+// proceed lets the kernel make the call. Never for what could leave the machine: the program may have changed its
+// memory since we looked.
+func (l listener) proceed(n *notification) {
+	r := response{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
+	_ = l.ioctl(unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&r))
+}
+
+// valid reports whether a call still waits, and so whether its thread is still the one that made it.
+func (l listener) valid(n *notification) bool {
+	id := n.id
+	return l.ioctl(ioctlValid, unsafe.Pointer(&id)) == 0
+}
+
+// give ends a call with a duplicate of a descriptor of ours as number to in the program.
+func (l listener) give(n *notification, from, to int, cloexec bool) unix.Errno {
+	a := addFD{id: n.id, flags: unix.SECCOMP_ADDFD_FLAG_SETFD | unix.SECCOMP_ADDFD_FLAG_SEND, from: uint32(from), to: uint32(to)}
+	if cloexec {
+		a.descriptor = unix.O_CLOEXEC
+	}
+	errno := l.ioctl(ioctlAddFD, unsafe.Pointer(&a))
+	if errno == unix.EINVAL { // before Linux 5.14 in two steps
+		a.flags = unix.SECCOMP_ADDFD_FLAG_SETFD
+		if errno = l.ioctl(ioctlAddFD, unsafe.Pointer(&a)); errno == 0 {
+			l.answer(n, int64(to), 0)
+		}
+	}
+	return errno
+}
+
+func (l listener) ioctl(request uintptr, arg unsafe.Pointer) unix.Errno {
+	for {
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), request, uintptr(arg))
+		if errno != unix.EINTR {
+			return errno
+		}
+	}
+}

@@ -1,0 +1,220 @@
+package seccomp
+
+import (
+	"net"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// lots are where sockets wait for the gateway, one per family.
+type lots struct {
+	v4, v6 lot // v6 is not valid on a machine without IPv6
+}
+
+// lot is a listener that answers no SYN: its queue has room for one connection, which is there and never accepted. A
+// socket that connects to it stays in SYN_SENT, as to a slow network. To complete such a connect, a socket of ours
+// with the listener's address connects to the program's: TCP's simultaneous open (RFC 9293, section 3.5).
+type lot struct {
+	listener, filler int
+	addr             netip.AddrPort
+}
+
+func (l *lots) open() (err error) {
+	if l.v4, err = newLot(netip.AddrFrom4([4]byte{127, 0, 0, 1})); err != nil {
+		return err
+	}
+	l.v6, _ = newLot(netip.IPv6Loopback())
+	return nil
+}
+
+func (l *lots) close() {
+	for _, lot := range []lot{l.v4, l.v6} {
+		if lot.addr.IsValid() {
+			unix.Close(lot.filler)
+			unix.Close(lot.listener)
+		}
+	}
+}
+
+func newLot(ip netip.Addr) (lot, error) {
+	fd, err := boundSocket(netip.AddrPortFrom(ip, 0), true)
+	if err != nil {
+		return lot{}, err
+	}
+	filler := -1
+	var addr netip.AddrPort
+	if err = unix.Listen(fd, 0); err == nil {
+		addr, err = addrOf(fd)
+	}
+	if err == nil {
+		filler, err = unix.Socket(familyFor(ip), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	}
+	if err == nil {
+		err = rawConnect(filler, appendSockaddr(nil, addr))
+	}
+	if err != nil {
+		unix.Close(fd)
+		if filler >= 0 {
+			unix.Close(filler)
+		}
+		return lot{}, err
+	}
+	return lot{fd, filler, addr}, nil
+}
+
+func familyFor(ip netip.Addr) int {
+	if ip.Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+// boundSocket returns a TCP socket with an address, which it may share with others of ours.
+func boundSocket(a netip.AddrPort, shared bool) (int, error) {
+	fd, err := unix.Socket(familyFor(a.Addr()), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	if shared {
+		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	}
+	if err == nil {
+		_, err = withSockaddr(unix.SYS_BIND, fd, appendSockaddr(nil, a))
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func addrOf(fd int) (netip.AddrPort, error) {
+	b, err := localAddress(fd)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	return parseSockaddr(b)
+}
+
+// parked is a socket of the program that waits in a lot.
+type parked struct {
+	lot  lot
+	addr netip.AddrPort // the socket's own
+}
+
+// park connects a non-blocking socket to a lot.
+func (l *lots) park(c socket, to netip.Addr) (*parked, error) {
+	lot := l.lotFor(c, to)
+	err := rawConnect(c.fd, appendSockaddr(nil, inFamily(lot.addr, c.v6())))
+	if err != unix.EINPROGRESS {
+		if err == nil { // it blocks after all: another thread has changed it
+			err = unix.EAGAIN
+		}
+		return nil, err
+	}
+	addr, err := addrOf(c.fd)
+	if err != nil {
+		return nil, err
+	}
+	return &parked{lot, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())}, nil
+}
+
+// lotFor is the lot of the family that a destination stands for.
+func (l *lots) lotFor(c socket, to netip.Addr) lot {
+	if c.v6() && !to.Is4In6() && l.v6.addr.IsValid() {
+		return l.v6
+	}
+	return l.v4
+}
+
+// completeTimeout bounds a handshake within this machine, in seconds.
+const completeTimeout = 10
+
+// complete completes the connect, and returns our end.
+func (p *parked) complete() (*net.TCPConn, error) {
+	fd, err := boundSocket(p.lot.addr, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: completeTimeout}); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	if err := rawConnect(fd, appendSockaddr(nil, p.addr)); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return connOf(fd)
+}
+
+// fail makes the connect fail: the socket is disconnected, and polls as one with an error.
+func (p *parked) fail(c socket) {
+	_ = rawConnect(c.fd, make([]byte, sizeSockaddr4)) // AF_UNSPEC
+}
+
+// pair connects a blocking socket to one of ours, by way of a listener for it alone.
+func (l *lots) pair(c socket, to netip.Addr) (*net.TCPConn, error) {
+	fd, err := boundSocket(netip.AddrPortFrom(l.lotFor(c, to).addr.Addr(), 0), false)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	if err := unix.Listen(fd, 1); err != nil {
+		return nil, err
+	}
+	at, err := addrOf(fd)
+	if err != nil {
+		return nil, err
+	}
+	if err := rawConnect(c.fd, appendSockaddr(nil, inFamily(at, c.v6()))); err != nil && err != unix.EINPROGRESS {
+		return nil, err
+	}
+	own, err := addrOf(c.fd)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		conn, from, err := accept(fd)
+		if err != nil {
+			return nil, err
+		}
+		if from == netip.AddrPortFrom(own.Addr().Unmap(), own.Port()) {
+			return connOf(conn)
+		}
+		unix.Close(conn) // somebody else's
+	}
+}
+
+func accept(fd int) (conn int, from netip.AddrPort, err error) {
+	for {
+		conn, _, err = unix.Accept4(fd, unix.SOCK_CLOEXEC)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		return -1, from, err
+	}
+	b, err := peerAddress(conn)
+	if err == nil {
+		from, err = parseSockaddr(b)
+	}
+	if err != nil {
+		unix.Close(conn)
+		return -1, from, err
+	}
+	return conn, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), nil
+}
+
+// connOf makes a net.Conn of a socket of ours, which it takes over.
+func connOf(fd int) (*net.TCPConn, error) {
+	f := os.NewFile(uintptr(fd), "relay")
+	defer f.Close()
+	c, err := net.FileConn(f)
+	if err != nil {
+		return nil, err
+	}
+	return c.(*net.TCPConn), nil
+}

@@ -1,0 +1,156 @@
+package seccomp
+
+import (
+	"encoding/binary"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// look is how often a waiting receive looks whether its call still waits: a signal may have ended it.
+const look = 100 * time.Millisecond
+
+func uint32Bytes(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
+
+// recvfrom receives an answer of our name server under the address of the one that was asked: programs compare.
+func (s *Session) recvfrom(n *notification) {
+	c, ok := s.lookAt(n)
+	if !ok {
+		return
+	}
+	defer c.close()
+	asked := s.states.get(c.cookie).asked
+	if asked == nil {
+		s.listener.proceed(n)
+		return
+	}
+	m := memory{int(n.pid)}
+	b := make([]byte, min(n.args[2], maxDatagram))
+	got, _, err := s.receive(n, c, b, int(int32(n.args[3])))
+	if err == nil {
+		err = m.write(n.args[1], b[:min(got, len(b))])
+	}
+	if err == nil {
+		err = m.result(n.args[4], n.args[5], asked)
+	}
+	if err != nil {
+		s.listener.answer(n, 0, errnoOf(err))
+		return
+	}
+	s.listener.answer(n, int64(got), 0)
+}
+
+// receive waits for a datagram as the program's call would. With MSG_TRUNC among the flags it returns the whole
+// length.
+func (s *Session) receive(n *notification, c socket, b []byte, flags int) (got int, truncated bool, err error) {
+	wait := flags&unix.MSG_DONTWAIT == 0 && !c.nonblocking()
+	deadline := receiveDeadline(c)
+	for {
+		got, truncated, err = rawReceive(c.fd, b, flags|unix.MSG_DONTWAIT)
+		if err != unix.EAGAIN || !wait || s.ctx.Err() != nil {
+			return got, truncated, err
+		}
+		if !deadline.IsZero() && time.Now().After(deadline) {
+			return 0, false, unix.EAGAIN
+		}
+		p := []unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}}
+		_, _ = unix.Poll(p, int(look.Milliseconds()))
+		if !s.listener.valid(n) {
+			return 0, false, unix.EINTR
+		}
+	}
+}
+
+// receiveDeadline is when a receive that begins now times out (SO_RCVTIMEO); zero: never.
+func receiveDeadline(c socket) time.Time {
+	t, err := unix.GetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO)
+	if err != nil || t.Nano() == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(time.Duration(t.Nano()))
+}
+
+// recvmsg is recvfrom for a struct msghdr. then, if not nil, is called with the length before the call is answered
+// with 1, for recvmmsg.
+func (s *Session) recvmsg(n *notification, at uint64, flags int, then func(int) error) {
+	c, msg, ok := s.messageOf(n, at)
+	if !ok {
+		return
+	}
+	defer c.close()
+	asked := s.states.get(c.cookie).asked
+	if asked == nil {
+		s.listener.proceed(n)
+		return
+	}
+	got, err := s.receiveMessage(n, c, msg, at, flags, asked)
+	value := int64(got)
+	if err == nil && then != nil {
+		value, err = 1, then(got)
+	}
+	if err != nil {
+		s.listener.answer(n, 0, errnoOf(err))
+		return
+	}
+	s.listener.answer(n, value, 0)
+}
+
+// Offsets in struct msghdr of what the kernel sets.
+const (
+	offsetNameLength    = 8
+	offsetControlLength = 40
+	offsetFlags         = 48
+)
+
+func (s *Session) receiveMessage(n *notification, c socket, msg message, at uint64, flags int, asked []byte) (int, error) {
+	m := memory{int(n.pid)}
+	segments, _, err := segmentsOf(m, msg)
+	if err != nil {
+		return 0, err
+	}
+	size := 0
+	for _, seg := range segments {
+		size += seg.length
+	}
+	b := make([]byte, size)
+	got, truncated, err := s.receive(n, c, b, flags)
+	if err != nil {
+		return 0, err
+	}
+	rest := b[:min(got, size)]
+	for _, seg := range segments {
+		part := rest[:min(len(rest), seg.length)]
+		if err := m.write(seg.at, part); err != nil {
+			return 0, err
+		}
+		rest = rest[len(part):]
+	}
+	var outFlags uint32
+	if truncated {
+		outFlags = unix.MSG_TRUNC
+	}
+	if msg.named() {
+		if err := m.write(msg.name, asked[:min(len(asked), int(msg.nameLength))]); err != nil {
+			return 0, err
+		}
+		if err := m.write(at+offsetNameLength, uint32Bytes(uint32(len(asked)))); err != nil {
+			return 0, err
+		}
+	}
+	if err := m.write(at+offsetControlLength, make([]byte, 8)); err != nil {
+		return 0, err
+	}
+	return got, m.write(at+offsetFlags, uint32Bytes(outFlags))
+}
+
+// recvmmsg receives one message, which is less than was asked for, and allowed.
+func (s *Session) recvmmsg(n *notification) {
+	if uint32(n.args[2]) == 0 {
+		s.listener.answer(n, 0, 0)
+		return
+	}
+	at := n.args[1]
+	s.recvmsg(n, at, int(int32(n.args[3])), func(length int) error {
+		return memory{int(n.pid)}.write(at+sizeMsghdr, uint32Bytes(uint32(length)))
+	})
+}

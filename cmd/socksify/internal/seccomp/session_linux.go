@@ -1,0 +1,223 @@
+package seccomp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
+	"github.com/sockslib/sockslib/resolver"
+)
+
+// Session is a program under a filter, and the supervisor's side of it.
+type Session struct {
+	*execute.Shim
+	policy   *policy.Policy
+	tags     Tags
+	file     *os.File // of the listener
+	listener listener
+	stop     int // an eventfd that ends the loop
+
+	dns    *resolver.Server
+	name4  netip.AddrPort // the name server's sockets; without IPv6, name6 is not valid
+	name6  netip.AddrPort
+	lots   lots
+	states states
+	naming sync.Mutex // held to choose a tag
+
+	ctx     context.Context // of all dials; done: closing
+	cancel  context.CancelFunc
+	running sync.WaitGroup // the loop, the name server, dials and relays
+
+	granted atomic.Int64 // connections that the gateway has granted and that are not open yet
+	mu      sync.Mutex
+	open    map[*joint]struct{}
+}
+
+// Start starts the shim, waits until it has installed the filter, and returns the session; the program does not run
+// before Release. When any step fails nothing is left.
+func Start(program execute.Program, p *policy.Policy) (*Session, error) {
+	t, err := tags()
+	if err != nil {
+		return nil, err
+	}
+	shim, files, err := execute.Start(program, ShimName, nil, setup{t})
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{Shim: shim, policy: p, tags: t, open: map[*joint]struct{}{}}
+	if len(files) != 1 {
+		err = fmt.Errorf("%d descriptors from the shim", len(files))
+	} else {
+		s.file = files[0]
+		s.listener = listener{int(s.file.Fd())}
+		err = mayLook(shim.Process())
+	}
+	if err != nil {
+		for _, f := range files {
+			f.Close()
+		}
+		shim.Discard()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Probe takes every step of Start and undoes it.
+func Probe() error {
+	s, err := Start(execute.Program{Path: "/", Argv: []string{""}}, nil)
+	if err != nil {
+		return err
+	}
+	s.Discard()
+	return s.file.Close()
+}
+
+// mayLook reports whether this process may look at a process of the program, and take its sockets.
+func mayLook(pid int) error {
+	fd, err := duplicate(pid, 0)
+	if err != nil {
+		return fmt.Errorf("pidfd_getfd: %w (forbidden here: by a container's seccomp profile, which CAP_SYS_PTRACE changes, or by kernel.yama.ptrace_scope)", err)
+	}
+	unix.Close(fd)
+	if _, err := (memory{pid}).read(0, 1); err != unix.EFAULT {
+		return fmt.Errorf("process_vm_readv: %w (forbidden here: by a container's seccomp profile, or by kernel.yama.ptrace_scope)", err)
+	}
+	return nil
+}
+
+// Serve begins to answer the filter's notifications.
+func (s *Session) Serve() error {
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	var err error
+	if s.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
+		return os.NewSyscallError("eventfd", err)
+	}
+	if err := s.lots.open(); err != nil {
+		return err
+	}
+	if err := s.serveNames(); err != nil {
+		return err
+	}
+	s.running.Go(func() { // the session's; ends with Close, or with the last process
+		for {
+			n, ok := s.listener.receive(s.stop)
+			if !ok {
+				return
+			}
+			s.running.Go(func() { s.handle(&n) }) // ends with its call; Close ends what it waits for
+		}
+	})
+	return nil
+}
+
+// serveNames starts the name server on loopback, where the program's datagrams can reach it.
+func (s *Session) serveNames() error {
+	s.dns = &resolver.Server{
+		Resolver: &resolver.Resolver{Table: s.policy.Dialer.Table}, ErrorLog: log.New(s.policy.Log, "", 0),
+	}
+	var err error
+	if s.name4, err = s.serveNamesAt("127.0.0.1:0"); err != nil {
+		return err
+	}
+	s.name6, _ = s.serveNamesAt("[::1]:0") // a machine without IPv6 does without
+	return nil
+}
+
+// serveNamesAt listens at an address for datagrams, and at the port that this gets for connections.
+func (s *Session) serveNamesAt(address string) (netip.AddrPort, error) {
+	for try := 0; ; try++ {
+		p, err := net.ListenPacket("udp", address)
+		if err != nil {
+			return netip.AddrPort{}, err
+		}
+		at := p.LocalAddr().(*net.UDPAddr).AddrPort()
+		l, err := net.Listen("tcp", at.String())
+		if err == nil {
+			s.running.Go(func() { _ = s.dns.ServePacket(p) }) // the session's; Close shuts the server down
+			s.running.Go(func() { _ = s.dns.Serve(l) })       // the session's; Close shuts the server down
+			return at, nil
+		}
+		p.Close()
+		if !errors.Is(err, unix.EADDRINUSE) || try == 10 {
+			return netip.AddrPort{}, err
+		}
+	}
+}
+
+// handle answers one call.
+func (s *Session) handle(n *notification) {
+	if n.arch != architectures[runtime.GOARCH] || runtime.GOARCH == "amd64" && n.number >= x32 {
+		s.refuseForeign(n)
+		return
+	}
+	switch n.number {
+	case unix.SYS_CONNECT:
+		s.connect(n)
+	case unix.SYS_GETPEERNAME:
+		s.getpeername(n)
+	case unix.SYS_GETSOCKOPT:
+		s.socketError(n)
+	case unix.SYS_SOCKET:
+		s.datagramSocket(n)
+	case unix.SYS_SENDTO:
+		s.sendto(n)
+	case unix.SYS_SENDMSG:
+		s.sendmsg(n)
+	case unix.SYS_SENDMMSG:
+		s.sendmmsg(n)
+	case unix.SYS_RECVFROM:
+		s.recvfrom(n)
+	case unix.SYS_RECVMSG:
+		s.recvmsg(n, n.args[1], int(n.args[2]), nil)
+	case unix.SYS_RECVMMSG:
+		s.recvmmsg(n)
+	default:
+		s.listener.answer(n, 0, unix.ENOSYS)
+	}
+}
+
+// refuseForeign ends a process of another architecture, with one line on its standard error: its calls have other
+// numbers and other structures.
+func (s *Session) refuseForeign(n *notification) {
+	const line = "socksify: 32-bit and x32 programs need -by namespace\n"
+	pid, err := processOf(int(n.pid))
+	if err != nil || !s.listener.valid(n) {
+		return
+	}
+	if fd, err := duplicate(pid, 2); err == nil {
+		_, _ = unix.Write(fd, []byte(line))
+		unix.Close(fd)
+	}
+	s.policy.Log.Printf("process %d → refused: a 32-bit or x32 program", pid)
+	_ = unix.Kill(pid, unix.SIGKILL)
+}
+
+// Close ends everything and waits for it.
+func (s *Session) Close() {
+	s.cancel()
+	_, _ = unix.Write(s.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	s.mu.Lock()
+	for j := range s.open {
+		j.cut()
+	}
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.dns.Shutdown(ctx)
+	s.running.Wait()
+	s.lots.close()
+	unix.Close(s.stop)
+	s.file.Close()
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/sockslib/sockslib/cmd/socksify/internal/channel"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/namespace"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
+)
+
+// The processes of a run are this binary once more, told apart by argv[0]: the front, which the user started; the
+// supervisor; and the shim, which becomes the program.
+func main() {
+	var code int
+	switch os.Args[0] {
+	case supervisorName:
+		code = child(func(c *channel.Conn, path string, argv []string) int { return newSupervisor(c).run(path, argv) })
+	case namespace.ShimName:
+		code = child(namespace.Shim)
+	case seccomp.ShimName:
+		code = child(seccomp.Shim)
+	default:
+		code = command(os.Args[1:])
+	}
+	os.Exit(code)
+}
+
+// child runs a process whose arguments are the number of its channel, the program's path, and the program's argv.
+func child(run func(*channel.Conn, string, []string) int) int {
+	if len(os.Args) < 4 {
+		return fail(errors.New("not to be started by hand"))
+	}
+	fd, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		return fail(err)
+	}
+	c, err := channel.Open(fd)
+	if err != nil {
+		return fail(err)
+	}
+	return run(c, os.Args[2], os.Args[3:])
+}
+
+// command does what the user asked for, and returns the exit code.
+func command(args []string) int {
+	o, err := parse(args, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return fail(err)
+	case o.version:
+		fmt.Println("socksify", version())
+		return 0
+	}
+	if o.check {
+		return check(o)
+	}
+	path, code, err := execute.Find(o.program[0])
+	if err != nil {
+		fail(err)
+		return code
+	}
+	if nested() {
+		return nest(o, path)
+	}
+	if err := o.complete(); err != nil {
+		return fail(err)
+	}
+	return front(o, path)
+}
+
+// fail tells of an error of socksify itself.
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "socksify:", err)
+	return execute.ExitSetup
+}

@@ -1,0 +1,88 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// forwarded returns the signals that go on to the program: all but those that are about the process that gets
+// them, the runtime's own, and those that whoever started us ignores.
+func forwarded() []os.Signal {
+	var list []os.Signal
+	for s := syscall.Signal(1); s <= 64; s++ {
+		switch s {
+		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGURG, unix.SIGPROF,
+			unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGILL, unix.SIGTRAP, unix.SIGSYS, unix.SIGABRT,
+			32, 33, 34: // of the C library and the Go runtime
+			continue
+		}
+		if !signal.Ignored(s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// fromTerminal reports whether the terminal has sent a signal to the program too.
+func fromTerminal(s os.Signal) bool {
+	switch s {
+	case unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGWINCH:
+	default:
+		return false
+	}
+	tty, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(tty)
+	group, err := unix.IoctlGetInt(tty, unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
+}
+
+// sigaction is the kernel's struct sigaction.
+type sigaction struct {
+	handler  uintptr
+	flags    uint64
+	restorer uintptr
+	mask     uint64
+}
+
+// raiseDefault does to this process what a signal does to one that has never heard of it. signal.Reset would leave
+// the runtime's handler in place. It returns if the signal does not end the process: after a stop, once continued.
+func raiseDefault(s syscall.Signal) {
+	if s == unix.SIGKILL || s == unix.SIGSTOP {
+		_ = unix.Kill(unix.Getpid(), s)
+		return
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before, standard sigaction
+	rtSigaction(s, nil, &before)
+	rtSigaction(s, &standard, nil)
+	var old, this unix.Sigset_t
+	this.Val[(s-1)/64] |= 1 << ((s - 1) % 64)
+	_ = unix.PthreadSigmask(unix.SIG_UNBLOCK, &this, &old)
+	_ = unix.Tgkill(unix.Getpid(), unix.Gettid(), s)
+	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
+	rtSigaction(s, &before, nil)
+}
+
+func rtSigaction(s syscall.Signal, set, old *sigaction) {
+	const setSize = 8
+	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(set)), uintptr(unsafe.Pointer(old)), setSize, 0, 0)
+}
+
+// dieBy ends this process by the signal that the program died of, so that a shell, make or systemd sees it. There
+// is no core: that of the program says more.
+func dieBy(s syscall.Signal) int {
+	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	raiseDefault(s)
+	return 128 + int(s) // the signal did not end us: say it as shells do
+}

@@ -1,0 +1,220 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockslib/sockslib/cmd/socksify/internal/channel"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
+)
+
+// supervisorName is argv[0] of the supervisor.
+const supervisorName = "socksify: supervisor"
+
+// supervisor starts the program and is its network, until the last process of its tree has ended. It is in a
+// session of its own, so that neither a terminal's signals nor its end reach it.
+type supervisor struct {
+	c     *channel.Conn
+	front int
+
+	mu      sync.Mutex // held to reap and to kill: a process that is reaped must not be killed
+	program int        // 0: none, or it has ended
+}
+
+func newSupervisor(c *channel.Conn) *supervisor { return &supervisor{c: c, front: os.Getppid()} }
+
+// run runs the program and returns the exit code of the supervisor, which is not looked at.
+func (s *supervisor) run(path string, argv []string) int {
+	runtime.LockOSThread() // the kernel ties children to the thread that made them
+	s.ignoreSignals()
+	code, err := s.supervise(path, argv)
+	if err != nil {
+		_ = s.c.Send(channel.Message{Kind: channel.Failed, Text: err.Error(), Code: code})
+	}
+	return code
+}
+
+// ignoreSignals catches what reaches the front's process group while this process still belongs to it. Ignoring
+// would be inherited by the program.
+func (s *supervisor) ignoreSignals() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, forwarded()...)
+	go func() { // ends with the process
+		for range signals {
+		}
+	}()
+}
+
+// supervise follows the order in which it has to happen: the program's process is started while this one is in the
+// user's session, which it leaves afterwards; the program runs only when its network is there.
+func (s *supervisor) supervise(path string, argv []string) (code int, err error) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return execute.ExitSetup, os.NewSyscallError("prctl", err)
+	}
+	var o options
+	if err := s.c.Configuration(&o); err != nil {
+		return execute.ExitSetup, err
+	}
+	p, publish, err := prepare(&o)
+	if err != nil {
+		return execute.ExitSetup, err
+	}
+	run, err := start(&o, execute.Program{Path: path, Argv: argv, Env: os.Environ()}, p, publish)
+	if err != nil {
+		return execute.ExitSetup, err
+	}
+	s.program = run.Process()
+	_ = s.c.Send(channel.Message{Kind: channel.Forked, Process: s.program})
+	_, _ = unix.Setsid()
+	detach()
+	// The program runs as the same user, and must not read the gateway's password in our memory.
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	if err := run.Serve(); err != nil {
+		s.kill(unix.SIGKILL)
+		return execute.ExitSetup, err
+	}
+	if code, err := run.Release(); err != nil {
+		return code, err
+	}
+	_ = s.c.Send(channel.Message{Kind: channel.Started})
+	go s.obey() // ends with the front, or with the process
+	s.wait()
+	run.Drain()
+	run.Close()
+	return 0, nil
+}
+
+// prepare makes what both ways need.
+func prepare(o *options) (*policy.Policy, []net.Listener, error) {
+	log, err := openLog(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := newDialer(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	var publish []net.Listener
+	for _, port := range o.Publish {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
+		if err != nil {
+			return nil, nil, fmt.Errorf("-publish: %w", err)
+		}
+		publish = append(publish, l)
+	}
+	return &policy.Policy{Dialer: d, Timeout: o.Timeout, Log: log}, publish, nil
+}
+
+// openLog returns nil when nothing is to be logged.
+func openLog(o *options) (*policy.Log, error) {
+	var to []io.Writer
+	if o.Verbose {
+		fd, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			return nil, os.NewSyscallError("fcntl", err)
+		}
+		to = append(to, os.NewFile(uintptr(fd), "stderr"))
+	}
+	if o.LogFile != "" {
+		f, err := os.OpenFile(o.LogFile, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, f)
+	}
+	if len(to) == 0 {
+		return nil, nil
+	}
+	return policy.NewLog(io.MultiWriter(to...), o.LogFile != ""), nil
+}
+
+// obey does what the front says. When the front is gone without the program having ended, it was killed: so is
+// the program then, but not what it has left running in sessions of their own.
+func (s *supervisor) obey() {
+	for {
+		m, _, err := s.c.Receive()
+		if err != nil {
+			s.kill(unix.SIGKILL)
+			return
+		}
+		if m.Kind == channel.Signal {
+			s.kill(m.Signal)
+		}
+	}
+}
+
+func (s *supervisor) kill(sig syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.program != 0 {
+		_ = unix.Kill(s.program, sig)
+	}
+}
+
+// siginfoPid is where waitid's siginfo_t has the process, where a pointer has 64 bits.
+const siginfoPid = 16
+
+// wait reaps the processes of the tree until none is left.
+func (s *supervisor) wait() {
+	for {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WSTOPPED|unix.WCONTINUED|unix.WNOWAIT, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		pid := *(*int32)(unsafe.Add(unsafe.Pointer(&info), siginfoPid))
+		if !s.reap(int(pid)) {
+			return
+		}
+	}
+}
+
+// reap takes what waitid has shown, and reports false when it cannot.
+func (s *supervisor) reap(pid int) bool {
+	var status syscall.WaitStatus
+	s.mu.Lock()
+	n, err := syscall.Wait4(pid, &status, syscall.WNOHANG|syscall.WUNTRACED|unix.WCONTINUED, nil)
+	ours := pid == s.program
+	if n == pid && ours && (status.Exited() || status.Signaled()) {
+		s.program = 0
+	}
+	s.mu.Unlock()
+	if err != nil && !errors.Is(err, syscall.EINTR) {
+		return false
+	}
+	if n == pid && ours {
+		s.report(status)
+	}
+	return true
+}
+
+// report tells the front what has become of the program.
+func (s *supervisor) report(status syscall.WaitStatus) {
+	switch {
+	case status.Stopped():
+		_ = s.c.Send(channel.Message{Kind: channel.Stopped, Signal: status.StopSignal()})
+	case status.Continued():
+		if os.Getppid() == s.front { // it may be stopped, so it is told in the way that reaches it then
+			_ = unix.Kill(s.front, unix.SIGCONT)
+		}
+	default:
+		_ = s.c.Send(channel.Message{Kind: channel.Exited, Status: status})
+	}
+}

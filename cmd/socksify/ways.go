@@ -1,0 +1,57 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/namespace"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
+	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
+)
+
+// way is one way to catch a program's network, for one program. Its methods are called in this order.
+type way interface {
+	Process() int                   // the process that becomes the program
+	Serve() error                   // begin to be its network
+	Release() (code int, err error) // let it execute the program
+	Drain()                         // after its end: wait until what it sent has been passed on
+	Close()                         // end everything
+}
+
+// start prepares a program in the way that options ask for. No way is tried after another has started the program.
+func start(o *options, program execute.Program, p *policy.Policy, publish []net.Listener) (way, error) {
+	if o.By == bySeccomp {
+		return bySeccompStart(o, program, p, publish)
+	}
+	w, err := namespace.Start(program, p, o.Host, publish)
+	if err == nil {
+		p.Log.Printf("by namespace")
+		return w, nil
+	}
+	err = fmt.Errorf("namespace: %w", err)
+	if o.By == byNamespace {
+		return nil, err
+	}
+	second, err2 := bySeccompStart(o, program, p, publish)
+	if err2 != nil {
+		return nil, fmt.Errorf("no way works here\n  %w\n  %w\nsee socksify -check", err, err2)
+	}
+	p.Log.Printf("by seccomp, since %v", err)
+	return second, nil
+}
+
+// bySeccompStart refuses what that way cannot do.
+func bySeccompStart(o *options, program execute.Program, p *policy.Policy, publish []net.Listener) (way, error) {
+	if len(o.Host) > 0 || len(publish) > 0 {
+		return nil, errors.New("seccomp: -host and -publish are for the namespace way; in this one the program's 127.0.0.1 is this machine's")
+	}
+	w, err := seccomp.Start(program, p)
+	if err != nil {
+		return nil, fmt.Errorf("seccomp: %w", err)
+	}
+	return w, nil
+}
