@@ -101,6 +101,27 @@ func TestSpareEndsAtOnce(t *testing.T) {
 	})
 }
 
+// A gateway that ends every spare after a while has each made once: they do not follow one another without a dial.
+func TestEndedSparesDoNotFollowOneAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(pool)
+		c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: socks.HandshakeStepwise, Spare: 3,
+			Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+				time.Sleep(time.Duration(p.made.Load()) * time.Millisecond) // so that they are not made at once
+				conn, err := p.DialContext(ctx, network, address)
+				time.AfterFunc(10*time.Millisecond, func() { conn.Close() })
+				return conn, err
+			})}
+		defer c.Close()
+		for dials := range 3 {
+			dialOnce(t, c)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			require.LessOrEqual(t, p.made.Load(), int64(dials+1)*4)
+		}
+	})
+}
+
 // Close does not wait until a transport has shown that its deadlines do nothing.
 func TestCloseWhileDeadlinesAreTried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -144,7 +144,7 @@ func (c *Client) renew() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.kept == len(p.idle) {
-		c.fill(p.kept + 1)
+		c.fill(p.kept+1, true)
 	}
 }
 
@@ -153,22 +153,23 @@ func (c *Client) refill() {
 	p := &c.spares
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c.fill(c.Spare)
+	c.fill(c.Spare, false)
 }
 
-// fill starts the making of spares until so many are kept. The spares' mu is held.
-func (c *Client) fill(most int) {
+// fill starts the making of spares until so many are kept; the others follow one that is the first. The spares' mu
+// is held.
+func (c *Client) fill(most int, first bool) {
 	p := &c.spares
 	for p.trusted && !p.unfit && !p.closed && p.kept < min(most, c.Spare) {
 		p.kept++
-		p.running.Go(c.ownSpare) // owned by c; ends with the spare's use or end, at the latest with Close
+		p.running.Go(func() { c.ownSpare(first) }) // owned by c; ends with the spare's use or end, at the latest with Close
 	}
 }
 
 // ownSpare makes a spare and reads from it until a dial takes it, the gateway ends or misuses it, or it is
 // too old. One that cannot be made, or ends, is not replaced before the next dial; one that is too old is
 // replaced while there are dials.
-func (c *Client) ownSpare() {
+func (c *Client) ownSpare(first bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	p := &c.spares
@@ -179,7 +180,9 @@ func (c *Client) ownSpare() {
 	}
 	stop := context.AfterFunc(ctx, s.h.abort)
 	p.offer(s)
-	c.refill()
+	if first {
+		c.refill()
+	}
 	var b [1]byte
 	_, err := s.h.conn.Read(b[:])
 	waited := errors.Is(err, os.ErrDeadlineExceeded)
