@@ -166,6 +166,8 @@ func (p *PacketConn) settle(f *flow, conn net.PacketConn, err error) (*associati
 	switch {
 	case !f.proven:
 		p.drop(f, err) // the error is this write's alone
+	case err == os.ErrDeadlineExceeded && time.Since(f.begun) < associateTimeout:
+		// The write deadline's: it says nothing of the gateway, and nothing to a write that comes later.
 	case errors.Is(err, socks.ErrGateway) && time.Since(f.ended) < associateTimeout:
 		return nil, errLost // it was there before, and is away for a moment
 	default:

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -124,6 +125,20 @@ func (c *memoryConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	}
 	c.sent <- to.String()
 	return len(b), nil
+}
+
+func (c *memoryConn) SetReadDeadline(t time.Time) error {
+	if c.Conn.SetReadDeadline(t) != nil {
+		return c.ended()
+	}
+	return nil
+}
+
+func (c *memoryConn) SetWriteDeadline(t time.Time) error {
+	if c.Conn.SetWriteDeadline(t) != nil {
+		return c.ended()
+	}
+	return nil
 }
 
 func (c *memoryConn) Close() error {

@@ -25,7 +25,7 @@ func (p *PacketConn) SetReadDeadline(t time.Time) error {
 	if p.inbox.Load() != nil {
 		return nil
 	}
-	return p.fail("set", nil, p.first.conn.SetReadDeadline(t))
+	return p.fail("set", nil, p.unlessEnded(p.first.conn.SetReadDeadline(t)))
 }
 
 // SetWriteDeadline sets the time after which writes fail, among them those that make an association. Zero:
@@ -46,11 +46,19 @@ func (p *PacketConn) each(do func(net.PacketConn) error) error {
 		if f.by == nil {
 			continue
 		}
-		if err := do(f.by.conn); err != nil && len(p.flows) == 1 {
+		if err := p.unlessEnded(do(f.by.conn)); err != nil && len(p.flows) == 1 {
 			return p.fail("set", nil, err)
 		}
 	}
 	return nil
+}
+
+// unlessEnded leaves out the error of an association that the gateway has ended: without a fixed peer, p goes on.
+func (p *PacketConn) unlessEnded(err error) error {
+	if p.fixed == nil && errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // buffers are the sizes, in bytes, of a socket's two buffers. Zero: the operating system's choice.

@@ -61,6 +61,9 @@ func (c *Client) dialTransport(limit *deadlineContext, network, address string) 
 	if err != nil && ended(ctx) != nil && ended(limit.Context) == nil {
 		err = os.ErrDeadlineExceeded
 	}
+	if err == nil && conn == nil {
+		err = errors.New("the Forward returned no connection")
+	}
 	return conn, err
 }
 

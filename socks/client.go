@@ -22,7 +22,7 @@ import (
 // One dial sends its request at most twice, since what a destination does with it may not be idempotent:
 // a second time only after the gateway hung up, sent garbage or was silent. A dial uses at most one spare
 // connection. Spares are made after a gateway has let a dial in, and not after it refused the credentials
-// or could not be reached, until the next success. A transport whose deadlines do not work gets none.
+// or could not be reached, until it has let in a dial without a spare. A transport whose deadlines do not work gets none.
 //
 // TLS protects the requests and the streams. It does not protect datagrams: those of UDP ASSOCIATE go to the
 // relay in clear text. An [Auth] can protect them, and so can the application, as QUIC does.
@@ -59,7 +59,7 @@ const (
 	HandshakeStepwise
 	// HandshakePipelined sends everything in one write; a gateway that cannot take that fails. A gateway that
 	// refuses the one method offered, of several, is asked once step by step which it takes, and so is one
-	// that hangs up on a spare connection.
+	// that hangs up on a method other than the first, or on a spare connection.
 	HandshakePipelined
 )
 

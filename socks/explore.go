@@ -68,8 +68,10 @@ func (c *Client) explores(h *handshake) bool {
 		return false
 	case errors.Is(h.err, ErrNoAcceptableAuth):
 		return true
+	case c.Handshake != HandshakeAuto:
+		return !h.letIn && c.learnt.method.Load() != 0 // the method that was learnt may not be the gateway's any more
 	}
-	return c.Handshake == HandshakeAuto && !(h.known && h.letIn)
+	return !(h.known && h.letIn)
 }
 
 // race goes on with a pipelined handshake on which the gateway was silent, beside one step by step. The

@@ -18,6 +18,7 @@ type handshake struct {
 	client    *Client
 	pipelined oneMessage // the one method offered when everything is sent in one write; nil: step by step
 	impatient bool       // end with errSilent when the gateway is silent for too long
+	onSpare   bool       // it began on a spare connection, which was let in before
 	known     bool       // to pipeline: once it has let us in, its silence is the destination's
 
 	raw      net.Conn      // the transport; closing it ends every wait
@@ -135,8 +136,6 @@ func (h *handshake) connect(ctx context.Context) (err error) {
 		return err
 	case err != nil:
 		return gatewayFailed("gateway unreachable", err)
-	case h.raw == nil:
-		return gatewayFailed("gateway unreachable", errors.New("the Forward returned no connection"))
 	}
 	if !h.arm() && c.Handshake == HandshakeAuto {
 		h.pipelined = nil // without deadlines, silence would not be noticed

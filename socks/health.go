@@ -76,6 +76,9 @@ func (g *Group) preferred(address string) []*Client {
 		return g.Clients
 	}
 	weight := func(c *Client) uint64 {
+		if c == nil {
+			return 0 // it fails, and the next one is tried
+		}
 		h := fnv.New64a()
 		io.WriteString(h, host)
 		io.WriteString(h, "\x00"+c.network()+"\x00"+c.Addr)

@@ -89,7 +89,7 @@ func (h *handshake) readMethod(s *scratch) error {
 	case head[0] == wire.UserPassVersion && offered == wire.MethodUserPass:
 		return nil
 	case head[0] == wire.Version && !choice(head[1]):
-		h.raw.SetReadDeadline(time.Now().Add(lastWords))
+		h.raw.SetReadDeadline(earlier(time.Now().Add(lastWords), h.bounds.letIn))
 		reply, err := s.in.Peek(3)
 		h.arm()
 		if err == nil && reply[2] == 0 {

@@ -3,6 +3,7 @@ package socks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"sync"
@@ -28,7 +29,7 @@ type spares struct {
 	idle    []*spare            // the oldest first
 	kept    int                 // idle or in the making: at most the Client's Spare
 	owned   map[*spare]struct{} // those whose goroutine runs
-	trusted bool                // a gateway let the last dial in, with these credentials
+	trusted bool                // the gateway took these credentials when they were last tried
 	unfit   bool                // the transport's deadlines do not work, so a spare could not be taken back
 	wanted  time.Time           // when a dial last looked for one
 	closed  bool
@@ -51,19 +52,24 @@ func (c *Client) trySpare(ctx context.Context, q question) *handshake {
 		return nil
 	}
 	s := c.spares.take()
-	c.refill()
-	if s == nil || !s.reclaim(ctx) {
+	if s == nil {
+		return nil // there are more once the gateway has let this dial in
+	}
+	c.renew()
+	if !s.reclaim(ctx) {
 		return nil
 	}
 	q.hooks.spareTaken(time.Since(s.since))
 	c.counters.spareHits.Add(1)
 	h := s.h
-	h.question = q
+	h.question, h.onSpare = q, true
 	h.arm()
 	restore := setUserTimeout(h.raw, max(deadPath, 3*h.took))
+	asked := time.Now()
 	h.finish(ctx)
 	restore()
-	if !h.replied && (h.timedOut() || ended(ctx) != nil || pathIsDead(h.err)) {
+	silent := ended(ctx) != nil && time.Since(asked) >= max(minSilence, 3*h.took)
+	if !h.replied && (silent || h.timedOut() || pathIsDead(h.err)) {
 		c.spares.drop() // they are as silent as this one
 	}
 	return h
@@ -101,44 +107,71 @@ func (p *spares) remove(s *spare) bool {
 }
 
 // reclaim takes the connection of a spare that is no longer idle from its goroutine, and reports whether it
-// is good.
+// is good. One that is not is closed.
 func (s *spare) reclaim(ctx context.Context) bool {
 	s.h.conn.SetReadDeadline(time.Unix(1, 0)) // works: see fit
 	select {
 	case good := <-s.given:
-		return good && s.h.conn.SetReadDeadline(time.Time{}) == nil
+		if good && s.h.conn.SetReadDeadline(time.Time{}) == nil {
+			return true
+		}
 	case <-ctx.Done():
-		s.h.raw.Close()
-		return false
 	}
+	s.h.raw.Close()
+	return false
 }
 
-// judge learns from a dial whether spares can be made: after a gateway let it in, until one does not.
+// judge learns from a dial whether spares can be made: after a gateway let it in, until one does not. A dial on a
+// spare tells nothing of that: it was let in before.
 func (p *spares) judge(ctx context.Context, c *Client, h *handshake) {
 	if c.Spare <= 0 || !h.letIn && ended(ctx) != nil {
 		return
 	}
 	p.mu.Lock()
-	p.trusted = h.letIn
+	if !h.onSpare {
+		p.trusted = h.letIn
+	}
 	p.mu.Unlock()
-	c.refill()
+	if h.onSpare {
+		c.renew()
+	} else {
+		c.refill()
+	}
 }
 
-// refill starts the making of what is missing.
+// renew starts the making of one spare, unless one is in the making. When that succeeds the others follow: the
+// credentials may have changed since they were last tried.
+func (c *Client) renew() {
+	p := &c.spares
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.kept == len(p.idle) {
+		c.fill(p.kept+1, true)
+	}
+}
+
+// refill starts the making of what is missing, after the gateway took the credentials.
 func (c *Client) refill() {
 	p := &c.spares
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.trusted && !p.unfit && !p.closed && p.kept < c.Spare {
+	c.fill(c.Spare, false)
+}
+
+// fill starts the making of spares until so many are kept; the others follow one that is the first. The spares' mu
+// is held.
+func (c *Client) fill(most int, first bool) {
+	p := &c.spares
+	for p.trusted && !p.unfit && !p.closed && p.kept < min(most, c.Spare) {
 		p.kept++
-		p.running.Go(c.ownSpare) // owned by c; ends with the spare's use or end, at the latest with Close
+		p.running.Go(func() { c.ownSpare(first) }) // owned by c; ends with the spare's use or end, at the latest with Close
 	}
 }
 
 // ownSpare makes a spare and reads from it until a dial takes it, the gateway ends or misuses it, or it is
 // too old. One that cannot be made, or ends, is not replaced before the next dial; one that is too old is
 // replaced while there are dials.
-func (c *Client) ownSpare() {
+func (c *Client) ownSpare(first bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	p := &c.spares
@@ -149,6 +182,9 @@ func (c *Client) ownSpare() {
 	}
 	stop := context.AfterFunc(ctx, s.h.abort)
 	p.offer(s)
+	if first {
+		c.refill()
+	}
 	var b [1]byte
 	_, err := s.h.conn.Read(b[:])
 	waited := errors.Is(err, os.ErrDeadlineExceeded)
@@ -159,7 +195,7 @@ func (c *Client) ownSpare() {
 	}
 	s.h.raw.Close()
 	if waited && used {
-		c.refill()
+		c.renew()
 	}
 }
 
@@ -208,39 +244,52 @@ func (c *Client) makeSpare(ctx context.Context, s *spare) bool {
 	h := &handshake{client: c, question: question{hooks: c.hooks(ctx), bounds: bounds}}
 	h.finish(ctx)
 	s.h = h
-	fit := false
 	if h.err == nil {
 		s.since = time.Now()
-		fit = h.deadlinesWork() && h.conn.SetReadDeadline(s.since.Add(spareAge)) == nil
+		if h.err = h.tryDeadline(ctx); h.err == nil {
+			h.err = h.conn.SetReadDeadline(s.since.Add(spareAge))
+		}
+		if h.err != nil {
+			h.raw.Close()
+		}
 	}
-	c.spares.made(ctx, h, fit)
-	if h.err == nil && !fit {
-		h.raw.Close()
-	}
-	return fit
+	c.spares.made(ctx, h.err)
+	return h.err == nil
 }
 
-// deadlinesWork reports whether a deadline ends a Read: it can be missing, or do nothing.
-func (h *handshake) deadlinesWork() bool {
+// errUnfit is a transport's whose deadlines do not end a Read: they can be missing, or do nothing.
+var errUnfit = errors.New("the transport's deadlines do not work")
+
+// tryDeadline returns nil when a deadline ends a Read, errUnfit when it does not, and otherwise what the gateway did.
+func (h *handshake) tryDeadline(ctx context.Context) error {
 	if h.conn.SetReadDeadline(time.Unix(1, 0)) != nil {
-		return false
+		return errUnfit
 	}
+	defer context.AfterFunc(ctx, h.abort)()
 	giveUp := time.AfterFunc(letInTimeout, h.expire)
 	var b [1]byte
 	_, err := h.conn.Read(b[:])
-	return giveUp.Stop() && errors.Is(err, os.ErrDeadlineExceeded)
+	switch {
+	case !giveUp.Stop():
+		return errUnfit
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil
+	case err == nil:
+		return fmt.Errorf("%w: it talks before it is asked", ErrProtocol)
+	}
+	return err
 }
 
 // made notes what came of making a spare.
-func (p *spares) made(ctx context.Context, h *handshake, fit bool) {
+func (p *spares) made(ctx context.Context, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case ctx.Err() != nil:
-	case h.err != nil:
-		p.trusted = false
-	case !fit:
+	case err == nil, ctx.Err() != nil:
+	case err == errUnfit:
 		p.unfit = true
+	default:
+		p.trusted = false
 	}
 }
 

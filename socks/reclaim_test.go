@@ -1,0 +1,142 @@
+package socks_test
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/socks"
+)
+
+// takenLate is a connection on which the gateway's last act comes before a dial's claim is noticed.
+type takenLate struct {
+	net.Conn
+	claims int
+	late   int // the claim; the first tries whether deadlines work
+	last   func()
+	open   *atomic.Int64
+	closed atomic.Bool
+}
+
+func (c *takenLate) SetReadDeadline(t time.Time) error {
+	if t.Equal(time.Unix(1, 0)) {
+		if c.claims++; c.claims == c.late {
+			c.last()
+			return nil
+		}
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *takenLate) Close() error {
+	if !c.closed.Swap(true) {
+		c.open.Add(-1)
+	}
+	return c.Conn.Close()
+}
+
+// A spare that the gateway ends or misuses in the moment in which a dial takes it is closed, and the dial goes on.
+func TestSpareEndsAsItIsTaken(t *testing.T) {
+	for name, act := range map[string]func(far net.Conn){
+		"end":     func(far net.Conn) { far.Close() },
+		"garbage": func(far net.Conn) { far.Write([]byte("x")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := new(pool)
+				var open atomic.Int64
+				c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: socks.HandshakeStepwise, Spare: 1,
+					Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+						conn, err := p.DialContext(ctx, network, address)
+						open.Add(1)
+						p.mu.Lock()
+						far := p.far[len(p.far)-1]
+						p.mu.Unlock()
+						return &takenLate{Conn: conn, late: 2, last: func() { act(far) }, open: &open}, err
+					})}
+				dialOnce(t, c)
+				synctest.Wait()
+				dialOnce(t, c)
+				require.Zero(t, c.Stats().SpareHits)
+				require.NoError(t, c.Close())
+				synctest.Wait()
+				require.Zero(t, open.Load(), "connections that nobody closed")
+				require.Zero(t, p.open.Load())
+			})
+		})
+	}
+}
+
+// A gateway that hangs up right after it let a spare in is not a transport whose deadlines do not work: there are
+// spares after the next success.
+func TestSpareEndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(pool)
+		var open atomic.Int64
+		c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: socks.HandshakeStepwise, Spare: 1,
+			Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := p.DialContext(ctx, network, address)
+				open.Add(1)
+				late := &takenLate{Conn: conn, last: p.hangUp, open: &open}
+				if p.made.Load() == 2 {
+					late.late = 1
+				}
+				return late, err
+			})}
+		dialOnce(t, c)
+		synctest.Wait()
+		require.Zero(t, p.open.Load())
+		dialOnce(t, c)
+		synctest.Wait()
+		dialOnce(t, c)
+		require.EqualValues(t, 1, c.Stats().SpareHits)
+		require.NoError(t, c.Close())
+		synctest.Wait()
+		require.Zero(t, open.Load())
+	})
+}
+
+// A gateway that ends every spare after a while has each made once: they do not follow one another without a dial.
+func TestEndedSparesDoNotFollowOneAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(pool)
+		c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: socks.HandshakeStepwise, Spare: 3,
+			Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+				time.Sleep(time.Duration(p.made.Load()) * time.Millisecond) // so that they are not made at once
+				conn, err := p.DialContext(ctx, network, address)
+				time.AfterFunc(10*time.Millisecond, func() { conn.Close() })
+				return conn, err
+			})}
+		defer c.Close()
+		for dials := range 3 {
+			dialOnce(t, c)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			require.LessOrEqual(t, p.made.Load(), int64(dials+1)*4)
+		}
+	})
+}
+
+// Close does not wait until a transport has shown that its deadlines do nothing.
+func TestCloseWhileDeadlinesAreTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(pool)
+		c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: socks.HandshakeStepwise, Spare: 1,
+			Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := p.DialContext(ctx, network, address)
+				return withoutDeadlines{conn, nil}, err
+			})}
+		dialOnce(t, c)
+		synctest.Wait()
+		begun := time.Now()
+		require.NoError(t, c.Close())
+		require.Zero(t, time.Since(begun))
+		synctest.Wait()
+		require.Zero(t, p.open.Load())
+	})
+}
