@@ -9,9 +9,9 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"github.com/sockslib/sockslib/internal/errno"
 	"github.com/sockslib/sockslib/socks"
 )
 
@@ -230,7 +230,7 @@ func (p *PacketConn) send(b []byte, dst destination) (int, error) {
 // Write sends b to the fixed peer.
 func (p *PacketConn) Write(b []byte) (int, error) {
 	if p.fixed == nil {
-		return 0, p.fail("write", nil, syscall.EDESTADDRREQ)
+		return 0, p.fail("write", nil, errno.EDESTADDRREQ)
 	}
 	n, err := p.first.conn.WriteTo(b, p.fixed.to)
 	if err != nil {

@@ -6,8 +6,9 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/sockslib/sockslib/internal/errno"
 )
 
 const (
@@ -53,7 +54,7 @@ func (s *Server) Serve(l net.Listener) error {
 
 // exhausted reports whether a listener is good after an error.
 func exhausted(err error) bool {
-	return errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+	return errors.Is(err, errno.ECONNABORTED) || errors.Is(err, errno.EMFILE) || errors.Is(err, errno.ENFILE)
 }
 
 // serveConn answers the queries of one connection, one after the other.

@@ -4,8 +4,8 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"syscall"
 
+	"github.com/sockslib/sockslib/internal/errno"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
@@ -84,7 +84,7 @@ func (p *PacketConn) transmit(b []byte, dst wire.Addr) (int, error) {
 	defer packets.Put(buf)
 	header, err := wire.AppendHeader(buf[:0], dst)
 	if err == nil && len(header)+len(b) > len(buf) {
-		err = syscall.EMSGSIZE
+		err = errno.EMSGSIZE
 	}
 	if err == nil {
 		err = p.writeRelay(append(header, b...))
@@ -136,7 +136,7 @@ func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error)
 // Write sends b to the fixed peer.
 func (p *PacketConn) Write(b []byte) (int, error) {
 	if !p.connected() {
-		return 0, p.fail("write", syscall.EDESTADDRREQ)
+		return 0, p.fail("write", errno.EDESTADDRREQ)
 	}
 	return p.transmit(b, p.peer.wire())
 }
