@@ -20,6 +20,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/mapping"
 )
 
@@ -39,6 +40,7 @@ func init() {
 
 // runNamespaced runs a task where resolv.conf is the given one.
 func runNamespaced(t *testing.T, task, conf string) {
+	need.All(t, need.Namespaces())
 	file := filepath.Join(t.TempDir(), "resolv.conf")
 	require.NoError(t, os.WriteFile(file, []byte(conf), 0o644))
 	cmd := exec.Command("/proc/self/exe")
@@ -51,25 +53,23 @@ func runNamespaced(t *testing.T, task, conf string) {
 	}
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
-	switch {
-	case err != nil && !errors.As(err, &exit):
-		t.Skipf("needs the right to make mount and network namespaces: %v", err)
-	case err != nil && strings.HasPrefix(string(out), skipped):
-		t.Skip(strings.TrimPrefix(string(out), skipped))
+	if why, ok := strings.CutPrefix(string(out), lacking); ok && errors.As(err, &exit) {
+		need.All(t, errors.New(why))
 	}
 	require.NoError(t, err, string(out))
 }
 
-const skipped = "skip: "
+// lacking begins what a task says that cannot begin.
+const lacking = "lacking "
 
 // inNamespace puts the file over /etc/resolv.conf and brings loopback up before a task.
 func inNamespace(task func() error) func() error {
 	return func() error {
 		if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-			return fmt.Errorf(skipped+"needs the right to mount: %w", err)
+			return fmt.Errorf(lacking+"the right to mount: %w", err)
 		}
 		if err := syscall.Mount(os.Getenv(confVariable), resolvConf, "", syscall.MS_BIND, ""); err != nil {
-			return fmt.Errorf(skipped+"needs to mount over %s: %w", resolvConf, err)
+			return fmt.Errorf(lacking+"%s, to mount over it: %w", resolvConf, err)
 		}
 		if err := loopbackUp(); err != nil {
 			return fmt.Errorf("bringing loopback up: %w", err)
@@ -208,9 +208,7 @@ func walkAtOnce(c searchCase) error {
 
 // The C library's resolver walks the list against a Server.
 func TestSearchListsGetent(t *testing.T) {
-	if _, err := exec.LookPath("getent"); err != nil {
-		t.Skip("needs getent")
-	}
+	need.Path(t, "getent", "libc-bin")
 	runWalks(t, "getent", [][]string{searchLists[0], searchLists[4], searchLists[7]})
 }
 

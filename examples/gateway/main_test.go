@@ -6,13 +6,13 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/internal/leakcheck"
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -44,7 +44,7 @@ func TestRun(t *testing.T) {
 	destination, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer destination.Close()
-	socket := filepath.Join(t.TempDir(), "s")
+	socket := need.SocketPath(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	stdout, printed := io.Pipe()
 	ended := make(chan error, 1)

@@ -13,12 +13,6 @@ func endsTogether(testing.TB) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
 }
 
-// mayIsolate reports whether this process can make namespaces and a network in them.
-func mayIsolate() bool {
-	_, err := exec.LookPath("ip")
-	return err == nil && os.Geteuid() == 0
-}
-
 // runIsolated runs a command in namespaces of its own.
 func runIsolated(cmd *exec.Cmd) error {
 	// The command ends with the thread that started it.
