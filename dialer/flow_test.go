@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
@@ -21,11 +22,10 @@ import (
 // the gateway alone. It returns the gateway's host table, which has example.com, and the port.
 func webServer(t *testing.T) (s *httptest.Server, hosts map[string][]netip.Addr, port string) {
 	host := loopback6
-	l, err := net.Listen("tcp", at(host, 0))
-	if err != nil {
+	if need.IPv6() != nil {
 		host = loopback4
-		l, err = net.Listen("tcp", at(host, 0))
 	}
+	l, err := net.Listen("tcp", at(host, 0))
 	require.NoError(t, err)
 	s = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Host) }))
 	s.Listener.Close()

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/socks"
@@ -143,9 +144,6 @@ func lastTarget(t testing.TB, g *testgw.Gateway) testgw.Target {
 
 // needsIPv6 skips where this machine has no IPv6.
 func needsIPv6(t testing.TB) {
-	l, err := net.Listen("tcp", "[::1]:0")
-	if err != nil {
-		t.Skip("needs IPv6 on loopback: ", err)
-	}
-	l.Close()
+	t.Helper()
+	need.All(t, need.IPv6())
 }

@@ -1,6 +1,7 @@
 package dialer_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/resolver"
@@ -34,7 +36,7 @@ const (
 	ownNamesConf = "DIALER_TEST_RESOLV_CONF" // the file to mount over resolvConf, in the process in the namespaces
 	resolvConf   = "/etc/resolv.conf"
 	ownDNS       = "127.0.0.53"
-	cannotMount  = "cannot prepare the namespaces: "
+	cannotMount  = "cannot mount:"
 )
 
 // With net.DefaultResolver replaced by ours, which knows every name, the names that are the system's to look up are
@@ -45,13 +47,11 @@ func TestOwnNames(t *testing.T) {
 		inOwnNamesWorld(t, conf)
 		return
 	}
-	unshare, err := exec.LookPath("unshare")
-	if err != nil {
-		t.Skip("needs unshare: ", err)
-	}
-	args := []string{"--mount", "--net", "--map-root-user"}
-	if out, err := exec.Command(unshare, append(args, "true")...).CombinedOutput(); err != nil {
-		t.Skipf("needs the right to make mount and network namespaces: %v: %s", err, out)
+	unshare := need.Path(t, "unshare", "util-linux")
+	need.All(t, need.Namespaces())
+	args := []string{"--mount", "--net"}
+	if need.Root() != nil {
+		args = append(args, "--map-root-user")
 	}
 	conf := filepath.Join(t.TempDir(), "resolv.conf")
 	require.NoError(t, os.WriteFile(conf, []byte("nameserver "+ownDNS+"\n"), 0o600))
@@ -59,7 +59,8 @@ func TestOwnNames(t *testing.T) {
 	cmd.Env = append(os.Environ(), ownNamesConf+"="+conf)
 	out, err := cmd.CombinedOutput()
 	if _, why, ok := strings.Cut(string(out), cannotMount); ok {
-		t.Skip(cannotMount, why)
+		why, _, _ = strings.Cut(why, "\n")
+		need.All(t, errors.New(resolvConf+", to mount over it:"+why))
 	}
 	require.NoError(t, err, string(out))
 	require.Contains(t, string(out), "--- PASS: TestOwnNames/chain")

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"syscall"
 
+	"github.com/sockslib/sockslib/internal/errno"
 	"github.com/sockslib/sockslib/socks"
 )
 
@@ -68,7 +68,7 @@ func (p *PacketConn) Write(b []byte) (int, error) { return p.writeFixed(b, len(b
 
 func (p *PacketConn) writeFixed(b []byte, size int) (int, error) {
 	if p.fixed == nil {
-		return 0, p.fail("write", nil, syscall.EDESTADDRREQ)
+		return 0, p.fail("write", nil, errno.EDESTADDRREQ)
 	}
 	n, err := p.first.write(b, size, p.fixed.to)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/pod"
 	"github.com/sockslib/sockslib/mapping"
 )
@@ -131,9 +132,7 @@ func walkAtOnce(cases []searchCase) error {
 
 // The C library's resolver walks the list against a Server.
 func TestSearchListsGetent(t *testing.T) {
-	if _, err := exec.LookPath("getent"); err != nil {
-		t.Skip("needs getent")
-	}
+	need.Path(t, "getent", "libc-bin")
 	runWalks(t, "getent", [][]string{searchLists[0], searchLists[4], searchLists[7]})
 }
 

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"net"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/sockslib/sockslib/internal/errno"
 )
 
 // idle is how long a connection may be silent (RFC 7766, section 6.2.3), or take to read an answer.
@@ -51,7 +52,7 @@ func (s *Server) Serve(l net.Listener) error {
 
 // exhausted reports whether a listener is good after an error.
 func exhausted(err error) bool {
-	return errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+	return errors.Is(err, errno.ECONNABORTED) || errors.Is(err, errno.EMFILE) || errors.Is(err, errno.ENFILE)
 }
 
 // stream is a connection to the Server. Its answers go out as they are ready (RFC 7766, section 6.2.1.1).

@@ -6,7 +6,8 @@ import (
 	"net"
 	"runtime"
 	"sync"
-	"syscall"
+
+	"github.com/sockslib/sockslib/internal/errno"
 )
 
 // ServePacket answers the datagrams of p until Shutdown, and closes p. It returns net.ErrClosed then,
@@ -87,5 +88,5 @@ func (s *Server) unsent(to net.Addr, err error) {
 
 // passing reports whether a socket is good after an error: an earlier client has gone.
 func passing(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
+	return errors.Is(err, errno.ECONNREFUSED) || errors.Is(err, errno.ECONNRESET)
 }

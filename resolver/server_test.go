@@ -16,6 +16,8 @@ import (
 
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 // ask sends a query to a server, over "udp" or "tcp".
@@ -332,6 +334,9 @@ func TestServerBurst(t *testing.T) {
 		{"another kind of socket", "127.0.0.1:0", func(p net.PacketConn) net.PacketConn { return packetConn{p} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.name == "IPv6" {
+				need.All(t, need.IPv6())
+			}
 			s := &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}}
 			p, err := net.ListenPacket("udp", c.addr)
 			require.NoError(t, err)

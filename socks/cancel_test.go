@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/internal/leakcheck"
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/socks"
 )
@@ -112,7 +113,7 @@ func muted(t *testing.T, g *testgw.Gateway, transport string) (*socks.Client, *m
 	c := &socks.Client{Network: "tcp", Addr: "127.0.0.1:0"}
 	switch transport {
 	case "unix":
-		c.Network, c.Addr = "unix", socketPath(t)
+		c.Network, c.Addr = "unix", need.SocketPath(t)
 	case "TLS":
 		g.TLS, c.TLS = certified()
 	}

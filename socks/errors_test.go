@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/socks"
 )
@@ -156,7 +157,7 @@ func TestDeadGateway(t *testing.T) {
 		cause  []error
 	}{
 		"nobody listens":     {&socks.Client{Addr: nobody}, []error{syscall.ECONNREFUSED}},
-		"no socket":          {&socks.Client{Network: "unix", Addr: socketPath(t)}, []error{syscall.ENOENT, fs.ErrNotExist}},
+		"no socket":          {&socks.Client{Network: "unix", Addr: need.SocketPath(t)}, []error{syscall.ENOENT, fs.ErrNotExist}},
 		"no TLS":             {&socks.Client{Addr: silent.Addr().String(), TLS: roots}, nil},
 		"not an address":     {&socks.Client{Addr: "127.0.0.1"}, nil},
 		"no address":         {&socks.Client{}, nil},

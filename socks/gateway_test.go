@@ -10,14 +10,13 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/socks"
 )
@@ -56,7 +55,7 @@ func clientOverTLS(t testing.TB, g *testgw.Gateway) *socks.Client {
 }
 
 func clientOverUnix(t testing.TB, g *testgw.Gateway) *socks.Client {
-	path := socketPath(t)
+	path := need.SocketPath(t)
 	require.NoError(t, g.Start("unix", path))
 	t.Cleanup(g.Close)
 	return &socks.Client{Network: "unix", Addr: path}
@@ -67,14 +66,6 @@ func clientBehind(t testing.TB, g *testgw.Gateway) *socks.Client {
 	c := clientOf(t, g)
 	c.Forward = first
 	return c
-}
-
-// socketPath is shorter than t.TempDir's, which a socket's address might not hold.
-func socketPath(t testing.TB) string {
-	dir, err := os.MkdirTemp("", "socks")
-	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return filepath.Join(dir, "gw")
 }
 
 // certified returns the two sides of a TLS for 127.0.0.1 and example.com. The certificate is valid in a
@@ -142,9 +133,6 @@ func let(t testing.TB, c *socks.Client) (near *socks.Conn, far *net.TCPConn) {
 
 // needsIPv6 skips where this machine has no IPv6.
 func needsIPv6(t testing.TB) {
-	l, err := net.Listen("tcp", "[::1]:0")
-	if err != nil {
-		t.Skip("needs IPv6 on loopback: ", err)
-	}
-	l.Close()
+	t.Helper()
+	need.All(t, need.IPv6())
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sockslib/sockslib/internal/errno"
 	"github.com/sockslib/sockslib/internal/udpsegment"
 	"github.com/sockslib/sockslib/internal/wire"
 )
@@ -196,9 +197,9 @@ func (p *PacketConn) fail(op string, err error) error {
 // relayFailed makes the gateway's failure of a relay that is not there, which must not look like a refusal
 // by the destination.
 func relayFailed(err error) error {
-	for _, errno := range []error{syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH} {
-		if errors.Is(err, errno) {
-			return gatewayFailed("relay", errno)
+	for _, reported := range []error{errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH} {
+		if errors.Is(err, reported) {
+			return gatewayFailed("relay", reported)
 		}
 	}
 	return err

@@ -6,9 +6,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"syscall"
 	"time"
 
+	"github.com/sockslib/sockslib/internal/errno"
 	"github.com/sockslib/sockslib/internal/netconn"
 	"github.com/sockslib/sockslib/internal/wire"
 )
@@ -41,7 +41,7 @@ func (p *PacketConn) await() error {
 			return nil
 		case p.socket && unreachable(err):
 			p.drop(DropUnreachable)
-		case p.socket && errors.Is(err, syscall.EMSGSIZE):
+		case p.socket && errors.Is(err, errno.EMSGSIZE):
 			p.narrowed()
 		default:
 			return p.fail("read", relayFailed(err))
@@ -179,7 +179,7 @@ func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error)
 // Write sends b to the fixed peer.
 func (p *PacketConn) Write(b []byte) (int, error) {
 	if !p.connected() {
-		return 0, p.fail("write", syscall.EDESTADDRREQ)
+		return 0, p.fail("write", errno.EDESTADDRREQ)
 	}
 	out := outgoingPool.Get().(*outgoing)
 	defer outgoingPool.Put(out)

@@ -1,8 +1,10 @@
 package socks
 
 import (
+	"errors"
 	"fmt"
-	"syscall"
+
+	"github.com/sockslib/sockslib/internal/errno"
 )
 
 // Reply is the REP octet of a gateway that did not grant a request, RFC 1928, section 6, or Tor's
@@ -60,29 +62,29 @@ func (r Reply) Error() string {
 	return fmt.Sprintf("reply %#02x", byte(r))
 }
 
-// errno is the system's error of the same meaning, or zero.
-func (r Reply) errno() syscall.Errno {
+// system is the system's error of the same meaning, or nil.
+func (r Reply) system() error {
 	switch r {
 	case ErrNotAllowed:
-		return syscall.EACCES
+		return errno.EACCES
 	case ErrNetworkUnreachable:
-		return syscall.ENETUNREACH
+		return errno.ENETUNREACH
 	case ErrHostUnreachable:
-		return syscall.EHOSTUNREACH
+		return errno.EHOSTUNREACH
 	case ErrConnectionRefused:
-		return syscall.ECONNREFUSED
+		return errno.ECONNREFUSED
 	case ErrTTLExpired:
-		return syscall.ETIMEDOUT
+		return errno.ETIMEDOUT
 	case ErrCommandNotSupported, ErrAddressTypeNotSupported:
-		return syscall.ENOSYS // which is errors.ErrUnsupported
+		return errno.ENOSYS // which is errors.ErrUnsupported
 	}
-	return 0
+	return nil
 }
 
 // Is makes errors.Is match the system's errors.
 func (r Reply) Is(target error) bool {
-	errno := r.errno()
-	return errno != 0 && (target == errno || errno.Is(target))
+	system := r.system()
+	return system != nil && errors.Is(system, target)
 }
 
 // Timeout is true of ErrTTLExpired and ErrOnionIntroTimedOut.

@@ -6,8 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"syscall"
 
+	"github.com/sockslib/sockslib/internal/errno"
 	"github.com/sockslib/sockslib/internal/udpsegment"
 )
 
@@ -47,7 +47,7 @@ func (p *PacketConn) segmented(out *outgoing, header int, b []byte, size int) (s
 		switch {
 		case err == nil:
 			sent += len(part)
-		case len(part) > size && (errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EMSGSIZE)):
+		case len(part) > size && (errors.Is(err, errno.EINVAL) || errors.Is(err, errno.EMSGSIZE)):
 			var n int
 			n, err = p.singly(out, header, part, size)
 			sent += n
@@ -91,14 +91,14 @@ func (p *PacketConn) joined(out *outgoing, header int, b []byte, size int) error
 // single sends one datagram.
 func (p *PacketConn) single(out *outgoing, header int, b []byte) error {
 	if header+len(b) > len(out.buf) {
-		return syscall.EMSGSIZE
+		return errno.EMSGSIZE
 	}
 	msg := append(out.buf[:header], b...)
 	err := p.persist(func() error {
 		_, err := p.relay.Write(msg)
 		return err
 	})
-	if err != nil && len(b) <= minQUIC && errors.Is(err, syscall.EMSGSIZE) {
+	if err != nil && len(b) <= minQUIC && errors.Is(err, errno.EMSGSIZE) {
 		err = p.squeeze(msg)
 	}
 	if err == nil {

@@ -2,6 +2,7 @@ package socks_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/socks"
 )
@@ -91,7 +93,7 @@ func TestNoSNIOverUnix(t *testing.T) {
 		return nil
 	}
 	g := &testgw.Gateway{TLS: server, Dial: toNobody}
-	path := socketPath(t) + ":1080"
+	path := need.SocketPath(t) + ":1080"
 	require.NoError(t, g.Start("unix", path))
 	t.Cleanup(g.Close)
 	dialAndClose(t, &socks.Client{Network: "unix", Addr: path, TLS: &tls.Config{InsecureSkipVerify: true}})
@@ -143,5 +145,5 @@ func needsLocalhost(t testing.TB) {
 			return
 		}
 	}
-	t.Skip("needs localhost to be 127.0.0.1: ", addrs, err)
+	need.All(t, fmt.Errorf("localhost to be 127.0.0.1, is %v: %w", addrs, err))
 }

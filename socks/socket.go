@@ -4,6 +4,7 @@ import (
 	"errors"
 	"syscall"
 
+	"github.com/sockslib/sockslib/internal/errno"
 	"github.com/sockslib/sockslib/internal/netconn"
 )
 
@@ -29,7 +30,7 @@ func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 func (p *PacketConn) squeeze(msg []byte) error {
 	p.allowFragments(len(msg))
 	_, err := p.relay.Write(msg)
-	if errors.Is(err, syscall.EMSGSIZE) {
+	if errors.Is(err, errno.EMSGSIZE) {
 		p.allowFragments(maxDatagram)
 		_, err = p.relay.Write(msg)
 	}

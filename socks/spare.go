@@ -7,8 +7,9 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/sockslib/sockslib/internal/errno"
 )
 
 const (
@@ -77,7 +78,7 @@ func (c *Client) trySpare(ctx context.Context, q question) *handshake {
 
 // pathIsDead reports whether the system gave a connection up, which the gateway did not end.
 func pathIsDead(err error) bool {
-	return errors.Is(err, syscall.ETIMEDOUT) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
+	return errors.Is(err, errno.ETIMEDOUT) || errors.Is(err, errno.EHOSTUNREACH) || errors.Is(err, errno.ENETUNREACH)
 }
 
 // take returns the oldest idle spare, or nil.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/internal/leakcheck"
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -87,7 +88,7 @@ func TestRun(t *testing.T) {
 	destination, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer destination.Close()
-	socket := filepath.Join(t.TempDir(), "s")
+	socket := need.SocketPath(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	stdout, printed := io.Pipe()
 	ended := make(chan error, 1)

@@ -10,16 +10,25 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/internal/leakcheck"
+	"github.com/sockslib/sockslib/internal/need"
 )
 
-func TestMain(m *testing.M) { leakcheck.Main(m) }
+// asProgram makes the test binary be httpget.
+const asProgram = "HTTPGET_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		os.Exit(0)
+	}
+	leakcheck.Main(m)
+}
 
 // What must never be printed.
 const (
@@ -35,11 +44,10 @@ var (
 	loopback6 = netip.IPv6Loopback()
 )
 
-// program builds httpget.
+// program is httpget.
 func program(t *testing.T) string {
-	path := filepath.Join(t.TempDir(), "httpget")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	path, err := os.Executable()
+	require.NoError(t, err)
 	return path
 }
 
@@ -53,7 +61,7 @@ type result struct {
 func execute(t *testing.T, program string, env []string, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(program, args...)
-	cmd.Env = append([]string{"HOME=" + os.TempDir()}, env...)
+	cmd.Env = append([]string{"HOME=" + os.TempDir(), asProgram + "=1"}, env...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	var exit *exec.ExitError
@@ -92,12 +100,9 @@ const closedPort = "1"
 func onEach(t *testing.T, test func(t *testing.T, destination netip.Addr)) {
 	for _, destination := range []netip.Addr{loopback6, loopback4} {
 		t.Run("destination "+destination.String(), func(t *testing.T) {
-			l, err := net.Listen("tcp", netip.AddrPortFrom(destination, 0).String())
-			if err != nil && destination.Is6() {
-				t.Skip("needs IPv6 on loopback: ", err)
+			if destination.Is6() {
+				need.All(t, need.IPv6())
 			}
-			require.NoError(t, err)
-			require.NoError(t, l.Close())
 			test(t, destination)
 		})
 	}

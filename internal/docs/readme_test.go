@@ -8,10 +8,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 // A program of README.md is one of another module, as its reader's is.
@@ -41,7 +44,7 @@ func module(t *testing.T, program string) (dir string) {
 	_, rest, found := strings.Cut(string(config), "\n")
 	require.True(t, found)
 	config = []byte("module example.com/program\n" + rest +
-		"\nrequire github.com/sockslib/sockslib v0.0.0\nreplace github.com/sockslib/sockslib => " + at + "\n")
+		"\nrequire github.com/sockslib/sockslib v0.0.0\nreplace github.com/sockslib/sockslib => " + strconv.Quote(at) + "\n")
 	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
 	require.NoError(t, err)
 	for name, text := range map[string][]byte{"go.mod": config, "go.sum": sums, "main.go": []byte(program)} {
@@ -69,6 +72,7 @@ var covered = []struct{ command, by string }{
 }
 
 func TestCommandsAreCovered(t *testing.T) {
+	need.All(t, wholeRepository())
 	all := commands(t)
 	require.Contains(t, all, "go run ./examples/quickstart")
 	for _, command := range all {
@@ -133,6 +137,7 @@ func requireFlags(t *testing.T, command string) {
 
 // What README.md links to in the repository is there.
 func TestLinks(t *testing.T) {
+	need.All(t, wholeRepository())
 	for _, m := range link.FindAllStringSubmatch(readme(t), -1) {
 		if !strings.Contains(m[1], "://") && !strings.HasPrefix(m[1], "#") {
 			_, err := os.Stat(filepath.Join(root, m[1]))

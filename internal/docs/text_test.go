@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"fmt"
 	"go/parser"
 	"go/token"
 	"os"
@@ -18,6 +19,15 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // root is the repository's.
 const root = "../.."
+
+// wholeRepository tells whether the repository is here, and not the zip of its root module, which lacks what is in the
+// others.
+func wholeRepository() error {
+	if _, err := os.Stat(filepath.Join(root, "examples", "clients", "go.mod")); err != nil {
+		return fmt.Errorf("the whole repository, not the module alone: %w", err)
+	}
+	return nil
+}
 
 // block is a fenced code block.
 type block struct {

@@ -4,14 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/socks"
 )
@@ -59,10 +58,7 @@ var certified = sync.OnceValues(func() (ends tlsEnds, err error) {
 })
 
 func overUnix(t testing.TB, g *testgw.Gateway) template {
-	dir, err := os.MkdirTemp("", "faults") // t.TempDir's paths may be too long for a socket
-	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	path := filepath.Join(dir, "gw")
+	path := need.SocketPath(t)
 	require.NoError(t, g.Start("unix", path))
 	t.Cleanup(g.Close)
 	return func() *socks.Client { return &socks.Client{Network: "unix", Addr: path} }

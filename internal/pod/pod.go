@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 const (
@@ -48,11 +50,10 @@ func Run(t testing.TB, task, conf string, env ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	need.All(t, need.Namespaces())
 	cmd := exec.Command(self)
 	cmd.Env = append(append(os.Environ(), taskVariable+"="+task, confVariable+"="+file), env...)
-	if cmd.SysProcAttr = namespaces(); cmd.SysProcAttr == nil {
-		t.Skip("needs Linux, for namespaces")
-	}
+	cmd.SysProcAttr = namespaces()
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	switch {

@@ -4,13 +4,13 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
@@ -120,7 +120,7 @@ func TestBindRefused(t *testing.T) {
 
 // TestBindFamily: the listener has the peer's family, whatever the client's.
 func TestBindFamily(t *testing.T) {
-	_, _ = listenOn(t, ip6) // skips
+	need.All(t, need.IPv6())
 	g := Start(t, &Gateway{})
 	for _, dst := range []string{"[::]:0", "[::1]:0"} {
 		c := dialRaw(t, g)
@@ -136,7 +136,7 @@ func TestBindFamily(t *testing.T) {
 // TestBindOverUnix: there is no address at which the client came in.
 func TestBindOverUnix(t *testing.T) {
 	g := new(Gateway)
-	require.NoError(t, g.Start("unix", filepath.Join(t.TempDir(), "s")))
+	require.NoError(t, g.Start("unix", need.SocketPath(t)))
 	t.Cleanup(g.Close)
 	c := dialRaw(t, g)
 	c.send(noAuth + bindFor(at(netip.MustParseAddrPort("0.0.0.0:0"))))

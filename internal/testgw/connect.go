@@ -6,9 +6,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"syscall"
 	"time"
 
+	"github.com/sockslib/sockslib/internal/errno"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
@@ -70,13 +70,13 @@ func replyTo(err error) byte {
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, errno.ECONNREFUSED):
 		return repRefused
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.As(err, &dns):
+	case errors.Is(err, errno.EHOSTUNREACH), errors.As(err, &dns):
 		return repHostUnreachable
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
+	case errors.Is(err, errno.ENETUNREACH), errors.Is(err, errno.EADDRNOTAVAIL), errors.Is(err, errno.EAFNOSUPPORT):
 		return repNetworkUnreachable // the latter two: this machine lacks the family
-	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+	case errors.Is(err, errno.EACCES), errors.Is(err, errno.EPERM):
 		return repNotAllowed
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return repTTLExpired

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
@@ -245,7 +245,7 @@ func TestTransports(t *testing.T) {
 	secure := Start(t, &Gateway{TLS: server})
 	require.Equal(t, "socks5s://"+secure.Addr().String(), secure.URL())
 	local := &Gateway{}
-	socket := filepath.Join(t.TempDir(), "s")
+	socket := need.SocketPath(t)
 	require.NoError(t, local.Start("unix", socket))
 	t.Cleanup(local.Close)
 	require.Equal(t, "socks5+unix://"+socket, local.URL())
@@ -268,10 +268,7 @@ func TestTransports(t *testing.T) {
 
 // TestCurl runs a client that nobody here wrote.
 func TestCurl(t *testing.T) {
-	curl, err := exec.LookPath("curl")
-	if err != nil {
-		t.Skip("needs curl")
-	}
+	curl := need.Path(t, "curl", "curl")
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		l, to := listenOn(t, ip)
 		go func() { // the test's; ends when the listener is closed

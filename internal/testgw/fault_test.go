@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,18 +52,22 @@ func TestFaultSilent(t *testing.T) {
 // TestFaultEnd cuts after each octet, those of the destination included.
 func TestFaultEnd(t *testing.T) {
 	for after := range len(answers(netip.AddrPortFrom(ip4, 0))) {
-		c, all := bent(t, Fault{End: FIN, After: after})
-		c.expectEnd(all[:after])
-		c, all = bent(t, Fault{End: RST, After: after})
-		c.expectReset(all[:after])
+		t.Run(strconv.Itoa(after), func(t *testing.T) { // which closes its sockets before the next
+			c, all := bent(t, Fault{End: FIN, After: after})
+			c.expectEnd(all[:after])
+			c, all = bent(t, Fault{End: RST, After: after})
+			c.expectReset(all[:after])
+		})
 	}
 }
 
 // TestFaultPieces splits at each octet, and drips. The first piece is read before the second is sent.
 func TestFaultPieces(t *testing.T) {
 	for split := 1; split < len(answers(netip.AddrPortFrom(ip4, 0))); split++ {
-		c, all := bent(t, Fault{Split: split, Pause: time.Millisecond})
-		c.expect(all)
+		t.Run(strconv.Itoa(split), func(t *testing.T) { // which closes its sockets before the next
+			c, all := bent(t, Fault{Split: split, Pause: time.Millisecond})
+			c.expect(all)
+		})
 	}
 	c, all := bent(t, Fault{Drip: true})
 	c.expect(all)

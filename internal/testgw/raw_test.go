@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/internal/leakcheck"
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -132,10 +133,10 @@ func eachFamily(t *testing.T, test func(t *testing.T, ip netip.Addr)) {
 // listenOn is a destination; without IPv6 the test is skipped.
 func listenOn(t *testing.T, ip netip.Addr) (net.Listener, netip.AddrPort) {
 	t.Helper()
-	l, err := net.Listen("tcp", netip.AddrPortFrom(ip, 0).String())
-	if err != nil && ip.Is6() {
-		t.Skip("needs IPv6 on loopback")
+	if ip.Is6() {
+		need.All(t, need.IPv6())
 	}
+	l, err := net.Listen("tcp", netip.AddrPortFrom(ip, 0).String())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	return l, netip.MustParseAddrPort(l.Addr().String())

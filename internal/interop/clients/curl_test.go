@@ -7,7 +7,7 @@ import (
 )
 
 func TestCurl(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, "curl", "curl")
 	g, closed := w.gateway(t, false), w.gateway(t, true)
 	via := func(gateway, to string) peers.Command {
 		return peers.Command{Program: "curl", Debian: "curl", Args: []string{"-sS", "-x", gateway, to}}

@@ -10,7 +10,7 @@ import (
 
 // In active mode the FTP server connects to the client, which asks the gateway for a BIND.
 func TestFTP(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, "tnftp", "tnftp")
 	server := peers.Vsftpd{Internal: netip.MustParseAddr(here), Files: map[string]string{"file": page}}.Start(t)
 	port := strconv.Itoa(int(server.Addrs[0].Port()))
 	g := w.gateway(t, false)
@@ -19,7 +19,7 @@ func TestFTP(t *testing.T) {
 	address := here + ":" + port
 	attempt{
 		client: "tnftp with socksify", debian: "tnftp", request: "FTP, active mode, from vsftpd",
-		gateway: g, command: socksify(t, g, "", []string{"tnftp", "-A", "-o", "-", "ftp://" + address + "/file"}), prints: page,
+		gateway: g, command: socksify(t, g, "", []string{peers.Program(t, "tnftp", "tnftp"), "-A", "-o", "-", "ftp://" + address + "/file"}), prints: page,
 		sees: []string{"CONNECT " + address, "BIND " + here + ":0"},
 	}.run(t)
 }

@@ -13,9 +13,10 @@ import (
 // What makes programs use a gateway from outside replaces functions of the C library. A static Go program
 // calls none of them: it goes past the gateway, and nobody notices. With this library it does not.
 func TestStaticGoProgram(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, "nc", "netcat-openbsd")
 	g := w.gateway(t, false)
 	program := peers.Built(t, bare)
+	nc := peers.Program(t, "nc", "netcat-openbsd")
 	port := portOf(startGreeter(t))
 	server := net.JoinHostPort(here, port)
 	for _, c := range []struct {
@@ -28,7 +29,7 @@ func TestStaticGoProgram(t *testing.T) {
 	} {
 		t.Run(c.by, func(t *testing.T) {
 			g.Reset()
-			out := peers.Node{}.Run(t, c.wrap([]string{"nc", "-d", here, port}))
+			out := peers.Node{}.Run(t, c.wrap([]string{nc, "-d", here, port}))
 			require.Contains(t, out.Stdout, greeting, out.Stderr)
 			require.NotEmpty(t, g.Requests(), "not even a program with a C library uses the gateway")
 

@@ -7,7 +7,7 @@ import (
 )
 
 func TestNC(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, "nc", "netcat-openbsd")
 	g, closed := w.gateway(t, false), w.gateway(t, true)
 	nc := func(gateway, host, port string) peers.Command {
 		return peers.Command{

@@ -10,15 +10,15 @@ import (
 )
 
 func TestProxychains(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, "proxychains4", "proxychains4")
 	g, closed := w.gateway(t, false), w.gateway(t, true)
 	for _, a := range []attempt{
-		{request: "curl, by name", gateway: g, command: proxychains(t, g, "", curl(web, w.port)), prints: page, sees: []string{"CONNECT web.test:" + w.port}},
-		{request: "curl, user/password", gateway: closed, command: proxychains(t, closed, user+" "+password, curl(web, w.port)), prints: page, sees: []string{"CONNECT by alice web.test:" + w.port}},
-		{request: "port closed", gateway: g, command: proxychains(t, g, "", curl(web, closedPort)), says: "socket error or timeout", sees: []string{"CONNECT web.test:" + closedPort}},
-		{request: "unknown name", gateway: g, command: proxychains(t, g, "", curl(unknown, w.port)), says: "socket error or timeout", sees: []string{"CONNECT nowhere.test:" + w.port}},
-		{request: "wrong password", gateway: closed, command: proxychains(t, closed, user+" simsim", curl(web, w.port)), says: "denied"},
-		{request: "no password", gateway: closed, command: proxychains(t, closed, "", curl(web, w.port)), says: "denied"},
+		{request: "curl, by name", gateway: g, command: proxychains(t, g, "", curl(t, web, w.port)), prints: page, sees: []string{"CONNECT web.test:" + w.port}},
+		{request: "curl, user/password", gateway: closed, command: proxychains(t, closed, user+" "+password, curl(t, web, w.port)), prints: page, sees: []string{"CONNECT by alice web.test:" + w.port}},
+		{request: "port closed", gateway: g, command: proxychains(t, g, "", curl(t, web, closedPort)), says: "socket error or timeout", sees: []string{"CONNECT web.test:" + closedPort}},
+		{request: "unknown name", gateway: g, command: proxychains(t, g, "", curl(t, unknown, w.port)), says: "socket error or timeout", sees: []string{"CONNECT nowhere.test:" + w.port}},
+		{request: "wrong password", gateway: closed, command: proxychains(t, closed, user+" simsim", curl(t, web, w.port)), says: "denied"},
+		{request: "no password", gateway: closed, command: proxychains(t, closed, "", curl(t, web, w.port)), says: "denied"},
 	} {
 		a.client, a.debian = "proxychains4", "proxychains4"
 		a.run(t)
@@ -26,7 +26,10 @@ func TestProxychains(t *testing.T) {
 }
 
 // curl is a command that knows nothing of gateways.
-func curl(host, port string) []string { return []string{"curl", "-sS", url(host, port)} }
+func curl(t *testing.T, host, port string) []string {
+	t.Helper()
+	return []string{peers.Program(t, "curl", "curl"), "-sS", url(host, port)}
+}
 
 // proxychains makes a command use a gateway, for names too.
 func proxychains(t *testing.T, g *testgw.Gateway, userAndPassword string, command []string) peers.Command {

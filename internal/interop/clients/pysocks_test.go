@@ -11,7 +11,7 @@ import (
 )
 
 func TestPySocks(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, "python3", "python3-socks")
 	dns := startDNS(t)
 	g, closed := w.gateway(t, false), w.gateway(t, true)
 	for _, a := range []attempt{
@@ -42,5 +42,5 @@ func python(t *testing.T, script string, g *testgw.Gateway, args []string, accou
 	require.NoError(t, err)
 	all := append([]string{path}, args...)
 	all = append(all, hostOf(g), portOfGateway(g))
-	return peers.Command{Program: "/usr/bin/python3", Debian: "python3-socks", Args: append(all, account...)}
+	return peers.Command{Program: "python3", Debian: "python3-socks", Args: append(all, account...)}
 }

@@ -10,14 +10,14 @@ import (
 )
 
 func TestSocksify(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, "socksify", "dante-client")
 	g, closed := w.gateway(t, false), w.gateway(t, true)
 	for _, a := range []attempt{
-		{request: "curl, by name", gateway: g, command: socksify(t, g, "", curl(web, w.port)), prints: page, sees: []string{"CONNECT web.test:" + w.port}},
-		{request: "curl, user/password", gateway: closed, command: socksify(t, closed, password, curl(web, w.port)), prints: page, sees: []string{"CONNECT by alice web.test:" + w.port}},
-		{request: "port closed", gateway: g, command: socksify(t, g, "", curl(web, closedPort)), says: "target refused connection by proxy server", sees: []string{"CONNECT web.test:" + closedPort}},
-		{request: "unknown name", gateway: g, command: socksify(t, g, "", curl(unknown, w.port)), says: "target unreachable by proxy server", sees: []string{"CONNECT nowhere.test:" + w.port}},
-		{request: "wrong password", gateway: closed, command: socksify(t, closed, "simsim", curl(web, w.port)), says: "proxy server rejected our username/password"},
+		{request: "curl, by name", gateway: g, command: socksify(t, g, "", curl(t, web, w.port)), prints: page, sees: []string{"CONNECT web.test:" + w.port}},
+		{request: "curl, user/password", gateway: closed, command: socksify(t, closed, password, curl(t, web, w.port)), prints: page, sees: []string{"CONNECT by alice web.test:" + w.port}},
+		{request: "port closed", gateway: g, command: socksify(t, g, "", curl(t, web, closedPort)), says: "target refused connection by proxy server", sees: []string{"CONNECT web.test:" + closedPort}},
+		{request: "unknown name", gateway: g, command: socksify(t, g, "", curl(t, unknown, w.port)), says: "target unreachable by proxy server", sees: []string{"CONNECT nowhere.test:" + w.port}},
+		{request: "wrong password", gateway: closed, command: socksify(t, closed, "simsim", curl(t, web, w.port)), says: "proxy server rejected our username/password"},
 	} {
 		a.client, a.debian = "socksify", "dante-client"
 		a.run(t)

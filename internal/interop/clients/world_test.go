@@ -36,8 +36,13 @@ const (
 	password = "sesame"
 )
 
-func newWorld(t *testing.T) world {
+// newWorld makes the world for a program that a Debian package brings, and skips t without the program.
+func newWorld(t *testing.T, program, debian string) world {
+	t.Helper()
 	peers.Isolated(t)
+	peers.Program(t, program, debian)
+	peers.DebianVersion(t, debian)
+	peers.Program(t, "unshare", "util-linux")
 	l, err := net.Listen("tcp", here+":0")
 	require.NoError(t, err)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -3,40 +3,47 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 // ours begins the names of all namespaces of these tests. The number of the process that made it follows.
 const ours = "sockslib-netns-"
 
-// needNamespaces skips t where there can be none, or fails it where everything has to be there.
+// needNamespaces skips t where there can be none.
 func needNamespaces(t *testing.T) {
 	t.Helper()
-	if err := canNamespace(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("needs network namespaces, which have to be there: CI is true: %v", err)
-		}
-		t.Skipf("needs network namespaces (root, and ip of the Debian package iproute2): %v", err)
-	}
+	need.Path(t, "ip", "iproute2")
+	need.All(t, need.Root(), need.Namespaces(), canNamespace())
 	removeLeftovers(t)
 }
 
-// canNamespace makes a namespace and removes it.
-func canNamespace() error {
+// canNamespace makes a namespace with a network of two ends and both families, runs something there, and removes it.
+var canNamespace = sync.OnceValue(func() error {
 	name := fmt.Sprintf("%s%d-0-probe", ours, os.Getpid())
 	if err := ip("netns", "add", name); err != nil {
 		return err
 	}
-	return ip("netns", "del", name)
-}
+	err := ip("-n", name, "link", "add", "probe0", "type", "veth", "peer", "name", "probe1")
+	if err == nil {
+		err = ip("-n", name, "address", "add", "2001:db8::1/64", "dev", "probe0", "nodad")
+	}
+	if err == nil {
+		err = ip("netns", "exec", name, "true")
+	}
+	return errors.Join(err, ip("netns", "del", name))
+})
 
 // removeLeftovers removes the namespaces, and what runs in them, of runs that could not do so themselves.
 func removeLeftovers(t *testing.T) {

@@ -14,10 +14,10 @@ func accounts(t testing.TB, user, password string) map[string]string {
 	if user == "" {
 		return nil
 	}
-	needRoot(t)
+	needMounts(t)
 	crypted := "*"
 	if password != "" {
-		out, err := exec.Command(need(t, "perl", "perl-base"), "-e", `print crypt($ARGV[0], q{$6$sockslib$})`, password).Output()
+		out, err := exec.Command(Program(t, "perl", "perl-base"), "-e", `print crypt($ARGV[0], q{$6$sockslib$})`, password).Output()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,7 +26,7 @@ func Built(t testing.TB, pkg string) string {
 	t.Helper()
 	program := filepath.Join(os.Getenv(builtVariable), path.Base(pkg))
 	if _, err := os.Stat(program); err != nil {
-		lacks(t, pkg+", built by Main")
+		needs(t, fmt.Errorf("%s, which Main builds with go: %w", pkg, err))
 	}
 	return program
 }

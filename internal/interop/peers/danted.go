@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 // Danted is the configuration of Inferno Nettverk's gateway, Debian's dante-server: CONNECT, BIND and UDP
@@ -23,9 +25,12 @@ type Danted struct {
 // Start starts a danted and returns when it listens.
 func (d Danted) Start(t testing.TB) *Peer {
 	t.Helper()
-	program := need(t, "danted", "dante-server")
+	program := Program(t, "danted", "dante-server")
 	if len(d.Internal) == 0 {
 		d.Internal = Loopback
+		if d.Netns == "" {
+			needs(t, need.IPv6())
+		}
 	}
 	if d.Port == 0 {
 		d.Port = FreePort(t, d.Internal)

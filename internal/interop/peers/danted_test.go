@@ -56,8 +56,8 @@ func TestDantedKnowsItsOwnUserAlone(t *testing.T) {
 }
 
 func TestDantedInANamespace(t *testing.T) {
-	needRoot(t)
-	ip := need(t, "ip", "iproute2")
+	needMounts(t)
+	ip := Program(t, "ip", "iproute2")
 	const ns = "sockslib-peers"
 	for _, args := range [][]string{{"netns", "add", ns}, {"-n", ns, "link", "set", "lo", "up"}} {
 		out, err := exec.Command(ip, args...).CombinedOutput()

@@ -51,7 +51,7 @@ func (g GoGateway) Start(t testing.TB) *Peer {
 	t.Helper()
 	program := filepath.Join(os.Getenv(builtVariable), goGateways[g.Module])
 	if _, err := os.Stat(program); errors.Is(err, os.ErrNotExist) {
-		lacks(t, g.Module+", built by BuildGoGateways")
+		needs(t, fmt.Errorf("%s, which BuildGoGateways builds with go", g.Module))
 	}
 	listens := listensAt(t, g.Internal)
 	command := []string{program, "-listen", listens.String()}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/sockslib/sockslib/internal/interop/table"
 	"github.com/sockslib/sockslib/internal/leakcheck"
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 // builtVariable names the directory of what Main's prepare funcs made.
@@ -23,16 +25,50 @@ const builtVariable = "SOCKSLIB_INTEROP_BUILT"
 // namespaces, the tests run without, and those that call [Isolated] skip.
 func Main(m *testing.M, s table.Section, prepare ...func(dir string) error) {
 	flag.Parse()
-	if isolated() {
+	if inside := os.Getenv(isolatedVariable); inside != "" {
 		if err := settle(); err != nil {
 			fail(err)
 		}
+		if inside == probing {
+			os.Exit(0)
+		}
 		leakcheck.Main(m)
 	}
-	if !mayIsolate() || flag.Lookup("test.list").Value.String() != "" {
+	if flag.Lookup("test.list").Value.String() != "" {
+		leakcheck.Main(m)
+	}
+	if notIsolated = tryIsolation(); notIsolated != nil {
 		leakcheck.Main(m)
 	}
 	os.Exit(outside(s, prepare))
+}
+
+// tryIsolation makes the namespaces, and the network in them, for a process that does nothing there.
+func tryIsolation() error {
+	_, err := need.Program("ip", "iproute2")
+	if err = errors.Join(need.Root(), err, need.Namespaces()); err != nil {
+		return err
+	}
+	cmd, err := again()
+	if err != nil {
+		return err
+	}
+	cmd.Env = append(os.Environ(), isolatedVariable+"="+probing)
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := runIsolated(cmd); err != nil {
+		return fmt.Errorf("namespaces with a network of its own: %w: %s", err, said.String())
+	}
+	return nil
+}
+
+// again is the command that this process is.
+func again() (*exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return exec.Command(self, os.Args[1:]...), nil
 }
 
 func fail(err error) {
@@ -40,26 +76,29 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// outside runs this program again inside, and returns its exit code.
+// outside runs this program again inside, and returns its exit code. What was built already is used.
 func outside(s table.Section, prepare []func(string) error) int {
 	dir, err := os.MkdirTemp("", "peers")
 	if err != nil {
 		fail(err)
 	}
 	defer os.RemoveAll(dir)
-	for _, f := range prepare {
-		if err := f(dir); err != nil {
-			fmt.Fprintln(os.Stderr, "peers:", err) // the tests that need it will say so
+	built := os.Getenv(builtVariable)
+	if built == "" {
+		built = dir
+		for _, f := range prepare {
+			if err := f(dir); err != nil {
+				fmt.Fprintln(os.Stderr, "peers:", err) // the tests that need it will say so
+			}
 		}
 	}
-	self, err := os.Executable()
+	cmd, err := again()
 	if err != nil {
 		fail(err)
 	}
 	run := table.NewRun(s, dir)
-	cmd := exec.Command(self, os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), isolatedVariable+"=1", builtVariable+"="+dir, run.Environ())
+	cmd.Env = append(os.Environ(), isolatedVariable+"=1", builtVariable+"="+built, run.Environ())
 	err = runIsolated(cmd)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

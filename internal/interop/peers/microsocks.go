@@ -19,7 +19,7 @@ type Microsocks struct {
 func (m Microsocks) Start(t testing.TB) *Peer {
 	t.Helper()
 	listens := listensAt(t, m.Internal)
-	command := []string{need(t, "microsocks", "microsocks"), "-i", listens.Addr().String(), "-p", strconv.Itoa(int(listens.Port()))}
+	command := []string{Program(t, "microsocks", "microsocks"), "-i", listens.Addr().String(), "-p", strconv.Itoa(int(listens.Port()))}
 	if m.User != "" {
 		command = append(command, "-u", m.User, "-P", m.Password)
 	}

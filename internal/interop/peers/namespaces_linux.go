@@ -51,12 +51,6 @@ func (p *Peer) signal(t testing.TB, sig syscall.Signal) {
 	}
 }
 
-// mayIsolate reports whether this process can make namespaces and a network in them.
-func mayIsolate() bool {
-	_, err := exec.LookPath("ip")
-	return err == nil && os.Geteuid() == 0
-}
-
 // runIsolated runs a command in namespaces of its own.
 func runIsolated(cmd *exec.Cmd) error {
 	// The command ends with the thread that started it.

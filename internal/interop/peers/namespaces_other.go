@@ -7,15 +7,15 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 func endsTogether(t testing.TB) *syscall.SysProcAttr {
 	t.Helper()
-	lacks(t, "Linux, for namespaces")
+	needs(t, need.Namespaces())
 	return nil
 }
-
-func mayIsolate() bool { return false }
 
 func runIsolated(*exec.Cmd) error { return errors.ErrUnsupported }
 

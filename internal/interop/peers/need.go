@@ -1,38 +1,44 @@
 package peers
 
 import (
-	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/sockslib/sockslib/internal/interop/table"
+	"github.com/sockslib/sockslib/internal/need"
 )
 
-// lacks skips t, or fails it where everything has to be there.
-func lacks(t testing.TB, what string) {
+// needs skips t when one of the needs is not there, and notes that it is left out then.
+func needs(t testing.TB, needs ...error) {
 	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal("needs " + what + ", which has to be there: CI is true")
-	}
-	if err := table.LeftOut(); err != nil {
-		t.Fatal(err)
-	}
-	t.Skip("needs " + what)
+	defer func() {
+		if !t.Skipped() {
+			return
+		}
+		if err := table.LeftOut(); err != nil {
+			t.Error(err)
+		}
+	}()
+	need.All(t, needs...)
 }
 
-// need returns the path of a program that a Debian package brings.
-func need(t testing.TB, program, debian string) string {
+// Program returns the path of a program that a Debian package brings.
+func Program(t testing.TB, program, debian string) string {
 	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		lacks(t, program+", of the Debian package "+debian)
-	}
+	path, err := need.Program(program, debian)
+	needs(t, err)
 	return path
 }
 
-func needRoot(t testing.TB) {
+// DebianVersion is the version of an installed Debian package.
+func DebianVersion(t testing.TB, debian string) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		lacks(t, "root, for a mount namespace")
-	}
+	version, err := need.Version(debian)
+	needs(t, err)
+	return version
+}
+
+// needMounts is for files that a peer alone sees, and for users that are there for it alone.
+func needMounts(t testing.TB) {
+	t.Helper()
+	needs(t, need.Root(), need.Namespaces())
 }

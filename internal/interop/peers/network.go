@@ -54,15 +54,20 @@ func makeNetwork() error {
 	return nil
 }
 
-// isolatedVariable is set inside of the namespaces that Main makes.
-const isolatedVariable = "SOCKSLIB_INTEROP_ISOLATED"
+// isolatedVariable is set inside of the namespaces that Main makes; to probing where no tests are to run.
+const (
+	isolatedVariable = "SOCKSLIB_INTEROP_ISOLATED"
+	probing          = "probing"
+)
 
-func isolated() bool { return os.Getenv(isolatedVariable) != "" }
+// notIsolated is why Main did not make namespaces.
+var notIsolated error
 
 // Isolated skips t when it does not run in the namespaces of [Main].
 func Isolated(t testing.TB) {
 	t.Helper()
-	if !isolated() {
-		lacks(t, "root on Linux, and ip of the Debian package iproute2, for namespaces of its own")
+	if os.Getenv(isolatedVariable) == "" && notIsolated == nil {
+		t.Fatal("the tests of this package are not run by peers.Main")
 	}
+	needs(t, notIsolated)
 }

@@ -24,12 +24,12 @@ const inPrivate = `while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; don
 // the one that runs the command at last: everything on the way replaces itself.
 func (n Node) command(t testing.TB, files map[string]string, command []string) *exec.Cmd {
 	t.Helper()
-	needRoot(t)
+	needMounts(t)
 	var argv []string
 	if n.Netns != "" {
-		argv = append(argv, need(t, "ip", "iproute2"), "netns", "exec", n.Netns)
+		argv = append(argv, Program(t, "ip", "iproute2"), "netns", "exec", n.Netns)
 	}
-	argv = append(argv, need(t, "unshare", "util-linux"), "--mount", "--propagation", "private", "sh", "-ec", inPrivate, "sh")
+	argv = append(argv, Program(t, "unshare", "util-linux"), "--mount", "--propagation", "private", "sh", "-ec", inPrivate, "sh")
 
 	private := map[string]string{
 		"/etc/hosts":         n.hosts(),

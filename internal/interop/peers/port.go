@@ -5,8 +5,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"syscall"
 	"testing"
+
+	"github.com/sockslib/sockslib/internal/errno"
 )
 
 // Ports that nobody is given unasked lie below those that the system hands out.
@@ -35,7 +36,7 @@ func free(addrs []netip.Addr, port uint16) bool {
 		switch {
 		case err == nil:
 			_ = l.Close()
-		case errors.Is(err, syscall.EADDRNOTAVAIL): // of another namespace
+		case errors.Is(err, errno.EADDRNOTAVAIL): // of another namespace
 		default:
 			return false
 		}

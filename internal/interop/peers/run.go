@@ -30,7 +30,7 @@ type Output struct {
 func (n Node) Run(t testing.TB, c Command) Output {
 	t.Helper()
 	const patience = 15 * time.Second
-	program := need(t, c.Program, c.Debian)
+	program := Program(t, c.Program, c.Debian)
 	cmd := n.command(t, c.Files, append([]string{program}, c.Args...))
 	cmd.SysProcAttr = endsTogether(t)
 	cmd.Env = append(cmd.Env, c.Env...)

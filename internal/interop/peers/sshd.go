@@ -37,7 +37,7 @@ func (s SSH) Start(t testing.TB) *Peer {
 	return start(t, process{
 		node: s.Node,
 		command: []string{
-			need(t, "ssh", "openssh-client"), "-F", "none", "-N", "-D", listens.String(),
+			Program(t, "ssh", "openssh-client"), "-F", "none", "-N", "-D", listens.String(),
 			"-o", "ExitOnForwardFailure=yes", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=" + known,
 			"-i", userKey, "-p", strconv.Itoa(int(sshd.Port())), sshUser + "@" + sshd.Addr().String(),
 		},
@@ -62,7 +62,7 @@ PidFile none
 	const inRun = `mount -t tmpfs none /run; mkdir /run/sshd; exec "$@"`
 	start(t, process{
 		node:    s.Node,
-		command: []string{"sh", "-ec", inRun, "sh", need(t, "sshd", "openssh-server"), "-D", "-e", "-f", config},
+		command: []string{"sh", "-ec", inRun, "sh", Program(t, "sshd", "openssh-server"), "-D", "-e", "-f", config},
 		files:   accounts(t, sshUser, ""),
 		listens: []netip.AddrPort{listens},
 	})
@@ -73,7 +73,7 @@ PidFile none
 func keyPair(t testing.TB, dir, name string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
-	out, err := exec.Command(need(t, "ssh-keygen", "openssh-client"), "-q", "-t", "ed25519", "-N", "", "-f", path).CombinedOutput()
+	out, err := exec.Command(Program(t, "ssh-keygen", "openssh-client"), "-q", "-t", "ed25519", "-N", "", "-f", path).CombinedOutput()
 	if err != nil {
 		t.Fatalf("ssh-keygen: %v: %s", err, out)
 	}

@@ -35,7 +35,7 @@ func (r Tor) Start(t testing.TB) *Peer {
 	writeFile(t, config, b.String())
 	return start(t, process{
 		node:    r.Node,
-		command: []string{need(t, "tor", "tor"), "-f", config, "--defaults-torrc", "/dev/null"},
+		command: []string{Program(t, "tor", "tor"), "-f", config, "--defaults-torrc", "/dev/null"},
 		listens: []netip.AddrPort{listens},
 		version: DebianVersion(t, "tor"),
 	})

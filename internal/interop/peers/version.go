@@ -2,20 +2,8 @@ package peers
 
 import (
 	"debug/buildinfo"
-	"os/exec"
-	"strings"
 	"testing"
 )
-
-// DebianVersion is the version of an installed Debian package.
-func DebianVersion(t testing.TB, debian string) string {
-	t.Helper()
-	out, err := exec.Command(need(t, "dpkg-query", "dpkg"), "-W", "-f", "${Version}", debian).Output()
-	if err != nil {
-		lacks(t, "the Debian package "+debian)
-	}
-	return strings.TrimSpace(string(out))
-}
 
 // moduleVersion is the version of a module that a Go program was built with.
 func moduleVersion(t testing.TB, program, module string) string {

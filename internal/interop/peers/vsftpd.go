@@ -45,7 +45,7 @@ xferlog_enable=NO
 `, listens.Addr(), listens.Port(), root, empty))
 	return start(t, process{
 		node:    v.Node,
-		command: []string{need(t, "vsftpd", "vsftpd"), config},
+		command: []string{Program(t, "vsftpd", "vsftpd"), config},
 		listens: []netip.AddrPort{listens},
 		version: DebianVersion(t, "vsftpd"),
 	})

@@ -1,0 +1,27 @@
+//go:build !plan9
+
+// Package errno has the system's errors that this module tells apart. Plan 9 has strings for them; package syscall
+// lacks most there.
+package errno
+
+import "syscall"
+
+// The errors are values for errors.Is.
+var (
+	EACCES        error = syscall.EACCES
+	EADDRNOTAVAIL error = syscall.EADDRNOTAVAIL
+	EAFNOSUPPORT  error = syscall.EAFNOSUPPORT
+	ECONNABORTED  error = syscall.ECONNABORTED
+	ECONNREFUSED  error = syscall.ECONNREFUSED
+	ECONNRESET    error = syscall.ECONNRESET
+	EDESTADDRREQ  error = syscall.EDESTADDRREQ
+	EHOSTUNREACH  error = syscall.EHOSTUNREACH
+	EINVAL        error = syscall.EINVAL
+	EMFILE        error = syscall.EMFILE
+	EMSGSIZE      error = syscall.EMSGSIZE
+	ENETUNREACH   error = syscall.ENETUNREACH
+	ENFILE        error = syscall.ENFILE
+	ENOSYS        error = syscall.ENOSYS // which is errors.ErrUnsupported
+	EPERM         error = syscall.EPERM
+	ETIMEDOUT     error = syscall.ETIMEDOUT
+)

@@ -1,0 +1,53 @@
+package need
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// written are the versions, by how they begin, whose behavior and words the tests of others' programs expect.
+var written = map[string]string{
+	"curl":           "7.88.",
+	"dante-client":   "1.4.",
+	"dante-server":   "1.4.",
+	"microsocks":     "1.0.",
+	"netcat-openbsd": "1.219-",
+	"openssh-server": "1:9.2",
+	"proxychains4":   "4.16",
+	"python3-socks":  "1.7.",
+	"tnftp":          "20210827",
+	"tor":            "0.4.",
+	"torsocks":       "2.4.",
+	"vsftpd":         "3.0.",
+}
+
+// Version is DebianVersion without a test.
+func Version(debian string) (string, error) {
+	return once(debian, func() (string, error) { return installed(debian) })
+}
+
+func installed(debian string) (string, error) {
+	query, err := find("dpkg-query", "dpkg")
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.Command(query, "-W", "-f", "${db:Status-Status} ${Version}", debian).Output()
+	version, ok := strings.CutPrefix(string(out), "installed ")
+	if err != nil || !ok {
+		return "", fmt.Errorf("the Debian package %s", debian)
+	}
+	if want := written[debian]; !strings.HasPrefix(version, want) {
+		return "", fmt.Errorf("%s %s, has %s: the tests know the words of the former alone", debian, want, version)
+	}
+	return version, nil
+}
+
+// DebianVersion returns the version of an installed Debian package, and skips t without one that the tests know.
+func DebianVersion(t testing.TB, debian string) string {
+	t.Helper()
+	version, err := Version(debian)
+	All(t, err)
+	return version
+}

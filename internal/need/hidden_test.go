@@ -1,0 +1,114 @@
+package need_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/need"
+)
+
+// users are the tests that need a program, by package, and the program without which they are run here. Some hide
+// behind another program of the name.
+var users = []struct {
+	pkg, test, program string
+	instead            string // a shell script of the name; empty: nothing
+}{
+	{"internal/testgw", "TestCurl", "curl", ""},
+	{"internal/testgw", "TestCurl", "curl", "exit 1"},
+	{"socks", "TestCopySplices", "strace", ""},
+	{"socks", "TestCopySplices", "strace", "echo strace: test_ptrace_get_syscall_info: Operation not permitted >&2; exit 1"},
+	{"dialer", "TestOwnNames", "unshare", ""},
+	{"resolver", "TestSearchListsGetent", "getent", ""},
+	{"resolver", "TestNothingLeaks", "true", ""}, // with which namespaces are tried
+	{"internal/interop/clients", "TestCurl", "curl", ""},
+	{"internal/interop/clients", "TestCurl", "ip", ""},
+	{"internal/interop/clients", "TestCurl", "ip", "echo Operation not permitted >&2; exit 2"},
+	{"internal/interop/clients", "TestCurl", "unshare", ""},
+	{"internal/interop/clients", "TestCurl", "dpkg-query", ""},
+	{"internal/interop/clients", "TestNC", "nc", ""},
+	{"internal/interop/clients", "TestNC", "nc", "echo '[v1.10-47]'; echo 'usage: nc [-options] hostname port' >&2; exit 1"},
+	{"internal/interop/clients", "TestPySocks", "socks.py", "raise ImportError('socks.py is another')"},
+	{"internal/interop/clients", "TestProxychains", "proxychains4", ""},
+	{"internal/interop/clients", "TestProxychains", "curl", ""},
+	{"internal/interop/clients", "TestTorsocks", "torsocks", ""},
+	{"internal/interop/clients", "TestTorsocks", "curl", ""},
+	{"internal/interop/clients", "TestSocksify", "socksify", ""},
+	{"internal/interop/clients", "TestFTP", "tnftp", ""},
+	{"internal/interop/clients", "TestFTP", "vsftpd", ""},
+	{"internal/interop/clients", "TestStaticGoProgram", "nc", ""},
+	{"internal/interop/gateways", "TestDanted", "danted", ""},
+	{"internal/interop/gateways", "TestMicrosocks", "microsocks", ""},
+	{"internal/interop/gateways", "TestSSH", "ssh", ""},
+	{"internal/interop/gateways", "TestSSH", "ssh-keygen", ""},
+	{"internal/interop/gateways", "TestSSH", "sshd", ""},
+	{"internal/interop/gateways", "TestTor", "tor", ""},
+	{"internal/interop/peers", "TestDantedKnowsItsOwnUserAlone", "perl", ""},
+	{"internal/interop/netns", "TestCombinations", "ip", ""},
+}
+
+// Whatever program is hidden, the tests that need it skip and say so: they neither fail nor pass without it.
+func TestWithoutEachProgram(t *testing.T) {
+	need.Path(t, "go", "golang")
+	need.All(t, need.Writable(t.TempDir()))
+	built := t.TempDir()
+	binaries := map[string]string{}
+	for _, u := range users {
+		if binaries[u.pkg] == "" {
+			binaries[u.pkg] = filepath.Join(built, strings.ReplaceAll(u.pkg, "/", "_"))
+			cmd := exec.Command("go", "test", "-c", "-o", binaries[u.pkg], "./"+u.pkg)
+			cmd.Dir = filepath.Join("..", "..")
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+		}
+	}
+	for _, u := range users {
+		t.Run(filepath.Base(u.pkg)+" "+u.test+" without "+u.program, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(binaries[u.pkg], "-test.v", "-test.run=^"+u.test+"$", "-test.timeout=1m")
+			cmd.Dir = filepath.Join("..", "..", filepath.FromSlash(u.pkg))
+			cmd.Env = without(t, u.program, u.instead)
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			require.Regexp(t, `(?m)^--- SKIP: `+u.test+` `, string(out))
+			require.NotRegexp(t, `(?m)^ *--- (PASS|FAIL)`, string(out))
+			require.Regexp(t, `(?m): needs \S`, string(out))
+			if need.Root() == nil && need.Namespaces() == nil { // or it may be something else that they say first
+				require.Regexp(t, `(?m): needs .*\b`+regexp.QuoteMeta(u.program)+`\b`, string(out))
+			}
+		})
+	}
+}
+
+// without is this process's environment, where PATH has the programs that tests need, but for one. None is built.
+func without(t *testing.T, program, instead string) []string {
+	dir := t.TempDir()
+	for _, name := range append(others, programs()...) {
+		if path, err := exec.LookPath(name); err == nil && name != program {
+			require.NoError(t, os.Symlink(path, filepath.Join(dir, name)))
+		}
+	}
+	if instead != "" {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, program), []byte("#!/bin/sh\n"+instead+"\n"), 0o755))
+	}
+	return append(os.Environ(), "PATH="+dir, "PYTHONPATH="+dir, "SOCKSLIB_INTEROP_BUILT="+dir, "CI=")
+}
+
+// others are what the tests need besides.
+var others = []string{"sh", "mkdir", "mount", "python3"}
+
+// programs are those of users, each once.
+func programs() (all []string) {
+	for _, u := range users {
+		if !slices.Contains(all, u.program) {
+			all = append(all, u.program)
+		}
+	}
+	return all
+}
