@@ -15,7 +15,14 @@ var (
 	row = regexp.MustCompile(`(?m)^\| \[([^\]]+)\]\(\.\./(examples/clients/[^)]+)\) \| (.*?) \| (itself|open)[^|]* \|`)
 
 	// noRow are packages of examples/clients that are not a client's.
-	noRow = map[string]bool{"examples/clients/kafka/internal/broker": true, "examples/clients/otel": true, "examples/clients/retries": true}
+	noRow = map[string]bool{
+		"examples/clients/kafka/internal/broker": true,
+		"examples/clients/otel":                  true,
+		"examples/clients/retries":               true,
+		"examples/clients/kcp":                   true, // these three show what a PacketConn can do, below the table
+		"examples/clients/pion":                  true,
+		"examples/clients/wireguard":             true,
+	}
 )
 
 // docs/CLIENTS.md has a row for each client of examples/clients and for no other; each has a test, which
