@@ -18,11 +18,12 @@ import (
 // succeeds, before, during and after.
 func TestFailover(t *testing.T) {
 	for _, spread := range []bool{false, true} {
-		first, second := peers.Danted{}.Start(t), peers.Danted{}.Start(t)
-		group := &socks.Group{Spread: spread, Clients: []*socks.Client{
-			{Addr: first.Addr, Timeout: patience},
-			{Addr: second.Addr, Timeout: patience},
-		}}
+		danteds := []*peers.Peer{peers.Danted{}.Start(t), peers.Danted{}.Start(t)}
+		group := &socks.Group{Spread: spread}
+		for _, danted := range danteds {
+			group.Clients = append(group.Clients, &socks.Client{Addr: danted.Addr, Timeout: patience})
+		}
+		stopped := 0
 		table, err := mapping.New(mapping.Config{})
 		require.NoError(t, err)
 		d := &dialer.Dialer{Gateway: group, Table: table}
@@ -31,7 +32,8 @@ func TestFailover(t *testing.T) {
 		var dials atomic.Int64
 		each(t, total, func(int) error {
 			if dials.Add(1) == total/3 {
-				first.Stop()
+				stopped = used(group)
+				danteds[stopped].Stop()
 			}
 			conn, err := d.DialContext(t.Context(), "tcp", to)
 			if err != nil {
@@ -41,11 +43,19 @@ func TestFailover(t *testing.T) {
 			return conn.Close()
 		})
 		health := group.Health()
-		require.NotZero(t, health[0].Failures)
-		require.ErrorIs(t, health[0].Err, socks.ErrGateway)
-		require.Zero(t, health[1].Failures)
+		require.NotZero(t, health[stopped].Failures)
+		require.ErrorIs(t, health[stopped].Err, socks.ErrGateway)
+		require.Zero(t, health[1-stopped].Failures)
 		t.Logf("spread %t: %d dials, none lost", spread, total)
 	}
+}
+
+// used returns which of two gateways is the one that the dials go to.
+func used(group *socks.Group) int {
+	if group.Health()[0].Used.IsZero() {
+		return 1
+	}
+	return 0
 }
 
 // greeter is a destination that says its piece and hangs up.
