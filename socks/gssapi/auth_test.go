@@ -164,9 +164,10 @@ func TestEveryTruncationAndBitFlip(t *testing.T) {
 		}
 		require.NoError(t, bend(func(token []byte) []byte { return token }))
 		for n := range length {
-			require.ErrorIs(t, bend(func(token []byte) []byte { return token[:n] }), socks.ErrProtocol, "%d bytes of %d", n, length)
+			last := func(token []byte) int { return min(n, len(token)-1) } // some are a byte shorter, as their numbers are
+			require.ErrorIs(t, bend(func(token []byte) []byte { return token[:last(token)] }), socks.ErrProtocol, "%d bytes of %d", n, length)
 			for bit := range 8 {
-				err := bend(func(token []byte) []byte { token[n] ^= 1 << bit; return token })
+				err := bend(func(token []byte) []byte { token[last(token)] ^= 1 << bit; return token })
 				if at == acceptor.Protection && n >= 6 && n < 8 && err == nil {
 					continue // RRC is not protected; a whole turn, 13 bytes, is none
 				}
