@@ -61,7 +61,7 @@ func TestWarning(t *testing.T) {
 		{[]string{"-listen", "0.0.0.0:0"}, true},
 		{[]string{"-listen", ":0", "-user", "a:1"}, false},
 		{[]string{"-listen", "127.0.0.1:0"}, false},
-		{[]string{"-listen", "", "-unix", filepath.Join(t.TempDir(), "s")}, false},
+		{[]string{"-listen", "", "-unix", need.SocketPath(t)}, false},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 var (
@@ -28,6 +30,7 @@ var (
 // docs/CLIENTS.md has a row for each client of examples/clients and for no other; each has a test, which
 // exercises it as the row says; and the settings of a row are in its file.
 func TestClientsTable(t *testing.T) {
+	need.All(t, wholeRepository())
 	text, err := os.ReadFile(filepath.Join(root, "docs/CLIENTS.md"))
 	require.NoError(t, err)
 	told := make(map[string]bool)

@@ -8,6 +8,15 @@ import (
 	"syscall"
 )
 
+// Descriptors tells whether this process may have so many files open.
+func Descriptors(n uint64) error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur >= n {
+		return nil // where it cannot be told, the test tells
+	}
+	return fmt.Errorf("%d open files, of which %d are allowed", n, limit.Cur)
+}
+
 // Namespaces tells whether this process can make network, mount and PID namespaces: as root, or as root of a user
 // namespace that it can make too. In a chroot whose / is not a mount point it cannot: mounts cannot be made
 // private there.

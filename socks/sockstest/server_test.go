@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/internal/leakcheck"
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/socks"
 	"github.com/sockslib/sockslib/socks/sockstest"
 )
@@ -135,7 +135,7 @@ func TestTLS(t *testing.T) {
 
 func TestUnixSocket(t *testing.T) {
 	address := "www.example.com:" + echo(t)
-	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	l, err := net.Listen("unix", need.SocketPath(t))
 	require.NoError(t, err)
 	s := start(t, &sockstest.Server{Listener: l})
 	require.Equal(t, "socks5+unix://"+l.Addr().String(), s.URL)

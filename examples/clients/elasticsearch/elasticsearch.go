@@ -15,6 +15,7 @@ import (
 
 // NewClient returns a client of servers, URLs whose hosts are names that the gateway knows.
 func NewClient(t *http.Transport, servers ...string) (*elasticsearch.Client, error) {
+	//lint:ignore SA1019 the options of New reach the same Transport, and most programs have a Config
 	return elasticsearch.NewClient(elasticsearch.Config{Addresses: servers, Transport: t})
 }
 

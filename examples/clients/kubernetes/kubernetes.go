@@ -4,6 +4,8 @@
 // Package kubernetes reaches a Kubernetes API server behind a gateway with client-go.
 package kubernetes
 
+//lint:file-ignore SA1019 client-go itself takes the types of these packages.
+
 import (
 	"net/http"
 	"net/url"

@@ -1,5 +1,7 @@
 package kubernetes
 
+//lint:file-ignore SA1019 client-go itself takes the types of these packages.
+
 import (
 	"bytes"
 	"context"

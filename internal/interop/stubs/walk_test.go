@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/pod"
 	"github.com/sockslib/sockslib/mapping"
 )
@@ -86,6 +87,7 @@ func TestWalks(t *testing.T) {
 					if stub == "musl" && musl == "" {
 						t.Skip("needs musl-gcc, of the Debian packages musl-tools and gcc")
 					}
+					need.All(t, need.Descriptors(1024)) // 300 clients, and their server
 					pod.Run(t, "walk", l.conf(), listVariable+"="+strconv.Itoa(i), frontVariable+"="+front, stubVariable+"="+stub, muslVariable+"="+musl)
 				})
 			}
