@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	switch err := server.ListenAndServe(ctx, listen); {
 	case errors.Is(err, context.Canceled):
 		return nil
-	case errors.Is(err, syscall.EADDRINUSE):
+	case err != nil && strings.Contains(err.Error(), "in use"):
 		return fmt.Errorf("%w; choose another with -listen", err)
 	default:
 		return err

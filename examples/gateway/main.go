@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func (o *options) open() (all []net.Listener, err error) {
 	for _, at := range o.listen {
 		l, err := net.Listen(at.network, at.address)
-		if errors.Is(err, syscall.EADDRINUSE) {
+		if err != nil && strings.Contains(err.Error(), "in use") {
 			err = fmt.Errorf("%w; choose another with -listen or -unix", err)
 		}
 		if err != nil {

@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer w.close()
 	l, err := net.Listen("tcp", o.listen)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	if err != nil && strings.Contains(err.Error(), "in use") {
 		return fmt.Errorf("%w; choose another with -listen", err)
 	}
 	if err != nil {
