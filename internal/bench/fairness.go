@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/sockslib/sockslib/internal/bench/report"
+	"github.com/sockslib/sockslib/internal/bench/servers"
 )
 
 // What one client does to a DNS server while another one asks for addresses.
@@ -36,7 +37,7 @@ func fairness(l *lab) (*report.Section, error) {
 	}
 	median, tail, answered := make([]report.Sample, len(list)), make([]report.Sample, len(list)), make([]report.Sample, len(list))
 	var addr string
-	server, err := start(roleHeldDNS, &addr, nil)
+	server, err := start(dnsRole(roleDNS, servers.DNSHeld), &addr, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/sockslib/sockslib/internal/bench/report"
-	"github.com/sockslib/sockslib/internal/twomaps"
 	"github.com/sockslib/sockslib/mapping"
 )
 
@@ -230,5 +229,5 @@ var pairMakers = []struct {
 	make func(size int) (pairs, error)
 }{
 	{"**mapping.Table**", func(size int) (pairs, error) { return mapping.New(mapping.Config{Size: size}) }},
-	{"two maps", func(int) (pairs, error) { return twomaps.New(), nil }},
+	{"two maps", func(int) (pairs, error) { return newTwoMaps(), nil }},
 }
