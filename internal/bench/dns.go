@@ -21,7 +21,7 @@ type dnsPeer struct {
 	rate, cpu, load report.Sample
 }
 
-// The indexes of dnsPeers. Those of the caches follow.
+// The indexes of dnsPeers. The caches follow.
 const (
 	peerSpecific = iota
 	peerPlain

@@ -33,7 +33,7 @@ const (
 	callLoopback
 )
 
-// lookupCalls returns the resolver's methods, and those of three net.Resolvers: NetResolver's, one made by hand in
+// lookupCalls returns the resolver's methods, and the methods of three net.Resolvers: NetResolver's, one made by hand in
 // memory, and one made by hand that asks a DNS server on loopback.
 func lookupCalls(loopback string) ([]lookupCall, error) {
 	t, err := mapping.New(mapping.Config{})
