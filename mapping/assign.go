@@ -8,18 +8,18 @@ import (
 	"runtime"
 )
 
-// errUnmade is the error of a Table that New or Read did not make.
+// errUnmade is the error of a Table that neither New nor Read made.
 var errUnmade = errors.New("mapping: Table not made by New or Read")
 
-// Assign returns the address that stands for name, in the family of network, "ip4" or "ip6". The same
-// name gets the same addresses for as long as the table holds it, which is Hold from now at least.
+// Assign returns the address that stands for name in the family of network, "ip4" or "ip6". As long as the table
+// holds the name, which is for Hold from now on at least, it has the same addresses.
 //
-// An address of the other family is a name too (RFC 3089, section 5): an application that knows only
-// IPv4 reaches 2001:db8::1 by the IPv4 address that stands for it.
+// An address of the other family is a name too (RFC 3089, section 5): an application that knows only IPv4 reaches
+// 2001:db8::1 by the IPv4 address that stands for it.
 //
 // The errors are ErrBadName, ErrFull, and [net.UnknownNetworkError].
 func (t *Table) Assign(network, name string) (netip.Addr, error) {
-	v6, err := t.family(network)
+	v6, err := t.isIPv6(network)
 	if err != nil {
 		return netip.Addr{}, err
 	}
@@ -32,11 +32,12 @@ func (t *Table) Assign(network, name string) (netip.Addr, error) {
 	return t.space.addr(p.number, v6), nil
 }
 
-// renew notes an Assign.
+// renew notes an Assign. It reports false if p has left the table or is about to.
 func (t *Table) renew(p *pair) bool { return p.assign(t.clock.assign()) }
 
-// family reports whether network is that of IPv6 addresses.
-func (t *Table) family(network string) (v6 bool, err error) {
+// isIPv6 reports whether network is "ip6". Its error is for a Table that was not made, and for a network that is
+// neither "ip4" nor "ip6".
+func (t *Table) isIPv6(network string) (v6 bool, err error) {
 	switch {
 	case !t.made():
 		return false, errUnmade
@@ -48,8 +49,8 @@ func (t *Table) family(network string) (v6 bool, err error) {
 	return false, net.UnknownNetworkError(network)
 }
 
-// findOrAdd returns the pair of a name, whatever its spelling, after take has reported true for it. take must do
-// so for a pair that is in the table while the caller holds t.mu.
+// findOrAdd returns the pair of a name, in whatever spelling, after take has reported true for it. While the caller
+// holds t.mu, take must report true for each pair in the table.
 func (t *Table) findOrAdd(v6 bool, name string, take func(*pair) bool) (*pair, error) {
 	key, err := t.key(v6, name)
 	if err != nil {
@@ -59,12 +60,12 @@ func (t *Table) findOrAdd(v6 bool, name string, take func(*pair) bool) (*pair, e
 	if p := t.index.find(hash, key); p != nil && take(p) {
 		return p, nil
 	}
-	// Without the lock, because to allocate may be to help the garbage collector.
-	added, begun := newPair(key), t.clock.now()
-	// After each turn, a goroutine that waits for the lock may have it.
+	// The pair is allocated before the lock is taken, because the allocation may have to help the garbage collector.
+	added, now := newPair(key), t.clock.now()
+	// Between turns, a goroutine that waits for the lock can have it.
 	for ; ; runtime.Gosched() {
 		t.mu.Lock()
-		p, err := t.tryAdd(hash, added, begun, take)
+		p, err := t.tryAdd(hash, added, now, take)
 		t.mu.Unlock()
 		if p == added {
 			t.traceAssigned(p)
@@ -75,12 +76,13 @@ func (t *Table) findOrAdd(v6 bool, name string, take func(*pair) bool) (*pair, e
 	}
 }
 
-// tryAdd is findOrAdd for as long as the lock may be held: if it returns neither a pair nor an error, there is more to
-// do. The caller holds t.mu.
+// tryAdd is one turn of findOrAdd, short enough to hold the lock for. It returns the pair that has p's name: p itself
+// if it was added, otherwise the pair that was in the table already. If it returns neither a pair nor an error, the
+// caller must give up the lock and call it again. The caller holds t.mu.
 func (t *Table) tryAdd(hash uint64, p *pair, now int64, take func(*pair) bool) (*pair, error) {
-	if there := t.index.find(hash, p.name()); there != nil {
-		take(there)
-		return there, nil
+	if present := t.index.find(hash, p.name()); present != nil {
+		take(present)
+		return present, nil
 	}
 	if t.count.Names == t.size {
 		switch evicted, more := t.evict(now); {
@@ -101,19 +103,20 @@ func (t *Table) tryAdd(hash uint64, p *pair, now int64, take func(*pair) bool) (
 	return p, nil
 }
 
-// add puts a pair, whose name and number are not there, into the table.
+// add puts a pair into the table, which must have neither its name nor its number. The caller holds t.mu.
 func (t *Table) add(hash uint64, p *pair) {
 	t.ring.insert(p)
 	t.index.insert(hash, p)
 	t.count.Names++
 }
 
-// takeNumber returns the next number that is not mapped. There is one, because the table has room for one more
-// name. It reports false if it is not among the next thousand.
+// takeNumber returns the next number that no pair has. There is one, because the table has room for one more name;
+// takeNumber reports false if none of the next thousand is free, so that the lock is not held for long. The caller
+// holds t.mu.
 func (t *Table) takeNumber() (n uint32, ok bool) {
 	for range 1000 {
-		n, t.next = t.next, t.space.after(t.next)
-		if n%chunkLen == 0 || n == t.space.first() {
+		n, t.nextNumber = t.nextNumber, t.space.following(t.nextNumber)
+		if n%chunkLen == 0 || n == firstNumber {
 			t.ring.reserve(n)
 		}
 		if t.ring.find(n) == nil {

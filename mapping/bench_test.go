@@ -9,34 +9,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/sockslib/sockslib/internal/twomaps"
 )
-
-// pairs is what is measured: the table, or what it is measured against.
-type pairs interface {
-	Assign(network, name string) (netip.Addr, error)
-	Name(addr netip.Addr) (string, bool)
-}
-
-// candidates are what is measured, the table first.
-var candidates = []struct {
-	name string
-	make func(size int) pairs
-}{
-	{"table", func(size int) pairs {
-		t, err := New(Config{Size: size})
-		if err != nil {
-			panic(err)
-		}
-		return t
-	}},
-	{"maps", func(int) pairs { return twomaps.New() }},
-}
 
 var benchSizes = []int{100_000, 1_000_000}
 
-// benchNames returns n names of 23 octets.
+// benchNames returns n names of 23 bytes in random order.
 func benchNames(n int) []string {
 	names := make([]string, n)
 	for i := range names {
@@ -46,95 +23,95 @@ func benchNames(n int) []string {
 	return names
 }
 
-func fill(b *testing.B, p pairs, names []string) []netip.Addr {
+func benchTable(b *testing.B, size int) *Table {
+	t, err := New(Config{Size: size})
+	require.NoError(b, err)
+	return t
+}
+
+func fill(b *testing.B, t *Table, names []string) []netip.Addr {
 	addrs := make([]netip.Addr, len(names))
 	for i, name := range names {
-		addr, err := p.Assign("ip4", name)
+		addr, err := t.Assign("ip4", name)
 		require.NoError(b, err)
 		addrs[i] = addr
 	}
 	return addrs
 }
 
-func benchmark(b *testing.B, run func(b *testing.B, p pairs, names []string)) {
+// benchmark runs a benchmark with as many names as each of benchSizes.
+func benchmark(b *testing.B, run func(b *testing.B, names []string)) {
 	for _, size := range benchSizes {
-		names := benchNames(size)
-		for _, c := range candidates {
-			b.Run(fmt.Sprintf("%d/%s", size, c.name), func(b *testing.B) {
-				b.ReportAllocs()
-				run(b, c.make(size), names)
-			})
-		}
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			b.ReportAllocs()
+			run(b, benchNames(size))
+		})
 	}
 }
 
 // BenchmarkAssign fills a table from empty, again and again.
 func BenchmarkAssign(b *testing.B) {
-	for _, size := range benchSizes {
-		names := benchNames(size)
-		for _, c := range candidates {
-			b.Run(fmt.Sprintf("%d/%s", size, c.name), func(b *testing.B) {
-				b.ReportAllocs()
-				var p pairs
-				for i := range b.N {
-					if i%size == 0 {
-						p = c.make(size)
-					}
-					p.Assign("ip4", names[i%size])
-				}
-			})
+	benchmark(b, func(b *testing.B, names []string) {
+		var t *Table
+		for i := range b.N {
+			if i%len(names) == 0 {
+				t = benchTable(b, len(names))
+			}
+			t.Assign("ip4", names[i%len(names)])
 		}
-	}
+	})
 }
 
-// BenchmarkAssignAgain looks up the address of a name that is there, at random. As in a program, the
-// name that is asked for was just read from somewhere: it is another string than the one in the table.
+// BenchmarkAssignAgain looks up the address of a name that the table holds, at random. As in a program, the name is
+// another string than the one in the table.
 func BenchmarkAssignAgain(b *testing.B) {
-	benchmark(b, func(b *testing.B, p pairs, names []string) {
-		fill(b, p, names)
+	benchmark(b, func(b *testing.B, names []string) {
+		t := benchTable(b, len(names))
+		fill(b, t, names)
 		shuffled := make([]string, len(names))
 		for i, j := range rand.Perm(len(names)) {
 			shuffled[i] = strings.Clone(names[j])
 		}
 		for i := 0; b.Loop(); i++ {
-			p.Assign("ip4", shuffled[i%len(shuffled)])
+			t.Assign("ip4", shuffled[i%len(shuffled)])
 		}
 	})
 }
 
 // BenchmarkName looks up the name of an address, at random.
 func BenchmarkName(b *testing.B) {
-	benchmark(b, func(b *testing.B, p pairs, names []string) {
-		addrs := fill(b, p, names)
+	benchmark(b, func(b *testing.B, names []string) {
+		t := benchTable(b, len(names))
+		addrs := fill(b, t, names)
 		rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
 		for i := 0; b.Loop(); i++ {
-			p.Name(addrs[i%len(addrs)])
+			t.Name(addrs[i%len(addrs)])
 		}
 	})
 }
 
 // BenchmarkNameParallel is BenchmarkName on GOMAXPROCS goroutines: compare -cpu 1,2.
 func BenchmarkNameParallel(b *testing.B) {
-	benchmark(b, func(b *testing.B, p pairs, names []string) {
-		addrs := fill(b, p, names)
+	benchmark(b, func(b *testing.B, names []string) {
+		t := benchTable(b, len(names))
+		addrs := fill(b, t, names)
 		rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
 		b.ResetTimer()
 		b.RunParallel(func(pb *testing.PB) {
 			for i := rand.IntN(len(addrs)); pb.Next(); i++ {
-				p.Name(addrs[i%len(addrs)])
+				t.Name(addrs[i%len(addrs)])
 			}
 		})
 	})
 }
 
-// BenchmarkAcquire is what a dial to a fake address costs.
+// BenchmarkAcquire is the table's share of a dial to a fake address.
 func BenchmarkAcquire(b *testing.B) {
-	table, err := New(Config{})
-	require.NoError(b, err)
-	addrs := fill(b, table, benchNames(100_000))
+	t := benchTable(b, 0)
+	addrs := fill(b, t, benchNames(100_000))
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		l, err := table.Acquire(addrs[i%len(addrs)])
+		l, err := t.Acquire(addrs[i%len(addrs)])
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -142,14 +119,13 @@ func BenchmarkAcquire(b *testing.B) {
 	}
 }
 
-// BenchmarkAcquireNameFull dials by ever new names through a table that is full: each evicts one.
+// BenchmarkAcquireNameFull acquires ever new names in a full table: each evicts one.
 func BenchmarkAcquireNameFull(b *testing.B) {
-	table, err := New(Config{Size: 100_000})
-	require.NoError(b, err)
+	t := benchTable(b, 100_000)
 	names := benchNames(1_000_000)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		l, err := table.AcquireName("ip4", names[i%len(names)])
+		l, err := t.AcquireName("ip4", names[i%len(names)])
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -159,32 +135,33 @@ func BenchmarkAcquireNameFull(b *testing.B) {
 
 // BenchmarkAssignRefused is the cost of ErrFull.
 func BenchmarkAssignRefused(b *testing.B) {
-	table, err := New(Config{Size: 100_000})
-	require.NoError(b, err)
-	fill(b, table, benchNames(100_000))
+	t := benchTable(b, 100_000)
+	fill(b, t, benchNames(100_000))
 	for b.Loop() {
-		if _, err := table.Assign("ip4", "one.more.example"); err == nil {
+		if _, err := t.Assign("ip4", "one.more.example"); err == nil {
 			b.Fatal("assigned")
 		}
 	}
 }
 
-// BenchmarkMemory reports the bytes that an entry takes on the heap, its name included and without it.
+// BenchmarkMemory reports the bytes of the heap per entry, with its name and without.
 func BenchmarkMemory(b *testing.B) {
-	benchmark(b, func(b *testing.B, p pairs, names []string) {
+	benchmark(b, func(b *testing.B, names []string) {
 		before := heap()
+		t := benchTable(b, len(names))
 		for _, name := range names {
-			p.Assign("ip4", strings.Clone(name)) // as a resolver would: the map keeps what it is given
+			t.Assign("ip4", name)
 		}
 		each := float64(heap()-before) / float64(len(names))
 		b.ReportMetric(each, "B/entry")
 		b.ReportMetric(each-float64(len(names[0])), "B/entry-name")
 		for range b.N { // the figures are of the filling, not of an operation
 		}
-		runtime.KeepAlive(p)
+		runtime.KeepAlive(t)
 	})
 }
 
+// heap returns the bytes of live objects.
 func heap() uint64 {
 	runtime.GC()
 	runtime.GC()

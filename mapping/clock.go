@@ -5,53 +5,54 @@ import (
 	"time"
 )
 
-// clock tells the time since the table was made, in nanoseconds. To read it takes longer than to find a name in
-// a cache, and the processor waits for all that it has begun before. So for Assigns in quick succession, one
-// reading serves those of the next step.
+// clock returns the time since the table was made, in nanoseconds.
+//
+// To read the system's clock takes longer than to find a cached name, and the processor completes all earlier
+// instructions first. With a reading per Assign, name → address takes nearly twice as long as two Go maps. So
+// Assigns in quick succession share a reading: one that follows another within shareFor publishes its reading, and
+// the Assigns of the next shareFor use it.
 type clock struct {
-	base  time.Time
-	step  int64        // 0: each Assign reads
-	shown atomic.Int64 // the reading that serves, or never
-	last  atomic.Int64 // the last reading by an Assign
+	base     time.Time
+	shareFor int64        // nanoseconds; 0: each Assign reads the clock
+	shared   atomic.Int64 // the published reading, or neverAssigned
+	lastRead atomic.Int64 // the last reading by an Assign
 }
 
-// maxStep is how much earlier than it was an Assign may be taken for, or more if the timer is late. It is to
-// be nothing beside Hold.
-const maxStep = int64(time.Millisecond)
+// maxShareFor bounds the age of a reading, except that a late timer makes it older. It is far less than Hold.
+const maxShareFor = int64(time.Millisecond)
 
 func (c *clock) init(hold int64) {
 	c.base = time.Now()
-	if hold >= 256*maxStep {
-		c.step = maxStep
+	if hold >= 256*maxShareFor {
+		c.shareFor = maxShareFor
 	}
-	c.shown.Store(never)
+	c.shared.Store(neverAssigned)
 }
 
-// now reads the clock. A reading that serves no longer ends, should its timer be late, or never come because it is
-// of a synctest bubble that has ended.
+// now reads the clock. It also withdraws a published reading that is too old: its timer may be late, or may never
+// fire because it belongs to a synctest bubble that has ended.
 func (c *clock) now() int64 {
 	now := int64(time.Since(c.base))
-	if shown := c.shown.Load(); shown != never && uint64(now-shown) > uint64(c.step) {
-		c.shown.CompareAndSwap(shown, never)
+	if shared := c.shared.Load(); shared != neverAssigned && uint64(now-shared) > uint64(c.shareFor) {
+		c.shared.CompareAndSwap(shared, neverAssigned)
 	}
 	return now
 }
 
 // assign returns the time of an Assign.
 func (c *clock) assign() int64 {
-	if shown := c.shown.Load(); shown != never {
-		return shown
+	if shared := c.shared.Load(); shared != neverAssigned {
+		return shared
 	}
-	return c.read()
+	return c.readAndShare()
 }
 
-// read reads the clock for an Assign. If that comes soon after the last one that did, the reading serves others until a
-// timer ends it. The timer is a new one each time, because Reset would tie the table to the synctest bubble of the
-// first.
-func (c *clock) read() int64 {
+// readAndShare reads the clock for an Assign. If the last such reading is recent, it publishes this one until a timer
+// withdraws it. Each timer is a new one, because Reset would tie the table to the synctest bubble of the first.
+func (c *clock) readAndShare() int64 {
 	now := c.now()
-	if last := c.last.Swap(now); now-last < c.step && c.shown.CompareAndSwap(never, now) {
-		time.AfterFunc(time.Duration(c.step), func() { c.shown.Store(never) }) // ends at once
+	if last := c.lastRead.Swap(now); now-last < c.shareFor && c.shared.CompareAndSwap(neverAssigned, now) {
+		time.AfterFunc(time.Duration(c.shareFor), func() { c.shared.Store(neverAssigned) }) // returns at once
 	}
 	return now
 }

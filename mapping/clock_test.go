@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestClockServes shows which Assigns share a reading, and that the others have the time to the nanosecond.
-func TestClockServes(t *testing.T) {
+// TestClockIsShared shows which Assigns share a reading, and that the others have the time to the nanosecond.
+func TestClockIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := newTestTable(t, Config{})
 		assigned := func(name string) time.Duration {
@@ -22,57 +22,57 @@ func TestClockServes(t *testing.T) {
 			}
 			panic(name)
 		}
-		serves := func() bool { return table.clock.shown.Load() != never }
+		isShared := func() bool { return table.clock.shared.Load() != neverAssigned }
 		time.Sleep(time.Hour)
 		for range 10 {
-			time.Sleep(time.Duration(maxStep))
+			time.Sleep(time.Duration(maxShareFor))
 			require.Zero(t, assigned("a.example"))
-			require.False(t, serves(), "one by one")
+			require.False(t, isShared(), "one by one")
 		}
-		time.Sleep(time.Duration(maxStep) - 1)
+		time.Sleep(time.Duration(maxShareFor) - 1)
 		require.Zero(t, assigned("a.example"))
-		require.True(t, serves(), "in quick succession")
-		time.Sleep(time.Duration(maxStep) / 2)
-		require.Equal(t, time.Duration(maxStep)/2, assigned("a.example"))
-		require.Equal(t, time.Duration(maxStep)/2, assigned("b.example"))
-		time.Sleep(time.Duration(maxStep) / 2)
+		require.True(t, isShared(), "in quick succession")
+		time.Sleep(time.Duration(maxShareFor) / 2)
+		require.Equal(t, time.Duration(maxShareFor)/2, assigned("a.example"))
+		require.Equal(t, time.Duration(maxShareFor)/2, assigned("b.example"))
+		time.Sleep(time.Duration(maxShareFor) / 2)
 		synctest.Wait()
-		require.False(t, serves(), "a step is over")
+		require.False(t, isShared(), "a step is over")
 		require.Zero(t, assigned("a.example"))
 	})
 }
 
-// TestLateTimer has a reading serve for too long. The next new name ends it.
+// TestLateTimer leaves a reading published for too long. The next new name withdraws it.
 func TestLateTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := newTestTable(t, Config{})
-		for i, shown := range []time.Duration{0, 10 * time.Minute, 2 * time.Hour} { // the last is of another clock
+		for i, shown := range []time.Duration{0, 10 * time.Minute, 2 * time.Hour} { // the last comes from another clock
 			time.Sleep(11 * time.Minute)
-			table.clock.shown.Store(int64(shown))
+			table.clock.shared.Store(int64(shown))
 			name := fmt.Sprintf("host%d.example", i)
 			assign(t, table, "ip4", name)
-			require.Equal(t, int64(never), table.clock.shown.Load())
+			require.Equal(t, int64(neverAssigned), table.clock.shared.Load())
 			for e := range table.All() {
 				if e.Name == name {
 					require.Zero(t, time.Since(e.Assigned))
 				}
 			}
 		}
-		time.Sleep(time.Duration(maxStep))
-		shown := table.clock.now() - maxStep
-		table.clock.shown.Store(shown)
+		time.Sleep(time.Duration(maxShareFor))
+		shown := table.clock.now() - maxShareFor
+		table.clock.shared.Store(shown)
 		assign(t, table, "ip4", "new.example")
-		require.Equal(t, shown, table.clock.shown.Load(), "it still serves")
+		require.Equal(t, shown, table.clock.shared.Load(), "it still serves")
 	})
 }
 
-// TestShortHoldIsExact: where a step is not nothing beside Hold, each Assign reads the clock.
+// TestShortHoldIsExact shows that with a short Hold each Assign reads the clock.
 func TestShortHoldIsExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		table := newTestTable(t, Config{Hold: 256*time.Duration(maxStep) - 1})
+		table := newTestTable(t, Config{Hold: 256*time.Duration(maxShareFor) - 1})
 		for range 10 {
 			assign(t, table, "ip4", "a.example")
-			require.Equal(t, int64(never), table.clock.shown.Load())
+			require.Equal(t, int64(neverAssigned), table.clock.shared.Load())
 		}
 	})
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The defaults: a reserved block that was never assigned (RFC 1112, section 4) and the discard-only
-// block (RFC 6666). Nothing real is there.
+// The default prefixes: 240.0.0.0/4, a reserved block that was never assigned (RFC 1112, section 4), and 100::/64,
+// the discard-only block (RFC 6666). No real host has an address in them.
 var (
 	defaultIPv4 = netip.PrefixFrom(netip.AddrFrom4([4]byte{240}), 4)
 	defaultIPv6 = netip.PrefixFrom(netip.AddrFrom16([16]byte{0: 1}), 64)
@@ -20,41 +20,42 @@ const (
 	defaultHold = time.Hour
 )
 
-// Config says what a Table gives out, how much of it, and for how long. The zero value is ready to use.
+// Config is the configuration of a Table. The zero value is ready to use.
 type Config struct {
 	// IPv4 and IPv6 are the reserved spaces; bits beyond the prefix length are ignored. The first
 	// address of each, and the last of IPv4, are never given out. Zero: 240.0.0.0/4 and 100::/64.
 	//
-	// The smaller of the two decides how many pairs are made before addresses come round again. One
-	// that is not at least twice Size makes finding a free address slow when the table is full.
+	// The smaller of the two decides how many pairs are made before addresses are used again. In a full
+	// table, a free address is slow to find if the space is less than twice Size.
 	IPv4 netip.Prefix
 	IPv6 netip.Prefix
 
-	// Size is the most names held at once; memory grows with the names held, not with Size. In a full table, a clock
-	// hand goes round the names, in the order in which they were added, and evicts the first that is neither pinned nor
-	// within Hold. Zero: 1 << 20.
+	// Size is the most names that the table holds at once; memory grows with the names held, not with Size. A full
+	// table evicts a name for each new one: a clock hand goes round the names, in the order in which they were added,
+	// and takes the first that is neither pinned nor within Hold. Zero: 1 << 20.
 	Size int
 
-	// Hold is how long after its last Assign a name keeps its addresses, used or not, to the millisecond. Zero: 1 hour.
+	// Hold is how long after its last Assign a name keeps its addresses, whether they are used or not. It is precise to
+	// the millisecond. Zero: 1 hour.
 	Hold time.Duration
 
-	// Trace has hooks for what happens. Nil: none.
+	// Trace has hooks for the table's events. Nil: none.
 	Trace *Trace
 }
 
-// New returns an empty table. It refuses a prefix of the wrong family, one that overlaps loopback,
-// link-local, multicast or IPv4-mapped addresses, one too small for Size, and a negative Size or Hold.
+// New returns an empty table. It returns an error for a prefix that is of the wrong family, overlaps loopback,
+// link-local, multicast or IPv4-mapped addresses, or is too small for Size, and for a negative Size or Hold.
 func New(c Config) (*Table, error) {
 	t, err := newTable(c)
 	if err != nil {
 		return nil, err
 	}
 	t.start()
-	t.ring.pointAt(t.next) // where the oldest pair will be
+	t.ring.pointAt(t.nextNumber) // the oldest pair will have that number
 	return t, nil
 }
 
-// newTable makes a table whose cursor is yet to be set.
+// newTable returns a table whose nextNumber is not set yet.
 func newTable(c Config) (*Table, error) {
 	size, hold := cmp.Or(c.Size, defaultSize), cmp.Or(c.Hold, defaultHold)
 	if size < 0 {
@@ -77,13 +78,13 @@ func newTable(c Config) (*Table, error) {
 	return t, nil
 }
 
-// start puts the cursor at a number that is not mapped, each with the same probability.
+// start sets nextNumber to a random number that no pair has, each with the same probability.
 func (t *Table) start() {
 	for {
-		t.next = t.space.first() + rand.Uint32N(t.space.usable())
-		if t.ring.find(t.next) == nil || t.count.Names == int(t.space.usable()) {
+		t.nextNumber = firstNumber + rand.Uint32N(t.space.usable())
+		if t.ring.find(t.nextNumber) == nil || t.count.Names == int(t.space.usable()) {
 			break
 		}
 	}
-	t.ring.reserve(t.next)
+	t.ring.reserve(t.nextNumber)
 }

@@ -69,7 +69,7 @@ func TestPinnedIsNeverEvicted(t *testing.T) {
 	requireStale(t, table, first.Addr())
 	requireStale(t, table, second.Addr())
 	requireStale(t, table, named.Addr())
-	require.Equal(t, "pinned.example", first.Name(), "a lease knows its name for ever")
+	require.Equal(t, "pinned.example", first.Name(), "a lease always has its name")
 }
 
 func TestFullOfPinned(t *testing.T) {
@@ -121,7 +121,7 @@ func TestHold(t *testing.T) {
 	})
 }
 
-// TestNamedDialsHaveNoHold is a million dials by name in no time, through a table a hundredth that size.
+// TestNamedDialsHaveNoHold makes a million dials by name at once, through a table of a hundredth of that size.
 func TestNamedDialsHaveNoHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := newTestTable(t, Config{Size: 100})
@@ -163,8 +163,8 @@ func TestFlush(t *testing.T) {
 	requireStale(t, table, pinned.Addr())
 }
 
-// TestSpaceGoesRound shows that an address comes back when the whole space was given out, and that one
-// that is still mapped or pinned does not.
+// TestSpaceGoesRound shows that an address is used again when the whole space has been given out, unless it is still
+// mapped or pinned.
 func TestSpaceGoesRound(t *testing.T) {
 	for _, bits := range []int{28, 27, 24} {
 		table := newTestTable(t, Config{IPv4: netip.PrefixFrom(netip.MustParseAddr("240.0.0.0"), bits), Size: 4, Hold: soon})
@@ -195,7 +195,7 @@ func TestSpaceGoesRound(t *testing.T) {
 	}
 }
 
-// TestRoundIsWhole counts: between two names of one address, the cursor passed all others.
+// TestRoundIsWhole counts the addresses that are given out between two names of one address: all others.
 func TestRoundIsWhole(t *testing.T) {
 	table := newTestTable(t, Config{IPv4: netip.MustParsePrefix("240.0.0.0/24"), Size: 4, Hold: soon})
 	last := make(map[netip.Addr]int)

@@ -15,12 +15,12 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// What a resolver does: the application gets an address that only this table understands.
+	// A resolver gives the application an address that only this table can translate.
 	addr, err := table.Assign("ip4", "Example.COM.")
 	if err != nil {
 		log.Fatal(err)
 	}
-	// What a dialer does with it: the name goes to the gateway, and stays mapped until the release.
+	// A dialer translates it back, and sends the gateway the name, which stays mapped until the release.
 	lease, err := table.Acquire(addr)
 	if err != nil {
 		log.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOldestGoesFirst shows that of names that are all alike, the oldest is evicted, wherever the cursor began.
+// TestOldestGoesFirst shows that the oldest of several idle names is evicted, wherever the numbers began.
 func TestOldestGoesFirst(t *testing.T) {
 	for _, size := range []int{1, 4, 7, 100, 1000, 1024, 3000, 4096} {
 		for range 2 {
@@ -30,11 +30,11 @@ func TestOldestGoesFirst(t *testing.T) {
 	}
 }
 
-// TestHandGoesRound shows who is evicted: in the order in which they came, but for those within Hold or pinned. A new
-// name comes last.
+// TestHandGoesRound shows that names are evicted in the order in which they were added, except names that are pinned or
+// within Hold. A new name comes last.
 func TestHandGoesRound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const size = 3000 // some chunks
+		const size = 3000 // several chunks
 		table := newTestTable(t, Config{Size: size, Hold: time.Minute})
 		name := func(i int) string { return fmt.Sprintf("host%d.example", i) }
 		addrs := make([]netip.Addr, size)
@@ -65,8 +65,8 @@ func TestHandGoesRound(t *testing.T) {
 	})
 }
 
-// TestLockIsHeldForAChunk has every pair of a large table renewed, so whoever needs room looks at each. It does so
-// a chunk at a time, and only once.
+// TestLockIsHeldForAChunk renews every pair of a large table, so an Assign that needs room looks at each: one chunk per
+// turn of the lock, and each chunk once.
 func TestLockIsHeldForAChunk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 50_000
@@ -79,7 +79,7 @@ func TestLockIsHeldForAChunk(t *testing.T) {
 		for i := range addrs {
 			assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
 		}
-		// tries counts how often the lock is taken until evict says yes or no.
+		// tries counts how often the lock is taken until evict has a result.
 		tries := func() (n int, evicted bool) {
 			for more := true; more; n++ {
 				evicted, more = table.evict(table.clock.now())
@@ -112,19 +112,19 @@ func TestLockIsHeldForAChunk(t *testing.T) {
 	})
 }
 
-// TestCursorSkipsInSteps has the cursor before thousands of pinned names.
-func TestCursorSkipsInSteps(t *testing.T) {
+// TestNumberSearchGivesUpTheLock puts nextNumber before thousands of pinned names.
+func TestNumberSearchGivesUpTheLock(t *testing.T) {
 	table := newTestTable(t, Config{IPv4: netip.MustParsePrefix("240.0.0.0/18"), Size: 10_000})
-	table.next = 1
+	table.nextNumber = 1
 	for i := range 9_999 {
 		_, err := table.AcquireName("ip4", fmt.Sprintf("host%d.example", i))
 		require.NoError(t, err)
 	}
-	table.next = 1
+	table.nextNumber = 1
 	for i := range 9 {
 		_, ok := table.takeNumber()
 		require.False(t, ok)
-		require.EqualValues(t, 1000*(i+1)+1, table.next)
+		require.EqualValues(t, 1000*(i+1)+1, table.nextNumber)
 	}
 	require.Equal(t, netip.MustParseAddr("240.0.39.16"), assign(t, table, "ip4", "last.example")) // 10,000
 	_, err := table.Assign("ip4", "one.more.example")

@@ -20,8 +20,8 @@ func (t *Table) key(v6 bool, name string) (string, error) {
 	return key, nil
 }
 
-// canonical returns the canonical form of a host name or of an address, and for an address also that.
-// The form of one that is canonical already costs no allocation.
+// canonical returns the canonical form of a host name or of an address, and the address if it is one. It does not
+// allocate if name is canonical already. The error is the reason alone.
 func (t *Table) canonical(name string) (string, netip.Addr, error) {
 	host, err := names.Parse(name)
 	if err != nil {
@@ -31,7 +31,7 @@ func (t *Table) canonical(name string) (string, netip.Addr, error) {
 	case host.IsName():
 	case addr.Zone() != "":
 		err = errors.New("address with a zone")
-	case !unicast(addr):
+	case !isRemoteUnicast(addr):
 		err = errors.New("address of this host, of its links, or of many hosts")
 	case t.space.contains(addr):
 		err = errors.New("reserved address, which stands for a name itself")
@@ -42,9 +42,9 @@ func (t *Table) canonical(name string) (string, netip.Addr, error) {
 	return host.String(), host.Addr(), nil
 }
 
-// unicast reports whether an address means the same one host to a gateway as it does here. A gateway that is
-// asked for another one connects to itself, or to whatever its own links have.
-func unicast(addr netip.Addr) bool {
+// isRemoteUnicast reports whether an address means the same single host to the gateway as to this machine. A gateway
+// that is asked for any other address connects to itself, or to a host on its own links.
+func isRemoteUnicast(addr netip.Addr) bool {
 	return !addr.IsUnspecified() && !addr.IsLoopback() && !addr.IsLinkLocalUnicast() && !addr.IsMulticast() && addr != broadcast
 }
 

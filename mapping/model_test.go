@@ -16,8 +16,8 @@ import (
 
 var modelSteps = flag.Int("mapping.steps", 200_000, "steps of each case of TestModel")
 
-// TestModel does at random what a program may do, and compares a table with a model of what must be. Most cases
-// have a space so small that it goes round all the time; in the last, the hand goes over two chunks.
+// TestModel takes random steps that a program may take, and compares a table with a model. In most cases the space is
+// so small that it goes round all the time; in the last, the hand passes two chunks.
 func TestModel(t *testing.T) {
 	small4, small6 := netip.MustParsePrefix("240.0.0.16/28"), netip.MustParsePrefix("100::f0/124")
 	const hold = 100 * time.Millisecond
@@ -36,7 +36,7 @@ func TestModel(t *testing.T) {
 				steps := *modelSteps
 				switch {
 				case c.Size > 100:
-					steps /= 4 // they take longer, and with less of them the space would not go round
+					steps /= 4 // a step takes longer; with fewer, the space would not go round
 				case testing.Short():
 					steps /= 10
 				}
@@ -51,7 +51,7 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// owner is what the model knows of a name that the table holds.
+// owner is the model of a name in the table.
 type owner struct {
 	name     string
 	number   uint32
@@ -63,13 +63,13 @@ func (o *owner) evictable(now time.Time, hold time.Duration) bool {
 	return len(o.leases) == 0 && (o.assigned.IsZero() || now.Sub(o.assigned) >= hold)
 }
 
-// tenure is the steps in which the last name had a number.
+// tenure is the range of steps in which a number belonged to its last name.
 type tenure struct{ from, to int }
 
-// before is the beginning of a tenure that a snapshot had. The table does not know how long ago that was.
+// before is the beginning of a tenure from a snapshot: the table does not know how long ago that was.
 const before = -1
 
-// model is what must be true of a table.
+// model holds what must be true of a table.
 type model struct {
 	*testing.T
 	config   Config
@@ -79,9 +79,9 @@ type model struct {
 	count    map[string]int
 	names    map[string]*owner
 	numbers  map[uint32]*owner
-	next     uint32 // first number to try; 0: not known
+	next     uint32 // the number to try first; 0: not known
 	tenures  map[uint32]tenure
-	leased   []*owner // once for each lease
+	leased   []*owner // once per lease
 	evicted  uint64
 	snapshot []byte
 	saved    []owner
@@ -94,7 +94,7 @@ func newModel(t *testing.T, c Config) *model {
 	return m
 }
 
-// reset begins with a table that holds some names.
+// reset begins anew with a table that holds some names.
 func (m *model) reset(table *Table, owners []owner) {
 	m.table, m.next, m.evicted, m.leased = table, 0, 0, nil
 	m.names, m.numbers, m.tenures = map[string]*owner{}, map[uint32]*owner{}, map[uint32]tenure{}
@@ -114,7 +114,7 @@ func (m *model) drop(o *owner) {
 	m.tenures[o.number] = tenure{m.tenures[o.number].from, m.step}
 }
 
-// do takes one step, and looks whether all is as it must be.
+// do takes one step, and checks the table.
 func (m *model) do() {
 	name := fmt.Sprintf("host%d.example", m.random.IntN(3*m.config.Size))
 	switch r := m.random.IntN(1000); {
@@ -144,7 +144,7 @@ func (m *model) do() {
 		o.leases = o.leases[1:]
 	case r < 995:
 		time.Sleep(time.Duration(m.random.IntN(int(m.config.Hold) / m.config.Size)))
-	case m.random.IntN(min(m.config.Size, 8)) > 0: // what follows empties the table, which takes time to fill
+	case m.random.IntN(min(m.config.Size, 8)) > 0: // the steps below empty the table, which takes time to fill
 	case r == 995:
 		m.table.Flush()
 		m.count["flushed"]++
@@ -181,7 +181,7 @@ func (m *model) pin(o *owner, l *Lease) {
 // acquire acquires any address of the space.
 func (m *model) acquire() {
 	s := &m.table.space
-	n := s.first() + m.random.Uint32N(s.usable())
+	n := firstNumber + m.random.Uint32N(s.usable())
 	addr := s.addr(n, m.random.IntN(2) == 0)
 	l, err := m.table.Acquire(addr)
 	o := m.numbers[n]
@@ -196,7 +196,7 @@ func (m *model) acquire() {
 	m.pin(o, l)
 }
 
-// got takes note of what the table answered for a name, and returns its owner unless the table was full.
+// got notes what the table returned for a name, and returns its owner unless the table was full.
 func (m *model) got(name string, addr netip.Addr, err error) *owner {
 	full := len(m.names) == m.config.Size
 	if o := m.names[name]; o != nil {
@@ -229,7 +229,7 @@ func (m *model) got(name string, addr netip.Addr, err error) *owner {
 	return o
 }
 
-// evict finds out which of the names that may be evicted went. That no other went is left to check.
+// evict finds out which of the idle names was evicted. check finds out that no other was.
 func (m *model) evict() {
 	var went *owner
 	now := time.Now()
@@ -248,34 +248,34 @@ func (m *model) evict() {
 	m.evicted++
 }
 
-// give looks whether a number is the next free one, and whether all others had their turn since it was given out.
+// give checks that a number is the next free one, and that all others have been given out since it last was.
 func (m *model) give(number uint32) {
 	s := &m.table.space
 	if m.next != 0 {
 		for m.numbers[m.next] != nil {
-			m.next = s.after(m.next)
+			m.next = s.following(m.next)
 		}
 		require.Equal(m, m.next, number)
 	}
 	require.Nil(m, m.numbers[number], "a number that is mapped")
-	m.next = s.after(number)
+	m.next = s.following(number)
 	last, again := m.tenures[number]
 	if !again || last.from == before {
 		return
 	}
 	m.count["round"]++
-	for n := s.first(); n < s.size; n++ {
+	for n := firstNumber; n < s.size; n++ {
 		if n != number && m.numbers[n] == nil && m.tenures[n].to < last.from {
 			m.Fatalf("step %d: number %d was given out again before %d", m.step, number, n)
 		}
 	}
 }
 
-// check compares what the table says of some addresses, and at times of all names.
+// check compares the table with the model for some addresses, and at times for all names.
 func (m *model) check() {
 	s := &m.table.space
 	for range 4 {
-		n := s.first() + m.random.Uint32N(s.usable())
+		n := firstNumber + m.random.Uint32N(s.usable())
 		addr, o := s.addr(n, m.random.IntN(2) == 0), m.numbers[n]
 		name, ok := m.table.Name(addr)
 		if ok != (o != nil) || ok && name != o.name {
@@ -313,7 +313,7 @@ func (m *model) save() {
 	}
 }
 
-// restore goes on with the last snapshot, however old that is.
+// restore continues with the last snapshot, however old it is.
 func (m *model) restore() {
 	table, err := Read(bytes.NewReader(m.snapshot), m.config)
 	require.NoError(m, err)

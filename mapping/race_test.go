@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRetire shows that a pair that was assigned or pinned does not go, and that one that goes is neither any more.
+// TestRetire shows that a pair that was assigned or pinned meanwhile stays, and that a retired pair can be neither.
 func TestRetire(t *testing.T) {
 	p := newPair("a.example")
 	require.True(t, p.assign(5))
@@ -23,18 +23,18 @@ func TestRetire(t *testing.T) {
 	require.False(t, p.retire(5), "pinned")
 	require.EqualValues(t, 5, p.assigned.Load(), "as if nothing had been")
 	require.True(t, p.assign(6))
-	require.False(t, p.kill())
+	require.False(t, p.forget())
 	require.EqualValues(t, 1, p.leases.Load())
 	p.leases.Add(-1)
 	require.True(t, p.retire(6))
 	require.False(t, p.assign(7))
-	require.False(t, p.assign(gone))
+	require.False(t, p.assign(retired))
 	require.False(t, p.pin())
 	require.False(t, p.retire(6))
-	require.EqualValues(t, dead, p.leases.Load())
+	require.EqualValues(t, forgotten, p.leases.Load())
 }
 
-// TestOneNameHasOnePair has goroutines ask for the same new names at once, in all ways, while names are evicted.
+// TestOneNameHasOnePair has goroutines ask for the same new names at once, by every method, while names are evicted.
 func TestOneNameHasOnePair(t *testing.T) {
 	const goroutines, rounds = 8, 300
 	table := newTestTable(t, Config{Size: 2 * goroutines, Hold: time.Nanosecond})
@@ -76,8 +76,8 @@ func TestOneNameHasOnePair(t *testing.T) {
 	require.EqualValues(t, 2*rounds-table.Len(), table.Stats().Evicted)
 }
 
-// TestLeaseRacesEviction pins names while others have them evicted. A lease that was given stands for its name until
-// it is released, and there are never more names than the table holds.
+// TestLeaseRacesEviction pins names while other goroutines have them evicted. A lease keeps its name until it is
+// released, and the table never holds more names than Size.
 func TestLeaseRacesEviction(t *testing.T) {
 	const size = 4
 	table := newTestTable(t, Config{Size: size, Hold: time.Nanosecond})
@@ -125,14 +125,14 @@ func TestLeaseRacesEviction(t *testing.T) {
 	}
 	stats := table.Stats()
 	require.EqualValues(t, stats.Names, stats.Assigned-stats.Evicted)
-	for i := range size { // all can be evicted: none was forgotten by the hand
+	for i := range size { // all can be evicted: the hand has missed none
 		assign(t, table, "ip4", fmt.Sprintf("new%d.example", i))
 	}
 	require.Equal(t, size, table.Len())
 }
 
-// TestAssignRacesEviction renews names while others have them evicted. What was assigned stays for Hold, and a table is
-// full only of such names.
+// TestAssignRacesEviction renews names while other goroutines have them evicted. A name that was assigned stays for Hold,
+// and ErrFull comes only if all names are within Hold.
 func TestAssignRacesEviction(t *testing.T) {
 	const size = 64
 	table := newTestTable(t, Config{Size: size, Hold: time.Hour})
@@ -142,9 +142,9 @@ func TestAssignRacesEviction(t *testing.T) {
 	base := table.clock.base
 	var wg sync.WaitGroup
 	for round := range 500 {
-		// Hold of all is over, and half of them are renewed while others look for room.
+		// The Hold of all names is over, and half of them are renewed while others look for room.
 		table.clock.base = base.Add(-time.Duration(round+1) * 2 * time.Hour)
-		table.clock.shown.Store(never)
+		table.clock.shared.Store(neverAssigned)
 		addrs := make([]netip.Addr, size/2)
 		var begin sync.WaitGroup
 		begin.Add(1)
@@ -173,8 +173,8 @@ func TestAssignRacesEviction(t *testing.T) {
 	require.Positive(t, table.Stats().Evicted)
 }
 
-// TestConcurrent has 16 goroutines do everything at once. Whatever happens, an address leads to the name
-// that it was given for, or to none.
+// TestConcurrent has 16 goroutines call every method at once. An address always leads to the name that it was given
+// for, or to none.
 func TestConcurrent(t *testing.T) {
 	table := newTestTable(t, Config{Size: 64, Hold: time.Microsecond})
 	var owners sync.Map // address → name
@@ -245,7 +245,7 @@ func TestConcurrent(t *testing.T) {
 	require.Zero(t, table.Len())
 }
 
-// TestReleaseIsSafe releases one lease from many goroutines; the other stays.
+// TestReleaseIsSafe releases one of two leases from many goroutines; the other stays.
 func TestReleaseIsSafe(t *testing.T) {
 	table := newTestTable(t, Config{Size: 1, Hold: soon})
 	addr := assign(t, table, "ip4", "a.example")

@@ -9,13 +9,14 @@ import (
 	"net/netip"
 )
 
-// header is the beginning of a snapshot.
+// header is the beginning of a snapshot; see magic for the format.
 type header struct {
 	ipv4, ipv6 netip.Prefix
-	count      uint32 // records
-	length     uint64 // of all of them, in bytes
+	count      uint32 // of the records
+	length     uint64 // of all records, in bytes
 }
 
+// append appends the header's bytes, headerLen of them.
 func (h *header) append(b []byte) []byte {
 	b = append(b, magic...)
 	b = append(b, version)
@@ -48,9 +49,10 @@ func parseHeader(b []byte) (header, error) {
 type record struct {
 	name     string
 	number   uint32
-	assigned int64 // in nanoseconds since 1970, or never
+	assigned int64 // nanoseconds since 1970, or neverAssigned
 }
 
+// append appends the record's bytes.
 func (r *record) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, r.number)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.assigned))
@@ -58,12 +60,13 @@ func (r *record) append(b []byte) []byte {
 	return append(b, r.name...)
 }
 
+// readRecord reads one record.
 func readRecord(r *bufio.Reader) (record, error) {
-	var fixed [fixedLen]byte
+	var fixed [recordFixedLen]byte
 	if _, err := io.ReadFull(r, fixed[:]); err != nil {
 		return record{}, err
 	}
-	name := make([]byte, fixed[fixedLen-1])
+	name := make([]byte, fixed[recordFixedLen-1])
 	if _, err := io.ReadFull(r, name); err != nil {
 		return record{}, err
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSnapshotIsOlderThanTheLastAssign has an application hold an address that was given out after the snapshot.
-// The table that was read gives others.
+// TestSnapshotIsOlderThanTheLastAssign reads a snapshot while an application has an address that was given out after it.
+// The table that was read gives out other addresses.
 func TestSnapshotIsOlderThanTheLastAssign(t *testing.T) {
 	table := newTestTable(t, Config{})
 	for i := range 1000 {
@@ -24,13 +24,13 @@ func TestSnapshotIsOlderThanTheLastAssign(t *testing.T) {
 		require.NoError(t, err)
 		requireStale(t, back, later)
 		given[assign(t, back, "ip4", "other.example")] = true
-		requireStale(t, back, later) // 64 in 2^28 times it is not
+		requireStale(t, back, later) // except 64 times in 2^28
 	}
 	require.Greater(t, len(given), 60, "each begins at another place")
 }
 
-// TestOdds counts in how many of all possible places where a table that was read may begin it gives out an address
-// that it should not: the formula of the package comment.
+// TestOdds counts, of all places where a table that was read may begin, those from which it gives out an address of the
+// earlier table. The package comment has the formula.
 func TestOdds(t *testing.T) {
 	c := Config{IPv4: netip.MustParsePrefix("240.0.0.0/24"), Size: 100}
 	table := newTestTable(t, c)
@@ -51,11 +51,11 @@ func TestOdds(t *testing.T) {
 	}
 	const n, m, free = 40 + 10, 7, 254 - 20
 	overlaps := 0
-	for next := table.space.first(); next < table.space.size; next++ {
+	for next := firstNumber; next < table.space.size; next++ {
 		back, err := Read(bytes.NewReader(b), c)
 		require.NoError(t, err)
-		if back.next = next; back.ring.find(next) != nil {
-			continue // never a beginning
+		if back.nextNumber = next; back.ring.find(next) != nil {
+			continue // no table begins there
 		}
 		for i := range m {
 			if old[assign(t, back, "ip4", "new."+name(i))] {
@@ -68,7 +68,8 @@ func TestOdds(t *testing.T) {
 	require.Less(t, overlaps, free)
 }
 
-// TestReadBeginsAnywhere: each number that is not mapped is as likely as any other, also those after many that are.
+// TestReadBeginsAnywhere shows that each number that is not mapped is as likely as any other to be the first, also one
+// after many that are mapped.
 func TestReadBeginsAnywhere(t *testing.T) {
 	c := Config{IPv4: netip.MustParsePrefix("240.0.0.0/28"), Size: 14}
 	table := newTestTable(t, c)
@@ -80,8 +81,8 @@ func TestReadBeginsAnywhere(t *testing.T) {
 	for range 6000 {
 		back, err := Read(bytes.NewReader(b), c)
 		require.NoError(t, err)
-		require.Nil(t, back.ring.find(back.next))
-		begins[back.next]++
+		require.Nil(t, back.ring.find(back.nextNumber))
+		begins[back.nextNumber]++
 	}
 	require.Len(t, begins, 6)
 	for n, times := range begins {

@@ -8,8 +8,8 @@ import (
 
 // ring finds a pair by its number, and gives every pair a place in a circle, in the order of the numbers, for
 // the clock hand that evicts. The circle is divided into chunks of chunkLen numbers. It may be shorter than
-// the space, so numbers that are far apart share a chunk; a chunk is a set, so it takes any of them, and
-// memory that grows with the pairs in it. The ring is changed under Table.mu; find needs no lock.
+// the space, so numbers that are far apart may share a chunk; a chunk is a set, so it holds any of them, and its
+// memory grows with the pairs in it. The ring is changed under Table.mu; find takes no lock.
 type ring struct {
 	chunks []chunk // a power of two
 	newest int     // the chunk that the next pair is likely to be in
@@ -24,15 +24,18 @@ const (
 // chunk is the set of pairs of some numbers.
 type chunk struct {
 	set
-	due int64 // see hand
+	due int64 // no unpinned pair was assigned before; see hand
 }
 
-// init makes an empty ring that does not go round for size pairs with successive numbers, so that the cursor stays
-// behind the hand.
+// noneDue is the due of a chunk without unpinned pairs.
+const noneDue = math.MaxInt64
+
+// init makes an empty ring, long enough that size pairs with successive numbers do not go round it: then nextNumber
+// stays behind the hand.
 func (r *ring) init(size int) {
 	r.chunks = make([]chunk, 1<<bits.Len(uint(size)/chunkLen))
 	for i := range r.chunks {
-		r.chunks[i].due = gone
+		r.chunks[i].due = noneDue
 	}
 }
 
@@ -42,45 +45,48 @@ func numberHash(n uint32) uint64 {
 	return uint64(n*spread>>24)<<32 | uint64(n%chunkLen)<<(32-chunkBits)
 }
 
-func hashOfNumber(p *pair) uint64 { return numberHash(p.number) }
+func numberHashOf(p *pair) uint64 { return numberHash(p.number) }
 
-// place returns the chunk of number n.
-func (r *ring) place(n uint32) int { return int(n/chunkLen) & (len(r.chunks) - 1) }
+// chunkOf returns the index of the chunk of number n.
+func (r *ring) chunkOf(n uint32) int { return int(n/chunkLen) & (len(r.chunks) - 1) }
+
+// nextChunk returns the index of the chunk that follows chunk i.
+func (r *ring) nextChunk(i int) int { return (i + 1) & (len(r.chunks) - 1) }
 
 // find returns the pair of number n, or nil.
 func (r *ring) find(n uint32) *pair {
-	c, hash := &r.chunks[r.place(n)], numberHash(n)
-	if p := c.first(hash); p != nil && p.number == n {
+	c, hash := &r.chunks[r.chunkOf(n)], numberHash(n)
+	if p := c.likely(hash); p != nil && p.number == n {
 		return p
 	}
 	return c.find(hash, func(p *pair) bool { return p.number == n })
 }
 
-// insert adds a pair whose number is not there.
+// insert adds a pair whose number the ring does not have.
 func (r *ring) insert(p *pair) {
-	r.newest = r.place(p.number)
-	r.change(r.newest, func(s *set) { s.insert(numberHash(p.number), p, hashOfNumber) })
-	r.noteIdle(p)
+	r.newest = r.chunkOf(p.number)
+	r.change(r.newest, func(s *set) { s.insert(numberHash(p.number), p, numberHashOf) })
+	r.noteUnpinned(p)
 }
 
-// remove takes out a pair.
-func (r *ring) remove(p *pair) { r.chunks[r.place(p.number)].remove(numberHash(p.number), p) }
+// remove removes a pair that the ring has.
+func (r *ring) remove(p *pair) { r.chunks[r.chunkOf(p.number)].remove(numberHash(p.number), p) }
 
 // reserve makes room in the chunk of number n for all numbers of a chunk, so that they keep their order.
 func (r *ring) reserve(n uint32) {
-	r.newest = r.place(n)
-	r.change(r.newest, func(s *set) { s.reserve(chunkLen, hashOfNumber) })
+	r.newest = r.chunkOf(n)
+	r.change(r.newest, func(s *set) { s.reserve(chunkLen, numberHashOf) })
 }
 
-// fit gives back what memory chunk i does not need.
+// fit frees the memory that chunk i does not need.
 func (r *ring) fit(i int) {
 	if i != r.newest {
-		r.change(i, func(s *set) { s.fit(hashOfNumber) })
+		r.change(i, func(s *set) { s.fit(numberHashOf) })
 	}
 }
 
-// change does to chunk i what may move its pairs. A hand inside stays before the pair that it was before, but
-// comes again, because other pairs may be on the other side of it.
+// change calls do for chunk i, and if that moved the chunk's pairs, moves the hand with them. A hand inside the chunk
+// stays before the same pair, but comes again, because other pairs may be on the other side of it now.
 func (r *ring) change(i int, do func(*set)) {
 	c, h := &r.chunks[i], &r.hand
 	before := c.groups.Load()
@@ -88,7 +94,7 @@ func (r *ring) change(i int, do func(*set)) {
 	if i != h.chunk || !h.inside() || c.groups.Load() == before {
 		return
 	}
-	c.due = never
+	c.due = neverAssigned
 	at := skipFree(*before, h.cell)
 	groups := c.groupsNow()
 	if h.cell = len(groups) * groupLen; at < len(*before)*groupLen {
@@ -100,21 +106,18 @@ func (r *ring) change(i int, do func(*set)) {
 
 // pointAt moves the hand to number n.
 func (r *ring) pointAt(n uint32) {
-	r.hand.chunk = r.place(n)
-	r.hand.cell = home(numberHash(n), len(r.chunks[r.hand.chunk].groupsNow())) * groupLen
+	r.hand.chunk = r.chunkOf(n)
+	r.hand.cell = homeGroup(numberHash(n), len(r.chunks[r.hand.chunk].groupsNow())) * groupLen
 }
 
-// next returns the chunk that follows chunk i.
-func (r *ring) next(i int) int { return (i + 1) & (len(r.chunks) - 1) }
-
-// all returns the pairs in the order in which the hand comes to them. The one at hand may be removed.
+// all yields the pairs in the order in which the hand comes to them. The caller may remove the pair that it is given.
 func (r *ring) all() iter.Seq[*pair] {
 	return func(yield func(*pair) bool) {
 		h := r.hand
 		if !r.chunks[h.chunk].pairs(h.cell, math.MaxInt, yield) {
 			return
 		}
-		for i := r.next(h.chunk); i != h.chunk; i = r.next(i) {
+		for i := r.nextChunk(h.chunk); i != h.chunk; i = r.nextChunk(i) {
 			if !r.chunks[i].pairs(0, math.MaxInt, yield) {
 				return
 			}

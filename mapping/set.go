@@ -6,51 +6,53 @@ import (
 	"sync/atomic"
 )
 
-// set is a hash set of pairs: open addressing, in groups of one cache line, with eight bits of the hash beside
-// each pair, so that a search hardly ever looks at another pair than the one it is for. A set is changed under
-// Table.mu. find needs no lock: it finds every pair that is in the set all the while. The zero set is empty.
+// set is a hash set of pairs: open addressing, in groups of one cache line, with a tag of eight bits of the hash beside
+// each pair, so that a search seldom reads a pair that does not match. A set is changed under Table.mu. find and likely
+// take no lock: find finds every pair that stays in the set during the search. The zero set is empty.
 //
-// The caller computes the hashes. Bits 32 to 39 become the tag, and the lower 32, as a fraction of all, the place.
+// The caller computes the hashes. Bits 32 to 39 become the tag. The lower 32, as a fraction of 2³², select the group
+// where the search begins: the home group.
 type set struct {
 	groups atomic.Pointer[[]group] // nil: none
 	live   uint32                  // cells with a pair
-	used   uint32                  // and those with the tag removed
+	used   uint32                  // live, and the cells whose tag is removedTag
 }
 
 const groupLen = 7
 
-// group has a tag for each pair, from the lowest byte on. The highest byte belongs to no pair.
+// group is seven cells, each a pair with its tag. The tags begin at the lowest byte; the highest belongs to no cell.
 type group struct {
 	tags  atomic.Uint64
 	pairs [groupLen]atomic.Pointer[pair]
 }
 
-// The tags of a cell without a pair, and the lowest tag of one with a pair.
+// The tags of a cell that has had no pair, of one whose pair was removed, and the lowest tag of a pair. A search ends
+// at a group with an empty cell.
 const (
-	empty    = 0
-	removed  = 1
-	firstTag = 2
+	emptyTag   = 0
+	removedTag = 1
+	minPairTag = 2
 )
 
-func tagOf(hash uint64) uint8 { return max(uint8(hash>>32), firstTag) }
+func tagOf(hash uint64) uint8 { return max(uint8(hash>>32), minPairTag) }
 
-// home returns the one of n groups where the search for a hash begins.
-func home(hash uint64, n int) int { return int(uint64(uint32(hash)) * uint64(n) >> 32) }
+// homeGroup returns the index, of n groups, where the search for a hash begins.
+func homeGroup(hash uint64, n int) int { return int(uint64(uint32(hash)) * uint64(n) >> 32) }
 
 const (
 	lowBits  = 0x0101010101010101
-	highBits = 0x0080808080808080 // of the tags that belong to a pair
+	highBits = 0x0080808080808080 // of the seven tags
 )
 
-// matches returns tags with the highest bit of each tag set that equals tag. Above such a tag it may set the
-// highest bit of one that differs.
-func matches(tags uint64, tag uint8) uint64 {
+// matchTags returns a word in which the highest bit of each byte is set whose tag equals tag. Above such a byte, it may
+// also set the highest bit of one whose tag differs.
+func matchTags(tags uint64, tag uint8) uint64 {
 	zero := tags ^ uint64(tag)*lowBits
 	return (zero - lowBits) &^ zero & highBits
 }
 
-// cell returns the lowest cell in the result of matches, which is not 0.
-func cell(matches uint64) int { return bits.TrailingZeros64(matches) / 8 }
+// lowestCell returns the lowest cell in a result of matchTags other than 0.
+func lowestCell(matches uint64) int { return bits.TrailingZeros64(matches) / 8 }
 
 func (g *group) tag(i int) uint8 { return uint8(g.tags.Load() >> (8 * i)) }
 
@@ -59,7 +61,7 @@ func (g *group) setTag(i int, tag uint8) {
 }
 
 // hasEmpty reports whether a search ends at g.
-func (g *group) hasEmpty() bool { return matches(g.tags.Load(), empty) != 0 }
+func (g *group) hasEmpty() bool { return matchTags(g.tags.Load(), emptyTag) != 0 }
 
 func (s *set) groupsNow() []group {
 	if groups := s.groups.Load(); groups != nil {
@@ -70,7 +72,7 @@ func (s *set) groupsNow() []group {
 
 func pairAt(groups []group, cell int) *pair { return groups[cell/groupLen].pairs[cell%groupLen].Load() }
 
-// skipFree returns the first cell from one on that has a pair, or how many cells there are.
+// skipFree returns the first cell that has a pair, beginning with the given one, or the number of cells if none has.
 func skipFree(groups []group, cell int) int {
 	for cell < len(groups)*groupLen && pairAt(groups, cell) == nil {
 		cell++
@@ -78,8 +80,8 @@ func skipFree(groups []group, cell int) int {
 	return cell
 }
 
-// pairs yields the pairs in the cells from a first one to before a last one, in order, and reports whether yield
-// always returned true. The pair at hand may be removed.
+// pairs yields the pairs of the cells in [from, to), in order, and reports whether yield always returned true. The
+// caller may remove the pair that it is given.
 func (s *set) pairs(from, to int, yield func(*pair) bool) bool {
 	groups := s.groupsNow()
 	to = min(to, len(groups)*groupLen)
@@ -94,50 +96,50 @@ func (s *set) pairs(from, to int, yield func(*pair) bool) bool {
 // all yields all pairs.
 func (s *set) all(yield func(*pair) bool) { s.pairs(0, math.MaxInt, yield) }
 
-// first returns the pair that find looks at first, which nearly always is the one, or nil. That is so little work
-// that a processor begins with what comes next while it waits for memory.
-func (s *set) first(hash uint64) *pair {
+// likely returns the first pair that find would compare, or nil if find would have to go on to another group. It is
+// nearly always the right pair, and takes so few instructions that the processor runs ahead while it waits for memory.
+func (s *set) likely(hash uint64) *pair {
 	groups := s.groupsNow()
 	if len(groups) == 0 {
 		return nil
 	}
-	group := &groups[home(hash, len(groups))]
-	m := matches(group.tags.Load(), tagOf(hash))
+	group := &groups[homeGroup(hash, len(groups))]
+	m := matchTags(group.tags.Load(), tagOf(hash))
 	if m == 0 {
 		return nil
 	}
-	return group.pairs[cell(m)].Load()
+	return group.pairs[lowestCell(m)].Load()
 }
 
-// find returns the pair with a hash for which is reports true, or nil.
+// find returns the pair with the given hash for which is reports true, or nil.
 func (s *set) find(hash uint64, is func(*pair) bool) *pair {
 	groups := s.groupsNow()
-	g, tag := home(hash, len(groups)), tagOf(hash)
+	g, tag := homeGroup(hash, len(groups)), tagOf(hash)
 	for range groups {
 		group := &groups[g]
 		tags := group.tags.Load()
-		for m := matches(tags, tag); m != 0; m &= m - 1 {
-			if p := group.pairs[cell(m)].Load(); p != nil && is(p) {
+		for m := matchTags(tags, tag); m != 0; m &= m - 1 {
+			if p := group.pairs[lowestCell(m)].Load(); p != nil && is(p) {
 				return p
 			}
 		}
-		if matches(tags, empty) != 0 {
+		if matchTags(tags, emptyTag) != 0 {
 			break
 		}
-		g = after(g, len(groups))
+		g = nextGroup(g, len(groups))
 	}
 	return nil
 }
 
-// after returns the group that a search goes on to.
-func after(g, n int) int {
+// nextGroup returns the index, of n groups, of the one where a search goes on.
+func nextGroup(g, n int) int {
 	if g++; g < n {
 		return g
 	}
 	return 0
 }
 
-// insert adds a pair that is not in the set.
+// insert adds a pair that is not in the set. It may move the others: hashOf returns their hashes.
 func (s *set) insert(hash uint64, p *pair, hashOf func(*pair) uint64) {
 	n := len(s.groupsNow())
 	if (s.used+1)*8 > uint32(n)*groupLen*7 {
@@ -149,21 +151,21 @@ func (s *set) insert(hash uint64, p *pair, hashOf func(*pair) uint64) {
 	s.place(s.groupsNow(), hash, p)
 }
 
-// place puts a pair into the first group for it that has room: behind all others, or if the last cell is taken, into the
-// first that is free. So pairs that come in the order of their hashes stay in it.
+// place puts a pair into the first group, from its home group on, that has room: behind the group's other pairs, or if
+// the last cell is taken, into the first free cell. So pairs that come in the order of their hashes keep that order.
 func (s *set) place(groups []group, hash uint64, p *pair) {
-	for g := home(hash, len(groups)); ; g = after(g, len(groups)) {
+	for g := homeGroup(hash, len(groups)); ; g = nextGroup(g, len(groups)) {
 		group := &groups[g]
 		tags := group.tags.Load()
 		i := (bits.Len64(tags) + 7) / 8
 		if i == groupLen {
-			free := matches(tags, empty) | matches(tags, removed)
+			free := matchTags(tags, emptyTag) | matchTags(tags, removedTag)
 			if free == 0 {
 				continue
 			}
-			i = cell(free)
+			i = lowestCell(free)
 		}
-		if group.tag(i) == empty {
+		if group.tag(i) == emptyTag {
 			s.used++
 		}
 		s.live++
@@ -173,7 +175,7 @@ func (s *set) place(groups []group, hash uint64, p *pair) {
 	}
 }
 
-// rebuild moves the pairs to n new groups, which have room for them. A find under way searches the old ones.
+// rebuild moves the pairs to n new groups, which have room for them. A search that has begun uses the old ones.
 func (s *set) rebuild(n int, hashOf func(*pair) uint64) {
 	groups := make([]group, n)
 	s.live, s.used = 0, 0
@@ -190,10 +192,10 @@ func (s *set) reserve(n uint32, hashOf func(*pair) uint64) {
 	}
 }
 
-// groupsFor returns how many groups n pairs need.
+// groupsFor returns the number of groups that n pairs need.
 func groupsFor(n uint32) int { return int(n*8/(groupLen*7)) + 1 }
 
-// fit gives memory back if the set has more than four cells for each pair.
+// fit frees memory if the set has more than four cells per pair.
 func (s *set) fit(hashOf func(*pair) uint64) {
 	switch cells := uint32(len(s.groupsNow())) * groupLen; {
 	case s.live == 0:
@@ -203,18 +205,18 @@ func (s *set) fit(hashOf func(*pair) uint64) {
 	}
 }
 
-// remove takes out a pair, which is in the set.
+// remove removes a pair that is in the set.
 func (s *set) remove(hash uint64, p *pair) {
 	groups := s.groupsNow()
-	for g := home(hash, len(groups)); ; g = after(g, len(groups)) {
+	for g := homeGroup(hash, len(groups)); ; g = nextGroup(g, len(groups)) {
 		group := &groups[g]
 		for i := range groupLen {
 			if group.pairs[i].Load() != p {
 				continue
 			}
 			s.live--
-			if group.setTag(i, removed); group.hasEmpty() { // no search for another pair goes on past g
-				group.setTag(i, empty)
+			if group.setTag(i, removedTag); group.hasEmpty() { // no search for another pair passes g
+				group.setTag(i, emptyTag)
 				s.used--
 			}
 			group.pairs[i].Store(nil)
@@ -223,6 +225,7 @@ func (s *set) remove(hash uint64, p *pair) {
 	}
 }
 
+// clear removes all pairs.
 func (s *set) clear() {
 	s.groups.Store(nil)
 	s.live, s.used = 0, 0

@@ -9,16 +9,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What matches may find beside the tags that are equal is above one of those, and hasEmpty is exact.
-func TestMatches(t *testing.T) {
-	few := []uint8{empty, removed, firstTag, firstTag + 1, 0x7f, 0x80, 0x81, 0xfe, 0xff} // many that differ in one bit
+// TestMatchTags shows that matchTags finds a tag that differs only above one that is equal, and that hasEmpty is exact.
+func TestMatchTags(t *testing.T) {
+	few := []uint8{emptyTag, removedTag, minPairTag, minPairTag + 1, 0x7f, 0x80, 0x81, 0xfe, 0xff} // many differ in one bit
 	for range 100_000 {
 		var g group
 		for i := range groupLen {
 			g.setTag(i, few[rand.IntN(len(few))])
 		}
 		tag, hasEmpty := few[rand.IntN(len(few))], false
-		found, below := matches(g.tags.Load(), tag), false
+		found, below := matchTags(g.tags.Load(), tag), false
 		for i := range groupLen {
 			is, hit := g.tag(i), found>>(8*i)&0x80 != 0
 			if is == tag {
@@ -27,7 +27,7 @@ func TestMatches(t *testing.T) {
 				require.True(t, below, "tag %d of %x is not %d", i, g.tags.Load(), tag)
 			}
 			below = below || is == tag
-			hasEmpty = hasEmpty || is == empty
+			hasEmpty = hasEmpty || is == emptyTag
 		}
 		require.Zero(t, found&^uint64(highBits))
 		require.Equal(t, hasEmpty, g.hasEmpty(), "%x", g.tags.Load())
@@ -40,8 +40,8 @@ func numbered(name string, number uint32) *pair {
 	return p
 }
 
-// TestSet compares a set with a map. The hashes are those of few places and tags, so that searches go far and
-// meet other pairs' tags.
+// TestSet compares a set with a map. The hashes have few home groups and tags, so that searches pass many groups and
+// meet equal tags of other pairs.
 func TestSet(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
 	for _, places := range []uint32{1, 3, math.MaxUint32} {
@@ -74,8 +74,8 @@ func TestSet(t *testing.T) {
 			}
 			p = all[random.IntN(len(all))]
 			require.Same(t, has[p.number], find(p))
-			if first := s.first(hashOf(p)); first != nil {
-				require.Same(t, has[first.number], first)
+			if q := s.likely(hashOf(p)); q != nil {
+				require.Same(t, has[q.number], q)
 			}
 			require.EqualValues(t, len(has), s.live)
 		}
@@ -83,11 +83,11 @@ func TestSet(t *testing.T) {
 		for g := range s.groupsNow() {
 			for i := range groupLen {
 				group := &s.groupsNow()[g]
-				if tag := group.tag(i); tag != empty {
+				if tag := group.tag(i); tag != emptyTag {
 					used++
 				}
 				p := group.pairs[i].Load()
-				require.Equal(t, p != nil, group.tag(i) > removed)
+				require.Equal(t, p != nil, group.tag(i) > removedTag)
 				if p != nil {
 					n++
 				}
@@ -104,13 +104,13 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// TestSetFindsWhileOthersMove searches for pairs that stay, without a lock, while others come and go.
+// TestSetFindsWhileOthersMove searches for pairs that stay, without a lock, while others are added and removed.
 func TestSetFindsWhileOthersMove(t *testing.T) {
 	var s set
 	stay, move := make([]*pair, 100), make([]*pair, 400)
 	for i := range stay {
 		stay[i] = numbered("stays.example", uint32(i))
-		s.insert(numberHash(stay[i].number), stay[i], hashOfNumber)
+		s.insert(numberHash(stay[i].number), stay[i], numberHashOf)
 	}
 	for i := range move {
 		move[i] = numbered("moves.example", uint32(1000+i))
@@ -120,12 +120,12 @@ func TestSetFindsWhileOthersMove(t *testing.T) {
 		defer close(done)
 		for range 50 {
 			for _, p := range move {
-				s.insert(numberHash(p.number), p, hashOfNumber)
+				s.insert(numberHash(p.number), p, numberHashOf)
 			}
 			for _, p := range move {
 				s.remove(numberHash(p.number), p)
 			}
-			s.fit(hashOfNumber)
+			s.fit(numberHashOf)
 		}
 	}()
 	for i := 0; ; i++ {

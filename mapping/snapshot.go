@@ -6,25 +6,27 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"slices"
 	"time"
 )
 
-// A snapshot is a header, a record for each pair, and a CRC-32C of both, all big-endian. The header has
-// the magic and the version, the two prefixes, and how much follows. The records are in the order in which the
-// clock hand would come to them.
+// A snapshot is a header, a record per pair, and a CRC-32C of both, all big-endian. The header has the magic and the
+// version, the two prefixes, and the number and total length of the records. The records are in the order in which the
+// clock hand would come to their pairs.
 const (
-	magic     = "SOCKSMAP"
-	version   = 2
-	headerLen = len(magic) + 1 + 5 + 17 + 4 + 8
-	fixedLen  = 4 + 8 + 1 // of a record, before its name
-	maxName   = 255
+	magic   = "SOCKSMAP"
+	version = 2
+
+	headerLen      = len(magic) + 1 + 5 + 17 + 4 + 8
+	recordFixedLen = 4 + 8 + 1 // of a record, before its name
+	recordNameMax  = math.MaxUint8
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// WriteTo writes a snapshot of the table for [Read], and returns how many bytes that took. Leases are
-// not kept. The table may be used meanwhile: the snapshot has the names of one moment.
+// WriteTo writes a snapshot of the table for [Read], and returns the number of bytes written. Leases are not kept. The
+// table may be used meanwhile: the snapshot has the names of one moment.
 func (t *Table) WriteTo(w io.Writer) (int64, error) {
 	if !t.made() {
 		return 0, errUnmade
@@ -32,7 +34,7 @@ func (t *Table) WriteTo(w io.Writer) (int64, error) {
 	pairs := t.pairs()
 	h := header{ipv4: t.space.ipv4, ipv6: t.space.ipv6, count: uint32(len(pairs))}
 	for _, p := range pairs {
-		h.length += uint64(fixedLen + int(p.length))
+		h.length += uint64(recordFixedLen + int(p.length))
 	}
 	count, sum := countingWriter{w: w}, crc32.New(castagnoli)
 	buffer := bufio.NewWriterSize(io.MultiWriter(&count, sum), 64<<10)
@@ -54,14 +56,14 @@ func (t *Table) WriteTo(w io.Writer) (int64, error) {
 	return count.n, err
 }
 
-// pairs copies the pairs, so that the lock is not held until they are written.
+// pairs returns a copy of the list of pairs, so that the lock is not held while they are written.
 func (t *Table) pairs() []*pair {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.AppendSeq(make([]*pair, 0, t.count.Names), t.ring.all())
 }
 
-// countingWriter counts what w took.
+// countingWriter counts the bytes that w has taken.
 type countingWriter struct {
 	w io.Writer
 	n int64
@@ -73,18 +75,18 @@ func (c *countingWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// toWall turns a time of the table's into one of the file's, fromWall the reverse: what seems to be in
-// the future is now.
+// toWall converts a time of the table to a time of the file.
 func (t *Table) toWall(at int64) int64 {
-	if at == never || at == gone { // the Hold of a pair that is gone was over
-		return never
+	if at == neverAssigned || at == retired { // the Hold of a retired pair is over
+		return neverAssigned
 	}
 	return t.clock.base.Add(time.Duration(at)).UnixNano()
 }
 
+// fromWall is the reverse of toWall. A time in the future becomes now.
 func (t *Table) fromWall(at int64) int64 {
-	if at == never {
-		return never
+	if at == neverAssigned {
+		return neverAssigned
 	}
 	since := time.Unix(0, at).Sub(t.clock.base)
 	return min(max(int64(since), -1<<62), t.clock.now())
@@ -95,9 +97,9 @@ func (t *Table) fromWall(at int64) int64 {
 // written. The odds that one of those is given out again are (n + m − 1) / f, as the package comment explains under
 // Restarts.
 //
-// It is an error when c has other prefixes than the snapshot, or a Size below the names in it, and when any byte
-// of it is missing or changed. Read takes the snapshot from r and nothing after it. It allocates less than
-// 500 bytes for each name that it reads, besides what [New] does.
+// Read returns an error if c has other prefixes than the snapshot, or a Size below its number of names, and if any byte
+// of the snapshot is missing or changed. It reads no byte behind the snapshot. It allocates less than 500 bytes per name
+// in addition to what [New] allocates.
 func Read(r io.Reader, c Config) (*Table, error) {
 	t, err := newTable(c)
 	if err != nil {
@@ -144,22 +146,22 @@ func (t *Table) read(r io.Reader) error {
 	return nil
 }
 
-// accepts checks a header against the table's configuration, and that its figures are within what a
-// table can have.
+// accepts returns an error if a header does not fit the table's configuration, or announces more than a table can
+// hold.
 func (t *Table) accepts(h header) error {
 	switch s := &t.space; {
 	case h.ipv4 != s.ipv4 || h.ipv6 != s.ipv6:
 		return fmt.Errorf("it is of %v and %v, not of %v and %v", h.ipv4, h.ipv6, s.ipv4, s.ipv6)
 	case uint64(h.count) > uint64(t.size):
 		return fmt.Errorf("it has %d names, more than %d", h.count, t.size)
-	case h.length > uint64(h.count)*(fixedLen+maxName):
+	case h.length > uint64(h.count)*(recordFixedLen+recordNameMax):
 		return fmt.Errorf("%d bytes are too many for %d names", h.length, h.count)
 	}
 	return nil
 }
 
-// readRecords puts the pairs of a snapshot into the empty table, which no one else uses yet, and returns the number of
-// the first. r ends where the header says that the records do.
+// readRecords adds the pairs of a snapshot to the empty table, which no other goroutine uses yet, and returns the first
+// pair's number. r ends where the header says that the records end.
 func (t *Table) readRecords(r *bufio.Reader, count uint32) (first uint32, err error) {
 	for i := range count {
 		rec, err := readRecord(r)
@@ -179,7 +181,8 @@ func (t *Table) readRecords(r *bufio.Reader, count uint32) (first uint32, err er
 	return first, nil
 }
 
-// restore adds the pair of a record.
+// restore adds the pair of a record. A record that no WriteTo can have written is an error: its name must be canonical,
+// its number one that is given out, and neither may be in the table.
 func (t *Table) restore(r record) error {
 	key, _, err := t.canonical(r.name)
 	if err != nil {
@@ -188,7 +191,7 @@ func (t *Table) restore(r record) error {
 	if key != r.name {
 		return fmt.Errorf("name %q is not in canonical form", r.name)
 	}
-	if r.number < t.space.first() || r.number >= t.space.size || t.ring.find(r.number) != nil {
+	if r.number < firstNumber || r.number >= t.space.size || t.ring.find(r.number) != nil {
 		return fmt.Errorf("number %d of %q is not free", r.number, r.name)
 	}
 	hash := t.index.hash(key)

@@ -28,7 +28,7 @@ func snapshot(t testing.TB, table *Table) []byte {
 	return b.Bytes()
 }
 
-// smallTable has names of every kind, evicted and flushed ones behind it, and one pinned.
+// smallTable returns a table that has names of every kind, one of them pinned, and has evicted and flushed others.
 func smallTable(t testing.TB) (table *Table, stale netip.Addr) {
 	table = newTestTable(t, Config{Size: 4, Hold: soon})
 	assign(t, table, "ip4", "flushed.example")
@@ -52,7 +52,7 @@ func TestSnapshot(t *testing.T) {
 	require.Equal(t, len("more"), r.Len(), "nothing after the snapshot is read")
 	require.Equal(t, entriesOf(table), entriesOf(back))
 	requireStale(t, back, stale)
-	for _, name := range []string{"named.example", "a.example", "2001:db8::1", "pinned.example"} { // in the order in which they came
+	for _, name := range []string{"named.example", "a.example", "2001:db8::1", "pinned.example"} { // in the order in which they were added
 		addr := entriesOf(back)[name].IPv4
 		assign(t, back, "ip4", "in-place-of-"+strings.ReplaceAll(name, ":", "-"))
 		requireStale(t, back, addr) // the pin is not kept
@@ -123,7 +123,7 @@ func TestReadRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "no disk")
 }
 
-// forge makes a snapshot whose checksum is right whatever is in it.
+// forge returns a snapshot of any content, with the right checksum.
 func forge(h header, records ...record) []byte {
 	var body []byte
 	for _, r := range records {
@@ -159,17 +159,17 @@ func TestReadForged(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestReadAllocatesWhatIsThere gives Read headers that promise much.
+// TestReadAllocatesWhatIsThere gives Read headers that announce more than follows.
 func TestReadAllocatesWhatIsThere(t *testing.T) {
 	h := goodHeader
-	h.count, h.length = 1<<20, 1<<20*fixedLen
+	h.count, h.length = 1<<20, 1<<20*recordFixedLen
 	_, bytes, err := readMeasured(h.append(nil), Config{})
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.Less(t, bytes, uint64(256<<10))
 }
 
-// TestReadCostsWhatItHolds gives Read 400 kB of names whose numbers are all over the space: as far
-// apart as they can be, or such that they share few chunks.
+// TestReadCostsWhatItHolds gives Read 400 kB of names whose numbers are spread over the space: as far apart as possible,
+// or so that they share few chunks.
 func TestReadCostsWhatItHolds(t *testing.T) {
 	const names, usable = 15_000, 1<<28 - 2
 	for what, number := range map[string]func(i int) uint32{
@@ -182,14 +182,14 @@ func TestReadCostsWhatItHolds(t *testing.T) {
 			require.NoError(t, err)
 			records := make([]record, names)
 			for i := range records {
-				records[i] = record{name: fmt.Sprintf("h%d.example", i), number: number(i), assigned: never}
+				records[i] = record{name: fmt.Sprintf("h%d.example", i), number: number(i), assigned: neverAssigned}
 			}
 			b := forge(goodHeader, records...)
 			require.Less(t, len(b), 420_000)
 			table, bytes, err := readMeasured(b, Config{Size: size})
 			require.NoError(t, err)
 			require.Equal(t, names, table.Len())
-			require.Less(t, (bytes-empty)/names, uint64(500), "bytes for a name, %s", what)
+			require.Less(t, (bytes-empty)/names, uint64(500), "bytes per name, %s", what)
 			for _, r := range records {
 				if name, _ := table.Name(table.space.addr(r.number, false)); name != r.name {
 					t.Fatalf("number %d is of %q", r.number, name)
@@ -199,7 +199,7 @@ func TestReadCostsWhatItHolds(t *testing.T) {
 	}
 }
 
-// readMeasured is Read, and tells how many bytes that allocated.
+// readMeasured calls Read, and also returns how many bytes it allocated.
 func readMeasured(b []byte, c Config) (*Table, uint64, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -260,12 +260,12 @@ func TestHoldGoesOnAfterRead(t *testing.T) {
 	})
 }
 
-// TestReadTimesOutOfRange: what seems to be in the future was now; no time is too long ago.
+// TestReadTimesOutOfRange shows that a time in the future becomes now, and that no time is too long ago.
 func TestReadTimesOutOfRange(t *testing.T) {
 	b := forge(goodHeader,
 		record{name: "future.example", number: 1, assigned: math.MaxInt64},
 		record{name: "past.example", number: 2, assigned: math.MinInt64 + 1},
-		record{name: "never.example", number: 3, assigned: never})
+		record{name: "never.example", number: 3, assigned: neverAssigned})
 	table, err := Read(bytes.NewReader(b), Config{Size: 3})
 	require.NoError(t, err)
 	assign(t, table, "ip4", "a.example")
@@ -276,7 +276,7 @@ func TestReadTimesOutOfRange(t *testing.T) {
 	require.WithinDuration(t, time.Now(), future.Assigned, time.Minute)
 }
 
-// failingWriter takes n bytes.
+// failingWriter fails after n bytes.
 type failingWriter struct{ n int }
 
 func (w *failingWriter) Write(b []byte) (int, error) {
@@ -302,7 +302,7 @@ func TestWriteToReportsErrors(t *testing.T) {
 	}
 }
 
-// FuzzRead takes the bytes of a snapshot without its checksum, so that the fuzzer need not find one.
+// FuzzRead takes the bytes of a snapshot without its checksum, so that the fuzzer does not have to find that.
 func FuzzRead(f *testing.F) {
 	table, _ := smallTable(f)
 	seeds := [][]byte{

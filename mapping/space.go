@@ -6,9 +6,9 @@ import (
 	"net/netip"
 )
 
-// forbidden is what a reserved space must not overlap: addresses that the system handles without asking
-// anyone, or that stand for many. It leaves IPv4 prefixes of at most 2^30 addresses, so numbers, and
-// twice as many, fit 32 bits.
+// forbidden are the prefixes that a reserved space must not overlap: their addresses have a meaning of their own for
+// the system, or mean many hosts. They leave IPv4 prefixes of at most 2^30 addresses, so twice a number fits in 32
+// bits.
 var forbidden = []struct {
 	prefix netip.Prefix
 	what   string
@@ -22,17 +22,20 @@ var forbidden = []struct {
 	{netip.MustParsePrefix("::ffff:0:0/96"), "IPv4-mapped"},
 }
 
-// space numbers the addresses of two prefixes: number n is the n-th address of both. Numbers run from
-// first to last; 0 would be 0.0.0.0 or a subnet-router anycast address (RFC 4291, section 2.6.1), and
-// the last address of the IPv4 prefix is a broadcast address (RFC 919). Immutable.
+// space numbers the addresses of two prefixes: number n is the n-th address of both. Numbers run from firstNumber to
+// size-1. Number 0 would be 0.0.0.0 or a subnet-router anycast address (RFC 4291, section 2.6.1), and the last address
+// of the IPv4 prefix is a broadcast address (RFC 919). A space is immutable.
 type space struct {
 	ipv4, ipv6 netip.Prefix // masked
 	base4      uint32
 	high6      uint64 // the upper half of every IPv6 fake
-	base6      uint64 // the lower half of the first one
+	base6      uint64 // the lower half of number 0
 	size       uint32 // one more than the last number
 }
 
+const firstNumber uint32 = 1
+
+// newSpace returns the space of two prefixes, or an error if one cannot be used.
 func newSpace(ipv4, ipv6 netip.Prefix) (space, error) {
 	if err := usablePrefix(ipv4, true); err != nil {
 		return space{}, err
@@ -54,6 +57,7 @@ func newSpace(ipv4, ipv6 netip.Prefix) (space, error) {
 	return s, nil
 }
 
+// usablePrefix returns an error if p is not of the wanted family or overlaps a forbidden prefix.
 func usablePrefix(p netip.Prefix, want4 bool) error {
 	family := "IPv6"
 	if want4 {
@@ -70,17 +74,15 @@ func usablePrefix(p netip.Prefix, want4 bool) error {
 	return nil
 }
 
-func (s *space) first() uint32 { return 1 }
-
-// usable is how many numbers there are to give out.
+// usable returns how many numbers can be given out.
 func (s *space) usable() uint32 { return max(s.size, 1) - 1 }
 
-// after returns the number that follows n, the first one after the last.
-func (s *space) after(n uint32) uint32 {
+// following returns the number after n; firstNumber follows the last.
+func (s *space) following(n uint32) uint32 {
 	if n++; n < s.size {
 		return n
 	}
-	return s.first()
+	return firstNumber
 }
 
 // addr returns the address of number n.
@@ -96,7 +98,8 @@ func (s *space) addr(n uint32, v6 bool) netip.Addr {
 	return netip.AddrFrom16(a)
 }
 
-// number returns the number of an unmapped address, and whether it is one that is given out.
+// number returns the number of an address, which must not be IPv4-mapped, and reports whether the number is one that
+// is given out.
 func (s *space) number(addr netip.Addr) (uint32, bool) {
 	if addr.Is4() {
 		a := addr.As4()
@@ -111,6 +114,7 @@ func (s *space) number(addr netip.Addr) (uint32, bool) {
 	return uint32(n), true
 }
 
+// contains reports whether an address is in one of the prefixes.
 func (s *space) contains(addr netip.Addr) bool {
 	return s.ipv4.Contains(addr) || s.ipv6.Contains(addr)
 }

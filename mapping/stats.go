@@ -1,12 +1,12 @@
 package mapping
 
-// Stats counts what a Table did since it was made or read.
+// Stats are the counts of a Table since it was made or read.
 type Stats struct {
-	Names    int    // held now
-	Assigned uint64 // names that were given addresses; one that comes back after it was forgotten counts again
-	Evicted  uint64 // names that made room for another; those flushed do not count
+	Names    int    // in the table now
+	Assigned uint64 // names that were given addresses; a name that comes back after it was evicted or flushed counts again
+	Evicted  uint64 // names that made room for another; flushed names do not count
 	Stale    uint64 // lookups of a reserved address that stood for no name
-	Full     uint64 // names refused because all others were in use
+	Full     uint64 // names refused with ErrFull
 }
 
 // Stats returns the counts so far.

@@ -9,16 +9,19 @@ import (
 	"time"
 )
 
-// The errors of a Table; what it returns wraps them and adds the name or the address.
+// The errors of a Table. Its methods wrap them and add the name or the address.
 var (
-	ErrFull    = errors.New("mapping table full of names in use")
-	ErrStale   = errors.New("reserved address stands for no name")
+	// ErrFull: the table holds [Config].Size names, and each is pinned or within Hold.
+	ErrFull = errors.New("mapping table full of names in use")
+	// ErrStale: an address of the reserved space stands for no name, now or any longer.
+	ErrStale = errors.New("reserved address stands for no name")
+	// ErrBadName: a name has no canonical form, or is an address that cannot be a name. The error gives the reason.
 	ErrBadName = errors.New("bad name")
 )
 
-// Table holds the pairs of one process. Make it with [New] or [Read]: what has an error to return does so for a nil
-// or zero Table, and the other methods find nothing in it. It is safe for concurrent use. Name, Acquire and
-// Contains take no lock, nor do Assign and AcquireName for a name that is there.
+// Table holds the pairs of one process. Make it with [New] or [Read]: the methods of a nil or zero Table return an error
+// if they can, and otherwise find nothing. A Table is safe for concurrent use. Name, Acquire and Contains take no lock,
+// nor do Assign and AcquireName for a name that the table holds.
 type Table struct {
 	space space
 	size  int   // 0: not made by New or Read
@@ -28,29 +31,29 @@ type Table struct {
 
 	stale atomic.Uint64
 
-	mu    sync.Mutex
-	ring  ring   // the pairs by number
-	index index  // and by name
-	next  uint32 // number to try first
-	count Stats
+	mu         sync.Mutex
+	ring       ring   // the pairs by number
+	index      index  // the pairs by name
+	nextNumber uint32 // the number to try first for the next pair
+	count      Stats
 }
 
-// made reports whether the table can be used.
+// made reports whether New or Read made the table.
 func (t *Table) made() bool { return t != nil && t.size != 0 }
 
 // Entry is one pair of a Table.
 type Entry struct {
-	Name       string // canonical
+	Name       string // in canonical form
 	IPv4, IPv6 netip.Addr
-	Assigned   time.Time // the last Assign; zero when only AcquireName asked for the name
-	Leases     int       // not released yet
+	Assigned   time.Time // the last Assign; zero if only AcquireName asked for the name
+	Leases     int       // that are not released
 }
 
-// Contains reports whether addr is in the reserved space, whether it stands for a name or not.
+// Contains reports whether addr is in the reserved space, mapped or not.
 func (t *Table) Contains(addr netip.Addr) bool { return t.made() && t.space.contains(addr.Unmap()) }
 
-// Name returns the name that addr stands for. It reports false for an address outside of the reserved
-// space, and for one that stands for no name, now or any more.
+// Name returns the name that addr stands for. It reports false for an address outside the reserved space, and for one
+// that stands for no name, now or any longer.
 func (t *Table) Name(addr netip.Addr) (string, bool) {
 	if !t.made() {
 		return "", false
@@ -65,7 +68,7 @@ func (t *Table) Name(addr netip.Addr) (string, bool) {
 	return p.name(), true
 }
 
-// lookup returns the pair of addr, or nil, and then whether addr is reserved.
+// lookup returns the pair of addr, or nil, and reports whether addr is in the reserved space.
 func (t *Table) lookup(addr netip.Addr) (p *pair, reserved bool) {
 	addr = addr.Unmap()
 	if n, ok := t.space.number(addr); ok {
@@ -74,11 +77,11 @@ func (t *Table) lookup(addr netip.Addr) (p *pair, reserved bool) {
 	return nil, t.space.contains(addr)
 }
 
-// Len returns how many names the table holds.
+// Len returns the number of names in the table.
 func (t *Table) Len() int { return t.Stats().Names }
 
-// All returns the pairs, in no order that is promised. The table may be used and changed meanwhile: a
-// pair that comes or goes during the iteration is in it or not.
+// All returns an iterator over the pairs, in no particular order. The table may be used and changed meanwhile: a pair
+// that is added or removed during the iteration may be yielded or not.
 func (t *Table) All() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		if !t.made() {
@@ -96,7 +99,7 @@ func (t *Table) All() iter.Seq[Entry] {
 	}
 }
 
-// entries appends those of one chunk.
+// entries appends an Entry for each pair of one chunk.
 func (t *Table) entries(entries []Entry, c *chunk) []Entry {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -107,7 +110,7 @@ func (t *Table) entries(entries []Entry, c *chunk) []Entry {
 			IPv6:   t.space.addr(p.number, true),
 			Leases: int(p.leases.Load()),
 		}
-		if at := p.assigned.Load(); at != never {
+		if at := p.assigned.Load(); at != neverAssigned {
 			e.Assigned = t.clock.base.Add(time.Duration(at))
 		}
 		entries = append(entries, e)

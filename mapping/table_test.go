@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// soon is a Hold that is over as soon as time passes.
+// soon is the shortest Hold.
 const soon = time.Nanosecond
 
 func newTestTable(t testing.TB, c Config) *Table {
@@ -50,7 +50,8 @@ func requireStale(t testing.TB, table *Table, addr netip.Addr) {
 	require.True(t, table.Contains(addr))
 }
 
-// entriesOf returns the pairs by name, without what a snapshot does not keep.
+// entriesOf returns the pairs by name, without what a snapshot does not keep: leases, and the readings of the monotonic
+// clock.
 func entriesOf(table *Table) map[string]Entry {
 	entries := make(map[string]Entry)
 	for e := range table.All() {
@@ -170,7 +171,7 @@ func TestAddressOfTheOtherFamilyIsAName(t *testing.T) {
 
 func TestBadNames(t *testing.T) {
 	table := newTestTable(t, Config{})
-	assign(t, table, "ip4", "2001:db8::1") // being there for one family is no excuse in the other
+	assign(t, table, "ip4", "2001:db8::1") // its pair does not make it a name in the other family
 	for _, c := range []struct{ network, name, reason string }{
 		{"ip4", "", "empty name"},
 		{"ip4", "a b", "character"},
@@ -242,7 +243,7 @@ func TestContains(t *testing.T) {
 	require.False(t, table.Contains(netip.Addr{}))
 }
 
-// TestWholeSpaceIsGivenOnce also shows that the all-zero host and the broadcast address never are.
+// TestWholeSpaceIsGivenOnce also shows that the all-zero host and the broadcast address are never given out.
 func TestWholeSpaceIsGivenOnce(t *testing.T) {
 	table := newTestTable(t, Config{IPv4: netip.MustParsePrefix("255.255.255.240/28"), Size: 14})
 	seen := make(map[netip.Addr]bool)

@@ -2,24 +2,26 @@ package mapping
 
 import "net/netip"
 
-// Trace is a set of hooks for what a Table does, as a socks.Trace is for what happens at a gateway. Each may
-// be nil. They are called in the goroutine that does the work, concurrently, and hold none of the table's
-// locks, so they may use it; they must not block.
+// Trace is a set of hooks for the events of a Table, as socks.Trace is for the events at a gateway. Each may be nil.
+// They are called by the goroutine that caused the event, concurrently, and without the table's lock, so they may use
+// the table. They must not block.
 type Trace struct {
-	// Assigned: a name that the table did not hold was given its addresses, by a lookup or by a dial. A
-	// name that is found costs nothing and is not told.
+	// Assigned is called when a name that the table did not hold has been given its addresses, by Assign or by
+	// AcquireName. It is not called for a name that the table holds already.
 	Assigned func(name string, ipv4, ipv6 netip.Addr)
-	// Stale: an address of the reserved space was asked for and stands for no name, now or any more.
+	// Stale is called when Name or Acquire was given an address of the reserved space that stands for no name, now or
+	// any longer.
 	Stale func(addr netip.Addr)
 }
 
+// traceAssigned calls the Trace's hook for a pair that was added.
 func (t *Table) traceAssigned(p *pair) {
 	if t.trace != nil && t.trace.Assigned != nil {
 		t.trace.Assigned(p.name(), t.space.addr(p.number, false), t.space.addr(p.number, true))
 	}
 }
 
-// noteStale counts a lookup that found no name, and tells the Trace.
+// noteStale counts a lookup that found no name, and calls the Trace's hook.
 func (t *Table) noteStale(addr netip.Addr) {
 	t.stale.Add(1)
 	if t.trace != nil && t.trace.Stale != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A table that nobody made gives errors and finds nothing.
+// TestZeroTable shows that the methods of a nil or zero Table return errors or find nothing.
 func TestZeroTable(t *testing.T) {
 	addr := netip.MustParseAddr("240.0.0.1")
 	for _, table := range []*Table{nil, new(Table)} {

@@ -4,5 +4,5 @@ package resolver
 
 import "net"
 
-// newDatagrams returns what a reader uses of a socket. No system but Linux takes several datagrams at once.
+// newDatagrams returns a single: only Linux reads several datagrams with one system call.
 func newDatagrams(p net.PacketConn) datagrams { return newSingle(p) }

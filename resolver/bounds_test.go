@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// No answer over UDP is longer than the client takes, nor than 1232 bytes, whatever it asks and says that it takes;
-// what does not fit says so, and keeps OPT.
+// No response over UDP is longer than the client accepts, or than 1232 bytes, whatever the question and the size in
+// the client's OPT. A response that does not fit sets TC, and keeps OPT.
 func TestAnswersFit(t *testing.T) {
 	up := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
 		m := new(dns.Msg).SetReply(q)
@@ -60,7 +60,7 @@ func TestAnswersFit(t *testing.T) {
 	}
 }
 
-// What does not fit loses the reason first.
+// A response that does not fit loses the reason first.
 func TestReasonIsCutFirst(t *testing.T) {
 	x := newExchange(newQuery("db.example.", dns.TypeA).SetEdns0(512, false), true, 1)
 	for range 5 {
@@ -91,7 +91,7 @@ func TestReasonIsCutFirst(t *testing.T) {
 	require.Len(t, reasonless.Ns, 1)
 }
 
-// A count of records that are not there is a malformed query, in each section; OPT is kept if it can be read.
+// A query with fewer records than its header announces, in any section, is FORMERR; OPT is kept if it can be parsed.
 func TestCountsMustHold(t *testing.T) {
 	h := newHandler(&Resolver{Table: newTable(t)}, nil, 1)
 	for _, edns := range []bool{false, true} {
@@ -104,7 +104,7 @@ func TestCountsMustHold(t *testing.T) {
 		for section := range 4 {
 			bad := append([]byte(nil), good...)
 			binary.BigEndian.PutUint16(bad[4+2*section:], binary.BigEndian.Uint16(bad[4+2*section:])+1)
-			require.Nil(t, h.quick(nil, bad))
+			require.Nil(t, h.fastResponse(nil, bad))
 			var m dns.Msg
 			require.NoError(t, m.Unpack(replyTo(t, h, bad)))
 			require.Equal(t, dns.RcodeFormatError, m.Rcode, section)
@@ -116,7 +116,8 @@ func TestCountsMustHold(t *testing.T) {
 	}
 }
 
-// Both ways to a response give the same flags and the same bytes: compressed, RD and CD as asked, neither AA, AD, TC nor Z.
+// The fast path and begin give the same flags and the same bytes: compressed, RD and CD as in the query, neither AA, AD,
+// TC nor Z.
 func TestFlagsAndCompression(t *testing.T) {
 	h := newHandler(&Resolver{Table: newTable(t)}, []string{"corp.example"}, 1)
 	for _, name := range []string{"www.example.com.", "www.corp.example.", "WWW.corp.example.corp.example."} {
@@ -128,10 +129,10 @@ func TestFlagsAndCompression(t *testing.T) {
 			}
 			packed, err := query.Pack()
 			require.NoError(t, err)
-			quick, built := h.quick(nil, packed), replyTo(t, h, packed)
-			require.NotNil(t, quick)
-			require.Len(t, built, len(quick))
-			for _, response := range [][]byte{quick, built} {
+			fast, built := h.fastResponse(nil, packed), replyTo(t, h, packed)
+			require.NotNil(t, fast)
+			require.Len(t, built, len(fast))
+			for _, response := range [][]byte{fast, built} {
 				var m dns.Msg
 				require.NoError(t, m.Unpack(response))
 				require.Equal(t, query.RecursionDesired, m.RecursionDesired)
@@ -143,7 +144,7 @@ func TestFlagsAndCompression(t *testing.T) {
 	}
 }
 
-// A query with a trailing byte, a second name, a response's bit or an option is not plain.
+// The fast path leaves a query with a trailing byte, a second name, a response's bit or an option to begin.
 func TestWhatIsQuick(t *testing.T) {
 	h := newHandler(&Resolver{Table: newTable(t)}, nil, 1)
 	pack := func(change func(m *dns.Msg)) []byte {
@@ -154,10 +155,10 @@ func TestWhatIsQuick(t *testing.T) {
 		return packed
 	}
 	plain := pack(func(*dns.Msg) {})
-	require.NotNil(t, h.quick(nil, plain))
-	require.NotNil(t, h.quick(nil, pack(func(m *dns.Msg) { m.SetEdns0(4096, true) })))
+	require.NotNil(t, h.fastResponse(nil, plain))
+	require.NotNil(t, h.fastResponse(nil, pack(func(m *dns.Msg) { m.SetEdns0(4096, true) })))
 	longest := strings.Repeat(strings.Repeat("a", 63)+".", 3) + strings.Repeat("b", 61) + "."
-	require.NotNil(t, h.quick(nil, pack(func(m *dns.Msg) { m.Question[0].Name = longest })))
+	require.NotNil(t, h.fastResponse(nil, pack(func(m *dns.Msg) { m.Question[0].Name = longest })))
 	for what, query := range map[string][]byte{
 		"a byte more": append(append([]byte(nil), plain...), 0),
 		"an option": pack(func(m *dns.Msg) {
@@ -172,15 +173,16 @@ func TestWhatIsQuick(t *testing.T) {
 		"a byte":       pack(func(m *dns.Msg) { m.Question[0].Name = `d\255.example.` }),
 		"the root":     pack(func(m *dns.Msg) { m.Question[0].Name = "." }),
 	} {
-		require.Nil(t, h.quick(nil, query), what)
+		require.Nil(t, h.fastResponse(nil, query), what)
 	}
-	require.Nil(t, (&handler{resolver: &Resolver{Table: h.resolver.Table, Verify: true}, list: h.list}).quick(nil, plain))
-	require.Nil(t, (&handler{list: h.list}).quick(nil, plain))
-	require.Nil(t, (&handler{resolver: &Resolver{Table: h.resolver.Table, Direct: func(string) bool { return true }}, list: h.list}).quick(nil, plain))
-	require.NotNil(t, (&handler{resolver: &Resolver{Table: h.resolver.Table, Direct: func(string) bool { return false }}, list: h.list}).quick(nil, plain))
+	require.Nil(t, (&handler{resolver: &Resolver{Table: h.resolver.Table, Verify: true}, list: h.list}).fastResponse(nil, plain))
+	require.Nil(t, (&handler{list: h.list}).fastResponse(nil, plain))
+	require.Nil(t, (&handler{resolver: &Resolver{Table: h.resolver.Table, Direct: func(string) bool { return true }}, list: h.list}).fastResponse(nil, plain))
+	require.NotNil(t, (&handler{resolver: &Resolver{Table: h.resolver.Table, Direct: func(string) bool { return false }}, list: h.list}).fastResponse(nil, plain))
 }
 
-// Priority first, then each by its share of the weight; with no weight at all any order will do, RFC 2782.
+// Records are sorted by priority, and within one, each is first as often as its share of the weight (RFC 2782). If all
+// weights are zero, any order is right.
 func TestByWeight(t *testing.T) {
 	first := map[string]int{}
 	const draws = 4000

@@ -10,15 +10,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// NetResolver honours a context that has ended before a lookup, and one that ends during it.
+// NetResolver honors a context that has ended before a lookup, and one that ends during it.
 func TestNetResolverHonoursItsContext(t *testing.T) {
 	noList := func() *searchList { return &searchList{} }
-	held := &Upstream{Addr: "192.0.2.53:53", Timeout: time.Hour, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	silent := &Upstream{Addr: "192.0.2.53:53", Timeout: time.Hour, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}}
 	table := newTable(t)
-	r := (&Resolver{Table: table, Upstream: held, Verify: true}).netResolver(noList)
+	r := (&Resolver{Table: table, Upstream: silent, Verify: true}).netResolver(noList)
 
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -44,7 +44,7 @@ func TestNetResolverHonoursItsContext(t *testing.T) {
 	}
 	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
 		synctest.Test(t, func(t *testing.T) {
-			every((&Resolver{Table: table, Upstream: held, Verify: true}).netResolver(noList), func(method string, lookup func(context.Context, string) error) {
+			every((&Resolver{Table: table, Upstream: silent, Verify: true}).netResolver(noList), func(method string, lookup func(context.Context, string) error) {
 				ctx, cancel := context.WithCancel(t.Context())
 				if end == context.DeadlineExceeded {
 					cancel()
@@ -63,10 +63,10 @@ func TestNetResolverHonoursItsContext(t *testing.T) {
 	require.Zero(t, table.Len())
 }
 
-// A context that ends while a message is answered fails the Write: no answer is taken for the one that was asked for.
+// A Write fails if its context ends while the query is answered, so that no late response is used.
 func TestMemConnHonoursItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	c := &memConn{ctx: ctx, reply: func(context.Context, []byte) []byte { cancel(); return []byte("too late") }}
+	c := &memConn{ctx: ctx, respond: func(context.Context, []byte) []byte { cancel(); return []byte("too late") }}
 	_, err := c.Write([]byte("query"))
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = c.Read(make([]byte, 10))

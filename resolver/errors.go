@@ -3,10 +3,8 @@ package resolver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 
-	"github.com/sockslib/sockslib/internal/names"
 	"github.com/sockslib/sockslib/mapping"
 )
 
@@ -18,12 +16,12 @@ var (
 	errMalformed  = errors.New("DNS response contained records which contain invalid names")
 )
 
-// notFound is what package net says of a name that does not exist.
+// notFound returns package net's error for a name that does not exist.
 func notFound(name, server string) *net.DNSError {
 	return &net.DNSError{Err: "no such host", Name: name, Server: server, IsNotFound: true}
 }
 
-// failure makes a *net.DNSError of any error. The error itself stays reachable for errors.Is.
+// failure converts any error to a *net.DNSError, which wraps it for errors.Is.
 func failure(name string, err error) *net.DNSError {
 	if e, ok := asDNSError(err); ok {
 		return e
@@ -35,7 +33,7 @@ func failure(name string, err error) *net.DNSError {
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Err, e.IsTimeout, e.IsTemporary = "i/o timeout", true, true
 	case errors.Is(err, mapping.ErrBadName):
-		e.IsNotFound = true // as package net says of a name that no DNS could have
+		e.IsNotFound = true // as package net's error for a name that no DNS can have
 	case errors.Is(err, mapping.ErrFull):
 		e.IsTemporary = true
 	default:
@@ -45,27 +43,19 @@ func failure(name string, err error) *net.DNSError {
 	return e
 }
 
-// parse returns the host that an application has given. Its error is a mapping.ErrBadName with the reason.
-func parse(text string) (names.Host, error) {
-	host, err := names.Parse(text)
-	if err != nil {
-		return host, failure(text, fmt.Errorf("%w: %w", mapping.ErrBadName, err))
-	}
-	return host, nil
-}
-
-// asDNSError finds the *net.DNSError in an error.
+// asDNSError returns the *net.DNSError in an error, and reports whether there is one.
 func asDNSError(err error) (e *net.DNSError, ok bool) {
 	ok = errors.As(err, &e)
 	return e, ok
 }
 
+// isNotFound reports whether an error says that a name does not exist.
 func isNotFound(err error) bool {
 	e, ok := asDNSError(err)
 	return ok && e.IsNotFound
 }
 
-// misbehaving is what package net says of a server that neither knows a name nor denies it.
+// misbehaving returns package net's error for a server that neither knows a name nor denies it.
 func misbehaving(name, server string) *net.DNSError {
 	return &net.DNSError{Err: "server misbehaving", Name: name, Server: server, IsTemporary: true}
 }

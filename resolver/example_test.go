@@ -55,7 +55,7 @@ func ExampleServer() {
 	listening := make(chan net.Addr, 1)
 	server := &resolver.Server{
 		Resolver:  &resolver.Resolver{Table: table},
-		Search:    []string{}, // the only client below has none
+		Search:    []string{}, // the only client, below, walks no search list
 		Listening: func(a net.Addr) { listening <- a },
 	}
 	ended := make(chan error, 1)
@@ -76,8 +76,8 @@ func ExampleServer() {
 	// <nil> use of closed network connection
 }
 
-// The records that no fake can stand for come from a DNS server that the gateway reaches. Here it is one
-// on loopback, and a net.Dialer stands for the dialer.
+// Records other than addresses come from a DNS server that the gateway reaches. In this example, the server is on
+// loopback, and a net.Dialer takes the place of the dialer.
 func ExampleUpstream() {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

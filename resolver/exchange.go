@@ -9,15 +9,15 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// exchange is a query that is being answered. One goroutine at a time has it.
+// exchange is a query with the response that is being built for it. One goroutine at a time uses it.
 type exchange struct {
-	raw   []byte   // the response, if the query cannot be read; otherwise nil
-	r     *dns.Msg // the response
-	opt   *dns.OPT // of r; nil: the client has sent none
-	limit int      // bytes of the response
-	ttl   uint32   // seconds, of a negative response
+	raw   []byte // the whole response, if the query cannot be parsed; otherwise nil, and r is the response
+	r     *dns.Msg
+	opt   *dns.OPT // the OPT record of r; nil: the client sent none
+	limit int      // the most bytes of the response
+	ttl   uint32   // of a negative response, in seconds
 
-	// wait completes r with what System or Upstream say; nil: r is complete. ctx bounds it.
+	// wait asks System or Upstream, within ctx, and completes r. Nil: r is complete.
 	wait func(ctx context.Context)
 }
 
@@ -26,19 +26,19 @@ func newExchange(m *dns.Msg, udp bool, ttl uint32) *exchange {
 	x := &exchange{r: new(dns.Msg).SetReply(m), limit: dns.MaxMsgSize, ttl: ttl}
 	x.r.RecursionAvailable = true
 	x.r.Compress = true
-	takes := dns.MinMsgSize
+	clientSize := dns.MinMsgSize
 	if opt := m.IsEdns0(); opt != nil {
-		takes = max(takes, int(opt.UDPSize()))
+		clientSize = max(clientSize, int(opt.UDPSize()))
 		x.r.SetEdns0(ednsSize, opt.Do()) // RFC 6891, section 6.2.5; RFC 3225 copies DO
 		x.opt = x.r.IsEdns0()
 	}
 	if udp {
-		x.limit = min(takes, ednsSize)
+		x.limit = min(clientSize, ednsSize)
 	}
 	return x
 }
 
-// headerOnly is the response to what cannot be read.
+// headerOnly returns the response to a query that cannot be parsed.
 func headerOnly(query []byte, rcode byte) []byte {
 	r := make([]byte, headerSize)
 	copy(r, query[:3])
@@ -47,10 +47,11 @@ func headerOnly(query []byte, rcode byte) []byte {
 	return r
 }
 
-// question is the one that r answers.
+// question returns the one question of r.
 func (x *exchange) question() *dns.Question { return &x.r.Question[0] }
 
-// Reasons for clients with EDNS (RFC 8914): short, and never what a client has sent.
+// The reasons that clients with EDNS are given (RFC 8914). They are short, so that no response is much longer than its
+// query.
 const (
 	reasonExpansion = "a search list's expansion: ask for the next name"
 	reasonBadName   = "not a host name"
@@ -58,7 +59,7 @@ const (
 	reasonTime      = "no answer in time"
 )
 
-// fail answers with an RCODE and, if there is one, the reason.
+// fail sets an RCODE and, for a client with EDNS, the reason unless it is empty.
 func (x *exchange) fail(rcode int, reason string) {
 	x.r.Rcode = rcode
 	x.r.Answer = nil
@@ -67,7 +68,7 @@ func (x *exchange) fail(rcode int, reason string) {
 	}
 }
 
-// failWith answers with the error of a lookup.
+// failWith sets the RCODE and the reason for the error of a lookup.
 func (x *exchange) failWith(err error) {
 	rcode, reason := dns.RcodeServerFailure, ""
 	e, _ := asDNSError(err)
@@ -85,8 +86,8 @@ func (x *exchange) failWith(err error) {
 	x.fail(rcode, reason)
 }
 
-// soa adds the SOA record of a negative response, by which caches know how long to keep it (RFC 2308), unless there
-// is one. The zone is the name in question if it is empty.
+// soa adds an SOA record to a negative response that has none, so that caches know how long to keep it (RFC 2308). An
+// empty zone means the name in question.
 func (x *exchange) soa(zone string) {
 	negative := x.r.Rcode == dns.RcodeSuccess || x.r.Rcode == dns.RcodeNameError
 	if x.wait != nil || !negative || len(x.r.Answer) > 0 || len(x.r.Ns) > 0 {
@@ -94,7 +95,7 @@ func (x *exchange) soa(zone string) {
 	}
 	owner := x.question().Name
 	if zone != "" {
-		owner = owner[len(owner)-len(zone)-1:] // in the case in which it was asked
+		owner = owner[len(owner)-len(zone)-1:] // with upper and lower case as in the query
 	}
 	x.r.Ns = append(x.r.Ns, &dns.SOA{
 		Hdr:     dns.RR_Header{Name: owner, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: x.ttl},
@@ -108,7 +109,7 @@ func (x *exchange) soa(zone string) {
 	})
 }
 
-// What an SOA record says of a zone that nobody transfers (RFC 7534, section 3.5, has the names).
+// The fields of the SOA records. The zones cannot be transferred, so the values are RFC 7534's (section 3.5).
 const (
 	soaServer  = "localhost."
 	soaMailbox = "nobody.invalid."
@@ -117,8 +118,8 @@ const (
 	soaExpire  = 604800
 )
 
-// answer waits for what there is to wait for, and returns the response in wire form.
-func (x *exchange) answer(ctx context.Context) []byte {
+// complete calls wait, if there is one, and returns the response in wire form.
+func (x *exchange) complete(ctx context.Context) []byte {
 	if x.wait != nil {
 		x.wait(ctx)
 		x.wait = nil
@@ -127,8 +128,8 @@ func (x *exchange) answer(ctx context.Context) []byte {
 	return x.pack()
 }
 
-// pack returns the response in wire form, no longer than its limit: the reason goes first, then records, which sets
-// TC.
+// pack returns the response in wire form. If it exceeds the limit, pack drops the reason first, and then records, which
+// sets TC.
 func (x *exchange) pack() []byte {
 	if x.raw != nil {
 		return x.raw
@@ -147,7 +148,7 @@ func (x *exchange) pack() []byte {
 	return packed
 }
 
-// unpackable is the response if records cannot be packed.
+// unpackable returns the response if the records cannot be packed: SERVFAIL.
 func (x *exchange) unpackable() []byte {
 	x.fail(dns.RcodeServerFailure, "")
 	x.r.Ns, x.r.Extra = nil, nil
@@ -155,6 +156,6 @@ func (x *exchange) unpackable() []byte {
 		x.opt.Option = nil
 		x.r.Extra = []dns.RR{x.opt}
 	}
-	packed, _ := x.r.Pack() // nil if not even the question can be
+	packed, _ := x.r.Pack() // nil if not even the question can be packed
 	return packed
 }

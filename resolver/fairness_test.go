@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// heldUpstream answers none of its questions before it is released, or given up.
+// heldUpstream answers no question before it is released, or its context ends.
 func heldUpstream() (up *Upstream, waiting *atomic.Int32, release func()) {
 	released := make(chan struct{})
 	waiting = new(atomic.Int32)
@@ -36,7 +36,7 @@ func heldUpstream() (up *Upstream, waiting *atomic.Int32, release func()) {
 	return up, waiting, func() { close(released) }
 }
 
-// from is a UDP socket of one of loopback's addresses, connected to a server.
+// from returns a UDP socket at 127.0.1.host, connected to a server.
 func from(t testing.TB, host byte, addr string) *net.UDPConn {
 	server := net.UDPAddrFromAddrPort(netip.MustParseAddrPort(addr))
 	c, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 1, host)}, server)
@@ -47,7 +47,7 @@ func from(t testing.TB, host byte, addr string) *net.UDPConn {
 	return c
 }
 
-// streamFrom is from over TCP.
+// streamFrom returns a TCP connection from 127.0.1.host to a server.
 func streamFrom(t testing.TB, host byte, addr string) net.Conn {
 	c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, host)}}).Dial("tcp", addr)
 	if err != nil {
@@ -63,7 +63,7 @@ func packQuery(t testing.TB, name string, qtype uint16) []byte {
 	return packed
 }
 
-// askOn asks on a connected socket, and gives up after a while.
+// askOn sends a query on a connected socket, and waits for the response within a deadline.
 func askOn(c net.Conn, query []byte) error {
 	c.SetDeadline(time.Now().Add(5 * time.Second))
 	if _, err := c.Write(query); err != nil {
@@ -77,15 +77,15 @@ func askOn(c net.Conn, query []byte) error {
 	return err
 }
 
-// While clients ask more questions of Upstream than there are slots, from one address or from many, others' questions
-// for addresses are answered, and so is one of Upstream's of somebody else: it takes a slot.
+// While clients send more questions for Upstream than there are slots, from one address or from many, another client's
+// questions for addresses are answered, and its question for Upstream gets a slot.
 func TestSlowQuestionsStarveNobody(t *testing.T) {
 	for _, floods := range []int{1, 17} {
 		t.Run(fmt.Sprint(floods), func(t *testing.T) {
 			up, _, release := heldUpstream()
 			s := &Server{Resolver: &Resolver{Table: newTable(t), Upstream: up}, Search: []string{}, ErrorLog: log.New(io.Discard, "", 0)}
 			addr := newServer(t, s)
-			var given atomic.Int32 // answers to the flood, which say that a question was given up
+			var given atomic.Int32 // responses to the flood, each for a question whose slot was taken back
 			sent := 0
 			for i := range floods {
 				c := from(t, byte(10+i), addr)
@@ -98,15 +98,15 @@ func TestSlowQuestionsStarveNobody(t *testing.T) {
 						given.Add(1)
 					}
 				}()
-				for j := range 2*maxBusy/floods + 1 {
+				for j := range 2*maxWaiting/floods + 1 {
 					_, err := c.Write(packQuery(t, fmt.Sprintf("slow%d-%d.example.", i, j), dns.TypeTXT))
 					require.NoError(t, err)
-					if sent++; sent%32 == 0 { // no more on the way than a socket's buffer holds
+					if sent++; sent%32 == 0 { // no more in flight than a socket's buffer holds
 						require.Eventually(t, func() bool { return busy(s)+int(given.Load()) == sent }, 10*time.Second, time.Millisecond)
 					}
 				}
 			}
-			require.Eventually(t, func() bool { return busy(s) == maxBusy && maxBusy+int(given.Load()) == sent }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return busy(s) == maxWaiting && maxWaiting+int(given.Load()) == sent }, 10*time.Second, time.Millisecond)
 			victim := from(t, 2, addr)
 			for i := range 200 {
 				require.NoError(t, askOn(victim, packQuery(t, fmt.Sprintf("host%d.example.", i), dns.TypeA)))
@@ -118,7 +118,7 @@ func TestSlowQuestionsStarveNobody(t *testing.T) {
 			_, err := mine.Write(packQuery(t, "mail.example.", dns.TypeMX))
 			require.NoError(t, err)
 			require.Eventually(t, func() bool { return slotsOf(s, 3) == 1 && given.Load() == before+1 }, 10*time.Second, time.Millisecond)
-			require.Equal(t, maxBusy, busy(s))
+			require.Equal(t, maxWaiting, busy(s))
 			release()
 			require.NoError(t, mine.SetReadDeadline(time.Now().Add(10*time.Second)))
 			_, err = mine.Read(make([]byte, 512))
@@ -129,18 +129,18 @@ func TestSlowQuestionsStarveNobody(t *testing.T) {
 }
 
 func busy(s *Server) int {
-	s.busy.mu.Lock()
-	defer s.busy.mu.Unlock()
-	return s.busy.taken
+	s.waiting.mu.Lock()
+	defer s.waiting.mu.Unlock()
+	return s.waiting.taken
 }
 
 func slotsOf(s *Server, host byte) int {
-	s.busy.mu.Lock()
-	defer s.busy.mu.Unlock()
-	return len(s.busy.held[clientOf(netip.AddrFrom4([4]byte{127, 0, 1, host}))])
+	s.waiting.mu.Lock()
+	defer s.waiting.mu.Unlock()
+	return len(s.waiting.of[clientOf(netip.AddrFrom4([4]byte{127, 0, 1, host}))])
 }
 
-// More idle connections than there may be, of one client, leave room for others': its oldest end.
+// A client with more idle connections than the Server allows loses its oldest, so others can connect.
 func TestIdleConnectionsStarveNobody(t *testing.T) {
 	s := &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}}
 	addr := newServer(t, s)
@@ -157,7 +157,7 @@ func TestIdleConnectionsStarveNobody(t *testing.T) {
 	for range maxConns + more {
 		theirs = append(theirs, dial(2))
 	}
-	for i, c := range theirs[:more+1] { // the oldest, and one more, for mine
+	for i, c := range theirs[:more+1] { // the oldest, and one more for the other client
 		require.NoError(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
 		_, err := c.Read(make([]byte, 1))
 		require.Error(t, err)
@@ -172,7 +172,7 @@ func TestIdleConnectionsStarveNobody(t *testing.T) {
 	require.Equal(t, maxConns, open())
 }
 
-// askStream asks over a stream.
+// askStream sends a query over a stream.
 func askStream(c net.Conn, query []byte) error {
 	c.SetDeadline(time.Now().Add(5 * time.Second))
 	if _, err := c.Write(frame(query)); err != nil {
@@ -185,8 +185,8 @@ func askStream(c net.Conn, query []byte) error {
 	return err
 }
 
-// Over TCP, what waits for Upstream holds up nothing behind it; all is answered before the connection ends, also when
-// the client has ended its side.
+// Over TCP, a query that waits for Upstream does not delay those behind it. All are answered before the connection
+// ends, also if the client has closed its side for writing.
 func TestStreamAnswersAsTheyAreReady(t *testing.T) {
 	release := make(chan struct{})
 	up := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
@@ -212,7 +212,7 @@ func TestStreamAnswersAsTheyAreReady(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 }
 
-// A client that asks over TCP and reads nothing bounds what it costs: its slots go to others.
+// A client that sends queries over TCP and reads no response loses its slots to others.
 func TestStreamThatReadsNothing(t *testing.T) {
 	const patience = 30 * time.Second
 	up := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
@@ -231,13 +231,13 @@ func TestStreamThatReadsNothing(t *testing.T) {
 	require.NoError(t, c.(*net.TCPConn).SetReadBuffer(4096))
 	var asking sync.WaitGroup
 	asking.Go(func() { // ends with the connection
-		for i := range 2 * maxBusy {
+		for i := range 2 * maxWaiting {
 			if _, err := c.Write(frame(packQuery(t, fmt.Sprintf("big%d.example.", i), dns.TypeTXT))); err != nil {
 				return
 			}
 		}
 	})
-	require.Eventually(t, func() bool { return busy(s) == maxBusy }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return busy(s) == maxWaiting }, patience, time.Millisecond)
 	client := &dns.Client{Timeout: patience}
 	answer, _, err := client.Exchange(newQuery("others.example.", dns.TypeTXT), addr)
 	require.NoError(t, err)

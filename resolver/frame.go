@@ -6,12 +6,12 @@ import (
 	"io"
 )
 
-// frame puts the length before a message (RFC 1035, section 4.2.2), so that both go in one write.
+// frame returns a message with its length before it (RFC 1035, section 4.2.2), so that one write sends both.
 func frame(msg []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(msg)), uint16(len(msg))), msg...)
 }
 
-// readFrame reads exactly one message.
+// readFrame reads one message with its length, and nothing after it.
 func readFrame(r io.Reader) ([]byte, error) {
 	var length [2]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzParseArpa: what is taken for the owner name of a PTR record is that of the address.
+// FuzzParseArpa shows that a name that parseArpa accepts is the reverse name of the address that it returns.
 func FuzzParseArpa(f *testing.F) {
 	for _, addr := range []string{"192.0.2.1", "240.0.0.255", "100::1:2:3", "::", "::ffff:192.0.2.1"} {
 		name, err := dns.ReverseAddr(addr)
@@ -33,7 +33,7 @@ func FuzzParseArpa(f *testing.F) {
 	})
 }
 
-// FuzzStream: queries on a stream are answered alike however they are cut, and each whole one once.
+// FuzzStream shows that each whole query on a stream is answered once, however the stream is divided into writes.
 func FuzzStream(f *testing.F) {
 	for _, query := range queryVectors(f) {
 		f.Add(frame(query), uint8(1))
@@ -48,9 +48,9 @@ func FuzzStream(f *testing.F) {
 	})
 }
 
-// asked returns the queries that a memConn finds in a stream that is written in pieces.
+// asked returns the queries that a memConn finds in a stream that is written in parts.
 func asked(t *testing.T, stream []byte, piece int) (queries [][]byte) {
-	c := &memConn{stream: true, ctx: context.Background(), reply: func(_ context.Context, query []byte) []byte {
+	c := &memConn{stream: true, ctx: context.Background(), respond: func(_ context.Context, query []byte) []byte {
 		queries = append(queries, bytes.Clone(query))
 		return nil
 	}}
@@ -64,7 +64,7 @@ func asked(t *testing.T, stream []byte, piece int) (queries [][]byte) {
 	return queries
 }
 
-// frames takes a stream apart as readFrame does.
+// frames returns the messages that readFrame finds in a stream.
 func frames(stream []byte) (all [][]byte) {
 	r := bytes.NewReader(stream)
 	for {

@@ -13,35 +13,37 @@ import (
 
 const (
 	headerSize = 12   // bytes, RFC 1035, section 4.1.1
-	ednsSize   = 1232 // bytes of the datagram that no path fragments: what is offered, and the most that is sent
+	ednsSize   = 1232 // bytes: the largest datagram that no path fragments, which is offered, and the longest UDP response
 )
 
-// handler answers DNS messages, for NetResolver and Server alike. It is safe for concurrent use.
+// handler answers DNS queries, for NetResolver and Server. begin dispatches on the type in question. It is safe for
+// concurrent use.
 type handler struct {
 	resolver *Resolver
-	list     func() *searchList // of the stubs that ask
-	ttl      uint32             // seconds
+	list     func() *searchList // of the clients' stubs
+	ttl      uint32             // of every response from the table, in seconds
 }
 
-// begin answers a query as far as that needs no waiting. It returns nil where no answer is due: to what is too
-// short to be a query, or is a response. The query is not needed afterwards.
-func (h *handler) begin(query []byte, udp bool) *exchange {
-	if len(query) < headerSize || query[2]&0x80 != 0 {
+// begin returns the exchange for a query, complete unless its wait is set. udp bounds the response to the size of a
+// datagram. begin returns nil if msg must not be answered: it is too short for a query, or is a response. msg is not
+// used after begin returns.
+func (h *handler) begin(msg []byte, udp bool) *exchange {
+	if len(msg) < headerSize || msg[2]&0x80 != 0 {
 		return nil
 	}
-	asked := query[2] >> 3 & 0xf
+	opcode := msg[2] >> 3 & 0xf
 	var m dns.Msg
-	if err := m.Unpack(query); err != nil {
-		if asked != dns.OpcodeQuery {
-			return &exchange{raw: headerOnly(query, dns.RcodeNotImplemented)}
+	if err := m.Unpack(msg); err != nil {
+		if opcode != dns.OpcodeQuery {
+			return &exchange{raw: headerOnly(msg, dns.RcodeNotImplemented)}
 		}
-		return &exchange{raw: headerOnly(query, dns.RcodeFormatError)}
+		return &exchange{raw: headerOnly(msg, dns.RcodeFormatError)}
 	}
 	x := newExchange(&m, udp, h.ttl)
 	switch {
-	case asked != dns.OpcodeQuery:
+	case opcode != dns.OpcodeQuery:
 		x.fail(dns.RcodeNotImplemented, "")
-	case len(m.Question) != 1, !wholeSections(&m, query), options(&m) > 1: // RFC 6891, section 6.1.1
+	case len(m.Question) != 1, !hasAllRecords(&m, msg), countOPT(&m) > 1: // RFC 6891, section 6.1.1
 		x.fail(dns.RcodeFormatError, "")
 	case x.opt != nil && m.IsEdns0().Version() != 0:
 		x.fail(dns.RcodeBadVers, "")
@@ -52,18 +54,18 @@ func (h *handler) begin(query []byte, udp bool) *exchange {
 	return x
 }
 
-// wholeSections reports whether there are as many records as the header says.
-func wholeSections(m *dns.Msg, query []byte) bool {
+// hasAllRecords reports whether m has as many records as the header of msg, its wire form, announces.
+func hasAllRecords(m *dns.Msg, msg []byte) bool {
 	for i, n := range []int{len(m.Question), len(m.Answer), len(m.Ns), len(m.Extra)} {
-		if n != int(binary.BigEndian.Uint16(query[4+2*i:])) {
+		if n != int(binary.BigEndian.Uint16(msg[4+2*i:])) {
 			return false
 		}
 	}
 	return true
 }
 
-// options counts the OPT records.
-func options(m *dns.Msg) (n int) {
+// countOPT returns the number of OPT records.
+func countOPT(m *dns.Msg) (n int) {
 	for _, rr := range m.Extra {
 		if rr.Header().Rrtype == dns.TypeOPT {
 			n++
@@ -72,7 +74,7 @@ func options(m *dns.Msg) (n int) {
 	return n
 }
 
-// fill answers the one question of x, or says what x waits for.
+// fill answers the question of x, or sets wait.
 func (h *handler) fill(x *exchange) {
 	q := x.question()
 	if q.Qclass != dns.ClassINET {
@@ -91,7 +93,8 @@ func (h *handler) fill(x *exchange) {
 	}
 }
 
-// host answers a question about a host by the name that was typed where it is asked.
+// host answers a question about a host: its addresses, HTTPS or SVCB (types 65 and 64), or ANY. It is answered for the
+// name that was typed, by the search rule.
 func (h *handler) host(x *exchange) {
 	q := x.question()
 	if q.Name == "." {
@@ -109,7 +112,7 @@ func (h *handler) host(x *exchange) {
 			x.soa(denied)
 			return
 		}
-		if host, err = names.Parse(name); err != nil { // the end of a name without its beginning
+		if host, err = names.Parse(name); err != nil { // q without a search domain at its end is no host name
 			x.fail(dns.RcodeNameError, reasonBadName)
 			return
 		}
@@ -121,27 +124,27 @@ func (h *handler) host(x *exchange) {
 		if !h.absent(x, host) {
 			x.r.Answer = append(x.r.Answer, &dns.HINFO{Hdr: h.header(q.Name, dns.TypeHINFO), Cpu: "RFC8482"})
 		}
-	default: // HTTPS and SVCB could hint at real addresses: no data
+	default: // HTTPS and SVCB records can carry real addresses: no data
 		h.absent(x, host)
 	}
 }
 
-// typed returns the name whose addresses answer a question for q, in canonical form, or the search domain for
-// which it is denied.
+// typed returns the name whose addresses answer a question for q, a name in canonical form. If q must be denied, typed
+// returns the search domain at its end instead.
 func (h *handler) typed(q string) (name, denied string) {
 	r := h.resolver
 	list := h.list()
 	switch {
-	case len(list.domains) == 0 || r.settled(q):
+	case len(list.domains) == 0 || r.hasNoFake(q):
 		return q, ""
 	case r != nil && r.Verify:
 		return list.onion(q), ""
 	default:
-		return list.typed(q, r.settled)
+		return list.typed(q, r.hasNoFake)
 	}
 }
 
-// absent says so if a name does not exist by its meaning.
+// absent denies a host that does not exist by specialNames, and reports whether it did.
 func (h *handler) absent(x *exchange, host names.Host) bool {
 	if host.IsName() && meaningOf(host.String()) == absent {
 		x.r.Rcode = dns.RcodeNameError
@@ -150,7 +153,7 @@ func (h *handler) absent(x *exchange, host names.Host) bool {
 	return false
 }
 
-// address answers with the addresses of a host, under the name in question.
+// address answers with the addresses of a host. The owner of the records is the name in question, whatever the host.
 func (h *handler) address(x *exchange, host names.Host) {
 	if host.IsName() && meaningOf(host.String()) == addressless {
 		return // no data
@@ -164,7 +167,7 @@ func (h *handler) address(x *exchange, host names.Host) {
 	answer := func(ctx context.Context) {
 		found, err := r.lookupBy(ctx, system, network, host)
 		if system != nil && isNotFound(err) {
-			return // the other family may have some
+			return // no data: the other family may have addresses
 		}
 		if err != nil {
 			x.failWith(err)
@@ -181,6 +184,7 @@ func (h *handler) address(x *exchange, host names.Host) {
 	answer(context.Background())
 }
 
+// addressRecord returns the A or AAAA record of an address.
 func addressRecord(header dns.RR_Header, addr netip.Addr) dns.RR {
 	if addr.Is4() {
 		header.Rrtype = dns.TypeA
@@ -190,7 +194,8 @@ func addressRecord(header dns.RR_Header, addr netip.Addr) dns.RR {
 	return &dns.AAAA{Hdr: header, AAAA: addr.AsSlice()}
 }
 
-// pointer answers for the addresses of the table, loopback, and what is Direct; the others are forwarded.
+// pointer answers a PTR question: for addresses of the reserved space and of loopback, and for Direct ones. Others are
+// forwarded.
 func (h *handler) pointer(x *exchange) {
 	r := h.resolver
 	addr, ok := parseArpa(x.question().Name)
@@ -216,7 +221,7 @@ func (h *handler) pointer(x *exchange) {
 	answer(context.Background())
 }
 
-// forward answers as Upstream does; without one, and for what no DNS may be asked about, there is no data.
+// forward has Upstream answer. Without an Upstream, and for names that no DNS may be asked about, there is no data.
 func (h *handler) forward(x *exchange) {
 	q := x.question()
 	if host, err := names.Parse(strings.TrimSuffix(q.Name, ".")); err == nil && host.IsName() {
@@ -235,12 +240,13 @@ func (h *handler) forward(x *exchange) {
 			return
 		}
 		if x.r.Rcode = answer.Rcode; x.r.Rcode > 0xf {
-			x.r.Rcode = dns.RcodeServerFailure // an extended one is about that hop
+			x.r.Rcode = dns.RcodeServerFailure // extended RCODEs concern the hop to Upstream alone
 		}
 		x.r.Answer, x.r.Ns = answer.Answer, answer.Ns
 	}
 }
 
+// header returns the header of a record from the table.
 func (h *handler) header(owner string, rrtype uint16) dns.RR_Header {
 	return dns.RR_Header{Name: owner, Rrtype: rrtype, Class: dns.ClassINET, Ttl: h.ttl}
 }

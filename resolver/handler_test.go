@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// queryVectors are queries in wire form, good and bad.
+// queryVectors are queries in wire form, valid and invalid.
 func queryVectors(t testing.TB) [][]byte {
 	var all [][]byte
 	for _, m := range []*dns.Msg{
@@ -39,20 +39,20 @@ func queryVectors(t testing.TB) [][]byte {
 	return append(all, loop, nil, make([]byte, headerSize))
 }
 
-// replyTo is the response over UDP.
+// replyTo returns the response over UDP.
 func replyTo(t testing.TB, h *handler, query []byte) []byte {
 	x := h.begin(query, true)
 	if x == nil {
 		return nil
 	}
-	return x.answer(t.Context())
+	return x.complete(t.Context())
 }
 
 func fuzzHandler(t testing.TB) *handler {
 	return newHandler(&Resolver{Table: newTable(t)}, []string{"corp.example", "example"}, 2)
 }
 
-// checkReply is what holds for the response to any bytes.
+// checkReply checks what holds for the response to any bytes.
 func checkReply(t *testing.T, h *handler, query []byte) {
 	got := replyTo(t, h, query)
 	if len(query) < headerSize || query[2]&0x80 != 0 {
@@ -73,7 +73,7 @@ func checkReply(t *testing.T, h *handler, query []byte) {
 		}
 		require.LessOrEqual(t, len(got), min(limit, 1232))
 		require.Equal(t, asked.IsEdns0() != nil, answer.IsEdns0() != nil)
-		require.False(t, answer.Truncated, "what the table answers always fits")
+		require.False(t, answer.Truncated, "a response from the table always fits")
 		if len(answer.Answer) == 0 && (answer.Rcode == dns.RcodeSuccess || answer.Rcode == dns.RcodeNameError) {
 			require.Len(t, answer.Ns, 1)
 			require.Equal(t, dns.TypeSOA, answer.Ns[0].Header().Rrtype)
@@ -86,12 +86,12 @@ func checkReply(t *testing.T, h *handler, query []byte) {
 			require.True(t, h.resolver.Table.Contains(addr) || addr.IsLoopback())
 		}
 	}
-	if quick := h.quick(nil, query); quick != nil {
-		require.Equal(t, canonicalForm(t, quick), canonicalForm(t, got))
+	if fast := h.fastResponse(nil, query); fast != nil {
+		require.Equal(t, canonicalForm(t, fast), canonicalForm(t, got))
 	}
 }
 
-// canonicalForm makes responses that say the same the same bytes.
+// canonicalForm returns the same bytes for responses of the same content.
 func canonicalForm(t *testing.T, packed []byte) string {
 	var m dns.Msg
 	require.NoError(t, m.Unpack(packed))
@@ -136,11 +136,11 @@ func BenchmarkReply(b *testing.B) {
 	query, err := newQuery("www.example.com.", dns.TypeA).SetEdns0(1232, false).Pack()
 	require.NoError(b, err)
 	buf := make([]byte, 0, dns.MinMsgSize)
-	b.Run("quick", func(b *testing.B) {
+	b.Run("fast path", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if h.quick(buf, query) == nil {
-				b.Fatal("not quick")
+			if h.fastResponse(buf, query) == nil {
+				b.Fatal("left to begin")
 			}
 		}
 	})

@@ -8,11 +8,10 @@ import (
 	"syscall"
 )
 
-// ListenAndServe serves on UDP and on TCP at addr, a literal "address:port"; port 0 is any that both have
-// free. On Linux it shares the port among as many UDP sockets as there are processors, 16 at most, so that
-// readers do not wait for each other; another program of the same user can share it too. When ctx ends it shuts
-// the Server down, and returns ctx's error; after Shutdown it returns net.ErrClosed. Either way the queries in
-// hand have been answered.
+// ListenAndServe serves on UDP and TCP at addr, a literal "address:port"; port 0 means any that is free in both. On
+// Linux the port has as many UDP sockets as there are processors, 16 at most, each with a reader of its own; another
+// program of the same user can share the port too. When ctx ends, ListenAndServe shuts the Server down and returns ctx's
+// error; after Shutdown it returns net.ErrClosed. Either way, it answers the queries that it has received first.
 func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 	if err := s.init(); err != nil {
 		return err
@@ -27,12 +26,12 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 	stop := context.AfterFunc(ctx, func() { s.Shutdown(context.Background()) })
 	defer stop()
 	ended := make(chan error, 1+len(sockets))
-	go func() { ended <- s.Serve(l) }() // ends with the Server, and is waited for below, as the others
+	go func() { ended <- s.Serve(l) }() // ends with the Server; this function waits for it and for the others
 	for _, p := range sockets {
-		go func() { ended <- s.servePacket(p, 1) }()
+		go func() { ended <- s.ServePacket(p) }()
 	}
 	err = <-ended
-	s.Shutdown(context.Background()) // if one socket has failed, the others are of no use
+	s.Shutdown(context.Background()) // if one socket has failed, end the others
 	for range sockets {
 		if next := <-ended; err == net.ErrClosed {
 			err = next
@@ -45,13 +44,13 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 }
 
 const (
-	maxSockets = 16      // that share a port; each has one reader
-	readBuffer = 1 << 20 // bytes of a socket's queries that have not been read
+	maxSockets = 16      // UDP sockets of a port
+	readBuffer = 1 << 20 // bytes of received queries that a socket keeps
 )
 
-// listen opens TCP and UDP on one port. That TCP's is not shared keeps two Servers from having the same.
+// listen opens TCP and UDP sockets on one port. The TCP port is not shared, so two Servers cannot have the same port.
 func listen(ctx context.Context, addr string) (net.Listener, []net.PacketConn, error) {
-	for attempts := 16; ; attempts-- { // a port that is free in TCP may be taken in UDP
+	for attempts := 16; ; attempts-- { // a port that is free in TCP may be in use in UDP
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 		if err != nil {
 			return nil, nil, err
@@ -83,7 +82,7 @@ func listenPackets(ctx context.Context, addr string) (sockets []net.PacketConn, 
 			}
 			return nil, err
 		}
-		p.(*net.UDPConn).SetReadBuffer(readBuffer) // as much of it as the system allows
+		p.(*net.UDPConn).SetReadBuffer(readBuffer) // the system may set less
 		sockets = append(sockets, p)
 	}
 	return sockets, nil

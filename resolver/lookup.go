@@ -2,13 +2,15 @@ package resolver
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 
 	"github.com/sockslib/sockslib/internal/names"
+	"github.com/sockslib/sockslib/mapping"
 )
 
-// LookupHost returns the fake IPv4 address of a host; an address literal is returned as it is.
+// LookupHost returns the fake IPv4 address of a host. An address literal is returned unchanged.
 func (r *Resolver) LookupHost(ctx context.Context, host string) (addrs []string, err error) {
 	h, err := parseHost(host)
 	if err != nil {
@@ -31,7 +33,7 @@ func (r *Resolver) LookupHost(ctx context.Context, host string) (addrs []string,
 	return addrs, nil
 }
 
-// LookupIPAddr returns the fake IPv4 address of a host; an address literal is parsed, with its zone.
+// LookupIPAddr returns the fake IPv4 address of a host. An address literal is parsed and returned, with its zone.
 func (r *Resolver) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
 	h, err := parseHost(host)
 	if err != nil {
@@ -53,9 +55,8 @@ func (r *Resolver) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr,
 	return addrs, nil
 }
 
-// LookupIP returns the fake address of a host in the family of the network, "ip4" or "ip6"; for "ip" it
-// is the IPv4 one. An address literal of the other family is a name too: its fake leads to it through
-// the gateway (RFC 3089, section 3).
+// LookupIP returns the fake address of a host in the family of network, "ip4" or "ip6"; for "ip" it is the IPv4 one. An
+// address literal of the other family is a name too: its fake leads to it through the gateway (RFC 3089, section 3).
 func (r *Resolver) LookupIP(ctx context.Context, network, host string) ([]net.IP, error) {
 	found, err := r.LookupNetIP(ctx, network, host)
 	if err != nil {
@@ -68,8 +69,8 @@ func (r *Resolver) LookupIP(ctx context.Context, network, host string) ([]net.IP
 	return ips, nil
 }
 
-// LookupNetIP is LookupIP with the addresses as netip.Addrs, none of them IPv4-mapped. For a name that
-// the table knows it allocates the result alone.
+// LookupNetIP is LookupIP with [netip.Addr] results, none of them IPv4-mapped. For a name that the table holds, it
+// allocates nothing but the result.
 func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	switch network {
 	case "ip", "ip4", "ip6":
@@ -91,27 +92,31 @@ func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]net
 	return found, named(err, host)
 }
 
-// parseHost is parse for a host that is looked up.
-func parseHost(host string) (names.Host, error) {
-	if host == "" {
-		return names.Host{}, notFound(host, "")
+// parseHost returns the host in an application's text: a name or an address. The error is a mapping.ErrBadName with the
+// reason, except that an empty host is not found, as in package net.
+func parseHost(text string) (names.Host, error) {
+	if text == "" {
+		return names.Host{}, notFound(text, "")
 	}
-	return parse(host)
+	host, err := names.Parse(text)
+	if err != nil {
+		return names.Host{}, failure(text, fmt.Errorf("%w: %w", mapping.ErrBadName, err))
+	}
+	return host, nil
 }
 
-// named gives an error of a lookup the name as the application wrote it.
+// named returns an error of a lookup with the name as the application wrote it.
 func named(err error, name string) error {
 	e, ok := err.(*net.DNSError)
 	if !ok || e.Name == name {
 		return err
 	}
-	own := *e // others may have been given e too
+	own := *e // other lookups may have been given e too
 	own.Name = name
 	return &own
 }
 
-// LookupPort returns the port of a service. Ports are not in the DNS, and so not for the gateway to
-// know: this is net.Resolver's own.
+// LookupPort returns the port of a service, as [net.Resolver.LookupPort] does: ports are not in the DNS.
 func (r *Resolver) LookupPort(ctx context.Context, network, service string) (port int, err error) {
 	return new(net.Resolver).LookupPort(ctx, network, service)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// tasks are what is done in a pod instead of testing.
+// tasks are run in a pod in place of the tests.
 var tasks = map[string]func() error{}
 
 func TestMain(m *testing.M) {
@@ -47,7 +47,7 @@ func newServer(t testing.TB, s *Server) string {
 	}
 }
 
-// mapped is what a table holds.
+// mapped returns the names that a table holds.
 func mapped(table *mapping.Table) []string {
 	names := []string{}
 	for e := range table.All() {

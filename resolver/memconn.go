@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// memConn is a connection to a DNS server that is a function: Write returns when what it was given has been
-// answered, and Read gives the answer. Read fails with a timeout if no answer is there, because none can arrive.
-// It is safe for concurrent use.
+// memConn is a net.Conn to a DNS server that is a function. Write calls the function and buffers the response; Read
+// returns it. Read fails with a timeout if no response is buffered, because none can arrive. A memConn is safe for
+// concurrent use.
 type memConn struct {
-	ctx    context.Context // of the exchange that the connection was made for; it bounds all of it
-	reply  func(ctx context.Context, query []byte) []byte
-	stream bool // messages have their length before them (RFC 1035, section 4.2.2)
+	ctx     context.Context // of the lookup that the connection was dialed for, which bounds its use
+	respond func(ctx context.Context, query []byte) []byte
+	stream  bool // messages have their length before them (RFC 1035, section 4.2.2)
 
-	mu       sync.Mutex
-	in       []byte   // of a stream, what is no whole query yet
-	answers  [][]byte // one an answer, with its length if stream
-	deadline time.Time
-	closed   bool
+	mu        sync.Mutex
+	in        []byte   // of a stream: the beginning of a query
+	responses [][]byte // each with its length if stream
+	deadline  time.Time
+	closed    bool
 }
 
-// memPacketConn makes package net write datagrams: it looks for a PacketConn.
+// memPacketConn is a memConn for datagrams. Package net recognizes those by the methods of net.PacketConn.
 type memPacketConn struct{ *memConn }
 
-// memAddr is both ends of a memConn.
+// memAddr is the address of both ends of a memConn.
 type memAddr struct{}
 
 func (memAddr) Network() string { return "memory" }
@@ -40,7 +40,7 @@ func (c *memConn) Write(b []byte) (int, error) {
 		return 0, c.opError("write", err)
 	}
 	if !c.stream {
-		c.answer(b)
+		c.handle(b)
 	} else {
 		c.in = append(c.in, b...)
 		for len(c.in) >= 2 {
@@ -48,47 +48,48 @@ func (c *memConn) Write(b []byte) (int, error) {
 			if len(c.in) < end {
 				break
 			}
-			c.answer(c.in[2:end])
+			c.handle(c.in[2:end])
 			c.in = c.in[end:]
 		}
 	}
-	if err := c.ctx.Err(); err != nil { // what was answered then is that there was no time
+	if err := c.ctx.Err(); err != nil { // the response is then that there was no time
 		return 0, c.opError("write", err)
 	}
 	return len(b), nil
 }
 
-func (c *memConn) answer(query []byte) {
-	answer := c.reply(c.ctx, query)
-	if answer == nil {
+// handle buffers the response to a query. The caller holds mu.
+func (c *memConn) handle(query []byte) {
+	response := c.respond(c.ctx, query)
+	if response == nil {
 		return
 	}
 	if c.stream {
-		answer = frame(answer)
+		response = frame(response)
 	}
-	c.answers = append(c.answers, answer)
+	c.responses = append(c.responses, response)
 }
 
 func (c *memConn) Read(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	err := c.usable()
-	if err == nil && len(c.answers) == 0 {
+	if err == nil && len(c.responses) == 0 {
 		err = os.ErrDeadlineExceeded
 	}
 	if err != nil {
 		return 0, c.opError("read", err)
 	}
-	n := copy(b, c.answers[0])
-	if c.stream && n < len(c.answers[0]) {
-		c.answers[0] = c.answers[0][n:]
+	n := copy(b, c.responses[0])
+	if c.stream && n < len(c.responses[0]) {
+		c.responses[0] = c.responses[0][n:]
 	} else {
-		c.answers = c.answers[1:] // what a short buffer cuts off a datagram is lost
+		c.responses = c.responses[1:] // the rest of a datagram is lost, as with a socket
 	}
 	return n, nil
 }
 
-// usable reports why a call must fail. The caller holds mu.
+// usable returns the error of a call if the connection is closed or its time is over. The caller holds mu.
 func (c *memConn) usable() error {
 	switch {
 	case c.closed:
@@ -102,6 +103,7 @@ func (c *memConn) usable() error {
 	}
 }
 
+// opError wraps an error as package net does.
 func (c *memConn) opError(op string, err error) error {
 	return &net.OpError{Op: op, Net: memAddr{}.Network(), Source: memAddr{}, Addr: memAddr{}, Err: err}
 }

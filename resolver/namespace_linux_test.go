@@ -28,7 +28,7 @@ func init() {
 	tasks["leak"] = leakTask
 }
 
-// machineCases are the cases whose configuration is this machine's, and of each the name typed.
+// machineCases returns the cases of searchCases with this machine's search list.
 func machineCases() []searchCase {
 	list := readSearchList(resolvConf)
 	return slices.DeleteFunc(searchCases(), func(c searchCase) bool {
@@ -36,7 +36,7 @@ func machineCases() []searchCase {
 	})
 }
 
-// runWalks runs a task for each search list, with ndots 1 and 5, several at a time: they mostly wait.
+// runWalks runs a task for each search list, with ndots 1 and 5, several at a time, since they mostly wait.
 func runWalks(t *testing.T, task string, searches [][]string) {
 	for _, search := range searches {
 		for _, ndots := range []int{1, 5} {
@@ -79,7 +79,7 @@ func walkTask() error {
 			}
 		}
 		cname, err := alone.LookupCNAME(context.Background(), c.typed)
-		if err != nil || !strings.HasPrefix(cname, c.typed+".") { // the name that was asked last: there are no aliases
+		if err != nil || !strings.HasPrefix(cname, c.typed+".") { // the last name that package net asked for: there are no aliases
 			return fmt.Errorf("%v: canonical name %q, %v", c, cname, err)
 		}
 		if got := mapped(table); !slices.Equal(got, []string{c.typed}) {
@@ -105,7 +105,7 @@ func checkWalk(r *net.Resolver, table *mapping.Table, network string, c searchCa
 	return nil
 }
 
-// walkAtOnce looks up all names at once, again and again. None is ever another's, and none fails.
+// walkAtOnce looks up all names at once, many times. No lookup fails, and none gets the address of another name.
 func walkAtOnce(cases []searchCase) error {
 	table, err := mapping.New(mapping.Config{})
 	if err != nil {
@@ -130,7 +130,7 @@ func walkAtOnce(cases []searchCase) error {
 	return nil
 }
 
-// The C library's resolver walks the list against a Server.
+// The C library's resolver walks the list at a Server.
 func TestSearchListsGetent(t *testing.T) {
 	need.Path(t, "getent", "libc-bin")
 	runWalks(t, "getent", [][]string{searchLists[0], searchLists[4], searchLists[7]})
@@ -177,7 +177,7 @@ func getentTask() error {
 	return nil
 }
 
-// With the process's resolver pointed at a recording DNS server, nothing here asks it anything.
+// The process's resolver is a recording DNS server, and no lookup here reaches it.
 func TestNothingLeaks(t *testing.T) {
 	pod.Run(t, "leak", "nameserver "+nameserver+"\nsearch corp.example\noptions timeout:1 attempts:1\n")
 }
@@ -223,7 +223,7 @@ func leakTask() error {
 		return fmt.Errorf("the system's resolver was asked for %q", asked)
 	}
 	mu.Unlock()
-	net.DefaultResolver.LookupHost(ctx, "control.example") // the recorder does record
+	net.DefaultResolver.LookupHost(ctx, "control.example") // shows that the recorder records
 	mu.Lock()
 	if !slices.Contains(asked, "control.example.") {
 		return fmt.Errorf("the recorder has missed the control: %q", asked)
@@ -237,8 +237,8 @@ func leakTask() error {
 	return err
 }
 
-// checkOwnNames looks a Direct name up where net.DefaultResolver is the Resolver itself: it is left to the system's
-// resolver, whose answer is that there is no such host.
+// checkOwnNames looks up a Direct name while net.DefaultResolver is the Resolver itself. The system's resolver is asked,
+// and answers that there is no such host.
 func checkOwnNames(table *mapping.Table) error {
 	r := &Resolver{Table: table, Direct: func(name string) bool { return name == "direct.example" }}
 	was := net.DefaultResolver

@@ -7,11 +7,12 @@ import (
 	"github.com/miekg/dns"
 )
 
-// maxAliases bounds the CNAMEs that are followed.
+// maxAliases is the most CNAMEs that pick follows.
 const maxAliases = 16
 
-// pick reduces an answer to what answers its question: the aliases from the name in question on, in whichever order
-// they come, the records of the type that the last one has, and, if there are none, the SOA record above it.
+// pick drops the records of an upstream's answer that do not answer its question. It keeps the CNAMEs from the name in
+// question on, in the order of the chain; the records of the type in question that the last name has; and if there are
+// none, the SOA record of a zone above it.
 func pick(answer *dns.Msg) (*dns.Msg, error) {
 	q := answer.Question[0]
 	picked := &dns.Msg{MsgHdr: answer.MsgHdr, Question: answer.Question}

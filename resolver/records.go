@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/internal/names"
 )
 
-// LookupCNAME returns what Upstream says is the canonical name of a host. Without an Upstream a host is
-// its own canonical name.
+// LookupCNAME returns the canonical name of a host, from Upstream. Without an Upstream, a host is its own canonical
+// name.
 func (r *Resolver) LookupCNAME(ctx context.Context, host string) (string, error) {
 	h, err := r.askable(ctx, host)
 	if err != nil {
@@ -43,11 +43,11 @@ func (r *Resolver) LookupCNAME(ctx context.Context, host string) (string, error)
 	return "", notFound(host, r.Upstream.Addr)
 }
 
-// canonicalName follows the aliases of an answer to the last name, and reports whether that one has
-// a record of the type or any alias led to it.
+// canonicalName follows the CNAMEs of an answer from name to the last one, and reports whether there is a CNAME, or a
+// record of the type in question.
 func canonicalName(name string, answer []dns.RR, qtype uint16) (string, bool) {
 	found := false
-	for _, rr := range answer { // a chain is in order (RFC 1034, section 4.3.1)
+	for _, rr := range answer { // in the order of the chain: see pick
 		switch alias, ok := rr.(*dns.CNAME); {
 		case ok && strings.EqualFold(alias.Hdr.Name, name):
 			name, found = alias.Target, true
@@ -98,7 +98,7 @@ func (r *Resolver) LookupNS(ctx context.Context, name string) ([]*net.NS, error)
 	return nss, complete(err, name, len(records), len(nss))
 }
 
-// LookupTXT returns the TXT records of a name from Upstream, the strings of each joined.
+// LookupTXT returns the TXT records of a name from Upstream. The strings of a record are joined.
 func (r *Resolver) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	h, err := r.askable(ctx, name)
 	if err != nil {
@@ -115,7 +115,7 @@ func (r *Resolver) LookupTXT(ctx context.Context, name string) ([]string, error)
 	return txts, named(err, name)
 }
 
-// lookupRecords returns the records of one type that Upstream has of a name, at least one.
+// lookupRecords returns the records of one type that Upstream has for a name: at least one, or an error.
 func lookupRecords[R dns.RR](ctx context.Context, r *Resolver, host names.Host, qtype uint16) ([]R, error) {
 	name := host.String()
 	if r.Upstream == nil || meaningOf(name) != ordinary {
@@ -137,7 +137,7 @@ func lookupRecords[R dns.RR](ctx context.Context, r *Resolver, host names.Host, 
 	return records, nil
 }
 
-// askable returns the host of a name that may be asked about.
+// askable returns the host in an application's text, unless ctx has ended or there is no Table.
 func (r *Resolver) askable(ctx context.Context, name string) (names.Host, error) {
 	if err := ctx.Err(); err != nil {
 		return names.Host{}, failure(name, err)
@@ -149,7 +149,7 @@ func (r *Resolver) askable(ctx context.Context, name string) (names.Host, error)
 	return host, err
 }
 
-// ask returns the answer section of Upstream's answer.
+// ask returns the answer section of Upstream's answer, if that is NOERROR.
 func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) ([]dns.RR, error) {
 	answer, err := r.Upstream.exchange(ctx, name, qtype)
 	switch {
@@ -164,7 +164,7 @@ func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) ([]dns.RR
 	}
 }
 
-// validTarget reports whether a record's target is a host name, or the root, which says "none".
+// validTarget reports whether a record's target is a host name, or the root, which means that there is none.
 func validTarget(name string) bool {
 	if name == "." {
 		return true
@@ -173,7 +173,7 @@ func validTarget(name string) bool {
 	return err == nil && host.IsName()
 }
 
-// complete is the error of a lookup some of whose records were left out, as package net has it.
+// complete returns the error of a lookup as package net does: records that were left out are an error too.
 func complete(err error, name string, all, valid int) error {
 	if err == nil && all != valid {
 		return &net.DNSError{Err: errMalformed.Error(), Name: name, UnwrapErr: errMalformed}
@@ -181,7 +181,7 @@ func complete(err error, name string, all, valid int) error {
 	return named(err, name)
 }
 
-// unescape undoes the presentation form of a character string (RFC 1035, section 5.1).
+// unescape returns the bytes of a character string in presentation form (RFC 1035, section 5.1).
 func unescape(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s

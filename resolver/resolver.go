@@ -9,41 +9,41 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// Resolver has the methods of [net.Resolver] over a mapping table: a name is not looked up but
-// registered, and its fake address returned (RFC 3089, section 2). Errors are [*net.DNSError]s;
-// [mapping.ErrBadName] and [mapping.ErrFull] are matched by errors.Is.
+// Resolver has the methods of [net.Resolver] over a mapping table: a name is registered instead of looked up, and its
+// fake address returned (RFC 3089, section 2). Errors are [*net.DNSError]s; errors.Is matches [mapping.ErrBadName] and
+// [mapping.ErrFull].
 //
-// A Resolver is safe for concurrent use; do not change it after first use. Without a Table every lookup
-// that needs one fails: nothing is left to the system's resolver unless Direct says so.
+// A Resolver is safe for concurrent use; do not change it after first use. In the zero Resolver every lookup that needs
+// a Table fails: only Direct names are looked up by the system's resolver.
 type Resolver struct {
 	// Table registers the names. It is required.
 	Table *mapping.Table
 
-	// Direct reports whether a name, in canonical form, is left to System; LookupAddr asks it about an
-	// address outside the table. Nil means none is.
+	// Direct reports whether System looks up a name, which is in canonical form. LookupAddr calls it with the text of an
+	// address outside the reserved space. Nil means that no name is Direct.
 	Direct func(name string) bool
 
-	// System answers what is Direct. Nil means the system's resolver, as the zero net.Resolver is, whatever
+	// System looks up Direct names. Nil means the system's resolver: the zero net.Resolver, whatever
 	// net.DefaultResolver is.
 	System *net.Resolver
 
-	// Upstream answers what a table cannot: MX, TXT, SRV, NS, CNAME, PTR of real addresses. Nil means
-	// that such lookups find nothing.
+	// Upstream answers the questions that a table cannot: MX, TXT, SRV, NS, CNAME, and PTR of addresses outside the
+	// reserved space. Nil means that such lookups find nothing.
 	Upstream *Upstream
 
-	// Verify asks Upstream whether a name exists before giving it a fake, so that an unknown name is an
-	// error at the lookup and not only at the dial (RFC 3089, section 6). It costs one query per lookup,
-	// and without an Upstream every lookup of a name is an error. False gives every name a fake. Names
-	// that are not names in the DNS, onion's among them (RFC 7686), are never asked about, nor are address literals.
+	// Verify makes a lookup ask Upstream whether a name exists before it gives it a fake, so that an unknown name is an
+	// error of the lookup and not only of the dial (RFC 3089, section 6). It costs one query per lookup, and without an
+	// Upstream every lookup of a name is an error. Special names, such as those below onion (RFC 7686), and address
+	// literals are never asked about. False means that every name gets a fake.
 	Verify bool
 }
 
-// lookup returns the addresses of a host: what System says if it is Direct, or else what stands for it.
+// lookup returns the addresses of a host: System's if it is Direct, otherwise its fake.
 func (r *Resolver) lookup(ctx context.Context, network string, host names.Host) ([]netip.Addr, error) {
 	return r.lookupBy(ctx, r.system(host), network, host)
 }
 
-// lookupBy is lookup where it is known who answers; nil is the table.
+// lookupBy is lookup with the result of system as a parameter: nil means that the host is not Direct.
 func (r *Resolver) lookupBy(ctx context.Context, system *net.Resolver, network string, host names.Host) ([]netip.Addr, error) {
 	if system == nil {
 		return r.resolve(ctx, network, host)
@@ -55,8 +55,8 @@ func (r *Resolver) lookupBy(ctx context.Context, system *net.Resolver, network s
 	return found, err
 }
 
-// resolve returns the addresses that stand for a host: one of the asked family, or for "ip" the IPv4
-// one, since nothing is gained by racing two addresses of one destination. Only localhost has both.
+// resolve returns the fake of a host in the family of network. For "ip" that is the IPv4 one alone, since an application
+// gains nothing by racing two addresses of one destination. localhost has both loopback addresses.
 func (r *Resolver) resolve(ctx context.Context, network string, host names.Host) ([]netip.Addr, error) {
 	name := host.String()
 	if err := ctx.Err(); err != nil {
@@ -85,13 +85,13 @@ func (r *Resolver) resolve(ctx context.Context, network string, host names.Host)
 	return []netip.Addr{addr}, nil
 }
 
-// verifies reports whether a host must exist before it gets a fake.
+// verifies reports whether Upstream must know a host before it gets a fake.
 func (r *Resolver) verifies(host names.Host) bool {
 	return r != nil && r.Table != nil && r.Verify && host.IsName() && meaningOf(host.String()) == ordinary
 }
 
-// system returns the resolver that a host is left to, or nil. A Resolver without a Table leaves nothing
-// to the system, and what is no name in the DNS is never left to it.
+// system returns the resolver for a host that is Direct, otherwise nil. Nothing is Direct without a Table, and no
+// special name is.
 func (r *Resolver) system(host names.Host) *net.Resolver {
 	switch {
 	case r == nil || r.Table == nil || r.Direct == nil:
@@ -101,27 +101,27 @@ func (r *Resolver) system(host names.Host) *net.Resolver {
 	case !r.Direct(host.String()):
 		return nil
 	case r.System == nil:
-		return new(net.Resolver) // net.DefaultResolver may be ours
+		return new(net.Resolver) // not net.DefaultResolver, which may be a NetResolver
 	default:
 		return r.System
 	}
 }
 
-// settled reports whether a name in canonical form has a meaning of its own or is Direct, so that there is no
-// fake for it.
-func (r *Resolver) settled(name string) bool {
+// hasNoFake reports whether a name in canonical form is in specialNames or Direct. Of those, only hidden names get a
+// fake after all.
+func (r *Resolver) hasNoFake(name string) bool {
 	if meaningOf(name) != ordinary {
 		return true
 	}
 	return r != nil && r.Table != nil && r.Direct != nil && r.Direct(name)
 }
 
-// knows reports whether the table or loopback has the name of an address.
+// knows reports whether LookupAddr answers for an address without Upstream and System.
 func (r *Resolver) knows(addr netip.Addr) bool {
 	return addr.IsLoopback() || r != nil && r.Table != nil && r.Table.Contains(addr)
 }
 
-// upstream is nil also for a resolver that has no table: it answers nothing.
+// upstream returns Upstream, or nil if there is no Table.
 func (r *Resolver) upstream() *Upstream {
 	if r == nil || r.Table == nil {
 		return nil
@@ -129,7 +129,7 @@ func (r *Resolver) upstream() *Upstream {
 	return r.Upstream
 }
 
-// family is what the table calls the family that a network asks for.
+// family returns the table's network for a lookup's: "ip4" also for "ip".
 func family(network string) string {
 	if network == "ip6" {
 		return "ip6"
@@ -137,7 +137,7 @@ func family(network string) string {
 	return "ip4"
 }
 
-// loopback is what localhost and all names below it stand for, without a lookup (RFC 6761, section 6.3).
+// loopback returns the addresses of localhost and of all names below it (RFC 6761, section 6.3).
 func loopback(network string) []netip.Addr {
 	v4, v6 := netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()
 	switch network {

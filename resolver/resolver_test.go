@@ -45,7 +45,7 @@ func TestInterfaceIsWhole(t *testing.T) {
 	}
 }
 
-// every runs f for the Lookup methods that look up a name, by their names.
+// every calls f for each Lookup method that takes a name, with the method's name.
 func every(r lookups, f func(method string, lookup func(ctx context.Context, name string) error)) {
 	f("LookupHost", func(ctx context.Context, name string) error { _, err := r.LookupHost(ctx, name); return err })
 	f("LookupIP", func(ctx context.Context, name string) error { _, err := r.LookupIP(ctx, "ip4", name); return err })
@@ -155,7 +155,7 @@ func TestLocalhost(t *testing.T) {
 	require.Equal(t, []string{"notlocalhost"}, mapped(table))
 }
 
-// refusing is a System that must not be asked.
+// refusing returns a System that fails the test if it is asked.
 func refusing(t *testing.T) *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		t.Error("the system's resolver was asked")
@@ -243,7 +243,7 @@ func TestFull(t *testing.T) {
 	require.False(t, e.IsNotFound)
 }
 
-// A Direct name goes to System, with the method that was called; another resolver of this kind plays it.
+// System looks up a Direct name by the method that was called. In this test, System is another NetResolver.
 func TestDirect(t *testing.T) {
 	ctx, table, theirs := t.Context(), newTable(t), newTable(t)
 	system := (&Resolver{Table: theirs}).netResolver(func() *searchList { return &searchList{} })

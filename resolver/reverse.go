@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -12,9 +13,9 @@ import (
 	"github.com/sockslib/sockslib/internal/names"
 )
 
-// LookupAddr returns the name that a fake address stands for, rooted as package net's names are; an
-// address literal that a fake stands for (see LookupIP) is returned as it is. Of the other addresses in the
-// reserved space there is none; loopback is localhost; the rest is for Upstream.
+// LookupAddr returns the name that a fake address stands for, with a trailing dot as in package net. If the fake stands
+// for an address literal (see [Resolver.LookupIP]), LookupAddr returns that. Other addresses of the reserved space have
+// no name, loopback is localhost, and Upstream is asked for the names of all others.
 func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error) {
 	ip, err := netip.ParseAddr(addr)
 	if err != nil {
@@ -32,7 +33,7 @@ func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error
 		if !ok {
 			return nil, notFound(addr, "")
 		}
-		if names.MaybeAddr(name) { // an address, since it is canonical
+		if names.MaybeAddr(name) { // no canonical name is like an address
 			return []string{name}, nil
 		}
 		return []string{name + "."}, nil
@@ -47,7 +48,7 @@ func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error
 	if err != nil {
 		return nil, &net.DNSError{Err: "unrecognized address", Name: addr}
 	}
-	owner, err := parse(arpa)
+	owner, err := parseHost(arpa)
 	if err != nil {
 		return nil, err
 	}
@@ -61,30 +62,44 @@ func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error
 	return found, complete(err, addr, len(records), len(found))
 }
 
-// parseArpa returns the address that the owner name of a PTR record is for (RFC 1035, section 3.5;
-// RFC 3596, section 2.5). A name of fewer labels is of no one address.
+// parseArpa returns the address that the owner of a PTR record stands for. It reports false for a name of fewer labels,
+// which stands for no single address.
 func parseArpa(name string) (netip.Addr, bool) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
-	if v4, ok := strings.CutSuffix(name, ".in-addr.arpa"); ok {
-		octets := strings.Split(v4, ".")
-		slices.Reverse(octets)
-		addr, err := netip.ParseAddr(strings.Join(octets, "."))
-		return addr, err == nil && addr.Is4()
+	if reversed, ok := strings.CutSuffix(name, ".in-addr.arpa"); ok {
+		return parseReversedIPv4(reversed)
 	}
-	v6, ok := strings.CutSuffix(name, ".ip6.arpa")
-	if !ok || len(v6) != 63 {
+	if reversed, ok := strings.CutSuffix(name, ".ip6.arpa"); ok {
+		return parseReversedIPv6(reversed)
+	}
+	return netip.Addr{}, false
+}
+
+// parseReversedIPv4 parses an address whose bytes are in reverse order, such as 4.3.2.1 (RFC 1035, section 3.5).
+func parseReversedIPv4(reversed string) (netip.Addr, bool) {
+	numbers := strings.Split(reversed, ".")
+	slices.Reverse(numbers)
+	addr, err := netip.ParseAddr(strings.Join(numbers, "."))
+	return addr, err == nil && addr.Is4()
+}
+
+// parseReversedIPv6 parses an address that is written as 32 hexadecimal digits in reverse order, with dots between them
+// (RFC 3596, section 2.5).
+func parseReversedIPv6(reversed string) (netip.Addr, bool) {
+	digits := strings.Split(reversed, ".")
+	if len(digits) != 32 {
 		return netip.Addr{}, false
 	}
-	var b strings.Builder // 32 nibbles, the last first
-	for i := 62; i >= 0; i -= 2 {
-		if i > 0 && v6[i-1] != '.' {
+	var addr [16]byte
+	for i, digit := range digits {
+		if len(digit) != 1 {
 			return netip.Addr{}, false
 		}
-		b.WriteByte(v6[i])
-		if i%8 == 0 && i > 0 {
-			b.WriteByte(':')
+		value, err := strconv.ParseUint(digit, 16, 4)
+		if err != nil {
+			return netip.Addr{}, false
 		}
+		addr[15-i/2] |= byte(value) << (4 * (i % 2)) // the lower half of a byte comes first
 	}
-	addr, err := netip.ParseAddr(b.String())
-	return addr, err == nil && addr.Is6() && addr.Zone() == ""
+	return netip.AddrFrom16(addr), true
 }

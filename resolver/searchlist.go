@@ -14,12 +14,13 @@ import (
 
 const resolvConf = "/etc/resolv.conf"
 
-// searchList is what stubs append to a name, and when (resolv.conf(5)).
+// searchList is the search list of a stub: the domains that it appends to a name, and when (resolv.conf(5)).
 type searchList struct {
 	domains []string // in canonical form
-	ndots   int      // names with as many dots are asked as they are first
+	ndots   int      // the stub asks for a name with as many dots before its expansions
 }
 
+// newSearchList returns the search list of the domains that are names.
 func newSearchList(domains []string, ndots int) *searchList {
 	l := &searchList{ndots: ndots}
 	for _, d := range domains {
@@ -30,20 +31,22 @@ func newSearchList(domains []string, ndots int) *searchList {
 	return l
 }
 
-// machineList is the search list of this machine's stubs. The file is looked at again, at most every
-// few seconds, as the stubs themselves do. It is safe for concurrent use.
+// machineList is the search list of this machine's stubs. It checks the file every two seconds at most, as stubs do. It
+// is safe for concurrent use.
 type machineList struct {
 	path string
 
-	mu      sync.Mutex // held by the one that looks
+	mu      sync.Mutex // held while the file is checked
 	checked atomic.Int64
 	list    atomic.Pointer[searchList]
 	size    int64     // guarded by mu
 	changed time.Time // guarded by mu
 }
 
+// recheck is how long a list is used before its file is checked again.
 const recheck = 2 * time.Second
 
+// load returns the current list.
 func (m *machineList) load() *searchList {
 	if list := m.list.Load(); list != nil && time.Since(time.Unix(0, m.checked.Load())) < recheck {
 		return list
@@ -52,7 +55,7 @@ func (m *machineList) load() *searchList {
 	defer m.mu.Unlock()
 	list := m.list.Load()
 	if list != nil && time.Since(time.Unix(0, m.checked.Load())) < recheck {
-		return list // another one has looked meanwhile
+		return list // another goroutine has checked meanwhile
 	}
 	var size int64
 	var changed time.Time
@@ -68,8 +71,8 @@ func (m *machineList) load() *searchList {
 	return list
 }
 
-// readSearchList reads a resolv.conf as package net does: without one, or without a domain in it, the
-// domain of the host's own name is searched.
+// readSearchList reads a resolv.conf as package net does. Without one, or without a domain in it, the list is the domain
+// of the host's own name.
 func readSearchList(path string) *searchList {
 	list := &searchList{ndots: 1}
 	if config, err := dns.ClientConfigFromFile(path); err == nil {

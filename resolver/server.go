@@ -9,59 +9,60 @@ import (
 	"time"
 )
 
-// Server is a DNS server whose answers are a Resolver's: for programs that cannot be given a Resolver,
-// on this machine or on others. Set the fields before the first call; do not change them, nor copy the
-// Server, afterwards. Its methods are safe for concurrent use.
+// Server is a DNS server with a Resolver's answers, for programs that cannot be given a Resolver, on this machine or on
+// others. Set the fields before the first call; do not change them, nor copy the Server, afterwards. Its methods are
+// safe for concurrent use. The zero Server returns an error from every method that serves.
 //
-//   - A and AAAA: the fake of the name; for localhost, loopback (RFC 6761); for what is Direct, what
-//     System says.
-//   - PTR: the name of a fake; other addresses in the reserved space have none.
-//   - HTTPS and SVCB: no data, since they could carry real addresses.
+// It answers by the type in question:
+//
+//   - A and AAAA: the fake of the name; for localhost, loopback (RFC 6761); for Direct names, System's addresses.
+//   - PTR: the name of a fake; NXDOMAIN for other addresses of the reserved space.
+//   - HTTPS (type 65) and SVCB (type 64): no data, since such records can carry real addresses.
 //   - ANY: HINFO (RFC 8482).
-//   - others: what Upstream says; without one, no data. Names that are not names in the DNS, such as those
-//     below onion (RFC 7686), never get there.
+//   - others: Upstream's answer; without an Upstream, and for special names such as those below onion (RFC 7686), no
+//     data.
 //
-// Clients that expand names by a search list get the fake of the name that was typed, or no such host: see
-// the package documentation.
+// Clients that expand names by a search list get the fake of the name that was typed, or NXDOMAIN: see the package
+// documentation.
 //
-// Any client may have what is free of 256 queries that wait for Upstream or System, and of 256 TCP connections. When
-// all are taken, the client with the most, an IPv4 address or the /64 of an IPv6 one, gives up its oldest. Answers
-// from the table wait for nothing. No answer over UDP is longer than 1232 bytes, or than what the client takes.
+// At most 256 queries wait for Upstream or System, and 256 TCP connections are open. A client may use all that are free;
+// when none is, the client with the most loses its oldest. A client is an IPv4 address or the /64 of an IPv6 address.
+// Queries that the table answers need none of these. No response over UDP is longer than 1232 bytes, or than the client
+// accepts.
 type Server struct {
-	// Resolver answers. It is required, and so is its Table.
+	// Resolver has the answers. It is required, and so is its Table.
 	Resolver *Resolver
 
 	// TTL is how long clients may keep an answer, in whole seconds. Keep it well below the table's
 	// Hold. Zero means one second.
 	TTL time.Duration
 
-	// ErrorLog gets what goes wrong with a socket. Nil means package log's standard logger.
+	// ErrorLog logs the errors of sockets. Nil means package log's standard logger.
 	ErrorLog *log.Logger
 
-	// Search is the search list of the clients. Nil means that of this machine's /etc/resolv.conf;
-	// empty but not nil, none, as is right for clients that do not walk one. A list that is not the clients'
-	// own lets expansions through.
+	// Search is the search list of the clients. Nil means the list in this machine's /etc/resolv.conf. An empty list that
+	// is not nil means that no client walks one. A list other than the clients' own lets expansions through.
 	Search []string
 
-	// Ndots is the clients' ndots option. Zero means that of /etc/resolv.conf if Search is nil, else 1.
+	// Ndots is the clients' ndots option. Zero means the one in /etc/resolv.conf if Search is nil, otherwise 1.
 	Ndots int
 
-	// Listening is called by ListenAndServe with the address that all its sockets have got. Nil means
-	// that it is of no interest.
+	// Listening is called by ListenAndServe with the address of its sockets, before the first query is read. Nil means
+	// that it is not called.
 	Listening func(net.Addr)
 
 	once    sync.Once
 	handler *handler
-	busy    *slots // of the queries that wait
-	conns   *slots // of the TCP connections
+	waiting *slots // for queries that wait for Upstream or System
+	conns   *slots // for TCP connections
 
 	mu      sync.Mutex
 	closing bool
 	open    map[*endpoint]struct{}
-	serving sync.WaitGroup // what is open
+	serving sync.WaitGroup // for the endpoints that are open
 }
 
-// seconds rounds a TTL; zero is one second.
+// seconds returns a TTL in seconds, rounded up. Zero becomes one second.
 func seconds(ttl time.Duration) uint32 {
 	if ttl <= 0 {
 		return 1
@@ -70,11 +71,11 @@ func seconds(ttl time.Duration) uint32 {
 }
 
 const (
-	maxBusy  = 256 // queries that wait for Upstream or System, of all sockets
-	maxConns = 256 // TCP connections, of all listeners
+	maxWaiting = 256 // queries that wait for Upstream or System, of all sockets
+	maxConns   = 256 // TCP connections, of all listeners
 )
 
-// init returns an error if the Server cannot answer anything.
+// init prepares the Server once. It returns an error if there is no Resolver or no Table.
 func (s *Server) init() error {
 	s.once.Do(func() {
 		list := (&machineList{path: resolvConf}).load
@@ -87,7 +88,7 @@ func (s *Server) init() error {
 			list = func() *searchList { return &searchList{domains: machine().domains, ndots: s.Ndots} }
 		}
 		s.handler = &handler{resolver: s.Resolver, list: list, ttl: seconds(s.TTL)}
-		s.busy, s.conns = newSlots(maxBusy), newSlots(maxConns)
+		s.waiting, s.conns = newSlots(maxWaiting), newSlots(maxConns)
 	})
 	if s.Resolver == nil || s.Resolver.Table == nil {
 		return errNoResolver
@@ -95,20 +96,21 @@ func (s *Server) init() error {
 	return nil
 }
 
-// finish answers a query that waits for Upstream or System, in a goroutine that has a slot for it.
-func (s *Server) finish(ctx context.Context, x *exchange, of client, inHand *sync.WaitGroup, send func(ctx context.Context, answer []byte)) {
+// finish completes and sends the response to a query that waits for Upstream or System, in a goroutine of waiting that
+// has a slot. If the slot is taken back, the context of wait and send ends.
+func (s *Server) finish(ctx context.Context, x *exchange, from client, waiting *sync.WaitGroup, send func(ctx context.Context, response []byte)) {
 	ctx, cancel := context.WithCancel(ctx)
-	mine := s.busy.take(of, cancel)
-	inHand.Go(func() { // ends with the answer, which ctx and the slot bound; waited for by whoever serves the socket
+	slot := s.waiting.take(from, cancel)
+	waiting.Go(func() { // ends with the response, at the latest when ctx ends; the caller's Serve method waits for it
 		defer cancel()
-		defer s.busy.release(mine)
-		send(ctx, x.answer(ctx))
+		defer s.waiting.release(slot)
+		send(ctx, x.complete(ctx))
 	})
 }
 
-// Shutdown ends the Server: nothing more is read, the queries in hand are answered, and every Serve
-// method returns. It waits for that; when ctx ends first, queries are given up, and ctx's error is
-// returned. A Server does not start again.
+// Shutdown ends the Server: it reads no more queries, answers those that it has, and every Serve method returns.
+// Shutdown waits for that. If ctx ends first, the Server drops the remaining queries, and Shutdown returns ctx's error.
+// A Server cannot be started again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
@@ -117,7 +119,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	ended := make(chan struct{})
-	go func() { // ends when nothing is open, and is waited for below
+	go func() { // ends when no endpoint is open; Shutdown waits for it
 		s.serving.Wait()
 		close(ended)
 	}()
@@ -135,10 +137,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// endpoint is a socket of the Server.
+// endpoint is an open socket of the Server.
 type endpoint struct {
-	stop func() // reads no more
-	cut  func() // waits for nothing more
+	stop func() // ends the reading
+	cut  func() // ends everything else
 }
 
 // enter adds a socket, unless the Server is shut down.
@@ -156,7 +158,7 @@ func (s *Server) enter(e *endpoint) bool {
 	return true
 }
 
-// leave removes a socket that enter has added.
+// leave removes a socket that enter added.
 func (s *Server) leave(e *endpoint) {
 	s.mu.Lock()
 	delete(s.open, e)
@@ -171,6 +173,7 @@ func (s *Server) stopped() bool {
 	return s.closing
 }
 
+// logf logs to ErrorLog.
 func (s *Server) logf(format string, args ...any) {
 	if s.ErrorLog == nil {
 		log.Printf(format, args...)

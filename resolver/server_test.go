@@ -20,7 +20,7 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-// ask sends a query to a server, over "udp" or "tcp".
+// ask sends a query to a server over "udp" or "tcp", and returns the response.
 func ask(t testing.TB, network, addr string, query *dns.Msg) *dns.Msg {
 	client := &dns.Client{Net: network, Timeout: 5 * time.Second}
 	answer, _, err := client.Exchange(query, addr)
@@ -53,7 +53,7 @@ func TestServerAnswers(t *testing.T) {
 			name  string
 			qtype uint16
 			rcode int
-			want  []string // the answers, without their owner, TTL and class
+			want  []string // the answer section, without owner, TTL and class
 		}{
 			{"known.example.", dns.TypeA, dns.RcodeSuccess, []string{"A " + known.String()}},
 			{"KNOWN.example.", dns.TypeAAAA, dns.RcodeSuccess, []string{"AAAA " + known6.String()}},
@@ -160,7 +160,7 @@ func TestServerEDNS(t *testing.T) {
 	require.Equal(t, reasonBadName, reason.ExtraText)
 }
 
-// What is no query gets no answer: the next query's answer is the first thing that comes.
+// Bytes that are no query get no response: the first response is the next query's.
 func TestServerIgnores(t *testing.T) {
 	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}})
 	c, err := net.Dial("udp", addr)
@@ -200,7 +200,7 @@ func TestServerNeedsATable(t *testing.T) {
 	}
 }
 
-// Several queries on one connection, in two segments that split one of them.
+// Several queries on one connection are answered, in two segments that divide one of them.
 func TestServerStream(t *testing.T) {
 	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}})
 	c, err := net.Dial("tcp", addr)
@@ -234,7 +234,7 @@ func TestServerOnAllAddresses(t *testing.T) {
 	serving.Go(func() { s.ServePacket(p) }) // ends with the Shutdown below
 	_, port, err := net.SplitHostPort(p.LocalAddr().String())
 	require.NoError(t, err)
-	// A connected socket hears only the address that it asked.
+	// A connected socket receives only from the address that it sent to.
 	ask(t, "udp", net.JoinHostPort("127.0.0.2", port), newQuery("db.example.", dns.TypeA))
 	require.NoError(t, s.Shutdown(t.Context()))
 	serving.Wait()
@@ -258,7 +258,7 @@ func TestServerEnds(t *testing.T) {
 	s := &Server{Resolver: &Resolver{Table: newTable(t)}, ErrorLog: log.New(io.Discard, "", 0)}
 	ctx, cancel := context.WithCancel(t.Context())
 	s.Listening = func(addr net.Addr) {
-		idle, err := net.Dial("tcp", addr.String()) // does not hold the shutdown up
+		idle, err := net.Dial("tcp", addr.String()) // must not delay the shutdown
 		require.NoError(t, err)
 		t.Cleanup(func() { idle.Close() })
 		cancel()
@@ -279,7 +279,7 @@ func TestServerEnds(t *testing.T) {
 	require.ErrorIs(t, second.ListenAndServe(t.Context(), taken.Addr().String()), syscall.EADDRINUSE)
 }
 
-// A query that waits for Upstream is answered before Shutdown returns, or given up when its context ends.
+// A query that waits for Upstream is answered before Shutdown returns, or dropped when its context ends.
 func TestServerShutdownWaits(t *testing.T) {
 	for _, patient := range []bool{true, false} {
 		asked, release := make(chan struct{}), make(chan struct{})
@@ -322,7 +322,7 @@ func TestServerShutdownWaits(t *testing.T) {
 	}
 }
 
-// A burst is more than a reader takes at once: of questions that are answered as they come, and others.
+// A burst has more queries than a reader reads at once, for the fast path and for begin.
 func TestServerBurst(t *testing.T) {
 	for _, c := range []struct {
 		name, addr string
@@ -346,7 +346,7 @@ func TestServerBurst(t *testing.T) {
 			require.NoError(t, client.SetDeadline(time.Now().Add(10*time.Second)))
 
 			const queries = 5*batchLen + 3
-			for i := range queries { // before anybody reads
+			for i := range queries { // before the Server reads
 				q := newQuery(fmt.Sprintf("host%d.example.", i), [...]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeTXT}[i%3])
 				q.Id = uint16(i)
 				packed, err := q.Pack()
@@ -378,7 +378,7 @@ func TestServerBurst(t *testing.T) {
 	}
 }
 
-// An answer that cannot be sent keeps back neither those behind it nor the Server.
+// A response that cannot be sent ends neither the sending of those behind it nor the Server.
 func TestUnsendableAnswer(t *testing.T) {
 	p, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -401,9 +401,9 @@ func TestUnsendableAnswer(t *testing.T) {
 		require.Equal(t, "query", string(d.query(n-1)))
 		from, reply := d.later(0)
 		require.Equal(t, client.LocalAddr().String(), from.String())
-		d.answer(0, make([]byte, 1<<17)) // longer than any datagram
+		d.respond(0, make([]byte, 1<<17)) // longer than any datagram
 		if ready > 1 {
-			d.answer(1, []byte("answer"))
+			d.respond(1, []byte("answer"))
 		}
 		unsent := 0
 		d.send(func(to net.Addr, err error) { unsent++; require.Error(t, err) })

@@ -7,10 +7,11 @@ import (
 	"sync"
 )
 
-// client is whom a query or a connection counts for: an IPv4 address, or the /64 of an IPv6 one, any address of
-// which its host can take. The zero client is everybody whose address is of another kind.
+// client identifies a client, for the bounds of queries and connections: an IPv4 address, or the /64 of an IPv6 one,
+// since a host can use any address of its /64. The zero client stands for all clients with another kind of address.
 type client netip.Addr
 
+// clientOf returns the client with an address.
 func clientOf(addr netip.Addr) client {
 	addr = addr.Unmap().WithZone("")
 	if addr.Is6() {
@@ -20,7 +21,7 @@ func clientOf(addr netip.Addr) client {
 	return client(addr)
 }
 
-// clientAt is clientOf for a socket's address.
+// clientAt returns the client with a socket's address.
 func clientAt(addr net.Addr) client {
 	switch addr := addr.(type) {
 	case *net.UDPAddr:
@@ -32,33 +33,32 @@ func clientAt(addr net.Addr) client {
 	}
 }
 
-// slots bounds what all clients hold at once. Whoever comes gets a slot: a client may hold all that are free, and
-// when all are taken, the client with the most gives up its oldest. It is safe for concurrent use.
+// slots bounds the queries or connections of all clients. take always succeeds: a client may have all free slots, and
+// when none is free, the client with the most loses its oldest. A slots is safe for concurrent use.
 type slots struct {
 	size int
 
 	mu    sync.Mutex
 	taken int
-	next  uint64             // age of the next slot
-	held  map[client][]*slot // the oldest first; never none
+	next  uint64             // number of the next slot
+	of    map[client][]*slot // the oldest first; no list is empty
 }
 
-// slot is one of slots, until it is released or given up.
+// slot is one of slots, until it is released or taken back.
 type slot struct {
-	of     client
-	age    uint64
+	client client
+	number uint64 // slots are numbered in the order in which they were taken
 	giveUp func()
 }
 
-func newSlots(size int) *slots { return &slots{size: size, held: map[client][]*slot{}} }
+func newSlots(size int) *slots { return &slots{size: size, of: map[client][]*slot{}} }
 
-// take returns a slot. giveUp is called, at most once, when it is taken back before it is released; it must not
-// wait for anything.
-func (s *slots) take(of client, giveUp func()) *slot {
+// take returns a slot. giveUp is called if the slot is taken back before it is released, at most once. It must not block.
+func (s *slots) take(c client, giveUp func()) *slot {
 	s.mu.Lock()
-	mine := &slot{of, s.next, giveUp}
+	taken := &slot{c, s.next, giveUp}
 	s.next++
-	s.held[of] = append(s.held[of], mine)
+	s.of[c] = append(s.of[c], taken)
 	s.taken++
 	var back *slot
 	if s.taken > s.size {
@@ -69,37 +69,38 @@ func (s *slots) take(of client, giveUp func()) *slot {
 	if back != nil {
 		back.giveUp()
 	}
-	return mine
+	return taken
 }
 
-// release gives a slot back, unless that has been done.
+// release frees a slot, unless it has been released or taken back.
 func (s *slots) release(x *slot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.remove(x)
 }
 
-// oldestOfMost returns the oldest slot of the client that holds the most, of several clients the oldest of all.
+// oldestOfMost returns the oldest slot of the client with the most slots; of several such clients, the oldest of all.
 func (s *slots) oldestOfMost() *slot {
 	var most []*slot
-	for _, held := range s.held {
-		if len(held) > len(most) || len(held) == len(most) && held[0].age < most[0].age {
-			most = held
+	for _, list := range s.of {
+		if len(list) > len(most) || len(list) == len(most) && list[0].number < most[0].number {
+			most = list
 		}
 	}
 	return most[0]
 }
 
+// remove removes a slot if it has not been removed yet. The caller holds s.mu.
 func (s *slots) remove(x *slot) {
-	held := s.held[x.of]
-	i := slices.Index(held, x)
+	list := s.of[x.client]
+	i := slices.Index(list, x)
 	if i < 0 {
 		return
 	}
 	s.taken--
-	if len(held) == 1 {
-		delete(s.held, x.of)
+	if len(list) == 1 {
+		delete(s.of, x.client)
 	} else {
-		s.held[x.of] = slices.Delete(held, i, i+1)
+		s.of[x.client] = slices.Delete(list, i, i+1)
 	}
 }

@@ -22,14 +22,14 @@ func TestClientOf(t *testing.T) {
 	require.Equal(t, client{}, clientAt(nil))
 }
 
-// Who has the most gives up its oldest; nobody else does, and who comes always gets one.
+// The client with the most loses its oldest slot, no other client does, and take always succeeds.
 func TestSlots(t *testing.T) {
 	a, b, c := clientOf(netip.MustParseAddr("192.0.2.1")), clientOf(netip.MustParseAddr("192.0.2.2")), clientOf(netip.MustParseAddr("192.0.2.3"))
 	s := newSlots(4)
 	var lost []string
 	take := func(of client, name string) *slot { return s.take(of, func() { lost = append(lost, name) }) }
 	held := func() (n int) {
-		for _, all := range s.held {
+		for _, all := range s.of {
 			require.NotEmpty(t, all)
 			n += len(all)
 		}
@@ -46,9 +46,9 @@ func TestSlots(t *testing.T) {
 	require.Equal(t, []string{"a1"}, lost)
 	take(a, "a4") // a has the most again
 	require.Equal(t, []string{"a1", "a2"}, lost)
-	s.release(a2) // has been given up
+	s.release(a2) // was taken back
 	require.Equal(t, 4, held())
-	take(c, "c1") // of a and b, which have as many, whose oldest is the oldest
+	take(c, "c1") // a and b have as many; the oldest slot of both is taken back
 	require.Equal(t, []string{"a1", "a2", "a3"}, lost)
 	take(c, "c2")
 	require.Equal(t, []string{"a1", "a2", "a3", "b1"}, lost)
@@ -57,7 +57,7 @@ func TestSlots(t *testing.T) {
 
 	one := newSlots(3)
 	var gone []int
-	for i := range 10 { // of one each, the oldest
+	for i := range 10 { // each client has one: the oldest is taken back
 		one.take(clientOf(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})), func() { gone = append(gone, i) })
 	}
 	require.Equal(t, []int{0, 1, 2, 3, 4, 5, 6}, gone)
@@ -70,7 +70,7 @@ func TestSlots(t *testing.T) {
 		one.release(x)
 		one.release(x)
 	}
-	require.Equal(t, 2, one.taken, "those of others, of which one was given up for the first")
-	require.Len(t, one.held, 2)
-	require.Empty(t, one.held[a])
+	require.Equal(t, 2, one.taken, "the others' slots, one of which was taken back")
+	require.Len(t, one.of, 2)
+	require.Empty(t, one.of[a])
 }

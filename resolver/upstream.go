@@ -16,18 +16,17 @@ import (
 // upstreamTimeout bounds a query to an Upstream without a Timeout.
 const upstreamTimeout = 5 * time.Second
 
-// Upstream is a DNS server that is reached through the gateway, over TCP (RFC 7766) or TLS (RFC 7858). Equal
-// questions that are asked at the same time go out once. A few connections, four at most, are kept for ten seconds
-// after their last answer, and each carries many queries at once. Anything but a whole answer to the very question is
-// an error; records that do not answer it are dropped.
+// Upstream is a DNS server that is reached through the gateway, over TCP (RFC 7766) or TLS (RFC 7858). Equal questions
+// in flight are sent once. Four connections at most are kept, for ten seconds after their last answer, and each carries
+// many queries at once. A truncated answer, or one to another question, is an error; records that do not answer the
+// question are dropped.
 //
 // An Upstream is safe for concurrent use; do not change it after first use, nor copy it.
 type Upstream struct {
 	// Addr is the "host:port" of the DNS server, as the gateway sees it. It is required.
 	Addr string
 
-	// Dial reaches Addr; normally it is the DialContext of the dialer. Nil is an error, never a direct
-	// connection.
+	// Dial connects to Addr; normally it is the DialContext of the dialer. Nil is an error, never a direct connection.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// TLS is the configuration of DNS over TLS; an empty ServerName is the host of Addr. Nil means
@@ -42,24 +41,24 @@ type Upstream struct {
 	pool  pool
 }
 
-// call is one question in flight, for all who ask it.
+// call is one question in flight, for all callers of share that ask it.
 type call struct {
-	asking int // guarded by Upstream.mu
-	cancel context.CancelFunc
+	callers int // that wait; guarded by Upstream.mu
+	cancel  context.CancelFunc
 
-	done   chan struct{} // closed when what follows is there
-	answer *dns.Msg      // shared: nobody changes it
+	done   chan struct{} // closed when answer and err are set
+	answer *dns.Msg      // shared by the callers, so none may change it
 	err    error
 }
 
-// Close closes the connections that are kept. Queries in flight fail. A later query connects again.
+// Close closes the connections. Queries in flight fail. A later query connects again.
 func (u *Upstream) Close() error {
 	u.pool.close()
 	return nil
 }
 
-// exchange asks one question and returns the answer, whatever its RCODE, which is not to be changed. An error is a
-// *net.DNSError, temporary, with its cause.
+// exchange sends one question and returns the answer, whatever its RCODE. The caller must not change the answer. An
+// error is a temporary *net.DNSError that wraps its cause.
 func (u *Upstream) exchange(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
 	answer, err := u.share(ctx, dns.Question{Name: strings.ToLower(dns.Fqdn(name)), Qtype: qtype, Qclass: dns.ClassINET})
 	if err != nil {
@@ -72,8 +71,8 @@ func (u *Upstream) exchange(ctx context.Context, name string, qtype uint16) (*dn
 	return answer, nil
 }
 
-// share waits for the answer to a question, which is asked unless somebody asks it already. It is given up when all
-// who wait have.
+// share waits for the answer to a question. It sends the question unless it is in flight already. The question is
+// cancelled when no caller waits any longer.
 func (u *Upstream) share(ctx context.Context, q dns.Question) (*dns.Msg, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -83,7 +82,7 @@ func (u *Upstream) share(ctx context.Context, q dns.Question) (*dns.Msg, error) 
 	if c == nil {
 		c = u.start(ctx, q)
 	}
-	c.asking++
+	c.callers++
 	u.mu.Unlock()
 	select {
 	case <-c.done:
@@ -92,14 +91,14 @@ func (u *Upstream) share(ctx context.Context, q dns.Question) (*dns.Msg, error) 
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if c.asking--; c.asking == 0 {
+	if c.callers--; c.callers == 0 {
 		c.cancel()
-		u.forget(q, c) // whoever asks from now on asks anew
+		u.forget(q, c) // a later caller sends it again
 	}
 	return nil, ctx.Err()
 }
 
-// start asks a question. The caller holds u.mu.
+// start sends a question. The caller holds u.mu.
 func (u *Upstream) start(ctx context.Context, q dns.Question) *call {
 	timeout := u.Timeout
 	if timeout == 0 {
@@ -111,7 +110,7 @@ func (u *Upstream) start(ctx context.Context, q dns.Question) *call {
 		u.calls = map[dns.Question]*call{}
 	}
 	u.calls[q] = c
-	go func() { // ends with the answer, the timeout, or when nobody waits any more
+	go func() { // ends with the answer, at the timeout, or when no caller waits any longer
 		defer cancel()
 		c.answer, c.err = u.ask(ctx, q)
 		u.mu.Lock()
@@ -122,15 +121,16 @@ func (u *Upstream) start(ctx context.Context, q dns.Question) *call {
 	return c
 }
 
-// forget lets the next one who asks a question begin anew. The caller holds u.mu.
+// forget makes the next caller of share send the question again. The caller holds u.mu.
 func (u *Upstream) forget(q dns.Question, c *call) {
 	if u.calls[q] == c {
 		delete(u.calls, q)
 	}
 }
 
-// ask sends a question over a connection of the pool. If the server closes one that others use, the question goes
-// over another. That ends: each such connection has had an answer, or a question that was its first and has failed.
+// ask sends a question over a connection of the pool, and returns the answer. If the server closes that connection, ask
+// tries another, unless the connection was made for this question and has had no answer. So each attempt but the last
+// uses a connection that had an answer, or was made for another question.
 func (u *Upstream) ask(ctx context.Context, q dns.Question) (*dns.Msg, error) {
 	for {
 		c, err := u.pool.get(ctx, u.connect)
@@ -153,7 +153,7 @@ func (u *Upstream) ask(ctx context.Context, q dns.Question) (*dns.Msg, error) {
 	}
 }
 
-// connect reaches the server. The TLS handshake ends with ctx.
+// connect returns a connection to the server, with TLS if it is configured. ctx bounds the dial and the handshake.
 func (u *Upstream) connect(ctx context.Context) (net.Conn, error) {
 	if u.Dial == nil {
 		return nil, errNoDial
@@ -179,7 +179,7 @@ func (u *Upstream) connect(ctx context.Context) (net.Conn, error) {
 	return secured, nil
 }
 
-// checkAnswer refuses what does not answer the question.
+// checkAnswer returns an error for a message that is no whole answer to the question.
 func checkAnswer(asked dns.Question, answer *dns.Msg) error {
 	switch {
 	case !answer.Response || answer.Opcode != dns.OpcodeQuery:

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newUpstream answers each connection's one query with what respond writes, and closes it.
+// newUpstream starts a server that reads one query per connection, calls respond, and closes the connection.
 func newUpstream(t testing.TB, respond func(c net.Conn, query *dns.Msg)) *Upstream {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func serveUpstream(t testing.TB, l net.Listener, respond func(c net.Conn, query 
 	t.Cleanup(func() { l.Close(); <-ended })
 }
 
-// zone answers from records in presentation form; a name that has none does not exist.
+// zone answers from records in presentation form; a name without records does not exist.
 func zone(t testing.TB, records ...string) func(net.Conn, *dns.Msg) {
 	var rrs []dns.RR
 	for _, record := range records {
@@ -179,7 +179,7 @@ func TestServerForwards(t *testing.T) {
 	require.Empty(t, asked)
 }
 
-// An answer larger than the client takes is cut, and says so; over TCP it is whole.
+// A response larger than the client accepts is truncated and sets TC; over TCP it is whole.
 func TestServerTruncates(t *testing.T) {
 	var records []string
 	for range 40 {
@@ -213,7 +213,7 @@ func TestVerify(t *testing.T) {
 		_, err := r.LookupNetIP(ctx, network, "missing.example")
 		require.True(t, isNotFound(err))
 	}
-	_, err := r.LookupHost(ctx, "example.onion") // never asked about
+	_, err := r.LookupHost(ctx, "example.onion") // Upstream is not asked about it
 	require.NoError(t, err)
 	_, err = r.LookupNetIP(ctx, "ip4", "2001:db8::1")
 	require.NoError(t, err)
@@ -237,7 +237,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// Some servers deny a name, or fail, for the family that it does not have. It exists if either says so.
+// Some servers deny a name, or fail, for the family that it does not have. A name exists if either answer says so.
 func TestVerifyOddServers(t *testing.T) {
 	for _, c := range []struct {
 		a, aaaa int
@@ -266,7 +266,7 @@ func TestVerifyOddServers(t *testing.T) {
 	}
 }
 
-// Whatever comes instead of an answer is a temporary error, and the connection is closed.
+// Anything but an answer is a temporary error, and the connection is closed.
 func TestUpstreamMisbehaves(t *testing.T) {
 	reply := func(change func(*dns.Msg)) func(net.Conn, *dns.Msg) {
 		return func(c net.Conn, query *dns.Msg) {
@@ -305,7 +305,7 @@ func TestUpstreamMisbehaves(t *testing.T) {
 	}
 }
 
-// A server that cuts its answer at any octet, and one that stays silent there.
+// A server ends the connection after any byte of its answer, or stays silent from there on.
 func TestUpstreamStops(t *testing.T) {
 	answer := new(dns.Msg).SetReply(newQuery("db.example.", dns.TypeMX))
 	packed, err := answer.Pack()
@@ -379,7 +379,7 @@ func TestUpstreamTLS(t *testing.T) {
 	}
 }
 
-// Whatever bytes come for an answer, the lookup ends, with records or a *net.DNSError.
+// Whatever bytes the server sends, the lookup ends with records or a *net.DNSError.
 func FuzzUpstreamAnswer(f *testing.F) {
 	for _, query := range queryVectors(f) {
 		f.Add(frame(query))
@@ -401,7 +401,7 @@ func FuzzUpstreamAnswer(f *testing.F) {
 				if err != nil {
 					return
 				}
-				if len(received) >= 4 { // else no answer would ever be of this query
+				if len(received) >= 4 { // otherwise the answer could not have the query's ID
 					copy(received[2:4], query)
 				}
 				far.Write(received)

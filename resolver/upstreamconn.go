@@ -13,48 +13,49 @@ import (
 )
 
 const (
-	maxPending   = 1 << 14          // queries on one connection; there are 1<<16 IDs
-	keepUpstream = 10 * time.Second // a connection without a query
-	maxSilence   = time.Second      // of a connection that is asked, before a query that is given up counts against it
+	maxPending   = 1 << 14          // queries in flight on one connection; there are 1<<16 IDs
+	keepUpstream = 10 * time.Second // how long a connection without queries is kept
+	maxSilence   = time.Second      // without an answer, after which a query that is cancelled retires its connection
 )
 
-// errConnEnded is the error of a connection that has ended while a query was under way.
+// errConnEnded is the error of a query whose connection ended.
 var errConnEnded = errors.New("connection to the upstream has ended")
 
-// upstreamConn is a connection that carries many queries at once (RFC 7766, section 6.2.1.1). It is safe for
-// concurrent use.
+// upstreamConn is a connection that carries many queries at once (RFC 7766, section 6.2.1.1). It is safe for concurrent
+// use. The pool's goroutine runs read.
 type upstreamConn struct {
 	net.Conn
-	writing sync.Mutex
+	writing sync.Mutex // held while a query is written
 
 	mu      sync.Mutex
 	pending map[uint16]chan received // by the ID of the query; nil: the connection has ended
-	first   dns.Question
-	heard   int       // answers to queries that waited for them
-	asked   time.Time // of the first query since the last answer; zero: none. It may be later
-	retired bool      // takes no more queries, and ends with the last
+	first   dns.Question             // the question that the connection was made for
+	heard   int                      // answers to queries in flight
+	asked   time.Time                // when the wait for the next answer began, or later; zero: no wait
+	retired bool                     // takes no more queries, and ends with the last
 }
 
-// received is an answer or what came instead.
+// received is an answer or an error.
 type received struct {
 	answer *dns.Msg
 	err    error
 }
 
-// load is how many queries are under way.
+// load returns the number of queries in flight.
 func (c *upstreamConn) load() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.pending)
 }
 
+// isRetired reports whether the connection takes no more queries.
 func (c *upstreamConn) isRetired() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.retired
 }
 
-// madeFor reports whether a question was the first of a connection that has answered none.
+// madeFor reports whether a question was the first on the connection, and no query has been answered.
 func (c *upstreamConn) madeFor(q dns.Question) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -89,7 +90,7 @@ func (c *upstreamConn) exchange(ctx context.Context, q dns.Question) (*dns.Msg, 
 	}
 }
 
-// enter makes room for an answer.
+// enter gives a query an ID, and notes where its answer is to be sent.
 func (c *upstreamConn) enter(q dns.Question, answer chan received) (id uint16, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,10 +98,10 @@ func (c *upstreamConn) enter(q dns.Question, answer chan received) (id uint16, e
 		return 0, errConnEnded
 	}
 	if len(c.pending) == maxPending {
-		return 0, errors.New("too many queries under way")
+		return 0, errors.New("too many queries in flight")
 	}
 	if len(c.pending) == 0 {
-		c.SetReadDeadline(time.Time{}) // queries have bounds of their own
+		c.SetReadDeadline(time.Time{}) // each query has a bound of its own
 	}
 	if c.asked.IsZero() {
 		c.asked = time.Now()
@@ -114,7 +115,7 @@ func (c *upstreamConn) enter(q dns.Question, answer chan received) (id uint16, e
 	return id, nil
 }
 
-// leave gives a query up. A connection that has failed, or has been silent although it was asked, takes no more.
+// leave cancels a query. It retires a connection that has failed, or has been silent for maxSilence.
 func (c *upstreamConn) leave(id uint16, failed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -125,7 +126,7 @@ func (c *upstreamConn) leave(id uint16, failed bool) {
 	c.rest()
 }
 
-// rest bounds how long the connection is kept if it has nothing to do. The caller holds c.mu.
+// rest bounds how long a connection without queries is kept. The caller holds c.mu.
 func (c *upstreamConn) rest() {
 	if c.pending == nil || len(c.pending) > 0 {
 		return
@@ -135,11 +136,12 @@ func (c *upstreamConn) rest() {
 		until = past
 	}
 	if c.SetReadDeadline(until) != nil {
-		c.Close() // its deadlines do not work: it would be kept for ever
+		c.Close() // without working deadlines, it would never be closed
 	}
 }
 
-// send writes a query. A connection on which that fails, or takes longer than ctx, is of no more use.
+// send writes a query. If ctx ends meanwhile, send closes the connection, because a part of the query may have been
+// written.
 func (c *upstreamConn) send(ctx context.Context, packed []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -152,12 +154,12 @@ func (c *upstreamConn) send(ctx context.Context, packed []byte) error {
 		return fmt.Errorf("%w: %w", errConnEnded, ctx.Err())
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", errConnEnded, err) // answers may have come before
+		return fmt.Errorf("%w: %w", errConnEnded, err) // some answers may have come
 	}
 	return nil
 }
 
-// read gives answers to those who wait for them until the connection ends.
+// read reads answers and passes them on, until the connection ends.
 func (c *upstreamConn) read() {
 	var err error
 	for err == nil {
@@ -175,7 +177,7 @@ func (c *upstreamConn) read() {
 	c.pending = nil
 }
 
-// give passes an answer on. One that nobody waits for has come too late.
+// give passes an answer to the query that waits for it. If there is none, the answer is too late.
 func (c *upstreamConn) give(packed []byte) error {
 	m := new(dns.Msg)
 	if err := m.Unpack(packed); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// upstreamServer is a DNS server over TCP that answers the queries of a connection as they are ready, and counts.
+// upstreamServer is a DNS server over TCP that sends each answer when it is ready, and counts connections and queries.
 type upstreamServer struct {
 	net.Listener
 	respond  func(q *dns.Msg) *dns.Msg // nil: no answer, and the connection ends
@@ -50,7 +50,7 @@ func newUpstreamServer(t testing.TB, respond func(q *dns.Msg) *dns.Msg) *upstrea
 	return s
 }
 
-// cut ends all connections.
+// cut closes all connections.
 func (s *upstreamServer) cut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +98,7 @@ func (s *upstreamServer) upstream() *Upstream {
 	return &Upstream{Addr: s.Addr().String(), Dial: new(net.Dialer).DialContext}
 }
 
-// records is a response with records in presentation form.
+// records returns a response with records in presentation form.
 func records(t testing.TB, q *dns.Msg, answer, authority []string) *dns.Msg {
 	m := new(dns.Msg).SetReply(q)
 	for _, s := range answer {

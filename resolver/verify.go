@@ -6,8 +6,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// verify returns nil if Upstream knows a name, in canonical form, with addresses of whatever family or with none: it
-// exists if either A or AAAA says so, since some servers deny, or fail for, the family that it does not have.
+// verify returns nil if a name, in canonical form, exists according to Upstream, with or without addresses. It exists if
+// the answer for either A or AAAA is NOERROR: some servers deny a name, or fail, for the family that it does not have.
 func (r *Resolver) verify(ctx context.Context, name string) error {
 	if r.Upstream == nil {
 		return failure(name, errNoUpstream)

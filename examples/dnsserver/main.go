@@ -1,15 +1,15 @@
-// Dnsserver runs the resolver's DNS server as a program: every name gets an address of the reserved
-// space, and none is looked up here.
+// Dnsserver runs the resolver's DNS server as a program: every name gets an address of the reserved space, and no name
+// is looked up on this machine.
 //
 //	go run ./examples/dnsserver -search ""
 //	dig @127.0.0.1 -p 1053 db.example +short && dig @127.0.0.1 -p 1053 -x 240.0.0.1 +short
 //
-// With -gateway and -upstream the record types that no such address can stand for are asked of a DNS
-// server through the gateway, and with -verify so is whether a name exists:
+// With -gateway and -upstream, a DNS server that is reached through the gateway answers questions for other records than
+// addresses. With -verify, it is also asked whether a name exists:
 //
 //	go run ./examples/dnsserver -gateway socks5://127.0.0.1:1080 -upstream 9.9.9.9:853 -tls -verify
 //
-// The program ends with SIGINT or SIGTERM, after the queries in hand are answered.
+// The program ends with SIGINT or SIGTERM, after it has answered the queries that it has received.
 package main
 
 import (
@@ -47,10 +47,10 @@ func main() {
 	}
 }
 
-// errUsage is matched by errors about the command line.
+// errUsage is wrapped by errors of the command line.
 var errUsage = errors.New("see -help")
 
-// run serves until ctx is done. It tells on stdout where it listens.
+// run serves until ctx is done. It prints the address that it listens on to stdout.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	listen, server, err := parse(args, stderr)
 	if err != nil {
@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 }
 
-// parse makes a Server of the flags.
+// parse returns the address and the Server that the flags describe.
 func parse(args []string, stderr io.Writer) (listen string, server *resolver.Server, err error) {
 	flags := flag.NewFlagSet("dnsserver", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -97,7 +97,7 @@ func parse(args []string, stderr io.Writer) (listen string, server *resolver.Ser
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return "", nil, err
 	} else if err != nil {
-		return "", nil, errUsage // flags has told why
+		return "", nil, errUsage // Parse has printed the reason
 	}
 	switch {
 	case flags.NArg() > 0:

@@ -27,9 +27,8 @@ const (
 	roleServers  = "servers"  // on loopback
 	roleDistant  = "distant"  // behind a link that delays, in another namespace
 	roleDelayed  = "delayed"  // on loopback, behind relays that delay
-	roleDNS      = "dns"      // the resolver's DNS server
-	rolePlainDNS = "plaindns" // what it is compared with
-	roleHeldDNS  = "helddns"  // the resolver's, with an upstream that does not answer
+	roleDNS      = "dns"      // the resolver's DNS server; see dnsRole
+	rolePlainDNS = "plaindns" // a plain handler, to compare it with
 
 	roleHTTP3         = "http3"         // an HTTP/3 server
 	roleRelay         = "relay"         // of datagrams, without SOCKS
@@ -177,6 +176,7 @@ func serve(role string) error {
 
 func open(role string, delay *link.Delay) (hello any, err error) {
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	role, mode, _ := strings.Cut(role, ":")
 	switch role {
 	case roleServers:
 		return servers.Start(loopback)
@@ -184,10 +184,10 @@ func open(role string, delay *link.Delay) (hello any, err error) {
 		return openDistant(delay)
 	case roleDelayed:
 		return openDelayed(loopback, delay)
-	case roleDNS, rolePlainDNS:
-		return servers.StartDNS(role == rolePlainDNS)
-	case roleHeldDNS:
-		return servers.StartHeldDNS()
+	case roleDNS:
+		return servers.StartDNS(servers.DNSMode(mode))
+	case rolePlainDNS:
+		return servers.StartPlainDNS(servers.DNSMode(mode))
 	case roleHTTP3:
 		return servers.StartHTTP3()
 	case roleRelay:
@@ -197,6 +197,9 @@ func open(role string, delay *link.Delay) (hello any, err error) {
 	}
 	return nil, errors.New("no such role: " + role)
 }
+
+// dnsRole is the role of a DNS server in a mode.
+func dnsRole(role string, mode servers.DNSMode) string { return role + ":" + string(mode) }
 
 func openDistant(delay *link.Delay) (any, error) {
 	if err := link.Loopback(); err != nil {

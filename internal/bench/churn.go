@@ -11,8 +11,8 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// uses are what a full table goes through before its memory is measured. Each asks for names by number, a
-// multiple of the table's size of them, and keeps some leases.
+// uses are the ways in which a table is used before its memory is measured. Each assigns many more names than the table
+// holds, and may keep leases.
 var uses = []struct {
 	name string
 	use  func(u *use, size int)
@@ -59,7 +59,7 @@ type use struct {
 	err    error
 }
 
-// newUse returns a table that any name may be evicted from at once, unless it is pinned.
+// newUse returns a table in which each name may be evicted at once unless it is pinned.
 func newUse(size int) (*use, error) {
 	t, err := mapping.New(mapping.Config{Size: size, Hold: time.Nanosecond})
 	return &use{table: t}, err
@@ -83,7 +83,7 @@ func (u *use) pin(i int) {
 	u.leases = append(u.leases, l)
 }
 
-// bytes returns what the heap has more of for each name since it had before, without the leases.
+// bytes returns the growth of the heap per name since it had before bytes, without the leases.
 func (u *use) bytes(before uint64) float64 {
 	leases := len(u.leases)*int(unsafe.Sizeof(mapping.Lease{})) + cap(u.leases)*int(unsafe.Sizeof(u.leases[0]))
 	more := float64(heap()-before) - float64(leases)
@@ -92,8 +92,8 @@ func (u *use) bytes(before uint64) float64 {
 }
 
 // churn measures memory after use, once: it does not depend on the machine.
-func churn(size, _ int, s *report.Section) error {
-	t := &report.Table{Head: []string{report.Number(float64(size)) + " names at most", "names held", "bytes an entry"}}
+func churn(size int, s *report.Section) error {
+	t := &report.Table{Head: []string{report.Number(float64(size)) + " names at most", "names held", "bytes per entry"}}
 	for _, kind := range uses {
 		say("mapping, memory: %s", kind.name)
 		before := heap()
@@ -110,7 +110,7 @@ func churn(size, _ int, s *report.Section) error {
 			bound = 80
 		}
 		t.Row(kind.name, u.table.Len(), bytes)
-		s.Figures = append(s.Figures, report.AtMost("mapping, bytes an entry of 20 to 24 bytes: "+kind.name, report.Sample{bytes}, bound))
+		s.Figures = append(s.Figures, report.AtMost("mapping, bytes per entry with a name of 20 to 24 bytes: "+kind.name, report.Sample{bytes}, bound))
 	}
 	say("")
 	s.Parts = append(s.Parts, t)

@@ -1,137 +1,167 @@
 package main
 
 import (
-	"fmt"
-	"net"
+	"errors"
+	"os/exec"
 	"time"
 
-	"github.com/miekg/dns"
-	"golang.org/x/net/ipv4"
-
 	"github.com/sockslib/sockslib/internal/bench/report"
+	"github.com/sockslib/sockslib/internal/bench/servers"
 )
 
-// The load: as many queries on their way as stub resolvers of a busy machine have.
+// dnsPeer is one DNS server and what is asked of it.
+type dnsPeer struct {
+	name    string
+	addr    string
+	queries [][]byte
+	plain   int // the index of the plain handler that it is compared with
+	used    func() (time.Duration, error)
+	stop    func()
+
+	rate, cpu, load report.Sample
+}
+
+// The indexes of dnsPeers. The caches follow.
 const (
-	dnsSockets  = 4
-	dnsInFlight = 16 // of each socket
-	dnsNames    = 1000
+	peerSpecific = iota
+	peerPlain
+	peerAny
+	peerPlainAny
+	peerDirect
+	peerSearch
+	peerPlainSearch
+	peerCaches
 )
 
-// dnsServer measures the DNS server beside a plain handler.
-func dnsServer(l *lab) (*report.Section, error) {
-	list := []struct{ name, role string }{
-		{"**resolver.Server**, a table of 1,000 names", roleDNS},
-		{"miekg/dns, a handler that looks nothing up", rolePlainDNS},
+// dnsPeers starts the servers. The caches of the system's packages come last; missing tells which are not installed.
+func dnsPeers() (peers []*dnsPeer, missing string, err error) {
+	defer func() {
+		if err != nil {
+			stopPeers(peers)
+		}
+	}()
+	names, err := packQueries()
+	if err != nil {
+		return nil, "", err
 	}
-	servers, addrs := make([]*child, len(list)), make([]string, len(list))
-	for i, c := range list {
-		var err error
-		if servers[i], err = start(c.role, &addrs[i], nil); err != nil {
+	pod, err := podQueries()
+	if err != nil {
+		return nil, "", err
+	}
+	const plainName = "miekg/dns, a handler that looks nothing up"
+	for _, p := range []struct {
+		name    string
+		role    string
+		mode    servers.DNSMode
+		queries [][]byte
+		plain   int
+	}{
+		peerSpecific:    {"**resolver.Server**", roleDNS, servers.DNSSpecific, names, peerPlain},
+		peerPlain:       {plainName, rolePlainDNS, servers.DNSSpecific, names, peerPlain},
+		peerAny:         {"**resolver.Server**, bound to 0.0.0.0", roleDNS, servers.DNSAny, names, peerPlainAny},
+		peerPlainAny:    {plainName + ", bound to 0.0.0.0", rolePlainDNS, servers.DNSAny, names, peerPlainAny},
+		peerDirect:      {"**resolver.Server** with Direct", roleDNS, servers.DNSDirect, names, peerPlain},
+		peerSearch:      {"**resolver.Server** with Kubernetes' search list, asked by a pod", roleDNS, servers.DNSSearch, pod, peerPlainSearch},
+		peerPlainSearch: {plainName + ", asked by a pod", rolePlainDNS, servers.DNSSpecific, pod, peerPlainSearch},
+	} {
+		var addr string
+		c, err := start(dnsRole(p.role, p.mode), &addr, nil)
+		if err != nil {
+			return peers, "", err
+		}
+		peers = append(peers, &dnsPeer{name: p.name, addr: addr, queries: p.queries, plain: p.plain, used: c.cpu, stop: c.stop})
+	}
+	for _, program := range []string{"dnsmasq", "unbound"} {
+		c, err := startCache(program, names)
+		if errors.Is(err, exec.ErrNotFound) {
+			missing += " " + program + " is not installed here."
+			continue
+		}
+		if err != nil {
+			return peers, "", err
+		}
+		peers = append(peers, &dnsPeer{name: program + ", one thread, the names cached", addr: c.addr, queries: names, plain: peerPlain, used: c.used, stop: c.stop})
+	}
+	return peers, missing, nil
+}
+
+func stopPeers(peers []*dnsPeer) {
+	for _, p := range peers {
+		p.stop()
+	}
+}
+
+// measure floods a server with queries, and notes the rate and the processor time of both sides.
+func (p *dnsPeer) measure(times int) error {
+	before, err := p.used()
+	if err != nil {
+		return err
+	}
+	c, err := timed(func() error { return flood(p.addr, p.queries, times) })
+	if err != nil {
+		return err
+	}
+	after, err := p.used()
+	p.rate = append(p.rate, float64(times)/c.wall.Seconds())
+	p.load = append(p.load, float64(c.cpu.Nanoseconds())/1e3/float64(times))
+	p.cpu = append(p.cpu, float64((after-before).Nanoseconds())/1e3/float64(times))
+	return err
+}
+
+// dnsServer measures the DNS server in four modes, beside a plain handler and the caches of the system's packages.
+func dnsServer(l *lab) (*report.Section, error) {
+	peers, missing, err := dnsPeers()
+	if err != nil {
+		return nil, err
+	}
+	defer stopPeers(peers)
+	for _, p := range peers { // so that names are known
+		if err := flood(p.addr, p.queries, dnsSockets*len(p.queries)); err != nil {
 			return nil, err
 		}
-		defer servers[i].stop()
 	}
-	queries, err := packQueries()
+	err = interleave("DNS", l.pick(40, 5), len(peers), func(i int) error { return peers[i].measure(5000) })
 	if err != nil {
 		return nil, err
 	}
-	const each = 5000
-	rate, cpu, load := make([]report.Sample, len(list)), make([]report.Sample, len(list)), make([]report.Sample, len(list))
-	err = interleave("DNS", l.pick(80, 12), len(list), func(i int) error {
-		before, err := servers[i].cpu()
-		if err != nil {
-			return err
-		}
-		c, err := timed(func() error { return flood(addrs[i], queries, each) })
-		if err != nil {
-			return err
-		}
-		rate[i] = append(rate[i], each/c.wall.Seconds())
-		load[i] = append(load[i], float64(c.cpu.Nanoseconds())/1e3/each)
-		after, err := servers[i].cpu()
-		cpu[i] = append(cpu[i], float64((after-before).Nanoseconds())/1e3/each)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	t := &report.Table{Head: []string{"A queries on loopback UDP, 64 on their way", "a second", "of plain", "server's µs each", "of plain", "load's µs each"}}
-	for i, c := range list {
-		t.Row(c.name, rate[i], rate[i].Over(rate[1]), cpu[i], cpu[i].Over(cpu[1]), load[i])
+	t := &report.Table{Head: []string{"A queries on loopback UDP, 64 in flight", "per second", "of plain", "server's µs each", "of plain", "load's µs each"}}
+	for _, p := range peers {
+		plain := peers[p.plain]
+		t.Row(p.name, p.rate, p.rate.Over(plain.rate), p.cpu, p.cpu.Over(plain.cpu), p.load)
 	}
 	return &report.Section{
 		Title: "DNS server",
 		Text: `
-Each server is a process of its own. The load comes from this one, and on the same machine it takes nearly as much of the cores
-as what it loads: the rate tells less than the servers differ by, the processor time tells all of it.`,
-		Parts: []report.Part{t},
-		Figures: []report.Figure{
-			report.AtLeast("DNS queries a second, of a plain miekg/dns handler's", rate[0].Over(rate[1]), 1.5),
-			report.AtLeast("DNS queries a second of the server's processor time, of a plain miekg/dns handler's", cpu[1].Over(cpu[0]), 1.5),
-		},
+Each server is a process of its own, and knows or caches all 1,000 names. The load comes from this process, and takes nearly
+as much of the same machine's processors as the server: rates differ by less than the servers do; the processor time shows all
+of it. A pod's stub puts each of Kubernetes' three search domains behind a name before it asks for the name itself: the
+library's server denies three of four questions, with an SOA record, and the plain handler answers each with an address.` + missing,
+		Parts:   []report.Part{t},
+		Figures: dnsFigures(peers),
 	}, nil
 }
 
-func packQueries() ([][]byte, error) {
-	queries := make([][]byte, dnsNames)
-	for i := range queries {
-		q, err := new(dns.Msg).SetQuestion(fmt.Sprintf("host%07d.example.com.", i), dns.TypeA).Pack()
-		if err != nil {
-			return nil, err
-		}
-		queries[i] = q
+// dnsFigures returns the bounds of the modes, and of the caches that are there.
+func dnsFigures(peers []*dnsPeer) (figures []report.Figure) {
+	for _, mode := range []struct {
+		peer int
+		name string
+	}{
+		{peerSpecific, "on a specific address"},
+		{peerAny, "on 0.0.0.0"},
+		{peerDirect, "with Direct"},
+		{peerSearch, "with Kubernetes' search list"},
+	} {
+		p := peers[mode.peer]
+		plain := peers[p.plain]
+		figures = append(figures,
+			report.AtLeast("DNS queries per second "+mode.name+", of a plain miekg/dns handler's", p.rate.Over(plain.rate), 1.5),
+			report.AtLeast("DNS queries per second of the server's processor time "+mode.name+", of a plain miekg/dns handler's", plain.cpu.Over(p.cpu), 1.5))
 	}
-	return queries, nil
-}
-
-// flood asks so many times over all sockets.
-func flood(addr string, queries [][]byte, times int) error {
-	ended := make(chan error, dnsSockets)
-	for range dnsSockets {
-		go func() { ended <- floodBy(addr, queries, times/dnsSockets) }() // ends with its queries; awaited below
+	bounds := map[string]float64{"dnsmasq": 0.7, "unbound": 1}
+	for _, p := range peers[peerCaches:] {
+		program := p.name[:len("dnsmasq")] // as long as "unbound"
+		figures = append(figures, report.AtMost("DNS server's processor time per query, of "+program+"'s", peers[peerSpecific].cpu.Over(p.cpu), bounds[program]))
 	}
-	var failed error
-	for range dnsSockets {
-		if err := <-ended; err != nil {
-			failed = err
-		}
-	}
-	return failed
-}
-
-// floodBy asks over one socket, in batches, so that the load costs less than what it loads.
-func floodBy(addr string, queries [][]byte, times int) error {
-	conn, err := net.Dial("udp", addr)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(time.Minute))
-	c := ipv4.NewPacketConn(conn.(*net.UDPConn))
-	out, in := make([]ipv4.Message, dnsInFlight), make([]ipv4.Message, dnsInFlight)
-	for i := range out {
-		out[i].Buffers, in[i].Buffers = make([][]byte, 1), [][]byte{make([]byte, dns.MinMsgSize)}
-	}
-	sent, answered := 0, 0
-	for answered < times {
-		room := min(dnsInFlight-(sent-answered), times-sent)
-		for i := range room {
-			out[i].Buffers[0] = queries[(sent+i)%len(queries)]
-		}
-		for done := 0; done < room; {
-			n, err := c.WriteBatch(out[done:room], 0)
-			if err != nil {
-				return err
-			}
-			done += n
-		}
-		sent += room
-		n, err := c.ReadBatch(in, 0)
-		if err != nil {
-			return err
-		}
-		answered += n
-	}
-	return nil
+	return figures
 }

@@ -14,16 +14,17 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/sockslib/sockslib/internal/bench/report"
+	"github.com/sockslib/sockslib/internal/bench/servers"
 )
 
-// What one client does to a DNS server while another one asks for addresses.
+// The load that some clients put on a DNS server while another client asks for addresses.
 const (
-	floodOutstanding = 300 // slow questions on their way, or idle connections
-	floodClients     = 17  // of the flood from many addresses
-	fairQueries      = 300 // of the other client in a round, one after the other
+	floodOutstanding = 300 // slow questions in flight, or idle connections
+	floodClients     = 17  // addresses of the flood from many
+	fairQueries      = 300 // per round of the other client, one after the other
 )
 
-// fairness measures how long a client's questions for addresses take while others flood the server.
+// fairness measures the delay of a client's questions for addresses while others flood the server.
 func fairness(l *lab) (*report.Section, error) {
 	list := []struct {
 		name  string
@@ -36,7 +37,7 @@ func fairness(l *lab) (*report.Section, error) {
 	}
 	median, tail, answered := make([]report.Sample, len(list)), make([]report.Sample, len(list)), make([]report.Sample, len(list))
 	var addr string
-	server, err := start(roleHeldDNS, &addr, nil)
+	server, err := start(dnsRole(roleDNS, servers.DNSHeld), &addr, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func fairness(l *lab) (*report.Section, error) {
 		}
 		answered[i] = append(answered[i], float64(len(delays))/fairQueries)
 		if len(delays) == 0 {
-			return errors.New("nothing is answered")
+			return errors.New("no query is answered")
 		}
 		slices.Sort(delays)
 		micros := func(at int) float64 { return float64(delays[at].Nanoseconds()) / 1e3 }
@@ -73,14 +74,14 @@ func fairness(l *lab) (*report.Section, error) {
 	return &report.Section{
 		Title: "DNS server under floods",
 		Text: `
-One client asks for addresses over UDP, one after the other, while clients at other addresses of loopback fill all that
-the server shares. They are processes of the same machine, so much of the delay is that of the processors.`,
+One client asks for addresses over UDP, one after the other, while clients at other addresses of loopback take all that
+the server shares. Clients and server share the machine's processors, which cause much of the delay.`,
 		Parts:   []report.Part{t},
 		Figures: figures,
 	}, nil
 }
 
-// udpFrom is a socket at one of loopback's addresses, connected to a server.
+// udpFrom returns a socket at 127.0.1.host, connected to a server.
 func udpFrom(host byte, addr string) (*net.UDPConn, error) {
 	to, err := netip.ParseAddrPort(addr)
 	if err != nil {
@@ -89,7 +90,7 @@ func udpFrom(host byte, addr string) (*net.UDPConn, error) {
 	return net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 1, host)}, net.UDPAddrFromAddrPort(to))
 }
 
-// askInTurn returns the delays of those queries that are answered within a second.
+// askInTurn returns the delays of the queries that are answered within a second.
 func askInTurn(addr string) (delays []time.Duration, err error) {
 	c, err := udpFrom(1, addr)
 	if err != nil {
@@ -127,7 +128,8 @@ func askInTurn(addr string) (delays []time.Duration, err error) {
 	return delays, nil
 }
 
-// askSlowly keeps questions for the upstream on their way, shared by clients: a new one for each that is given up.
+// askSlowly keeps floodOutstanding questions for the upstream in flight, shared out among clients. It sends a new one for
+// each that the server drops.
 func askSlowly(addr string, clients int) (stop func(), err error) {
 	var all sync.WaitGroup
 	var conns []*net.UDPConn
@@ -166,7 +168,7 @@ func askSlowly(addr string, clients int) (stop func(), err error) {
 	return stop, nil
 }
 
-// sitIdle keeps connections open that ask nothing, and opens the next when the server closes one.
+// sitIdle keeps floodOutstanding connections open that send nothing, and opens a new one for each that the server closes.
 func sitIdle(addr string) (stop func(), err error) {
 	ended := make(chan struct{})
 	var all sync.WaitGroup
@@ -194,7 +196,7 @@ func sitIdle(addr string) (stop func(), err error) {
 				select {
 				case <-ended:
 					return
-				case <-time.After(10 * time.Millisecond): // ports are used up otherwise
+				case <-time.After(10 * time.Millisecond): // otherwise it would use up the ports
 				}
 			}
 		})

@@ -14,10 +14,10 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// lockHold measures how long an Assign may hold the table's lock. One that adds a name holds it for less than the
-// processor time that it takes. One that finds no name to evict looks at all of them and gives up the lock at times,
-// so another goroutine measures how long it waits for that. The garbage collector is off, because nearly all that an
-// Assign does for it, it does before it takes the lock.
+// lockHold measures how long an Assign can hold the table's lock. An Assign that adds a name holds it for less than the
+// processor time of the call. One that finds no name to evict looks at all names and gives up the lock several times, so
+// another goroutine measures how long it waits for the lock. The garbage collector is off: an Assign does nearly all of
+// its work for the collector before it takes the lock.
 func lockHold(size, rounds int, s *report.Section) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	names := newNames(2*size, 2*size)
@@ -48,7 +48,7 @@ func lockHold(size, rounds int, s *report.Section) error {
 	return nil
 }
 
-// lockCost is the longest of each round, in ms.
+// lockCost has the longest time of each round, in ms.
 type lockCost struct{ filling, evicting, refusal, wait report.Sample }
 
 func (c *lockCost) round(names, more []string, hold time.Duration) error {
@@ -82,7 +82,7 @@ func (c *lockCost) round(names, more []string, hold time.Duration) error {
 	return nil
 }
 
-// longestAssign assigns names, and returns the most processor time that one took, in ms.
+// longestAssign assigns names, and returns the processor time of the longest Assign, in ms.
 func longestAssign(t *mapping.Table, names []string) (ms float64, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -98,7 +98,7 @@ func longestAssign(t *mapping.Table, names []string) (ms float64, err error) {
 	return float64(most) / 1e6, err
 }
 
-// watcher takes a table's lock again and again.
+// watcher measures the waits for a table's lock.
 type watcher struct {
 	longest time.Duration
 	done    chan struct{}

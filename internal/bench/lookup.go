@@ -2,49 +2,129 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
+	"net"
+
+	"github.com/miekg/dns"
 
 	"github.com/sockslib/sockslib/internal/bench/report"
+	"github.com/sockslib/sockslib/internal/bench/servers"
 	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/resolver"
 )
 
-// lookup measures the resolver's methods beside net.Resolver over the same table.
-func lookup(l *lab) (*report.Section, error) {
+// lookupCall is one way to look up the address of a name.
+type lookupCall struct {
+	name  string
+	times int // per round
+	do    func(ctx context.Context, name string) error
+}
+
+// The indexes of lookupCalls that the figures are about.
+const (
+	callOurs = iota
+	callOursHost
+	callNet
+	callNetHost
+	callByHand
+	callLoopback
+)
+
+// lookupCalls returns the resolver's methods, and the methods of three net.Resolvers: NetResolver's, one made by hand in
+// memory, and one made by hand that asks a DNS server on loopback.
+func lookupCalls(loopback string) ([]lookupCall, error) {
 	t, err := mapping.New(mapping.Config{})
 	if err != nil {
 		return nil, err
 	}
 	r := &resolver.Resolver{Table: t}
-	std := r.NetResolver()
-	names := make([]string, 1000)
-	for i := range names {
-		names[i] = fmt.Sprintf("host%07d.example.com", i)
+	ours, memory := r.NetResolver(), &net.Resolver{PreferGo: true, Dial: dialByHand(newTwoMaps())}
+	udp := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, loopback)
+	}}
+	// Package net is asked with a trailing dot, so that it walks no search list.
+	netIP := func(r *net.Resolver) func(ctx context.Context, name string) error {
+		return func(ctx context.Context, name string) error {
+			_, err := r.LookupNetIP(ctx, "ip4", name+".")
+			return err
+		}
 	}
-	type lookupFunc struct {
-		name  string
-		times int
-		do    func(ctx context.Context, name string) error
-	}
-	list := []lookupFunc{
-		{"**resolver.Resolver**.LookupNetIP", 100_000, func(ctx context.Context, name string) error {
+	return []lookupCall{
+		callOurs: {"**resolver.Resolver**.LookupNetIP", 100_000, func(ctx context.Context, name string) error {
 			_, err := r.LookupNetIP(ctx, "ip4", name)
 			return err
 		}},
-		{"**resolver.Resolver**.LookupHost", 100_000, func(ctx context.Context, name string) error {
+		callOursHost: {"**resolver.Resolver**.LookupHost", 100_000, func(ctx context.Context, name string) error {
 			_, err := r.LookupHost(ctx, name)
 			return err
 		}},
-		{"net.Resolver.LookupNetIP, Dial in memory", 2000, func(ctx context.Context, name string) error {
-			// A trailing dot, or a search list would be walked.
-			_, err := std.LookupNetIP(ctx, "ip4", name+".")
+		callNet: {"**Resolver.NetResolver**().LookupNetIP", 2000, netIP(ours)},
+		callNetHost: {"**Resolver.NetResolver**().LookupHost", 2000, func(ctx context.Context, name string) error {
+			_, err := ours.LookupHost(ctx, name+".")
 			return err
 		}},
-		{"net.Resolver.LookupHost, Dial in memory", 2000, func(ctx context.Context, name string) error {
-			_, err := std.LookupHost(ctx, name+".")
-			return err
-		}},
+		callByHand:   {"net.Resolver.LookupNetIP, Dial to a net.Pipe, miekg/dns and two maps", 2000, netIP(memory)},
+		callLoopback: {"net.Resolver.LookupNetIP, Dial to miekg/dns on loopback, in another process", 2000, netIP(udp)},
+	}, nil
+}
+
+// dialByHand returns the Dial of a net.Resolver that a program would write without package resolver: one end of a
+// pipe, whose other end answers questions for addresses from two maps.
+func dialByHand(m *twoMaps) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(context.Context, string, string) (net.Conn, error) {
+		client, server := net.Pipe()
+		go answerByHand(server, m) // ends when package net closes client
+		return client, nil
+	}
+}
+
+// answerByHand answers the queries of a stream (RFC 1035, section 4.2.2) until it ends.
+func answerByHand(c net.Conn, m *twoMaps) {
+	defer c.Close()
+	for {
+		var length [2]byte
+		if _, err := io.ReadFull(c, length[:]); err != nil {
+			return
+		}
+		packed := make([]byte, binary.BigEndian.Uint16(length[:]))
+		if _, err := io.ReadFull(c, packed); err != nil {
+			return
+		}
+		var query dns.Msg
+		if query.Unpack(packed) != nil || len(query.Question) != 1 {
+			return
+		}
+		q, answer := query.Question[0], new(dns.Msg).SetReply(&query)
+		if addr, err := m.Assign("ip4", q.Name); q.Qtype == dns.TypeA && err == nil {
+			head := dns.RR_Header{Name: q.Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 1}
+			answer.Answer = []dns.RR{&dns.A{Hdr: head, A: addr.AsSlice()}}
+		}
+		packed, err := answer.Pack()
+		if err != nil {
+			return
+		}
+		if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(packed))), packed...)); err != nil {
+			return
+		}
+	}
+}
+
+// lookup measures the resolver's methods beside net.Resolvers.
+func lookup(l *lab) (*report.Section, error) {
+	var loopback string
+	if err := l.start(dnsRole(rolePlainDNS, servers.DNSSpecific), &loopback); err != nil {
+		return nil, err
+	}
+	list, err := lookupCalls(loopback)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 1000)
+	for i := range names {
+		names[i] = fmt.Sprintf("host%07d.example.com", i)
 	}
 	took, allocs := make([]report.Sample, len(list)), make([]report.Sample, len(list))
 	err = interleave("lookups", l.pick(21, 5), len(list), func(i int) error {
@@ -52,7 +132,7 @@ func lookup(l *lab) (*report.Section, error) {
 		c, err := measure(func() error {
 			for n := range times {
 				if err := list[i].do(context.Background(), names[n%len(names)]); err != nil {
-					return err
+					return fmt.Errorf("%s: %w", list[i].name, err)
 				}
 			}
 			return nil
@@ -64,17 +144,23 @@ func lookup(l *lab) (*report.Section, error) {
 	if err != nil {
 		return nil, err
 	}
-	table := &report.Table{Head: []string{"of 1,000 known names", "ns", "allocations"}}
+	table := &report.Table{Head: []string{"of 1,000 known names", "ns", "allocations", "of net.Resolver's by hand, in memory"}}
 	for i, f := range list {
-		table.Row(f.name, took[i], allocs[i])
+		table.Row(f.name, took[i], allocs[i], took[i].Over(took[callByHand]))
 	}
 	return &report.Section{
 		Title: "Lookups",
 		Text: `
-A known name's address, by the resolver's methods and by a net.Resolver (PreferGo) whose Dial gives the same resolver in
-memory. LookupNetIP is asked for "ip4", and package net for one address then; LookupHost makes it ask for two, and open
-sockets to sort them. Time is the processor's.`,
-		Parts:   []report.Part{table},
-		Figures: []report.Figure{report.AtLeast("resolver.LookupNetIP, times as fast as net.Resolver's in memory", took[2].Over(took[0]), 20)},
+The address of a known name, from the resolver's methods and from three net.Resolvers (PreferGo): NetResolver's, whose Dial
+opens no socket; one made by hand, as a program would without this library, whose Dial gives one end of a net.Pipe; and one
+whose Dial reaches a DNS server on loopback. LookupNetIP is asked for "ip4", for which package net sends one query;
+LookupHost sends two, and opens sockets to sort what comes back. Time is this process's processor time: the server on
+loopback has its own.`,
+		Parts: []report.Part{table},
+		Figures: []report.Figure{
+			report.AtLeast("resolver.LookupNetIP, times as fast as NetResolver's", took[callNet].Over(took[callOurs]), 20),
+			report.AtLeast("resolver.LookupNetIP, times as fast as with a net.Resolver made by hand in memory", took[callByHand].Over(took[callOurs]), 20),
+			report.AtMost("LookupNetIP of NetResolver, of a net.Resolver made by hand in memory", took[callNet].Over(took[callByHand]), 1),
+		},
 	}, nil
 }

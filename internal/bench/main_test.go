@@ -116,7 +116,7 @@ func TestDelayed(t *testing.T) {
 // Memory does not depend on the machine, so it can be judged here.
 func TestChurn(t *testing.T) {
 	var s report.Section
-	require.NoError(t, churn(50_000, 1, &s))
+	require.NoError(t, churn(50_000, &s))
 	require.Len(t, s.Figures, len(uses))
 	for _, f := range s.Figures {
 		require.True(t, f.Pass(), "%+v", f)

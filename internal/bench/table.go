@@ -11,27 +11,27 @@ import (
 	"time"
 
 	"github.com/sockslib/sockslib/internal/bench/report"
-	"github.com/sockslib/sockslib/internal/twomaps"
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// judgedSize is the number of names that the figures are about.
+// judgedSize is the number of names that the figures are for.
 const judgedSize = 1_000_000
 
-// table measures the mapping table beside two maps.
+// table measures the mapping table beside twoMaps.
 func table(l *lab) (*report.Section, error) {
 	s := &report.Section{
 		Title: "Mapping table",
 		Text: `
-Names of 23 octets, in random order. The two maps have one family and one lock, no limit, no leases and no Hold; the
-table has both families and all of that. *Assign* fills them from empty; *name → address* assigns again what is there.
-These are processor time, the garbage collector's included. *Two goroutines* is how many times as fast two look up
-addresses as one, by the clock. Bytes are of the heap after a collection, the name's included. Both are asked in turns
-of ` + report.Number(asked/parts) + `: so long that each has the caches for itself, and so short that what disturbs one disturbs the other.
+Names of 23 bytes, in random order. The two maps have one family and one lock, and neither a limit nor leases nor Hold;
+the table has both families and all three. *Assign* fills them from empty; *name → address* assigns names that they have.
+Times are processor time, including the garbage collector's. *Two goroutines* is the speed of two goroutines that look
+up addresses, by the clock, relative to one. Bytes are bytes of the heap after a collection, including the name. The two
+are measured in turns of ` + report.Number(asked/parts) + ` calls: long enough that each has the caches for itself, and short enough that a disturbance
+affects both.
 
-The table's *name → address* also notes when, because Hold counts from it. *Rested* names were not asked for in the last
-256th part of Hold. Memory after use is that of a full table that any name may be evicted from, after many more names
-than it holds; what leases take is left out. The last table is about the one lock that adding a name takes.`,
+The table's *name → address* also notes the time, from which Hold counts. *Rested* names were not asked for within the
+last 256th of Hold. Memory after use is the memory of a full table without Hold, after many more names than it holds,
+without the leases. The last table is about the lock that an Assign of a new name takes.`,
 	}
 	p := &report.Plot{File: "table-memory.svg", Title: "Memory by names held", X: "names", Y: "MiB", Log: true}
 	for _, m := range pairMakers {
@@ -51,15 +51,16 @@ than it holds; what leases take is left out. The last table is about the one loc
 		}
 	}
 	s.Parts = append(s.Parts, p)
-	for _, measure := range []func(size, rounds int, s *report.Section) error{rested, churn, lockHold} {
-		if err := measure(judgedSize, l.pick(3, 1), s); err != nil {
-			return nil, err
-		}
+	if err := rested(judgedSize, l.pick(9, 1), s); err != nil {
+		return nil, err
 	}
-	return s, nil
+	if err := churn(judgedSize, s); err != nil {
+		return nil, err
+	}
+	return s, lockHold(judgedSize, l.pick(3, 1), s)
 }
 
-// tableCost is what one candidate takes at one size, in nanoseconds and bytes.
+// tableCost is the cost of one candidate at one size, in nanoseconds and bytes.
 type tableCost struct{ assign, again, name, parallel, bytes report.Sample }
 
 func tableOf(size, rounds int, s *report.Section, p *report.Plot) error {
@@ -72,7 +73,7 @@ func tableOf(size, rounds int, s *report.Section, p *report.Plot) error {
 		}
 	}
 	say("")
-	t := &report.Table{Head: []string{report.Number(float64(size)) + " names", "assign, ns", "name → address, ns", "address → name, ns", "two goroutines", "bytes an entry"}}
+	t := &report.Table{Head: []string{report.Number(float64(size)) + " names", "assign, ns", "name → address, ns", "address → name, ns", "two goroutines", "bytes per entry"}}
 	for i, c := range costs {
 		t.Row(pairMakers[i].name, c.assign, c.again, c.name, c.parallel, c.bytes.Median())
 		p.Lines[i].X = append(p.Lines[i].X, float64(size))
@@ -89,20 +90,21 @@ func tableOf(size, rounds int, s *report.Section, p *report.Plot) error {
 			report.AtMost(at+"name → address, of two maps'", again, 1),
 			report.AtMost(at+"assign, of two maps'", assign, 1),
 			report.AtMost(at+"bytes, of two maps'", bytes, 0.5),
-			report.AtMost(at+"bytes an entry besides the name", mine.bytes.Plus(-float64(nameLen)), 64),
+			report.AtMost(at+"bytes per entry besides the name", mine.bytes.Plus(-float64(nameLen)), 64),
 			report.AtLeast(at+"address → name by two goroutines, times one's", mine.parallel, 1.6))
 	}
 	return nil
 }
 
-// asked is how often candidates are asked, in turns, once they are filled, and that turns times.
+// A full candidate is asked for asked names, in parts that alternate with the other's, and then for as many addresses;
+// all of that turns times.
 const (
 	asked = 1_000_000
 	turns = 2
 	parts = 10
 )
 
-// tableRound fills all candidates anew, and then asks them in turns. It begins with another one each round.
+// tableRound fills all candidates anew, and then measures them in turns. Each round begins with another one.
 func tableRound(costs []tableCost, names []string, round int) error {
 	all := make([]pairs, len(costs))
 	for n := range all {
@@ -120,7 +122,7 @@ func tableRound(costs []tableCost, names []string, round int) error {
 	for i := range answers {
 		answers[i] = make([]netip.Addr, asked)
 		for j := range answers[i] {
-			answers[i][j] = netip.IPv4Unspecified() // memory is there only when it is written to, which is nobody's cost
+			answers[i][j] = netip.IPv4Unspecified() // the first write to memory makes the system provide it, which must not be measured
 		}
 	}
 	inTurns := func(turn int, ask func(i, from, to int)) {
@@ -143,7 +145,7 @@ func tableRound(costs []tableCost, names []string, round int) error {
 	return nil
 }
 
-// askNames asks for the addresses of names.
+// askNames measures name → address.
 func (c *tableCost) askNames(p pairs, names []string, addrs []netip.Addr) {
 	begun := cpuTime()
 	for i, name := range names {
@@ -152,7 +154,7 @@ func (c *tableCost) askNames(p pairs, names []string, addrs []netip.Addr) {
 	c.again = append(c.again, each(cpuTime()-begun, len(names)))
 }
 
-// askAddrs asks for the names of addresses: of half of them by one goroutine, of the others by two.
+// askAddrs measures address → name: one goroutine looks up half of the addresses, two goroutines the others.
 func (c *tableCost) askAddrs(p pairs, addrs []netip.Addr) {
 	half := len(addrs) / 2
 	one, cpu := lookUp(p, addrs[:half], 1)
@@ -163,8 +165,8 @@ func (c *tableCost) askAddrs(p pairs, addrs []netip.Addr) {
 
 const nameLen = len("host0000000.example.com")
 
-// newNames returns n of a number of names, in random order, each as often as any other, and one after the
-// other in memory: it is not the reading of the questions that is measured.
+// newNames returns n names of a number of different ones, in random order, each as often as any other. They are
+// contiguous in memory, so that reading them costs little.
 func newNames(of, n int) []string {
 	all := make([]byte, 0, n*nameLen)
 	for len(all) < n*nameLen {
@@ -179,14 +181,14 @@ func newNames(of, n int) []string {
 	return names
 }
 
-// fill makes a candidate and gives it all names.
+// fill makes a candidate and assigns all names.
 func fill(newPairs func(size int) (pairs, error), names []string) (p pairs, ns float64, err error) {
 	if p, err = newPairs(len(names)); err != nil {
 		return nil, 0, err
 	}
 	begun := cpuTime()
 	for _, name := range names {
-		// As a resolver would: the maps keep what they are given, and it is of no other use.
+		// A copy, as a resolver makes one: the maps keep it.
 		if _, err := p.Assign("ip4", strings.Clone(name)); err != nil {
 			return nil, 0, err
 		}
@@ -194,9 +196,10 @@ func fill(newPairs func(size int) (pairs, error), names []string) (p pairs, ns f
 	return p, each(cpuTime()-begun, len(names)), nil
 }
 
+// each returns the nanoseconds per operation.
 func each(d time.Duration, n int) float64 { return float64(d.Nanoseconds()) / float64(n) }
 
-// lookUp looks up every address by one of n goroutines, and returns the time and the processor time.
+// lookUp looks up the addresses, shared out among n goroutines, and returns the time and the processor time.
 func lookUp(p pairs, addrs []netip.Addr, n int) (wall, cpu time.Duration) {
 	var all sync.WaitGroup
 	begun, used := time.Now(), cpuTime()
@@ -211,6 +214,7 @@ func lookUp(p pairs, addrs []netip.Addr, n int) (wall, cpu time.Duration) {
 	return time.Since(begun), cpuTime() - used
 }
 
+// heap returns the bytes of live objects.
 func heap() uint64 {
 	runtime.GC()
 	runtime.GC()
@@ -219,7 +223,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// pairs is what is measured.
+// pairs is implemented by the candidates.
 type pairs interface {
 	Assign(network, name string) (netip.Addr, error)
 	Name(addr netip.Addr) (string, bool)
@@ -230,5 +234,5 @@ var pairMakers = []struct {
 	make func(size int) (pairs, error)
 }{
 	{"**mapping.Table**", func(size int) (pairs, error) { return mapping.New(mapping.Config{Size: size}) }},
-	{"two maps", func(int) (pairs, error) { return twomaps.New(), nil }},
+	{"two maps", func(int) (pairs, error) { return newTwoMaps(), nil }},
 }

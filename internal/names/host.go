@@ -5,33 +5,34 @@ import (
 	"strings"
 )
 
-// Host is a destination's host, a name or an address, in its one canonical form. It is made once, where
-// the application's text comes in; from then on nothing looks at the text to find out which it is. The
-// zero Host is neither. Hosts are equal if they are ==.
+// Host is the host of a destination, a name or an address, in canonical form. It is made once, from the application's
+// text; from then on, no code looks at the text to tell names from addresses. The zero Host is neither. Hosts are equal
+// if they are ==.
 type Host struct {
 	text string
-	addr netip.Addr // not valid: text is a name
+	addr netip.Addr // the zero Addr if text is a name
 }
 
-// Parse returns the Host of an address literal or of a name. An IPv4-mapped address is an IPv4 one.
-// Text that is canonical already costs no allocation. The error gives the reason alone, like Canonical's.
+// Parse returns the Host of an address literal or of a name. An IPv4-mapped address becomes an IPv4 one. Parse does not
+// allocate for canonical text. The error is the reason alone, as from [Canonical].
 func Parse(s string) (Host, error) {
 	if MaybeAddr(s) {
 		if addr, err := netip.ParseAddr(s); err == nil {
 			if addr.Zone() == "" {
-				addr = addr.Unmap() // which would drop a zone
+				addr = addr.Unmap() // Unmap would drop a zone
 			}
 			return ofAddr(addr, s), nil
 		}
 	}
-	name, err := Canonical(s) // says why, if s is neither
+	name, err := Canonical(s) // its error fits if s is neither
 	return Host{text: name}, err
 }
 
 // FromAddr returns the Host of an address.
 func FromAddr(addr netip.Addr) Host { return ofAddr(addr, "") }
 
-// ofAddr returns the Host of an address, which shares given if that is how the address is written.
+// ofAddr returns the Host of an address. Its text is given itself if that is the canonical form, which saves an
+// allocation.
 func ofAddr(addr netip.Addr, given string) Host {
 	var buf [len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%interface")]byte
 	if text := addr.AppendTo(buf[:0]); string(text) != given {
@@ -43,13 +44,13 @@ func ofAddr(addr netip.Addr, given string) Host {
 // IsName reports whether h is a name.
 func (h Host) IsName() bool { return h.text != "" && !h.addr.IsValid() }
 
-// Addr returns the address, not valid if h is a name.
+// Addr returns the address, or the zero Addr if h is a name.
 func (h Host) Addr() netip.Addr { return h.addr }
 
 // String returns the canonical text.
 func (h Host) String() string { return h.text }
 
-// Within reports whether h is a name that is the domain, given in canonical form, or below it.
+// Within reports whether h is a name that is the domain, in canonical form, or below it.
 func (h Host) Within(domain string) bool { return h.IsName() && Within(h.text, domain) }
 
 // Within reports whether a name is a domain or below it, both in canonical form.
@@ -63,9 +64,9 @@ func Below(name, domain string) bool {
 	return above > 0 && name[above] == '.' && name[above+1:] == domain
 }
 
-// MaybeAddr reports whether s may be an address literal, which no name is: an IPv6 one has a colon after at
-// most four digits, an IPv4 one nothing but digits and dots. Asking first spares names the error of netip,
-// which costs an allocation.
+// MaybeAddr reports whether s may be an address literal: an IPv6 one has a colon after at most four digits, an IPv4 one
+// has nothing but digits and dots. It is false for every name, so a name does not cost the error of [netip.ParseAddr],
+// which is an allocation.
 func MaybeAddr(s string) bool {
 	if strings.IndexByte(s[:min(len(s), 5)], ':') >= 0 {
 		return true

@@ -1,5 +1,5 @@
-// Package names has the one canonical form of a host, a name or an address: what the mapping table is keyed
-// by is also what a gateway is sent, so no two spellings of a host ever become two destinations.
+// Package names defines the canonical form of a host, which is a name or an address. It is the key of the mapping table
+// and the form that a gateway is sent, so two spellings of a host are always one destination.
 package names
 
 import (
@@ -17,12 +17,12 @@ const (
 	maxLabel = 63
 )
 
-// Canonical returns name in lower case, without one trailing dot, and with IDNA A-labels. A name that
-// is canonical already is returned as it is, without an allocation. The error gives the reason alone;
-// callers add the name and wrap it in their own.
+// Canonical returns name in lower case, without one trailing dot, and with IDNA A-labels. It returns a canonical name
+// unchanged, without an allocation. The error is the reason alone; callers add the name and wrap it in an error of their
+// own.
 //
-// As in package net, labels are letters, digits, hyphens and underscores. A name whose last label is a
-// number is refused: a gateway's resolver would take 127.1 or 2130706433 for an address.
+// As in package net, labels have letters, digits, hyphens and underscores. A name whose last label is a number is an
+// error, because a gateway's resolver would take 127.1 or 2130706433 for an address.
 func Canonical(name string) (string, error) {
 	if isCanonical(name) {
 		return name, nil
@@ -47,7 +47,7 @@ func Canonical(name string) (string, error) {
 // dots are the characters that separate labels (RFC 3490, section 3.1; UTS #46, section 2.3).
 var dots = strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".")
 
-// toASCII converts each label that needs it on its own, so that ASCII labels keep their underscores.
+// toASCII converts each label that is not ASCII on its own, so that ASCII labels keep their underscores.
 func toASCII(name string) (string, error) {
 	if !utf8.ValidString(name) {
 		return "", errors.New("not valid UTF-8")
@@ -61,7 +61,7 @@ func toASCII(name string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("not a valid internationalized name: %w", err)
 		}
-		if a == "" || strings.Contains(a, ".") { // what maps to nothing, or to a dot, is no label
+		if a == "" || strings.Contains(a, ".") { // the label maps to nothing, or has a character that maps to a dot
 			return "", fmt.Errorf("not a valid internationalized name: label %q", label)
 		}
 		labels[i] = a
@@ -69,8 +69,8 @@ func toASCII(name string) (string, error) {
 	return strings.Join(labels, "."), nil
 }
 
-// isCanonical reports whether Canonical would return a name as it is. It looks at each byte once, because that is what
-// most names cost.
+// isCanonical reports whether Canonical returns name unchanged. It passes over the bytes once, since most names are
+// canonical and cost no more.
 func isCanonical(name string) bool {
 	if len(name) > maxName {
 		return false
@@ -91,13 +91,13 @@ func isCanonical(name string) bool {
 	return isLabel(last) && !('0' <= last[0] && last[0] <= '9' && isNumber(last))
 }
 
-// isLabel reports whether bytes that are allowed are a label.
+// isLabel reports whether text of allowed bytes is a label.
 func isLabel(label string) bool {
 	n := len(label)
 	return 0 < n && n <= maxLabel && label[0] != '-' && label[n-1] != '-'
 }
 
-// allowed are the bytes of a label.
+// allowed is the set of bytes that a label may have.
 var allowed = func() (set [256]bool) {
 	for _, c := range []byte("abcdefghijklmnopqrstuvwxyz0123456789-_") {
 		set[c] = true
@@ -114,7 +114,7 @@ func isASCII(s string) bool {
 	return true
 }
 
-// check reports why a name without a trailing dot is not a host name.
+// check returns the reason why a name without a trailing dot is not a host name, or nil if it is.
 func check(name string) error {
 	if len(name) > maxName {
 		return fmt.Errorf("%d bytes, more than %d", len(name), maxName)
@@ -143,8 +143,7 @@ func check(name string) error {
 	return nil
 }
 
-// isNumber reports whether inet_aton takes the label for a part of an IPv4 address: decimal, octal or
-// hexadecimal.
+// isNumber reports whether inet_aton takes a label for a part of an IPv4 address: a decimal, octal or hexadecimal number.
 func isNumber(label string) bool {
 	digits := "0123456789"
 	if hex, ok := strings.CutPrefix(label, "0x"); ok {

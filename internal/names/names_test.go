@@ -67,7 +67,7 @@ func TestCanonicalRefuses(t *testing.T) {
 		"münchen.de.。":                  "empty label",
 		"。":                             "empty label",
 		"\u00ad.example":                "internationalized", // a soft hyphen maps to nothing
-		"a\u2024b.example":              "internationalized", // a one dot leader, to a dot
+		"a\u2024b.example":              "internationalized", // a one dot leader maps to a dot
 		"１２７.０.０.１":                     "number",
 		"ü_b.example":                   "internationalized",
 		"ü b":                           "internationalized",

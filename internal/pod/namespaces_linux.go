@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// namespaces makes a process begin in a mount and a network namespace of its own; an ordinary user needs one of
-// users for that.
+// namespaces returns the attributes of a process that begins in its own mount and network namespaces. For an ordinary
+// user, that needs a user namespace too.
 func namespaces() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET}
 	if os.Getuid() != 0 {
@@ -19,7 +19,7 @@ func namespaces() *syscall.SysProcAttr {
 	return attr
 }
 
-// enter puts a file over /etc/resolv.conf and brings loopback up.
+// enter mounts a file over /etc/resolv.conf and brings loopback up.
 func enter(conf string) error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf(skipped+"needs the right to mount: %w", err)

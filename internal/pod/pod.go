@@ -1,5 +1,5 @@
-// Package pod runs parts of a test where /etc/resolv.conf is a file of the test's and nothing but loopback exists, as
-// in a container without a network: the test binary starts itself again, in namespaces of its own.
+// Package pod runs parts of a test in a process with its own /etc/resolv.conf and no network but loopback, as in a
+// container without a network. The test binary starts itself again, in mount and network namespaces of its own.
 package pod
 
 import (
@@ -21,7 +21,7 @@ const (
 	skipped      = "skip: "
 )
 
-// Main runs a task, if this process was started by Run for one, and exits; call it first in TestMain.
+// Main runs a task and exits, if Run started this process. Otherwise it returns. Call it first in TestMain.
 func Main(tasks map[string]func() error) {
 	name := os.Getenv(taskVariable)
 	if name == "" {
@@ -38,8 +38,8 @@ func Main(tasks map[string]func() error) {
 	os.Exit(0)
 }
 
-// Run runs a task of Main's, with more variables in its environment, where resolv.conf has the given content. It
-// fails t with the task's error, and skips it where such namespaces cannot be made.
+// Run runs one of Main's tasks with a resolv.conf of the given content, and with additional environment variables. It
+// fails t with the task's error, and skips t if the namespaces cannot be made.
 func Run(t testing.TB, task, conf string, env ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "resolv.conf")

@@ -1,4 +1,4 @@
-// Package dnstools tests the DNS server with the tools that its operators have: dig, kdig, drill and dnsperf.
+// Package dnstools tests the DNS server with the tools that operators use: dig, kdig, drill and dnsperf.
 package dnstools
 
 import (

@@ -18,12 +18,12 @@ import (
 type question struct {
 	name, qtype string
 	rcode       string
-	want        []string // the data of the records in the answer
+	want        []string // the data of the answer section's records
 }
 
 var column = regexp.MustCompile(`\s\s+`)
 
-// questions reads the file. The fakes that it asks the names of are those of table.
+// questions reads the file. Its placeholders stand for the fakes of table.
 func questions(t *testing.T, table *mapping.Table) (all []question) {
 	b, err := os.ReadFile("testdata/questions")
 	require.NoError(t, err)
@@ -47,10 +47,10 @@ func questions(t *testing.T, table *mapping.Table) (all []question) {
 	return all
 }
 
-// reverse returns the name of the PTR record that a placeholder is for.
+// reverse returns the owner of the PTR record that a placeholder stands for.
 func reverse(t *testing.T, table *mapping.Table, of string) string {
 	family, name, _ := strings.Cut(of, " ")
-	addr := netip.MustParseAddr("100::ffff:ffff:ffff") // beyond what is given out
+	addr := netip.MustParseAddr("100::ffff:ffff:ffff") // of the reserved space, and never given out
 	if family != "other" {
 		var err error
 		addr, err = table.Assign("ip"+family, name)
@@ -61,7 +61,7 @@ func reverse(t *testing.T, table *mapping.Table, of string) string {
 	return arpa
 }
 
-// check compares what a tool says with what is to be.
+// check compares a tool's output with the expected answer.
 func (q question) check(t *testing.T, table *mapping.Table, rcode string, got []string) {
 	t.Helper()
 	require.Equal(t, q.rcode, rcode, "%s %s", q.name, q.qtype)

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/resolver"
 )
 
-// zone is what the upstream has.
+// zone has the upstream's records.
 var zone = []string{
 	"mail.example. 60 IN MX 10 a.mail.example.",
 	"mail.example. 60 IN MX 20 b.mail.example.",
@@ -25,7 +25,7 @@ var zone = []string{
 	"9.2.0.192.in-addr.arpa. 60 IN PTR nine.example.",
 }
 
-// startServer starts the DNS server, and the upstream behind it, and returns the port on loopback.
+// startServer starts the DNS server and its upstream, and returns the server's port on loopback.
 func startServer(t *testing.T) (table *mapping.Table, port string) {
 	table, err := mapping.New(mapping.Config{})
 	require.NoError(t, err)
@@ -71,7 +71,7 @@ func startUpstream(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// answerFrom answers from records, and follows one alias.
+// answerFrom answers from records, and follows one CNAME.
 func answerFrom(records []dns.RR, q *dns.Msg) *dns.Msg {
 	m := new(dns.Msg).SetReply(q)
 	m.Rcode = dns.RcodeNameError

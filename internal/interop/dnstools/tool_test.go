@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tools are the programs, with their arguments for one question; each is run once for each of its modes.
+// tools are the programs, with their arguments for one question. Each is run once per mode.
 var tools = []struct {
 	program, debian string
 	args            func(port string, q question) []string
@@ -30,12 +30,12 @@ var tools = []struct {
 	}, [][]string{{}, {"-t"}, {"-D"}, {"-b", "4096"}}},
 }
 
-// complaint is a word by which a tool says that an answer is not as it should be.
+// complaint matches the words with which the tools complain of an answer.
 var complaint = regexp.MustCompile(`(?i)\b(warn\w*|error|bad|malformed|mismatch|unexpected|extra|trailing|fail\w*|truncated|timed? ?out|invalid (?:packet|message)|garbage|not implemented)\b`)
 
 var status = regexp.MustCompile(`(?:status|rcode): (\w+)`)
 
-// TestTools: each tool, in each mode, gets the expected answer to each question, and finds nothing to complain of.
+// TestTools shows that each tool, in each mode, gets the expected answer to each question, and does not complain.
 func TestTools(t *testing.T) {
 	table, port := startServer(t)
 	for _, tool := range tools {
@@ -61,7 +61,7 @@ func TestTools(t *testing.T) {
 	}
 }
 
-// checkOutput fails t for a complaint; what it shows of the answer itself is none.
+// checkOutput fails t if the output has a complaint outside the answer's records.
 func checkOutput(t *testing.T, out string) {
 	t.Helper()
 	for line := range strings.Lines(out) {
@@ -71,7 +71,7 @@ func checkOutput(t *testing.T, out string) {
 	}
 }
 
-// answerSection returns the data of the records in the answer, as the tool shows them.
+// answerSection returns the data of the answer section's records, as the tool shows them.
 func answerSection(out string) (data []string) {
 	_, section, _ := strings.Cut(out, ";; ANSWER SECTION:\n")
 	for line := range strings.Lines(section) {
@@ -88,8 +88,8 @@ var lost = regexp.MustCompile(`Queries lost:\s+(\d+)`)
 var completed = regexp.MustCompile(`Queries completed:\s+(\d+)`)
 var codes = regexp.MustCompile(`(NOERROR|NXDOMAIN|SERVFAIL|FORMERR|REFUSED|NOTIMP) (\d+)`)
 
-// TestDnsperf asks all of it many times, with many queries on their way, over UDP and TCP: none is lost, and each has
-// the response code that it has alone.
+// TestDnsperf sends all questions many times, with many queries in flight, over UDP and TCP. None is lost, and each has
+// the RCODE that it has alone.
 func TestDnsperf(t *testing.T) {
 	if _, err := exec.LookPath("dnsperf"); err != nil {
 		t.Skip("needs dnsperf, of the Debian package of that name")

@@ -1,3 +1,3 @@
-// Package stubs tests the resolver's search lists with the stub resolvers that programs have (package net's, glibc's
-// and musl's), straight at the DNS server and behind the caches that are put before it.
+// Package stubs tests the resolver's search rule with the stub resolvers that programs use: package net's, glibc's and
+// musl's. They ask the DNS server directly, and through caches.
 package stubs

@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	nameserver = "127.0.0.53" // which resolv.conf names
-	behind     = "127.0.0.2"  // where the Server is behind a cache
+	nameserver = "127.0.0.53" // in resolv.conf
+	behind     = "127.0.0.2"  // of the Server behind a cache
 )
 
-// fronts are what the stubs ask, each with the program that it needs.
+// fronts are the servers that the stubs ask, each with the program that it needs.
 var fronts = map[string]string{
-	"none":    "", // NetResolver asks nobody
+	"none":    "", // NetResolver needs no server
 	"server":  "",
 	"unbound": "unbound",
 	"dnsmasq": "dnsmasq",
@@ -52,7 +52,7 @@ forward-zone:
 	forward-addr: 127.0.0.2
 `
 
-// startFront starts a Server, and the cache before it.
+// startFront starts a Server, and the cache that the stubs ask.
 func startFront(front string, table *mapping.Table) (stop func(), err error) {
 	if front == "none" {
 		return func() {}, nil
@@ -79,7 +79,7 @@ func startFront(front string, table *mapping.Table) (stop func(), err error) {
 		if err != nil {
 			return nil, err
 		}
-		defer os.RemoveAll(dir) // it has been read when names are answered
+		defer os.RemoveAll(dir) // unbound has read it when it answers
 		conf := filepath.Join(dir, "unbound.conf")
 		if err := os.WriteFile(conf, []byte(unboundConf), 0o644); err != nil {
 			return nil, err
@@ -96,7 +96,7 @@ func startFront(front string, table *mapping.Table) (stop func(), err error) {
 	}
 }
 
-// startCache starts a cache, and waits until it answers.
+// startCache starts a cache and waits until it answers.
 func startCache(cmd *exec.Cmd) (stop func(), err error) {
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log

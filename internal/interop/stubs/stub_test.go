@@ -15,9 +15,9 @@ import (
 	"github.com/sockslib/sockslib/resolver"
 )
 
-// stubs are the clients, by kind. Each sends what its lookups came to, and closes the channel.
+// stubs are the clients, by kind. Each sends the results of its lookups, and closes the channel.
 var stubs = map[string]func(l list, table *mapping.Table) <-chan result{
-	// 300 goroutines with a resolver each, which reads resolv.conf and asks over UDP.
+	// 300 goroutines, each with a resolver that reads resolv.conf and asks over UDP.
 	"net": func(l list, _ *mapping.Table) <-chan result {
 		return goroutines(l, func() *net.Resolver { return &net.Resolver{PreferGo: true} })
 	},
@@ -26,13 +26,13 @@ var stubs = map[string]func(l list, table *mapping.Table) <-chan result{
 		r := (&resolver.Resolver{Table: table}).NetResolver()
 		return goroutines(l, func() *net.Resolver { return r })
 	},
-	// 300 processes that look up one name each, as many at once as there are names.
+	// 300 processes that look up one name each, as many at a time as there are names.
 	"glibc": func(l list, _ *mapping.Table) <-chan result {
 		return processes(l, len(l.typed), true, func(n int) []string {
 			return []string{"getent", "ahosts", l.typed[n%len(l.typed)]}
 		})
 	},
-	// 300 processes that look up all names, 50 at once.
+	// 300 processes that look up all names, 50 at a time.
 	"musl": func(l list, _ *mapping.Table) <-chan result {
 		return processes(l, 50, false, func(n int) []string {
 			return append([]string{os.Getenv(muslVariable)}, turned(l.typed, n)...)
@@ -40,7 +40,7 @@ var stubs = map[string]func(l list, table *mapping.Table) <-chan result{
 	},
 }
 
-// turned begins with another of the names for each client.
+// turned returns the names in an order that begins with another one for each client.
 func turned(names []string, n int) []string {
 	n %= len(names)
 	return append(append([]string{}, names[n:]...), names[:n]...)
@@ -50,7 +50,7 @@ func goroutines(l list, newResolver func() *net.Resolver) <-chan result {
 	results := make(chan result)
 	atOnce := clients
 	if os.Getenv(frontVariable) == "dnsmasq" {
-		atOnce = 100 // lookups of two datagrams, which is what the buffer of its socket holds
+		atOnce = 100 // lookups of two datagrams each: the buffer of dnsmasq's socket holds no more
 	}
 	slots := make(chan struct{}, atOnce)
 	var wg sync.WaitGroup
@@ -76,7 +76,7 @@ func goroutines(l list, newResolver func() *net.Resolver) <-chan result {
 	return results
 }
 
-// processes runs a command for each client, some at once.
+// processes runs a command for each client, several at a time.
 func processes(l list, atOnce int, walks bool, command func(n int) []string) <-chan result {
 	results := make(chan result)
 	slots := make(chan struct{}, atOnce)
@@ -106,7 +106,7 @@ func processes(l list, atOnce int, walks bool, command func(n int) []string) <-c
 	return results
 }
 
-// parseGetent reads "address STREAM name" lines. Exit code 2 is that there is no such host.
+// parseGetent parses "address STREAM name" lines. Exit code 2 means that there is no such host.
 func parseGetent(typed, out string, err error) result {
 	r := result{typed: typed, walks: true}
 	var exit *exec.ExitError
@@ -126,7 +126,7 @@ func parseGetent(typed, out string, err error) result {
 	return r
 }
 
-// parseLookup reads what testdata/lookup.c prints.
+// parseLookup parses the output of testdata/lookup.c.
 func parseLookup(out string) (all []result) {
 	for line := range strings.Lines(out) {
 		name, what, _ := strings.Cut(strings.TrimSpace(line), " ")

@@ -16,7 +16,7 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// list is a search list with names that are typed where it is in use.
+// list is a search list, with names that are typed where it is in use.
 type list struct {
 	name    string
 	domains []string
@@ -36,14 +36,14 @@ var lists = []list{
 	}},
 }
 
-// conf is a resolv.conf. A stub that has given up a name because all its attempts were lost goes on to the next as if it
-// did not exist, so there are enough of them for a machine that is busy with other things.
+// conf returns a resolv.conf. A stub that loses all its attempts for a name goes on to the next as if the name did not
+// exist, so there are enough attempts for a busy machine.
 func (l list) conf() string {
 	return fmt.Sprintf("nameserver %s\nsearch %s\noptions ndots:%d timeout:10 attempts:4\n", nameserver, strings.Join(l.domains, " "), l.ndots)
 }
 
-// reached reports whether a stub that walks its list for short names alone, as musl does, reaches a name. The others are
-// asked for as they are, so that one is denied if it may be the expansion of a short name.
+// reached reports whether a stub that walks its list for short names alone, as musl does, reaches a name. The stub asks
+// for the others without a search domain, so such a name is denied if it may be the expansion of a short one.
 func (l list) reached(name string) bool {
 	if strings.Count(name, ".") < l.ndots {
 		return true
@@ -61,11 +61,11 @@ const (
 	frontVariable = "STUBS_FRONT"
 	stubVariable  = "STUBS_STUB"
 	muslVariable  = "STUBS_MUSL"
-	clients       = 300 // that walk at the same time, or as many of them as there is room for
+	clients       = 300 // that walk at the same time, or fewer if the front cannot serve as many
 )
 
-// TestWalks: of 300 clients that look up the same names, and their expansions, at once, each gets what it has typed, and
-// none an error.
+// TestWalks shows that 300 clients that look up the same names and their expansions at the same time all get the names
+// that were typed, and no error.
 func TestWalks(t *testing.T) {
 	musl := buildMusl(t)
 	for i, l := range lists {
@@ -95,9 +95,9 @@ func TestWalks(t *testing.T) {
 	}
 }
 
-// buildMusl builds the program that looks names up by musl, and returns "" where that cannot be.
+// buildMusl builds the program that looks names up with musl, and returns "" if it cannot.
 func buildMusl(t *testing.T) string {
-	for _, needs := range []string{"musl-gcc", "gcc"} { // the first is a script around the second
+	for _, needs := range []string{"musl-gcc", "gcc"} { // the first is a script that calls the second
 		if _, err := exec.LookPath(needs); err != nil {
 			return ""
 		}
@@ -110,7 +110,7 @@ func buildMusl(t *testing.T) string {
 	return program
 }
 
-// walkTask runs the clients of one kind before one front.
+// walkTask runs the clients of one kind with one front.
 func walkTask() error {
 	i, err := strconv.Atoi(os.Getenv(listVariable))
 	if err != nil {
@@ -139,7 +139,7 @@ func walkTask() error {
 	}
 	for e := range table.All() {
 		if !reached[e.Name] {
-			wrong = append(wrong, fmt.Errorf("mapped: %s, which nobody typed", e.Name))
+			wrong = append(wrong, fmt.Errorf("mapped: %s, which no client typed", e.Name))
 		}
 	}
 	if len(wrong) > 10 {
@@ -148,12 +148,12 @@ func walkTask() error {
 	return errors.Join(wrong...)
 }
 
-// result is what one lookup of one client came to.
+// result is the result of one lookup by one client.
 type result struct {
 	typed string
 	addrs []netip.Addr // none: there is no such host
 	err   error        // anything else
-	walks bool         // the stub walks its list for names of ndots dots and more, too
+	walks bool         // the stub walks its list for names with ndots dots or more too
 }
 
 func (r result) check(l list, table *mapping.Table) error {

@@ -1,31 +1,30 @@
-// Package twomaps is what a program would write itself in place of package mapping, for benchmarks to
-// compare it with: no canonical names, no leases, no limit, one family.
-package twomaps
+package main
 
 import (
 	"net/netip"
 	"sync"
 )
 
-// Maps gives each name an address. Its methods are safe for concurrent use.
-type Maps struct {
+// twoMaps is the code that a program would have in place of package mapping: it has no canonical names, no leases,
+// no limit, and one family. Its methods are safe for concurrent use.
+type twoMaps struct {
 	mu    sync.RWMutex
 	addrs map[string]netip.Addr
 	names map[netip.Addr]string
 	next  netip.Addr
 }
 
-// New returns Maps without a name.
-func New() *Maps {
-	return &Maps{
+// newTwoMaps returns empty maps.
+func newTwoMaps() *twoMaps {
+	return &twoMaps{
 		addrs: make(map[string]netip.Addr),
 		names: make(map[netip.Addr]string),
 		next:  netip.MustParseAddr("240.0.0.1"),
 	}
 }
 
-// Assign returns the address of a name, an IPv4 one whatever the network.
-func (m *Maps) Assign(_, name string) (netip.Addr, error) {
+// Assign returns the address of a name: an IPv4 address, whatever the network.
+func (m *twoMaps) Assign(_, name string) (netip.Addr, error) {
 	m.mu.RLock()
 	addr, ok := m.addrs[name]
 	m.mu.RUnlock()
@@ -42,8 +41,8 @@ func (m *Maps) Assign(_, name string) (netip.Addr, error) {
 	return addr, nil
 }
 
-// Name returns the name of an address, and whether there is one.
-func (m *Maps) Name(addr netip.Addr) (string, bool) {
+// Name returns the name of an address, and reports whether it has one.
+func (m *twoMaps) Name(addr netip.Addr) (string, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	name, ok := m.names[addr]

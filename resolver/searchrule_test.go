@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/internal/names"
 )
 
-// searchCase is a stub's configuration, and a name typed into it without a trailing dot.
+// searchCase is a stub's configuration, and a name that is typed without a trailing dot.
 type searchCase struct {
 	search []string
 	ndots  int
@@ -36,8 +36,8 @@ var searchLists = [][]string{
 	{"default.svc.cluster.local", "svc.cluster.local", "cluster.local"},
 }
 
-// searchCases are names of 0 to 4 dots, also below each search domain, and the domains themselves. One that ends in
-// two of them is always taken for the expansion of what ends in one: TestTyped has those.
+// searchCases returns names of 0 to 4 dots, also below each search domain, and the domains themselves. It has no name
+// that ends in two search domains, which is always taken for the expansion of one that ends in one: TestTyped has those.
 func searchCases() []searchCase {
 	var all []searchCase
 	for _, search := range searchLists {
@@ -59,13 +59,13 @@ func searchCases() []searchCase {
 	return all
 }
 
-// stub asks as resolv.conf(5) describes: one candidate after the other until one exists.
+// stub looks up names as resolv.conf(5) describes: one candidate after the other until one exists.
 type stub struct {
 	config dns.ClientConfig
 	ask    func(name string, qtype uint16) *dns.Msg
 }
 
-// lookup returns the first address, not valid if none of the candidates exists.
+// lookup returns the address of the first candidate that exists, or an invalid one if none does.
 func (s stub) lookup(typed string, qtype uint16) (netip.Addr, int) {
 	for _, name := range s.config.NameList(typed) {
 		answer := s.ask(name, qtype)
@@ -86,12 +86,12 @@ func (s stub) lookup(typed string, qtype uint16) (netip.Addr, int) {
 	return netip.Addr{}, dns.RcodeNameError
 }
 
-// memoryStub asks a handler.
+// memoryStub returns a stub that queries a handler.
 func memoryStub(t testing.TB, h *handler, config dns.ClientConfig) stub {
 	return stub{config, func(name string, qtype uint16) *dns.Msg {
 		query, err := new(dns.Msg).SetQuestion(name, qtype).Pack()
 		require.NoError(t, err)
-		packed := h.quick(nil, query)
+		packed := h.fastResponse(nil, query)
 		if packed == nil {
 			packed = replyTo(t, h, query)
 		}
@@ -106,9 +106,9 @@ func newHandler(r *Resolver, search []string, ndots int) *handler {
 	return &handler{resolver: r, list: func() *searchList { return list }, ttl: 1}
 }
 
-// Each row of the table, by the question alone. Nothing below direct.test, nor that itself, gets a fake.
+// Each row of the table in searchrule.go. direct.test and all names below it get no fake.
 func TestTyped(t *testing.T) {
-	settled := func(name string) bool {
+	hasNoFake := func(name string) bool {
 		return meaningOf(name) != ordinary || names.Within(name, "direct.test")
 	}
 	one, two := []string{"corp.example"}, []string{"corp.example", "example"}
@@ -144,7 +144,7 @@ func TestTyped(t *testing.T) {
 		{two, 2, "a.db.example", "", "example"},
 		{two, 1, "a.db.corp.example", "a.db.corp.example", ""},
 		{two, 1, "a.db.example.corp.example", "a.db.example", ""},
-		{[]string{"example", "corp.example"}, 1, "a.example.corp.example", "a.example", ""}, // a.example.corp is no X that counts
+		{[]string{"example", "corp.example"}, 1, "a.example.corp.example", "a.example", ""}, // a.example.corp is not taken for X
 		{[]string{"a.example", "example"}, 1, "x.a.example.a.example", "x.a.example", ""},
 		{[]string{"a.a", "a"}, 1, "x.a.a.a", "x.a", ""}, // the first D, not the longest X
 		{[]string{"a", "a.a"}, 1, "x.a.a.a", "x.a.a", ""},
@@ -155,12 +155,12 @@ func TestTyped(t *testing.T) {
 		{kubernetes, 5, "s1.default.svc.cluster.local.default.svc.cluster.local", "s1.default.svc.cluster.local", ""},
 		{kubernetes, 5, "a.b.c.d.e.f.default.svc.cluster.local", "a.b.c.d.e.f.default.svc.cluster.local", ""},
 	} {
-		name, denied := newSearchList(c.search, c.ndots).typed(c.q, settled)
+		name, denied := newSearchList(c.search, c.ndots).typed(c.q, hasNoFake)
 		require.Equal(t, [2]string{c.name, c.denied}, [2]string{name, denied}, "%v %d %s", c.search, c.ndots, c.q)
 	}
 }
 
-// Each typed name, in both families, reaches a server whose table maps nothing but what was typed.
+// Each typed name gets its own fake in both families, and the table maps no other name.
 func TestSearchListModel(t *testing.T) {
 	cases := 0
 	for _, search := range searchLists {
@@ -187,7 +187,7 @@ func TestSearchListModel(t *testing.T) {
 	t.Logf("%d cases", cases)
 }
 
-// The same over UDP, with many clients at once that look up names of which one is an expansion of the other.
+// The same over UDP, with many clients at once that look up names that are expansions of each other.
 func TestSearchListServer(t *testing.T) {
 	for _, search := range searchLists {
 		for _, ndots := range []int{1, 5} {
@@ -218,7 +218,7 @@ func TestSearchListServer(t *testing.T) {
 	}
 }
 
-// A denial says for how long and why; an expansion is answered under its own name, in both cases as it was asked.
+// A denial has a TTL and a reason; an expansion is answered under its own name. Both keep the case of the query.
 func TestExpansionAnswers(t *testing.T) {
 	table := newTable(t)
 	addr := newServer(t, &Server{Resolver: &Resolver{Table: table}, Search: []string{"corp.example"}, TTL: 7e9})
@@ -241,7 +241,7 @@ func TestExpansionAnswers(t *testing.T) {
 	}
 	for query, typed := range map[string]string{
 		"DB.corp.example.corp.example.": "db.corp.example",
-		"example.onion.corp.example.":   "example.onion", // package net never asks for it as it is
+		"example.onion.corp.example.":   "example.onion", // package net never asks for it without a search domain
 	} {
 		answer := ask(t, "udp", addr, newQuery(query, dns.TypeA))
 		require.Len(t, answer.Answer, 1)
@@ -254,7 +254,7 @@ func TestExpansionAnswers(t *testing.T) {
 	}
 }
 
-// With a search list, Direct is asked about the question first, and what is Direct is never given a fake.
+// With a search list, Direct is asked about the name in question first, and a Direct name never gets a fake.
 func TestExpansionsAndDirect(t *testing.T) {
 	table, theirs := newTable(t), newTable(t)
 	noList := func() *searchList { return &searchList{} }
@@ -277,7 +277,7 @@ func TestExpansionsAndDirect(t *testing.T) {
 	require.ElementsMatch(t, []string{"db", "db.corp.example", "host.corp.example"}, mapped(table))
 }
 
-// With Verify what exists decides, but for what is below onion.
+// With Verify the existing names decide, except below onion.
 func TestExpansionsAndVerify(t *testing.T) {
 	table := newTable(t)
 	up := newUpstream(t, zone(t, "db.corp.example. 60 IN A 192.0.2.1", "web.test. 60 IN A 192.0.2.2"))

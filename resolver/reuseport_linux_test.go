@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestServerSharesPort counts the sockets of the port, has each of them asked, and the port refused to a second Server.
+// TestServerSharesPort counts the sockets of the port, queries each of them, and shows that a second Server is refused
+// the port.
 func TestServerSharesPort(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
 	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}})
@@ -27,7 +28,7 @@ func TestServerSharesPort(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 4, strings.Count(string(sockets), fmt.Sprintf(" 0100007F:%04X ", number)))
 
-	for i := range 100 { // each from a port of its own, by which the system chooses
+	for i := range 100 { // each from another port, by which the system chooses a socket
 		answer := ask(t, "udp", addr, newQuery(fmt.Sprintf("host%d.example.", i), dns.TypeA))
 		require.Len(t, answer.Answer, 1)
 	}

@@ -10,11 +10,11 @@ import (
 	"github.com/sockslib/sockslib/internal/errno"
 )
 
-// idle is how long a connection may be silent (RFC 7766, section 6.2.3), or take to read an answer.
-const idle = 10 * time.Second
+// streamTimeout is how long a client may send no query (RFC 7766, section 6.2.3), or take to read a response.
+const streamTimeout = 10 * time.Second
 
 // Serve answers the queries on the connections that l accepts until Shutdown, and closes l. It returns
-// net.ErrClosed then, else what ended the accepting.
+// net.ErrClosed after Shutdown, otherwise the error that ended the accepting.
 func (s *Server) Serve(l net.Listener) error {
 	defer l.Close()
 	if err := s.init(); err != nil {
@@ -34,33 +34,34 @@ func (s *Server) Serve(l net.Listener) error {
 		case err == nil:
 		case s.stopped():
 			return net.ErrClosed
-		case exhausted(err):
+		case leavesListenerUsable(err):
 			s.logf("resolver: accepting a connection: %v", err)
-			time.Sleep(10 * time.Millisecond) // descriptors may come free meanwhile
+			time.Sleep(10 * time.Millisecond) // a descriptor may become free meanwhile
 			continue
 		default:
 			return err
 		}
 		stream := &stream{Conn: c, server: s, client: clientAt(c.RemoteAddr()), writing: make(chan struct{}, 1)}
-		mine := s.conns.take(stream.client, func() { c.Close() })
-		conns.Go(func() { // ends with the connection; waited for by Serve
-			defer s.conns.release(mine)
+		slot := s.conns.take(stream.client, func() { c.Close() })
+		conns.Go(func() { // ends with the connection; Serve waits for it
+			defer s.conns.release(slot)
 			stream.serve()
 		})
 	}
 }
 
-// exhausted reports whether a listener is good after an error.
-func exhausted(err error) bool {
+// leavesListenerUsable reports whether a listener can accept again after an error.
+func leavesListenerUsable(err error) bool {
 	return errors.Is(err, errno.ECONNABORTED) || errors.Is(err, errno.EMFILE) || errors.Is(err, errno.ENFILE)
 }
 
-// stream is a connection to the Server. Its answers go out as they are ready (RFC 7766, section 6.2.1.1).
+// stream is a client's connection to the Server. Its responses are sent as they become ready (RFC 7766, section
+// 6.2.1.1).
 type stream struct {
 	net.Conn
 	server  *Server
 	client  client
-	writing chan struct{} // holds one element while an answer is written
+	writing chan struct{} // holds one element while a response is written
 }
 
 // serve answers the queries of the connection.
@@ -73,48 +74,48 @@ func (c *stream) serve() {
 		return
 	}
 	defer c.server.leave(e)
-	var inHand sync.WaitGroup // queries that wait
-	defer inHand.Wait()
+	var waiting sync.WaitGroup // for queries that wait for Upstream or System
+	defer waiting.Wait()
 	for c.await() {
 		query, err := readFrame(c)
 		if err != nil {
-			return // the client is gone or silent; what it has asked is answered
+			return // the client is gone or silent; its queries are answered first
 		}
 		x := c.server.handler.begin(query, false)
 		if x == nil {
 			cancel()
-			return // not a client of DNS
+			return // not a DNS client
 		}
 		if x.wait != nil {
-			c.server.finish(ctx, x, c.client, &inHand, c.write)
+			c.server.finish(ctx, x, c.client, &waiting, c.write)
 			continue
 		}
 		c.write(ctx, x.pack())
 	}
 }
 
-// write sends an answer. If ctx ends while another one is being written, it is dropped: its slot has been taken back
-// from a client that does not read.
-func (c *stream) write(ctx context.Context, answer []byte) {
+// write sends a response. If ctx ends while another response is being written, write drops this one: the server has
+// taken its slot from a client that does not read.
+func (c *stream) write(ctx context.Context, response []byte) {
 	select {
 	case c.writing <- struct{}{}:
 	case <-ctx.Done():
 		return
 	}
 	defer func() { <-c.writing }()
-	c.SetWriteDeadline(time.Now().Add(idle))
-	if _, err := c.Write(frame(answer)); err != nil {
+	c.SetWriteDeadline(time.Now().Add(streamTimeout))
+	if _, err := c.Write(frame(response)); err != nil {
 		c.Close() // ends the reading too
 	}
 }
 
-// await gives a connection its idle time for the next query, and reports whether there may be one.
+// await sets the deadline for the next query, and reports false if the Server is shut down.
 func (c *stream) await() bool {
 	s := c.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closing {
-		c.SetReadDeadline(time.Now().Add(idle)) // not after stop has set it
+		c.SetReadDeadline(time.Now().Add(streamTimeout)) // not after stop has set it
 	}
 	return !s.closing
 }

@@ -7,19 +7,19 @@ import (
 	"sync"
 )
 
-// maxUpstreamConns bounds the connections to one Upstream that take queries.
+// maxUpstreamConns is the most connections to one Upstream that take queries.
 const maxUpstreamConns = 4
 
-// pool keeps the connections to an Upstream. The zero pool is empty. It is safe for concurrent use.
+// pool holds the connections to an Upstream. The zero pool is empty. It is safe for concurrent use.
 type pool struct {
 	mu      sync.Mutex
 	conns   []*upstreamConn
 	dialing int
-	changed chan struct{} // closed, and replaced, when a connection or a place for one has come; nil: nobody waits
+	changed chan struct{} // closed, and set to nil, when a connection or room for one has become free; nil: no get waits
 }
 
-// get returns a connection: one that has nothing to do, a new one while there may be more, or the one that has the
-// least to do.
+// get returns a connection without queries in flight, if there is one; otherwise a new one, unless there are
+// maxUpstreamConns; otherwise the one with the fewest queries in flight.
 func (p *pool) get(ctx context.Context, connect func(context.Context) (net.Conn, error)) (*upstreamConn, error) {
 	p.mu.Lock()
 	for {
@@ -38,7 +38,7 @@ func (p *pool) get(ctx context.Context, connect func(context.Context) (net.Conn,
 		}
 		changed := p.changed
 		p.mu.Unlock()
-		select { // all are being dialed
+		select { // all connections are being dialed
 		case <-changed:
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -47,7 +47,7 @@ func (p *pool) get(ctx context.Context, connect func(context.Context) (net.Conn,
 	}
 }
 
-// dial makes one more connection. The caller has counted it as being dialed.
+// dial adds a connection. The caller has counted it in dialing.
 func (p *pool) dial(ctx context.Context, connect func(context.Context) (net.Conn, error)) (*upstreamConn, error) {
 	conn, err := connect(ctx)
 	p.mu.Lock()
@@ -59,14 +59,14 @@ func (p *pool) dial(ctx context.Context, connect func(context.Context) (net.Conn
 	}
 	c := &upstreamConn{Conn: conn, pending: map[uint16]chan received{}}
 	p.conns = append(p.conns, c)
-	go func() { // ends with the connection, at the latest when it has been kept for long enough
+	go func() { // ends with the connection, which its read deadline bounds
 		c.read()
 		p.drop(c)
 	}()
 	return c, nil
 }
 
-// leastBusy returns nil if there is no connection that takes queries. The caller holds p.mu.
+// leastBusy returns the connection with the fewest queries in flight, or nil if none takes queries. The caller holds p.mu.
 func (p *pool) leastBusy() (best *upstreamConn) {
 	p.conns = slices.DeleteFunc(p.conns, (*upstreamConn).isRetired)
 	least := 0
@@ -88,7 +88,7 @@ func (p *pool) drop(c *upstreamConn) {
 	}
 }
 
-// change wakes those who wait. The caller holds p.mu.
+// change wakes the calls of get that wait. The caller holds p.mu.
 func (p *pool) change() {
 	if p.changed != nil {
 		close(p.changed)
@@ -96,7 +96,7 @@ func (p *pool) change() {
 	}
 }
 
-// close ends all connections.
+// close closes all connections.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

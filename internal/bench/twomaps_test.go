@@ -1,4 +1,4 @@
-package twomaps
+package main
 
 import (
 	"testing"
@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestMaps(t *testing.T) {
-	m := New()
+func TestTwoMaps(t *testing.T) {
+	m := newTwoMaps()
 	for _, name := range []string{"one.example", "two.example", "one.example"} {
 		addr, err := m.Assign("ip4", name)
 		require.NoError(t, err)

@@ -12,8 +12,8 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// registry is IANA's registry of special-use domain names (RFC 6761), and other names that resolvers treat as
-// special, each with what it is here.
+// registry is IANA's registry of special-use domain names (RFC 6761), and other names that resolvers treat specially,
+// each with its meaning here.
 var registry = map[string]meaning{
 	"6tisch.arpa":                  ordinary,
 	"10.in-addr.arpa":              ordinary,
@@ -56,8 +56,8 @@ var registry = map[string]meaning{
 	"use-application-dns.net.test": ordinary,
 }
 
-// Through each way to ask, in each spelling, the names of the registry and those below them mean the same. None
-// but the ordinary ones is left to System or Upstream, whatever Direct says.
+// The names of the registry and those below them have the same meaning for every kind of caller, in every spelling.
+// System and Upstream are asked about ordinary names alone, whatever Direct says.
 func TestSpecialNames(t *testing.T) {
 	asked := map[string]bool{}
 	up := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
@@ -86,7 +86,7 @@ func TestSpecialNames(t *testing.T) {
 	require.NotEmpty(t, asked)
 }
 
-// However a name is spelled, it is looked at in its canonical form: for what it means, for Direct, and for Verify.
+// The meaning of a name, Direct and Verify depend on its canonical form, however it is spelled.
 func TestSpellings(t *testing.T) {
 	var asked []string
 	up := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
@@ -108,7 +108,7 @@ func TestSpellings(t *testing.T) {
 	}
 	require.Empty(t, asked)
 	for name, canonical := range map[string]string{
-		"10-0-0-1.ns.pod.c1":     "10-0-0-1.ns.pod.c1.", // no address
+		"10-0-0-1.ns.pod.c1":     "10-0-0-1.ns.pod.c1.", // not an address
 		"foo_bar.bücher.example": "foo_bar.xn--bcher-kva.example.",
 	} {
 		asked = nil
@@ -136,7 +136,7 @@ func checkSpecial(t *testing.T, r *Resolver, name string, means meaning) {
 		for _, spelling := range []string{name, strings.ToUpper(name) + "."} {
 			addrs, err := way.LookupNetIP(context.Background(), "ip4", spelling)
 			switch {
-			case means == hidden && i == 1 && name != "onion": // package net itself refuses it, unless a search list makes it another name
+			case means == hidden && i == 1 && name != "onion": // package net refuses it, unless a search list makes it another name
 				require.Error(t, err, spelling)
 			case means == absent || means == addressless:
 				require.True(t, isNotFound(err), "%s: %v", spelling, err)
@@ -159,7 +159,7 @@ func checkSpecial(t *testing.T, r *Resolver, name string, means meaning) {
 	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS, dns.TypeMX, dns.TypeSOA, dns.TypeANY} {
 		query, err := newQuery(strings.ToUpper(name)+".", qtype).Pack()
 		require.NoError(t, err)
-		quick := h.quick(nil, query)
+		fast := h.fastResponse(nil, query)
 		var answer dns.Msg
 		require.NoError(t, answer.Unpack(replyTo(t, h, query)))
 		want := 0
@@ -177,6 +177,6 @@ func checkSpecial(t *testing.T, r *Resolver, name string, means meaning) {
 			require.Equal(t, dns.RcodeSuccess, answer.Rcode, "%s %d", name, qtype)
 		}
 		require.Len(t, answer.Answer, want, "%s %s", name, dns.TypeToString[qtype])
-		require.True(t, quick == nil || means == ordinary || means == hidden)
+		require.True(t, fast == nil || means == ordinary || means == hidden)
 	}
 }

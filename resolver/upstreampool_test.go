@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Equal questions that are asked at once go out once, whatever the spelling; others share a few connections.
+// Equal questions at the same time are sent once, whatever their spelling; others share a few connections.
 func TestUpstreamShares(t *testing.T) {
 	release := make(chan struct{})
 	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
@@ -53,7 +53,7 @@ func TestUpstreamShares(t *testing.T) {
 	require.LessOrEqual(t, int(s.open.Load()), maxUpstreamConns)
 }
 
-// A slow question holds up nobody else's on the same connections.
+// A slow question does not delay others on the same connections.
 func TestUpstreamIsNotHeldUp(t *testing.T) {
 	release := make(chan struct{})
 	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
@@ -80,7 +80,7 @@ func TestUpstreamIsNotHeldUp(t *testing.T) {
 	require.LessOrEqual(t, int(s.accepted.Load()), maxUpstreamConns)
 }
 
-// One who gives up leaves the question to the others; when all have, it is given up.
+// A caller whose context ends leaves the question to the others; when all have ended, it is cancelled.
 func TestUpstreamGivesUpWithTheLast(t *testing.T) {
 	release := make(chan struct{})
 	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
@@ -102,7 +102,7 @@ func TestUpstreamGivesUpWithTheLast(t *testing.T) {
 		up.mu.Lock()
 		defer up.mu.Unlock()
 		for _, c := range up.calls {
-			return c.asking
+			return c.callers
 		}
 		return 0
 	}
@@ -127,8 +127,8 @@ func TestUpstreamGivesUpWithTheLast(t *testing.T) {
 	close(release)
 }
 
-// A server that closes a connection whenever it likes loses no question that it could answer; one that answers none
-// is an error.
+// No question is lost if the server closes connections at any time and answers on others. If it answers none, that is an
+// error.
 func TestUpstreamConnectionsEnd(t *testing.T) {
 	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
 		if q.Question[0].Name == "dead.example." {
@@ -161,7 +161,7 @@ func TestUpstreamConnectionsEnd(t *testing.T) {
 	require.Eventually(t, func() bool { return s.open.Load() == 0 }, 10*time.Second, time.Millisecond)
 }
 
-// Close ends what is kept; what is asked afterwards connects again.
+// Close closes the connections; a later query connects again.
 func TestUpstreamClose(t *testing.T) {
 	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg { return records(t, q, nil, nil) })
 	up := s.upstream()
@@ -189,12 +189,12 @@ func pipeUpstream(t *testing.T, serve func(n int32, c net.Conn)) (up *Upstream, 
 	}}
 	t.Cleanup(func() {
 		up.Close()
-		time.Sleep(2 * time.Minute) // longer than anything here
+		time.Sleep(2 * time.Minute) // longer than any test here
 	})
 	return up, dials
 }
 
-// answerAll answers every query with nothing.
+// answerAll answers every query with no data.
 func answerAll(c net.Conn) {
 	for {
 		packed, err := readFrame(c)
@@ -210,7 +210,7 @@ func answerAll(c net.Conn) {
 	}
 }
 
-// A connection is kept for keepUpstream, not longer.
+// A connection is kept for keepUpstream and no longer.
 func TestUpstreamKeepsForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, dials := pipeUpstream(t, func(_ int32, c net.Conn) { answerAll(c) })
@@ -224,7 +224,7 @@ func TestUpstreamKeepsForAWhile(t *testing.T) {
 	})
 }
 
-// A connection that has gone silent costs the query that finds out, not those after it.
+// A connection that has become silent fails the first query, and no later one.
 func TestUpstreamGoesSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, dials := pipeUpstream(t, func(n int32, c net.Conn) {
@@ -232,7 +232,7 @@ func TestUpstreamGoesSilent(t *testing.T) {
 				answerAll(c)
 				return
 			}
-			for { // reads, and answers the first query alone
+			for { // reads all queries, and answers the first alone
 				packed, err := readFrame(c)
 				if err != nil {
 					return
@@ -256,7 +256,7 @@ func TestUpstreamGoesSilent(t *testing.T) {
 	})
 }
 
-// Questions that are given up at once cost no connection: it has had no time to answer.
+// Questions that are cancelled soon do not retire a connection: it had no time to answer.
 func TestUpstreamGivenUpAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, dials := pipeUpstream(t, func(_ int32, c net.Conn) { io.Copy(io.Discard, c) })
@@ -268,7 +268,7 @@ func TestUpstreamGivenUpAtOnce(t *testing.T) {
 			synctest.Wait()
 		}
 		require.EqualValues(t, 1, dials.Load())
-		time.Sleep(maxSilence) // of questions that had no longer: it is the connection that is dead
+		time.Sleep(maxSilence) // without an answer to any of the questions: the connection is dead
 		for i := range 2 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 			_, err := up.exchange(ctx, "last.example", dns.TypeNS)
@@ -316,7 +316,7 @@ func TestUpstreamWithoutDeadlines(t *testing.T) {
 	})
 }
 
-// Dials that hang bound no more than the queries that wait for them.
+// Dials that hang delay no more than the queries that wait for them.
 func TestUpstreamDialsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var dialing, most atomic.Int32
@@ -342,7 +342,7 @@ func TestUpstreamDialsAreBounded(t *testing.T) {
 	})
 }
 
-// What comes back is cut down to what was asked: a stranger's records, and a chain in any order.
+// Records of other names are dropped from an answer, and a chain of CNAMEs may have any order.
 func TestPick(t *testing.T) {
 	for _, c := range []struct {
 		what              string

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package resolver
-
-import "syscall"
-
-// sharePort is nil: no system but Linux is known to spread datagrams over the sockets of a port.
-var sharePort func(c syscall.RawConn) error
