@@ -59,9 +59,10 @@ func mirror(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// A packet costs no allocation, neither way.
+// A datagram costs no allocation in either direction, but for the address that ReadFrom returns.
 func TestPacketsAllocateNothing(t *testing.T) {
 	address := netip.MustParseAddrPort("192.0.2.1:53")
+	const withReadFrom = "with ReadFrom"
 	for what, run := range map[string]func(t *testing.T, d *dialer.Dialer, fake netip.AddrPort) func() error{
 		"by fake": func(t *testing.T, d *dialer.Dialer, fake netip.AddrPort) func() error {
 			return exchange(t, d, net.UDPAddrFromAddrPort(fake))
@@ -72,6 +73,7 @@ func TestPacketsAllocateNothing(t *testing.T) {
 		"by address": func(t *testing.T, d *dialer.Dialer, _ netip.AddrPort) func() error {
 			return exchange(t, d, net.UDPAddrFromAddrPort(address))
 		},
+		withReadFrom:       exchangeReadFrom,
 		"by fake AddrPort": exchangeAddrPort,
 		"by message":       exchangeMessage,
 		"by batch":         exchangeBatch,
@@ -94,11 +96,15 @@ func TestPacketsAllocateNothing(t *testing.T) {
 			for range 10 { // pools and maps are filled
 				require.NoError(t, packet())
 			}
-			require.Zero(t, testing.AllocsPerRun(500, func() {
+			most := 0.0
+			if what == withReadFrom {
+				most = 1
+			}
+			require.LessOrEqual(t, testing.AllocsPerRun(500, func() {
 				if err := packet(); err != nil {
 					t.Error(err)
 				}
-			}))
+			}), most)
 		})
 	}
 }
@@ -112,6 +118,21 @@ func exchange(t *testing.T, d *dialer.Dialer, to net.Addr) func() error {
 			return err
 		}
 		_, _, err := p.ReadFromAddrPort(b)
+		return err
+	}
+}
+
+func exchangeReadFrom(t *testing.T, d *dialer.Dialer, to netip.AddrPort) func() error {
+	p, addr := listenPacket(t, d), net.UDPAddrFromAddrPort(to)
+	b := make([]byte, 1200)
+	return func() error {
+		if _, err := p.WriteTo(b, addr); err != nil {
+			return err
+		}
+		_, from, err := p.ReadFrom(b)
+		if err == nil && from.(*net.UDPAddr).AddrPort() != to {
+			t.Error(from)
+		}
 		return err
 	}
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// association is one UDP ASSOCIATE of a PacketConn. It serves one flow.
+// association is one UDP ASSOCIATE of a PacketConn, for one flow.
 type association struct {
 	flow *flow
 	conn net.PacketConn
-	ap   addrPortConn  // conn, when it can do without allocating; nil: it cannot
-	buf  bufferedConn  // conn, when it can tell what needs no waiting; nil: it cannot
+	ap   addrPortConn  // conn, if it can be read without allocating; nil: it cannot
+	buf  bufferedConn  // conn, if it can be read without waiting; nil: it cannot
 	gone chan struct{} // closed by close
 }
 
@@ -22,7 +22,7 @@ type addrPortConn interface {
 	ReadFromAddrPort(b []byte) (int, netip.AddrPort, error)
 }
 
-// bufferedConn is what a *[socks.PacketConn] can besides.
+// bufferedConn is what a *[socks.PacketConn] has in addition.
 type bufferedConn interface {
 	WaitRead() error
 	ReadBuffered(b []byte) (int, netip.AddrPort, bool)
@@ -38,7 +38,7 @@ func newAssociation(f *flow, conn net.PacketConn) *association {
 	return &association{flow: f, conn: conn, ap: ap, buf: buf, gone: make(chan struct{})}
 }
 
-// read tells the sender's port, and the address when the gateway gave one.
+// read returns the sender's port, and its address if the gateway gave one and not a name.
 func (a *association) read(b []byte) (int, netip.AddrPort, error) {
 	if a.ap != nil {
 		return a.ap.ReadFromAddrPort(b)
@@ -47,16 +47,16 @@ func (a *association) read(b []byte) (int, netip.AddrPort, error) {
 }
 
 //go:noinline
-func (a *association) readFrom(b []byte) (int, netip.AddrPort, error) { // not in read's frame, with which readers wait
+func (a *association) readFrom(b []byte) (int, netip.AddrPort, error) { // keeps read's frame, with which readers wait, small
 	n, from, err := a.conn.ReadFrom(b)
 	if err != nil {
 		return 0, netip.AddrPort{}, err
 	}
-	dst, _ := destinationOf(from) // one that cannot be understood is nobody's
+	dst, _ := destinationOf(from) // an unknown form of address is a stranger's
 	return n, netip.AddrPortFrom(dst.ip, dst.port), nil
 }
 
-// readBuffered is read for what needs no waiting.
+// readBuffered is read without waiting. It reports false if there is nothing to read.
 func (a *association) readBuffered(b []byte) (int, netip.AddrPort, bool) {
 	if a.buf == nil {
 		return 0, netip.AddrPort{}, false
@@ -64,7 +64,7 @@ func (a *association) readBuffered(b []byte) (int, netip.AddrPort, bool) {
 	return a.buf.ReadBuffered(b)
 }
 
-// write sends b in segments of so many bytes.
+// write sends b as datagrams of size bytes each.
 func (a *association) write(b []byte, size int, to *socks.Addr) (int, error) {
 	if size >= len(b) {
 		return a.conn.WriteTo(b, to)
@@ -83,7 +83,7 @@ func (a *association) write(b []byte, size int, to *socks.Addr) (int, error) {
 	return sent, nil
 }
 
-// close ends the association. Only who took it from its flow calls it.
+// close ends the association. It is called once, after the association was taken from its flow.
 func (a *association) close() error {
 	close(a.gone)
 	return a.conn.Close()
@@ -98,7 +98,7 @@ func (a *association) stats() socks.PacketStats {
 
 var errEnded = errors.New("the association has ended")
 
-// causeOf is why an association ended, without net.ErrClosed, which is for a PacketConn that has ended.
+// causeOf returns why an association ended, without net.ErrClosed, which means that the PacketConn has ended.
 func causeOf(err error) error {
 	for errors.Is(err, net.ErrClosed) {
 		err = errors.Unwrap(err)

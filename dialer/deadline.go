@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// deadline ends waits: at a time, which can be moved while they wait, or for good. The zero deadline is
-// never. Nothing runs before somebody waits.
+// deadline ends waits at a time that can be changed meanwhile, or for good. The zero deadline never ends them. It
+// has no timer before the first wait.
 type deadline struct {
 	mu     sync.Mutex
 	at     time.Time // zero: never
 	closed bool
-	wait   context.Context // ends when at has passed; nil: nobody has asked for it
+	wait   context.Context // ends when at has passed; nil: nothing has waited yet
 	end    context.CancelCauseFunc
-	timer  *time.Timer // calls end; nil: at is never, or has passed
+	timer  *time.Timer // calls end; nil: at is zero or has passed
 }
 
-// context returns what a wait ends with. Its cause is os.ErrDeadlineExceeded or, after close, net.ErrClosed.
+// context returns the context of a wait. Its cause is os.ErrDeadlineExceeded or, after close, net.ErrClosed.
 func (d *deadline) context() context.Context {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -29,13 +29,13 @@ func (d *deadline) context() context.Context {
 	return d.wait
 }
 
-// renew makes another context. d.mu is held, as by arm.
+// renew makes a new context. d.mu is held.
 func (d *deadline) renew() {
 	d.wait, d.end = context.WithCancelCause(context.Background())
 	d.arm()
 }
 
-// arm has the context end when it is to.
+// arm makes the context end at d.at. d.mu is held.
 func (d *deadline) arm() {
 	end := d.end
 	switch left := time.Until(d.at); {
@@ -56,7 +56,7 @@ func (d *deadline) time() time.Time {
 	return d.at
 }
 
-// set sets the time. Zero: never.
+// set sets the time. The zero time means never.
 func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -67,14 +67,14 @@ func (d *deadline) set(t time.Time) {
 	fired := d.timer != nil && !d.timer.Stop()
 	d.timer = nil
 	if fired || d.wait.Err() != nil {
-		d.end(os.ErrDeadlineExceeded) // for those who waited
+		d.end(os.ErrDeadlineExceeded) // for the waits so far
 		d.renew()
 	} else {
 		d.arm()
 	}
 }
 
-// close ends all waits, those to come among them.
+// close ends all waits, now and in the future.
 func (d *deadline) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -7,7 +7,8 @@
 //	…
 //	client := &http.Client{Transport: &http.Transport{DialContext: d.DialContext}}
 //
-// One that looks names up by itself gets its addresses from a resolver.Resolver over the same table, d.Table.
+// One that looks names up by itself gets its addresses from a resolver.Resolver over the same table, d.Table. One
+// that needs a *net.UDPAddr, as quic-go does, gets it from [Dialer.ResolveUDPAddr].
 //
 // A [Dialer] takes a name, a fake address that the mapping table gave for a name, or a real address. Of a
 // fake address it finds the name, and it is the name that the gateway is sent; the gateway resolves it, in

@@ -13,35 +13,35 @@ import (
 )
 
 const (
-	// maxFlows bounds what one PacketConn holds at the gateway. One more replaces the one that was unused for
-	// longest, and late answers to that are lost.
+	// maxFlows is how many associations one PacketConn holds at most. One more replaces the one that was unused
+	// for longest, and late answers to that are lost.
 	maxFlows = 512
-	// associateTimeout bounds a write that has to make an association, and the time for which a destination
-	// that has answered before may be without one because the gateway is away.
+	// associateTimeout bounds a write that makes an association. It is also how long datagrams to a destination
+	// that has answered before are silently lost while the gateway is away.
 	associateTimeout = 30 * time.Second
-	// associatePause is the least time between two associations of a flow.
+	// associatePause is the shortest time between two associations of a flow.
 	associatePause = time.Second
 )
 
-// flow is what is sent to one name, or to the real addresses of one family, by an association of its own:
-// many gateways keep one destination for each. The PacketConn's mu guards it.
+// flow is the traffic with one name, or with the real addresses of one family. It has an association of its own,
+// because many gateways keep one destination per association. The PacketConn's mu guards it.
 type flow struct {
 	host  netip.Addr    // the name's fake address, or the family's wildcard; invalid: nothing was sent yet
-	lease lease         // pins the name; none for real addresses
-	used  atomic.Uint64 // PacketConn.clock when something was last sent or received
-	seen  uint64        // used, when it was last looked at
-	idle  int           // how often used has not changed since
+	lease lease         // pins the name; empty for real addresses
+	used  atomic.Uint64 // PacketConn.clock when a datagram was last sent or received
+	seen  uint64        // used at lookForIdle's last look
+	idle  int           // how many looks ago used changed
 
 	by     *association // nil: none is open
-	making *attempt     // nil: nobody makes one
-	begun  time.Time    // when the last one was begun to be made
-	proven bool         // one has delivered something
-	cause  error        // why the last one ended; nil: there was none, or it is open
-	ended  time.Time    // when that was
-	gone   bool         // it is not the PacketConn's any more
+	making *attempt     // nil: none is being made
+	begun  time.Time    // when the last attempt began
+	proven bool         // an association has delivered a datagram
+	cause  error        // why the last association ended; nil: there was none, or it is open
+	ended  time.Time    // when it ended
+	gone   bool         // the PacketConn has dropped the flow
 }
 
-// attempt is an association in the making. err is set before done is closed.
+// attempt is an association that is being made. err is set before done is closed.
 type attempt struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{}
@@ -49,11 +49,11 @@ type attempt struct {
 }
 
 var (
-	errAgain = errors.New("the association ended meanwhile") // and another one may be made
-	errLost  = errors.New("the gateway is away")             // and the datagram is lost
+	errAgain = errors.New("the association ended meanwhile") // the write tries again
+	errLost  = errors.New("the gateway is away")             // the datagram is lost
 )
 
-// wildcard is the host of the flow that a real address belongs to.
+// wildcard is the host of the flow with the real addresses of ip's family.
 func wildcard(ip netip.Addr) netip.Addr {
 	if ip.Is4() {
 		return netip.IPv4Unspecified()
@@ -61,7 +61,7 @@ func wildcard(ip netip.Addr) netip.Addr {
 	return netip.IPv6Unspecified()
 }
 
-// name is what a Trace is told of a flow: a name, or the wildcard of real addresses.
+// name is what a Trace calls a flow: the name, or the wildcard for real addresses.
 func (f *flow) name() string {
 	if name := f.lease.name(); name != "" || !f.host.IsValid() {
 		return name
@@ -69,11 +69,11 @@ func (f *flow) name() string {
 	return f.host.String()
 }
 
-// use notes that something goes by f.
+// use notes that a datagram of f is sent or received.
 func (p *PacketConn) use(f *flow) { f.used.Store(p.clock.Add(1)) }
 
-// association returns the one by which f goes, and makes it where there is none: in the goroutine of the
-// first that needs it, while others that do wait.
+// association returns f's association, and makes one if there is none. One goroutine makes it; others that need it
+// wait for that.
 func (p *PacketConn) association(f *flow) (*association, error) {
 	p.mu.Lock()
 	if f.by != nil {
@@ -106,7 +106,7 @@ func (p *PacketConn) association(f *flow) (*association, error) {
 	return p.make(ctx, f, at)
 }
 
-// refuse is why no association is made for f now, or nil. p.mu is held.
+// refuse returns the reason why no association may be made for f now, or nil. p.mu is held.
 func (p *PacketConn) refuse(f *flow) error {
 	switch {
 	case p.closed:
@@ -143,7 +143,7 @@ func (p *PacketConn) make(ctx context.Context, f *flow, at *attempt) (*associati
 	return a, err
 }
 
-// settle gives f the association that was made for it, or tells what is to be said of the attempt. p.mu is held.
+// settle gives f the association that was made for it, or returns the error of the attempt. p.mu is held.
 func (p *PacketConn) settle(f *flow, conn net.PacketConn, err error) (*association, error) {
 	switch {
 	case p.closed:
@@ -155,7 +155,7 @@ func (p *PacketConn) settle(f *flow, conn net.PacketConn, err error) (*associati
 	}
 	if err == nil {
 		a := newAssociation(f, conn)
-		_ = p.buffers.apply(conn) // too small a buffer loses what UDP may lose
+		_ = p.buffers.apply(conn) // with a small buffer datagrams may be lost, as UDP allows
 		controlOf(conn, p.options.apply)
 		f.by, f.cause = a, nil
 		p.counts.Made++
@@ -165,18 +165,18 @@ func (p *PacketConn) settle(f *flow, conn net.PacketConn, err error) (*associati
 	}
 	switch {
 	case !f.proven:
-		p.drop(f, err) // the error is this write's alone
+		p.drop(f, err) // only this write fails
 	case err == os.ErrDeadlineExceeded && time.Since(f.begun) < associateTimeout:
-		// The write deadline's: it says nothing of the gateway, and nothing to a write that comes later.
+		// The write deadline passed. That is no failure of the gateway's, and later writes may try again.
 	case errors.Is(err, socks.ErrGateway) && time.Since(f.ended) < associateTimeout:
-		return nil, errLost // it was there before, and is away for a moment
+		return nil, errLost // the gateway has worked before, and may be back soon
 	default:
 		f.proven, f.cause, f.ended = false, err, time.Now()
 	}
 	return nil, err
 }
 
-// end notes that the gateway ended a.
+// end takes note that the gateway has ended a.
 func (p *PacketConn) end(a *association, err error) {
 	f, cause := a.flow, causeOf(err)
 	p.mu.Lock()
@@ -189,7 +189,7 @@ func (p *PacketConn) end(a *association, err error) {
 	if f.host.IsValid() {
 		p.take(f)
 	} else {
-		p.drop(f, cause) // it was for no destination
+		p.drop(f, cause) // it had no destination yet
 	}
 	p.mu.Unlock()
 	p.bury(a, cause)

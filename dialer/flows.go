@@ -11,37 +11,37 @@ import (
 )
 
 var (
-	// ErrReplaced is why an association ended for which there was no room any more.
+	// ErrReplaced is the reason for closing an association to make room for another.
 	ErrReplaced = errors.New("the association made room for another")
-	// ErrIdle is why an association ended by which nothing was sent or received for two minutes.
+	// ErrIdle is the reason for closing an association on which nothing was sent or received for two minutes.
 	ErrIdle = errors.New("the association was idle")
 )
 
-// An association that is idle for idleLooks times idleTick, two minutes, is closed.
+// A flow that was not used between idleLooks looks, idleTick apart, is dropped: after two minutes.
 const (
 	idleTick  = 30 * time.Second
 	idleLooks = 4
 )
 
-// peer is a name, on one port, that datagrams are sent to.
-type peer struct {
+// route is the way to one port of a name.
+type route struct {
 	flow *flow
-	seen netip.AddrPort // what the application sees: the fake with the port
+	seen netip.AddrPort // what the application sees: the fake address with the port
 	to   *socks.Addr    // what the gateway is sent
 }
 
-// way finds how datagrams get to dst: by a flow, with what the gateway is sent.
-func (p *PacketConn) way(dst destination) (*flow, *socks.Addr, error) {
+// find returns the flow of datagrams to dst, and the address that the gateway is sent.
+func (p *PacketConn) find(dst destination) (*flow, *socks.Addr, error) {
 	if dst.ip.IsValid() && !p.dialer.Table.Contains(dst.ip) {
 		f, err := p.flow(wildcard(dst.ip), lease{})
-		return f, p.real(dst), err
+		return f, p.literal(dst), err
 	}
 	p.mu.Lock()
-	to := p.peers[dst]
+	to := p.routes[dst]
 	p.mu.Unlock()
 	if to == nil {
 		var err error
-		if to, err = p.newPeer(dst); err != nil {
+		if to, err = p.newRoute(dst); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -49,18 +49,18 @@ func (p *PacketConn) way(dst destination) (*flow, *socks.Addr, error) {
 	return to.flow, to.to, nil
 }
 
-// real is what the gateway is sent for a real address. The last one is at hand.
-func (p *PacketConn) real(dst destination) *socks.Addr {
-	last := p.lastReal.Load()
+// literal returns the address that the gateway is sent for a real address. The last one is kept.
+func (p *PacketConn) literal(dst destination) *socks.Addr {
+	last := p.lastLiteral.Load()
 	if last == nil || last.IP != dst.ip || last.Port != dst.port {
 		last = dst.addr()
-		p.lastReal.Store(last)
+		p.lastLiteral.Store(last)
 	}
 	return last
 }
 
-// newPeer makes the peer of a fake address or a name.
-func (p *PacketConn) newPeer(dst destination) (*peer, error) {
+// newRoute makes the route to a fake address or a name.
+func (p *PacketConn) newRoute(dst destination) (*route, error) {
 	t, err := p.dialer.target(*dst.addr())
 	if err == nil {
 		err = p.dialer.pin(p.network, &t)
@@ -72,25 +72,25 @@ func (p *PacketConn) newPeer(dst destination) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	to := peerOf(f, t)
+	to := routeOf(f, t)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if f.gone {
 		return nil, errAgain
 	}
-	p.peers[dst], p.peers[destination{ip: f.host, port: dst.port}] = to, to
+	p.routes[dst], p.routes[destination{ip: f.host, port: dst.port}] = to, to
 	return to, nil
 }
 
-func peerOf(f *flow, t target) *peer {
+func routeOf(f *flow, t target) *route {
 	if name := t.lease.name(); name != "" && !t.to.IP.IsValid() {
 		t.to.Name = name // canonical
 	}
-	return &peer{flow: f, seen: t.remote(), to: &t.to}
+	return &route{flow: f, seen: t.remote(), to: &t.to}
 }
 
-// flow finds or makes that of a host. It has the lease from then on, or that is released. One too many
-// replaces the one that was unused for longest.
+// flow returns the flow of a host, and makes one if there is none. It takes over the lease. If there are too many
+// flows, the one that was unused for longest is dropped.
 func (p *PacketConn) flow(host netip.Addr, l lease) (*flow, error) {
 	p.mu.Lock()
 	f := p.flows[host]
@@ -101,7 +101,7 @@ func (p *PacketConn) flow(host netip.Addr, l lease) (*flow, error) {
 		l.release()
 		return nil, net.ErrClosed
 	case f != nil:
-		l.release() // it has one
+		l.release() // f has its own
 	default:
 		if f = p.flows[netip.Addr{}]; f != nil { // the first destination uses what was made with p
 			delete(p.flows, netip.Addr{})
@@ -118,7 +118,8 @@ func (p *PacketConn) flow(host netip.Addr, l lease) (*flow, error) {
 	return f, nil
 }
 
-// makeRoom drops the flow that was unused for longest, when there are as many as there may be. p.mu is held.
+// makeRoom drops the flow that was unused for longest if there are as many flows as allowed, and returns its
+// association, which the caller buries, or nil. p.mu is held.
 func (p *PacketConn) makeRoom() *association {
 	if len(p.flows) < p.most {
 		return nil
@@ -136,7 +137,7 @@ func (p *PacketConn) makeRoom() *association {
 	return a
 }
 
-// lookForIdle drops the flows that are. It runs on p's timer, until Close.
+// lookForIdle drops idle flows. p's timer calls it until Close.
 func (p *PacketConn) lookForIdle() {
 	p.mu.Lock()
 	if p.closed {
@@ -163,11 +164,11 @@ func (p *PacketConn) lookForIdle() {
 	}
 }
 
-// drop forgets f, and returns its association, which the caller buries, or nil. p.mu is held.
+// drop removes f from p, and returns its association, which the caller buries, or nil. p.mu is held.
 func (p *PacketConn) drop(f *flow, why error) *association {
 	f.gone = true
 	delete(p.flows, f.host)
-	maps.DeleteFunc(p.peers, func(_ destination, to *peer) bool { return to.flow == f })
+	maps.DeleteFunc(p.routes, func(_ destination, to *route) bool { return to.flow == f })
 	f.lease.release()
 	if f.making != nil {
 		f.making.cancel(why)
@@ -175,7 +176,7 @@ func (p *PacketConn) drop(f *flow, why error) *association {
 	return p.take(f)
 }
 
-// take takes f's association from it, or returns nil. p.mu is held.
+// take removes and returns f's association, or nil. p.mu is held.
 func (p *PacketConn) take(f *flow) *association {
 	a := f.by
 	if a != nil {
@@ -188,7 +189,7 @@ func (p *PacketConn) take(f *flow) *association {
 	return a
 }
 
-// bury closes an association that was taken from its flow, and tells the Trace why. Nil is none.
+// bury closes an association that was taken from its flow, and tells the Trace why. It ignores nil.
 func (p *PacketConn) bury(a *association, why error) {
 	if a == nil {
 		return
@@ -200,17 +201,18 @@ func (p *PacketConn) bury(a *association, why error) {
 	p.dialer.Trace.associationEnded(host, why)
 }
 
-// source is who sent what came by a from an address: the name, where that port of it was sent to, otherwise
-// that address. It reports false for nobody: an unasked answer that the gateway gives a name, or an address
-// out of the reserved space, which would be taken for a name that it is not of.
-func (p *PacketConn) source(a *association, from netip.AddrPort) (netip.AddrPort, bool) {
+// origin returns the address that the application sees as the sender of a datagram that a received, of which the
+// gateway says that it is from the address from. That is the fake address of a's name if the port was sent to,
+// otherwise from itself. It reports false for a datagram to drop: from a name or a reserved address to which nothing
+// was sent. A reserved address would be taken for another name.
+func (p *PacketConn) origin(a *association, from netip.AddrPort) (netip.AddrPort, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f := a.flow
 	p.use(f)
 	f.proven = true
 	if f.lease.Lease != nil {
-		if to := p.peers[destination{ip: f.host, port: from.Port()}]; to != nil {
+		if to := p.routes[destination{ip: f.host, port: from.Port()}]; to != nil {
 			return to.seen, true
 		}
 	}

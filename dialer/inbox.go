@@ -10,7 +10,7 @@ import (
 // inbox collects the datagrams of several associations for the readers of one PacketConn.
 type inbox chan packet
 
-// packet is a datagram.
+// packet is a datagram in a buffer from packets.
 type packet struct {
 	buf  *[maxPacket]byte
 	n    int
@@ -21,10 +21,10 @@ const maxPacket = 1 << 16
 
 var packets = sync.Pool{New: func() any { return new([maxPacket]byte) }}
 
-// inboxSize is what waits for the readers; what is more waits in the sockets' buffers.
+// inboxSize is how many datagrams wait for the readers. More of them wait in the sockets' buffers.
 const inboxSize = 16
 
-// read takes the next datagram. What the wait ended with comes before it.
+// read takes the next datagram. If wait has ended, it returns its cause, whether there is a datagram or not.
 func (i inbox) read(wait context.Context, b []byte) (int, netip.AddrPort, error) {
 	if wait.Err() != nil {
 		return 0, netip.AddrPort{}, context.Cause(wait)
@@ -38,7 +38,7 @@ func (i inbox) read(wait context.Context, b []byte) (int, netip.AddrPort, error)
 	}
 }
 
-// readBuffered takes the next datagram if it is there.
+// readBuffered takes the next datagram if there is one.
 func (i inbox) readBuffered(b []byte) (int, netip.AddrPort, bool) {
 	select {
 	case pkt := <-i:
@@ -64,7 +64,7 @@ func (p *PacketConn) pump(in inbox, a *association) {
 			p.end(a, err)
 			return
 		}
-		from, ok := p.source(a, pkt.from)
+		from, ok := p.origin(a, pkt.from)
 		if !ok {
 			p.stranger(from)
 			packets.Put(pkt.buf)
@@ -80,7 +80,7 @@ func (p *PacketConn) pump(in inbox, a *association) {
 	}
 }
 
-// packet waits for a datagram. It holds a buffer meanwhile only where it cannot be told that one has come.
+// packet waits for a datagram. If a can be read without waiting, no buffer is held during the wait.
 func (a *association) packet() (pkt packet, err error) {
 	for {
 		pkt.buf = packets.Get().(*[maxPacket]byte)
@@ -103,8 +103,8 @@ func (a *association) packet() (pkt packet, err error) {
 	}
 }
 
-// collect has the readers read from an inbox from now on, into which the first association is pumped if it
-// is there. Until then they read from that association's socket themselves, which costs less. p.mu is held.
+// collect makes reads read from an inbox from now on, into which the first association is pumped if it is open.
+// Before that, they read from that association's socket themselves, which costs less. p.mu is held.
 func (p *PacketConn) collect() inbox {
 	if in := p.inbox.Load(); in != nil {
 		return *in
@@ -114,7 +114,7 @@ func (p *PacketConn) collect() inbox {
 	if first := p.first; first.flow.by == first {
 		_ = first.conn.SetReadDeadline(time.Unix(1, 0)) // wakes its readers
 		p.running.Go(func() {                           // owned by p; ends with the association
-			p.alone.Lock() // they have left
+			p.alone.Lock() // until they have left
 			_ = first.conn.SetReadDeadline(time.Time{})
 			p.alone.Unlock()
 			p.pump(in, first)

@@ -11,20 +11,25 @@ import (
 	"github.com/sockslib/sockslib/internal/udpsegment"
 )
 
-// ReadMsgUDP is ReadFromAddrPort in the shape of *net.UDPConn's, which QUIC implementations look for. There
-// is no out-of-band data: oobn and flags are 0. The address is kept, and returned again for the next datagram
-// of the same sender: it must not be changed.
+// ReadMsgUDP is ReadFromAddrPort with the signature of *net.UDPConn's ReadMsgUDP, which QUIC implementations look for.
+// There is no out-of-band data: oobn and flags are 0. The address must not be changed, because it is returned again for
+// the next datagram of the same sender. It does not allocate.
 func (p *PacketConn) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAddr, err error) {
 	n, from, err := p.ReadFromAddrPort(b)
 	if err != nil {
 		return 0, 0, 0, nil, err
 	}
-	return n, 0, 0, p.sender(from), nil
+	return n, 0, 0, p.udpAddr(from), nil
 }
 
-// WriteMsgUDP is WriteTo in the shape of *net.UDPConn's; with a fixed peer addr is nil. Of the out-of-band
-// data UDP_SEGMENT counts, with which b is sent as several datagrams, on Linux by one system call. The rest is
-// dropped: marks for ECN would reach the relay and no further.
+// WriteMsgUDP is WriteTo with the signature of *net.UDPConn's WriteMsgUDP. With a fixed peer, addr must be nil. If the
+// out-of-band data has UDP_SEGMENT, b is sent as several datagrams, on Linux by one system call. Other out-of-band data
+// is ignored: ECN marks would reach the relay and no further. It does not allocate.
+//
+// Because of this method and ReadMsgUDP, quic-go sends here and not by WriteTo. It converts the address that its
+// Dial was given without a check, so any type other than *net.UDPAddr, a *[socks.Addr] included, panics in quic-go
+// before this method is called. [Dialer.ResolveUDPAddr] returns a *net.UDPAddr for a name; every address that a
+// PacketConn returns is one too.
 func (p *PacketConn) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error) {
 	if n, err = p.writeMsg(b, oob, addr, addr == nil); err != nil {
 		return n, 0, err
@@ -32,7 +37,7 @@ func (p *PacketConn) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int,
 	return n, len(oob), nil
 }
 
-// writeMsg sends b to addr, or where there is none to the fixed peer.
+// writeMsg sends b to addr, or to the fixed peer if none.
 func (p *PacketConn) writeMsg(b, oob []byte, addr net.Addr, none bool) (int, error) {
 	size := udpsegment.Sent(oob)
 	if size == 0 {
@@ -48,8 +53,9 @@ func (p *PacketConn) writeMsg(b, oob []byte, addr net.Addr, none bool) (int, err
 	return p.write(b, size, dst)
 }
 
-// ReadBatch waits for a datagram, and takes as many more as can be had without another system call. Each has
-// the address of its sender, which must not be changed, and no out-of-band data. The flags are ignored.
+// ReadBatch waits for a datagram, and takes as many more as there are without another system call. Each message gets
+// the address of its sender, which must not be changed, and no out-of-band data. The flags are ignored. It does not
+// allocate for messages with one buffer each.
 func (p *PacketConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 	for i := range ms {
 		m := &ms[i]
@@ -68,12 +74,13 @@ func (p *PacketConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 		if scattered {
 			scatter(m.Buffers, b[:m.N])
 		}
-		m.NN, m.Flags, m.Addr = 0, 0, p.sender(from)
+		m.NN, m.Flags, m.Addr = 0, 0, p.udpAddr(from)
 	}
 	return len(ms), nil
 }
 
-// WriteBatch sends each message as WriteMsgUDP does, and returns how many were sent. The flags are ignored.
+// WriteBatch sends each message as WriteMsgUDP does, and returns how many were sent. The flags are ignored. It does not
+// allocate for messages with one buffer each.
 func (p *PacketConn) WriteBatch(ms []ipv4.Message, flags int) (int, error) {
 	for i := range ms {
 		m := &ms[i]
@@ -90,7 +97,7 @@ func (p *PacketConn) WriteBatch(ms []ipv4.Message, flags int) (int, error) {
 	return len(ms), nil
 }
 
-// gather returns a message's one buffer, or one that is as long as its several together.
+// gather returns a message's buffer, or for several buffers a new one as long as all of them.
 func gather(buffers [][]byte) (b []byte, scattered bool) {
 	if len(buffers) == 1 {
 		return buffers[0], false
@@ -108,8 +115,8 @@ func scatter(buffers [][]byte, b []byte) {
 	}
 }
 
-// sender is the kept address of who sent the last datagram.
-func (p *PacketConn) sender(from netip.AddrPort) *net.UDPAddr {
+// udpAddr returns from as a *net.UDPAddr. The last one is kept.
+func (p *PacketConn) udpAddr(from netip.AddrPort) *net.UDPAddr {
 	last := p.lastFrom.Load()
 	if last == nil || last.ap != from {
 		last = &sender{from, netconn.UDPAddr(from)}

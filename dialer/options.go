@@ -7,11 +7,10 @@ import (
 	"github.com/sockslib/sockslib/internal/netconn"
 )
 
-// SyscallConn gives access to the associations' sockets, by Control alone, for their options: it calls its
-// func for each that is open, and for none where there is none; in a chain of gateways they lead to the first. An
-// association that is made later has the same don't-fragment bits and buffers. Read and Write of what it
-// returns are errors.ErrUnsupported: they would miss SOCKS's header. [PacketConn.ReadBatch] and
-// [PacketConn.WriteBatch] do what they are mostly wanted for.
+// SyscallConn returns access to the options of the associations' sockets. Its Control calls the func for the socket of
+// each open association; in a chain of gateways that is the socket to the first gateway. An association that is made
+// later gets the same don't-fragment bits and buffer sizes. Its Read and Write return errors.ErrUnsupported, because
+// they would bypass the SOCKS header; use [PacketConn.ReadBatch] and [PacketConn.WriteBatch] instead.
 func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	if p.over() {
 		return nil, p.fail("raw", nil, net.ErrClosed)
@@ -37,8 +36,8 @@ func (p *PacketConn) control(f func(fd uintptr)) error {
 	return nil
 }
 
-// controlOf calls f with the descriptor of an association's socket, if it has one. What fails there fails in
-// reads and writes too, and is told there.
+// controlOf calls f with the descriptor of an association's socket, if it has one. It returns no error: a socket that
+// fails here fails in reads and writes too.
 func controlOf(conn net.PacketConn, f func(fd uintptr)) {
 	if c, ok := conn.(syscall.Conn); ok {
 		if raw, err := c.SyscallConn(); err == nil {

@@ -2,12 +2,12 @@ package dialer
 
 import "golang.org/x/sys/unix"
 
-// options are what one socket has, and others get.
+// options are socket options that are copied from one association's socket to others'.
 type options []option
 
 type option struct{ level, name, value int }
 
-// optionsOf reads those that applications set by SyscallConn.
+// optionsOf reads from a socket the options that applications set by SyscallConn.
 func optionsOf(fd uintptr) (all options) {
 	for _, o := range [...]option{
 		{level: unix.IPPROTO_IP, name: unix.IP_MTU_DISCOVER},
@@ -16,18 +16,18 @@ func optionsOf(fd uintptr) (all options) {
 		{level: unix.SOL_SOCKET, name: unix.SO_SNDBUF},
 	} {
 		var err error
-		if o.value, err = unix.GetsockoptInt(int(fd), o.level, o.name); err == nil { // one family knows not the other's
+		if o.value, err = unix.GetsockoptInt(int(fd), o.level, o.name); err == nil { // a socket has those of its own family alone
 			all = append(all, o)
 		}
 	}
 	return all
 }
 
-// apply sets them. What the system refuses stays as it is.
+// apply sets the options of a socket. It ignores what the system refuses.
 func (all options) apply(fd uintptr) {
 	for _, o := range all {
 		if o.level == unix.SOL_SOCKET {
-			o.value /= 2 // the system tells twice what was set
+			o.value /= 2 // the system reports twice the size that was set
 			force := map[int]int{unix.SO_RCVBUF: unix.SO_RCVBUFFORCE, unix.SO_SNDBUF: unix.SO_SNDBUFFORCE}[o.name]
 			if unix.SetsockoptInt(int(fd), o.level, force, o.value) == nil {
 				continue

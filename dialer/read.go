@@ -10,7 +10,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// ReadFromAddrPort reads a datagram's payload into b; what does not fit is lost, as with UDP.
+// ReadFromAddrPort reads a datagram's payload into b. What does not fit is lost, as with UDP. It does not allocate.
 func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := p.read(b)
@@ -35,11 +35,11 @@ func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
 		p.alone.RUnlock()
 		switch {
 		case err == nil:
-			if from, ok := p.source(p.first, from); ok {
+			if from, ok := p.origin(p.first, from); ok {
 				return n, from, nil
 			}
 			p.stranger(from)
-		case p.inbox.Load() != nil: // woken to read from that
+		case p.inbox.Load() != nil: // woken by collect
 		case p.fixed != nil, errors.Is(err, os.ErrDeadlineExceeded):
 			return 0, netip.AddrPort{}, err
 		case p.over():
@@ -50,7 +50,7 @@ func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-// readBuffered is ReadFromAddrPort for what needs no waiting.
+// readBuffered is ReadFromAddrPort without waiting. It reports false if there is nothing to read.
 func (p *PacketConn) readBuffered(b []byte) (n int, from netip.AddrPort, ok bool) {
 	for {
 		p.alone.RLock()
@@ -64,20 +64,20 @@ func (p *PacketConn) readBuffered(b []byte) (n int, from netip.AddrPort, ok bool
 		if !ok {
 			return 0, netip.AddrPort{}, false
 		}
-		if from, ok = p.source(p.first, from); ok && (p.fixed == nil || from == p.fixed.seen) {
+		if from, ok = p.origin(p.first, from); ok && (p.fixed == nil || from == p.fixed.seen) {
 			return n, from, true
 		}
 		p.stranger(from)
 	}
 }
 
-// stranger counts a datagram that is from nobody, and tells the Trace.
+// stranger counts a datagram that is dropped for its sender, and tells the Trace.
 func (p *PacketConn) stranger(from netip.AddrPort) {
 	p.strangers.Add(1)
 	p.dialer.Trace.packetDropped(from, socks.DropStranger)
 }
 
-// ReadFrom is ReadFromAddrPort with a *net.UDPAddr.
+// ReadFrom is ReadFromAddrPort with a *net.UDPAddr, which it allocates.
 func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := p.ReadFromAddrPort(b)
 	if err != nil {

@@ -14,7 +14,7 @@ func (p *PacketConn) SetDeadline(t time.Time) error {
 	return p.SetWriteDeadline(t)
 }
 
-// SetReadDeadline sets the time after which reads fail. Zero: none.
+// SetReadDeadline sets the time after which reads fail. The zero time means never.
 func (p *PacketConn) SetReadDeadline(t time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -28,14 +28,15 @@ func (p *PacketConn) SetReadDeadline(t time.Time) error {
 	return p.fail("set", nil, p.unlessEnded(p.first.conn.SetReadDeadline(t)))
 }
 
-// SetWriteDeadline sets the time after which writes fail, among them those that make an association. Zero:
-// none, but an association is waited for no longer than 30 seconds.
+// SetWriteDeadline sets the time after which writes fail, including those that make an association. The zero time
+// means never, but a write waits no longer than 30 seconds for an association.
 func (p *PacketConn) SetWriteDeadline(t time.Time) error {
 	p.writeBy.set(t)
 	return p.each(func(conn net.PacketConn) error { return conn.SetWriteDeadline(t) })
 }
 
-// each does the same with every association. What one of several answers is of no use: it may have ended.
+// each calls do with every open association. It returns do's error only if there is one flow: of several, one whose
+// association has just ended must not fail the call.
 func (p *PacketConn) each(do func(net.PacketConn) error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -53,7 +54,7 @@ func (p *PacketConn) each(do func(net.PacketConn) error) error {
 	return nil
 }
 
-// unlessEnded leaves out the error of an association that the gateway has ended: without a fixed peer, p goes on.
+// unlessEnded drops the error of an association that the gateway has ended. Without a fixed peer, p outlives it.
 func (p *PacketConn) unlessEnded(err error) error {
 	if p.fixed == nil && errors.Is(err, net.ErrClosed) {
 		return nil
@@ -61,12 +62,11 @@ func (p *PacketConn) unlessEnded(err error) error {
 	return err
 }
 
-// buffers are the sizes, in bytes, of a socket's two buffers. Zero: the operating system's choice.
+// buffers are the sizes, in bytes, of a socket's two buffers. Zero is the operating system's choice.
 type buffers struct{ read, write int }
 
-// SetReadBuffer sets the size, in bytes, of the operating system's receive buffer for each association,
-// those that are made later among them. Its error matches errors.ErrUnsupported where the Gateway's
-// associations cannot do that.
+// SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of each association, including
+// those that are made later. The error matches errors.ErrUnsupported if the Gateway's associations cannot do that.
 func (p *PacketConn) SetReadBuffer(bytes int) error {
 	return p.resize(func(b *buffers) { b.read = bytes })
 }

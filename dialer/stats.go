@@ -2,22 +2,22 @@ package dialer
 
 import "github.com/sockslib/sockslib/socks"
 
-// PacketStats is what went through a PacketConn, by all its associations. Strangers are also those that it
-// dropped itself, which were Received by an association before; Unreachable also what was lost because the
-// gateway was away. Of a Gateway whose associations do not count, as a *[socks.PacketConn] does, there is
-// no more than that.
+// PacketStats are the counters of a PacketConn, over all its associations. Strangers includes datagrams that the
+// PacketConn itself dropped, which an association counted as Received; Unreachable includes those that were lost
+// because the gateway was away. If the Gateway's associations have no Stats method as a *[socks.PacketConn] has, these
+// are the only ones that are counted.
 type PacketStats struct {
 	socks.PacketStats
 	AssociationStats
 }
 
-// AssociationStats is what a PacketConn did at the gateway.
+// AssociationStats counts a PacketConn's associations.
 type AssociationStats struct {
-	Open     int    // associations that it has
-	Made     uint64 // that it has made so far
-	Ended    uint64 // those that the gateway ended
-	Idle     uint64 // those that were closed because they were idle
-	Replaced uint64 // those that were closed to make room for another
+	Open     int    // open now
+	Made     uint64 // made so far
+	Ended    uint64 // ended by the gateway
+	Idle     uint64 // closed because they were idle
+	Replaced uint64 // closed to make room for another
 }
 
 // Stats returns the counters.

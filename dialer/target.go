@@ -76,17 +76,10 @@ func (d *Dialer) target(a socks.Addr) (target, error) {
 	return target{to: to, lease: lease{l}}, nil
 }
 
-// pin gives t its fake, in the family of network, where it is to be seen by one and has none yet: a name,
-// and an address of the other family, which is a name too (RFC 3089, section 5).
+// pin gives t its fake, in the family of network, if it needs one and has none.
 func (d *Dialer) pin(network string, t *target) error {
-	name := t.to.Name
-	switch {
-	case t.lease.Lease != nil:
-		return nil
-	case !t.to.IP.IsValid():
-	case t.to.IP.Is6() && strings.HasSuffix(network, "4"), t.to.IP.Is4() && strings.HasSuffix(network, "6"):
-		name = t.to.IP.String()
-	default:
+	name, ok := t.unseen(network)
+	if !ok {
 		return nil
 	}
 	l, err := d.Table.AcquireName(family(network), name)
@@ -95,6 +88,19 @@ func (d *Dialer) pin(network string, t *target) error {
 	}
 	t.lease = lease{l}
 	return nil
+}
+
+// unseen returns the name for which t needs a fake in the family of network: its own, or an address of the other
+// family, which is a name too (RFC 3089, section 5). It reports false if the application sees t by an address already.
+func (t target) unseen(network string) (name string, ok bool) {
+	switch {
+	case t.lease.Lease != nil:
+	case !t.to.IP.IsValid():
+		return t.to.Name, true
+	case t.to.IP.Is6() && strings.HasSuffix(network, "4"), t.to.IP.Is4() && strings.HasSuffix(network, "6"):
+		return t.to.IP.String(), true
+	}
+	return "", false
 }
 
 // family is that of the fake that a network asks for. Without a digit it is IPv4.

@@ -7,21 +7,19 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Trace is a set of hooks for what a Dialer does itself. What happens at the gateway is told by a
-// [socks.Trace], by that of the Client or by one that the context of a dial carries; what becomes of names
-// and addresses, by a [mapping.Trace]. Each hook may be nil. They are called in the goroutine that does the
-// work, concurrently, and must not block.
+// Trace is a set of hooks for what a Dialer itself does. Events at the gateway have hooks in [socks.Trace], set in the
+// Client or in the context of a dial; events of names and addresses have hooks in [mapping.Trace]. Each hook may be
+// nil. Hooks are called concurrently, in the goroutine that does the work, and must not block.
 type Trace struct {
-	// PacketDropped: a datagram was not delivered. DropStranger: it came from another than the fixed peer, or
-	// it says to be from a name or a reserved address to which nothing was sent; the address is not valid when
-	// the gateway gave a name; its port is. DropUnreachable: it was to go to that address, and the gateway was
-	// away.
+	// PacketDropped: a datagram was not delivered. DropStranger: it did not come from the fixed peer, or it came
+	// from a name or a reserved address to which nothing was sent; if the gateway gave a name, the address is not
+	// valid and only the port is known. DropUnreachable: it was to be sent to addr, and the gateway was away.
 	PacketDropped func(addr netip.AddrPort, reason socks.DropReason)
-	// AssociationMade: a PacketConn asked for another association, for what is sent to host, and waited so long
-	// for it; err is why it got none. The host is a name, or "0.0.0.0" or "::" for all real addresses of a family.
+	// AssociationMade: a PacketConn asked for an association for datagrams to host, which took so long; err is nil
+	// if it got one. The host is a name, or "0.0.0.0" or "::" for all real addresses of a family.
 	AssociationMade func(host string, took time.Duration, err error)
-	// AssociationEnded: that association is closed. Why matches [ErrIdle] or [ErrReplaced], or is what the
-	// gateway ended it with. Close is not told of.
+	// AssociationEnded: the association for host is closed. Why matches [ErrIdle] or [ErrReplaced], or is the error
+	// by which the gateway ended it. It is not called for the PacketConn's own Close.
 	AssociationEnded func(host string, why error)
 }
 

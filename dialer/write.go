@@ -10,7 +10,7 @@ import (
 )
 
 // WriteTo sends b to addr: a *net.UDPAddr with a fake or a real address, a *[socks.Addr], or any address
-// whose String is "host:port". It returns len(b), which tells nothing of its arrival. A PacketConn with a
+// whose String is "host:port". It returns len(b), which does not mean that b arrives. A PacketConn with a
 // fixed peer returns net.ErrWriteToConnected.
 func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	dst, err := destinationOf(addr)
@@ -29,7 +29,7 @@ func (p *PacketConn) write(b []byte, size int, dst destination) (int, error) {
 	if p.fixed != nil {
 		return 0, p.fail("write", p.RemoteAddr(), net.ErrWriteToConnected)
 	}
-	const tries = 3 // where an association ends meanwhile, for want of room or at the gateway
+	const tries = 3 // for an association that ends meanwhile, replaced or at the gateway
 	n, err := p.send(b, size, dst)
 	for i := 1; i < tries && errors.Is(err, errAgain); i++ {
 		n, err = p.send(b, size, dst)
@@ -45,9 +45,9 @@ func (p *PacketConn) write(b []byte, size int, dst destination) (int, error) {
 	return n, p.fail("write", dst.addr(), err)
 }
 
-// send sends b by the association that is for dst.
+// send sends b through dst's association.
 func (p *PacketConn) send(b []byte, size int, dst destination) (int, error) {
-	f, to, err := p.way(dst)
+	f, to, err := p.find(dst)
 	if err != nil {
 		return 0, err
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// A datagram costs no allocation. Not under the race detector, where a sync.Pool forgets at random.
+// A datagram costs no allocation, but for the address that ReadFrom returns. Not under the race detector, where a
+// sync.Pool forgets at random.
 func TestPacketAllocations(t *testing.T) {
 	const runs = 100
 	p, relay := relayed(t, new(socks.Client), "")
@@ -27,21 +28,28 @@ func TestPacketAllocations(t *testing.T) {
 			failed = err
 		}
 	}
-	for what, f := range map[string]func(){
-		"WriteToAddrPort":    func() { note(p.WriteToAddrPort(payload, ap)) },
-		"WriteTo a name":     func() { note(p.WriteTo(payload, name)) },
-		"WriteTo an address": func() { note(p.WriteTo(payload, address)) },
-		"WriteTo a *UDPAddr": func() { note(p.WriteTo(payload, udp)) },
-		"WriteSegments":      func() { note(p.WriteSegments(payload, 100, name)) },
-		"ReadFromAddrPort":   func() { n, _, err := p.ReadFromAddrPort(payload); note(n, err) },
+	const fromName = "\x00\x00\x00\x03\x0cname.example\x00\x35"
+	for what, tt := range map[string]struct {
+		most     float64
+		received string // what there is to read; empty: nothing is read
+		f        func()
+	}{
+		"WriteToAddrPort":    {0, "", func() { note(p.WriteToAddrPort(payload, ap)) }},
+		"WriteTo a name":     {0, "", func() { note(p.WriteTo(payload, name)) }},
+		"WriteTo an address": {0, "", func() { note(p.WriteTo(payload, address)) }},
+		"WriteTo a *UDPAddr": {0, "", func() { note(p.WriteTo(payload, udp)) }},
+		"WriteSegments":      {0, "", func() { note(p.WriteSegments(payload, 100, name)) }},
+		"ReadFromAddrPort":   {0, fromSource, func() { n, _, err := p.ReadFromAddrPort(payload); note(n, err) }},
+		"ReadFrom":           {1, fromSource, func() { n, _, err := p.ReadFrom(payload); note(n, err) }},
+		"ReadFrom a name":    {1, fromName, func() { n, _, err := p.ReadFrom(payload); note(n, err) }},
 	} {
 		t.Run(what, func(t *testing.T) {
-			if what == "ReadFromAddrPort" {
-				for range runs + 1 {
-					send(t, relay, p, fromSource+"data")
+			for range runs + 1 {
+				if tt.received != "" {
+					send(t, relay, p, tt.received+"data")
 				}
 			}
-			require.Zero(t, testing.AllocsPerRun(runs, f))
+			require.LessOrEqual(t, testing.AllocsPerRun(runs, tt.f), tt.most)
 			require.NoError(t, failed)
 		})
 	}

@@ -39,6 +39,7 @@ type Client struct {
 
 	learnt   knowledge
 	spares   spares
+	watcher  watcher
 	counters counters
 }
 

@@ -1,82 +1,233 @@
 package socks
 
 import (
+	"bytes"
+	"errors"
 	"net"
-	"sync"
-	"syscall"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/sockslib/sockslib/internal/errno"
+	"github.com/sockslib/sockslib/internal/netconn"
+	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// maxDatagram is more than any datagram has, and what the system joins at most.
-const maxDatagram = 1 << 16
-
-// datagrams are what one read from the relay gave: several of the same size, but for the last, where the
-// system joins what comes in a row (UDP_GRO).
-type datagrams struct {
-	receipt
-	buf  [maxDatagram]byte
-	all  []byte // of buf, those that were not taken
-	size int    // of each
-}
-
-var datagramsPool = sync.Pool{New: func() any { return new(datagrams) }}
-
-// inlet reads from the relay. It holds a buffer only while there is something in it, where the system tells
-// before that something can be read.
-type inlet struct {
-	relay net.Conn
-	raw   syscall.RawConn // of the relay's socket; nil: a buffer waits with the reader
-
-	mu   sync.Mutex // held also by who waits: others that read wait for that
-	held *datagrams // nil: nothing
-	err  error      // of read
-	read func(fd uintptr) bool
-}
-
-func (in *inlet) init(relay net.Conn) {
-	in.relay = relay
-	in.raw = joining(relay)
-	in.read = in.receive // once, and not for each datagram
-}
-
-// wait returns when there are datagrams, or what the relay failed with. in.mu is held.
-func (in *inlet) wait() error {
-	if in.held != nil {
-		return nil
-	}
-	if in.raw == nil {
-		d := datagramsPool.Get().(*datagrams)
-		n, err := in.relay.Read(d.buf[:])
-		if err != nil {
-			datagramsPool.Put(d)
-			return err
+// receive reads the payload of the next datagram into b, and its sender as the relay gives it into from. If named, a
+// sender's name is copied too. A reader that waits holds the stack frames from here on, so they are small.
+func (p *PacketConn) receive(b []byte, from *wire.Addr, named bool) (int, error) {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	for {
+		if err := p.await(); err != nil {
+			return 0, err
 		}
-		in.hold(d, n, n)
-		return nil
+		if n, ok := p.deliver(b, from, named); ok {
+			return n, nil
+		}
 	}
-	if err := in.raw.Read(in.read); err != nil {
-		return err
-	}
-	return in.err
 }
 
-func (in *inlet) hold(d *datagrams, n, size int) {
-	d.all, d.size = d.buf[:n], size
-	in.held = d
-}
-
-// next takes the next datagram of those that are held. It is good until release. in.mu is held.
-func (in *inlet) next() []byte {
-	d := in.held
-	n := min(len(d.all), d.size)
-	datagram := d.all[:n]
-	d.all = d.all[n:]
-	return datagram
-}
-
-// release gives the buffer back when all that is in it was taken. in.mu is held.
-func (in *inlet) release() {
-	if d := in.held; len(d.all) == 0 {
-		in.held = nil
-		datagramsPool.Put(d)
+// await waits for datagrams. Datagrams that were read before are not delivered after Close or the read deadline.
+// p.in.mu is held.
+func (p *PacketConn) await() error {
+	if p.in.held != nil {
+		return p.late()
 	}
+	for {
+		err := p.in.wait()
+		switch {
+		case err == nil:
+			return nil
+		case p.socket && unreachable(err):
+			p.drop(DropUnreachable)
+		case p.socket && errors.Is(err, errno.EMSGSIZE):
+			p.narrowed()
+		default:
+			return p.fail("read", relayFailed(err))
+		}
+	}
+}
+
+// late returns the error of a read after Close or the read deadline, or nil.
+func (p *PacketConn) late() error {
+	select {
+	case <-p.closed:
+		return p.fail("read", net.ErrClosed)
+	default:
+	}
+	if t := p.readBy.Load(); t != 0 && time.Now().UnixNano() >= t {
+		return p.fail("read", os.ErrDeadlineExceeded)
+	}
+	return nil
+}
+
+// deliver takes the next of the held datagrams, and reports whether it is one for the application. p.in.mu is held.
+func (p *PacketConn) deliver(b []byte, from *wire.Addr, named bool) (n int, ok bool) {
+	defer p.in.release()
+	d, err := wire.ParseDatagram(p.in.next())
+	if reason, ok := p.judge(&d, err); !ok {
+		p.drop(reason)
+		return 0, false
+	}
+	from.IP, from.Port = d.IP, d.Port
+	if named && !d.IP.IsValid() {
+		if p.in.name != string(d.Name) {
+			p.in.name = string(d.Name)
+		}
+		from.Name = p.in.name
+	}
+	p.counters.received.Add(1)
+	p.counters.bytesReceived.Add(uint64(len(d.Payload)))
+	return copy(b, d.Payload), true
+}
+
+// judge reports whether to deliver a datagram, and if not, the reason.
+func (p *PacketConn) judge(d *wire.Datagram, err error) (DropReason, bool) {
+	switch {
+	case err != nil, !printable(d.Name):
+		return DropMalformed, false
+	case d.Frag != 0:
+		return DropFragment, false
+	case !p.connected():
+		return 0, true
+	case d.Port != p.peer.Port, p.peer.IP.IsValid() && d.IP.IsValid() && p.peer.IP != d.IP:
+		return DropStranger, false
+	}
+	return 0, true
+}
+
+// ReadFrom reads a datagram's payload into b. What does not fit is lost, as with UDP. The address is a *net.UDPAddr, or
+// an *Addr if the gateway reports a name. It is ReadFrom's only allocation.
+func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	var from wire.Addr
+	n, err := p.receive(b, &from, true)
+	if err != nil {
+		return 0, nil, err
+	}
+	return n, sender(&from), nil
+}
+
+//go:noinline
+func sender(from *wire.Addr) net.Addr { // keeps ReadFrom's frame small
+	if from.IP.IsValid() {
+		return netconn.UDPAddr(netip.AddrPortFrom(from.IP, from.Port))
+	}
+	return addrFrom("udp", *from).pointer()
+}
+
+// ReadFromAddrPort is ReadFrom without an allocation. If the gateway reports a name, only the port is returned.
+func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	var from wire.Addr
+	n, err := p.receive(b, &from, false)
+	return n, netip.AddrPortFrom(from.IP, from.Port), err
+}
+
+// Read reads a datagram's payload into b.
+func (p *PacketConn) Read(b []byte) (int, error) {
+	var from wire.Addr
+	return p.receive(b, &from, false)
+}
+
+// WaitRead waits until there is a datagram to read, and returns the error that a read would return. On Linux it holds no
+// buffer while it waits. The datagram may turn out to be one to drop.
+func (p *PacketConn) WaitRead() error {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	return p.await()
+}
+
+// ReadBuffered is ReadFromAddrPort for datagrams that were received together with one that was read before, or that
+// WaitRead has waited for. It never waits, and reports false if there is none.
+func (p *PacketConn) ReadBuffered(b []byte) (n int, addr netip.AddrPort, ok bool) {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	var from wire.Addr
+	for !ok && p.in.held != nil {
+		n, ok = p.deliver(b, &from, false)
+	}
+	return n, netip.AddrPortFrom(from.IP, from.Port), ok
+}
+
+// WriteTo sends b to addr, a *net.UDPAddr, an *Addr with an IP or a name, or any address whose String is
+// "host:port". It returns len(b), which does not mean that b arrives. A PacketConn with a fixed peer returns
+// net.ErrWriteToConnected.
+func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
+	return p.writeTo(b, len(b), addr)
+}
+
+// writeTo sends b to addr as datagrams of size bytes each.
+func (p *PacketConn) writeTo(b []byte, size int, addr net.Addr) (int, error) {
+	if p.connected() {
+		return 0, p.fail("write", net.ErrWriteToConnected)
+	}
+	out := outgoingPool.Get().(*outgoing)
+	defer outgoingPool.Put(out)
+	header, err := p.appendHeader(out.buf[:0], addr)
+	return p.transmit(out, header, err, b, size)
+}
+
+// WriteToAddrPort is WriteTo without an allocation.
+func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
+	if p.connected() {
+		return 0, p.fail("write", net.ErrWriteToConnected)
+	}
+	out := outgoingPool.Get().(*outgoing)
+	defer outgoingPool.Put(out)
+	header, err := wire.AppendHeader(out.buf[:0], wire.Addr{IP: addr.Addr(), Port: addr.Port()})
+	return p.transmit(out, header, err, b, len(b))
+}
+
+// Write sends b to the fixed peer.
+func (p *PacketConn) Write(b []byte) (int, error) {
+	if !p.connected() {
+		return 0, p.fail("write", errno.EDESTADDRREQ)
+	}
+	out := outgoingPool.Get().(*outgoing)
+	defer outgoingPool.Put(out)
+	header, err := p.appendHeader(out.buf[:0], &p.peer)
+	return p.transmit(out, header, err, b, len(b))
+}
+
+// transmit sends b as datagrams of size bytes each. The header for each is at the beginning of out; err is the error of
+// making it.
+func (p *PacketConn) transmit(out *outgoing, header []byte, err error, b []byte, size int) (n int, _ error) {
+	switch {
+	case err != nil:
+	case size < len(b):
+		n, err = p.segmented(out, len(header), b, size)
+	default:
+		if err = p.single(out, len(header), b); err == nil {
+			return len(b), nil
+		}
+	}
+	if err != nil {
+		return n, p.fail("write", err)
+	}
+	return n, nil
+}
+
+// prepared is the header for a name. It is kept because a name is checked and encoded to make it.
+type prepared struct {
+	addr   Addr
+	header []byte
+}
+
+// appendHeader appends the header for addr to b. The header for the name of the last datagram is kept.
+func (p *PacketConn) appendHeader(b []byte, addr net.Addr) ([]byte, error) {
+	named, ok := addr.(*Addr)
+	ok = ok && named != nil && !named.IP.IsValid()
+	if last := p.last.Load(); ok && last != nil && last.addr == *named {
+		return append(b, last.header...), nil
+	}
+	dst, err := fromNet(addr)
+	if err != nil {
+		return nil, err
+	}
+	header, err := wire.AppendHeader(b, dst.wire())
+	if err == nil && ok {
+		p.last.Store(&prepared{*named, bytes.Clone(header)})
+		p.header.Store(int32(len(header)))
+	}
+	return header, err
 }

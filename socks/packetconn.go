@@ -3,7 +3,6 @@ package socks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -20,35 +19,38 @@ import (
 // section 7. It is a net.PacketConn, and behaves like a *net.UDPConn; one that DialContext made has a
 // fixed peer, and is a net.Conn too. It is safe for concurrent use.
 //
-// The association lives as long as its control connection: when the gateway ends that, reads and writes
-// fail with net.ErrClosed and the cause, and Close ends it from this side. What the system is told of the
-// relay's host meanwhile, as that nothing listens at the relay's port, is counted and traced
-// ([DropUnreachable]); it is no error, and ends nothing. Datagrams may be lost, come
-// twice or out of order as anywhere; and only the relay is heard. What the relay sends is dropped when it
-// is malformed, a fragment, or, with a fixed peer, not from that peer. The gateway sees every payload, and
-// it reports the destination's address as it resolved it, not the name. A [Client]'s TLS does not protect datagrams. This serves simple exchanges, as
-// DNS, QUIC or NTP; multicast, broadcast and applications that put their own address in the payload do
-// not work (RFC 3089, section 5).
+// The association lives as long as its control connection. When the gateway closes that, reads and writes fail with
+// net.ErrClosed and the cause; Close closes it from this side. ICMP errors of the relay's host, for example that
+// nothing listens at the relay's port, are counted and traced ([DropUnreachable]). They are no errors of reads or
+// writes, and end nothing.
+//
+// Datagrams may be lost, duplicated or reordered, as always with UDP. Only datagrams from the relay are received.
+// Malformed ones, fragments and, with a fixed peer, those of other senders are dropped. The gateway sees every payload,
+// and reports the destination's address as it resolved it, not its name. A [Client]'s TLS does not protect datagrams.
+// Request and answer protocols such as DNS, QUIC and NTP work; multicast, broadcast and protocols that put their own
+// address in the payload do not (RFC 3089, section 5).
 type PacketConn struct {
 	client  *Client
 	control net.Conn     // the association's life
-	relay   net.Conn     // connected to the relay, and hears nobody else
-	udp     *net.UDPConn // relay, when it is a socket; nil: a Forward's, or protected by an Auth
+	relay   net.Conn     // connected to the relay, so it receives only from there
+	udp     *net.UDPConn // relay, if it is a socket; nil: it is a Forward's, or an Auth protects it
 	splits  bool         // udp can split one send into several datagrams
-	beneath syscall.Conn // the socket, or in a chain what leads to it; nil: it is not known
-	socket  bool         // beneath relay there is one of this machine's, maybe with protection before it
+	beneath syscall.Conn // the socket below relay, in a chain through the first gateway's connection; nil: unknown
+	socket  bool         // relay is a *net.UDPConn, perhaps protected by an Auth
 	in      inlet
 	last    atomic.Pointer[prepared]
-	header  atomic.Int32 // length of the last name's
-	readBy  atomic.Int64 // the read deadline in Unix nanoseconds; zero: none
+	header  atomic.Int32 // length of last's header
+	readBy  atomic.Int64 // the read deadline, in Unix nanoseconds; zero: none
 	bound   Addr
 	network string
-	peer    Addr // the fixed one; zero: none
+	peer    Addr // the fixed peer; zero: none
 
-	closed  chan struct{} // closed by Close
-	close   sync.Once
-	watched chan struct{}         // closed when watch has ended
-	cause   atomic.Pointer[error] // why the gateway's side ended
+	closed    chan struct{} // closed by Close
+	close     sync.Once
+	ended     chan struct{}         // closed by end
+	cause     atomic.Pointer[error] // why the association ended
+	chatter   int                   // bytes that the gateway has sent on the control connection; the goroutine's that watches it
+	watchedAs int32                 // the key in the watcher
 
 	counters packetCounters
 }
@@ -82,9 +84,9 @@ func checkLocal(network, address string) error {
 	return &net.AddrError{Err: "the gateway chooses the address", Addr: address}
 }
 
-// associate makes an association whose fixed peer is peer, or none when it is no address.
+// associate makes an association with a fixed peer, or without one if peer has neither a name nor an IP.
 func (c *Client) associate(ctx context.Context, network string, peer Addr, t *turn) (*PacketConn, error) {
-	p := &PacketConn{client: c, network: network, peer: peer, closed: make(chan struct{}), watched: make(chan struct{})}
+	p := &PacketConn{client: c, network: network, peer: peer, closed: make(chan struct{}), ended: make(chan struct{})}
 	g, err := c.request(ctx, wire.Associate, Addr{Net: "udp"}, t)
 	if err == nil {
 		p.control = g.conn
@@ -96,7 +98,7 @@ func (c *Client) associate(ctx context.Context, network string, peer Addr, t *tu
 		return nil, c.opError(opAssociate, network, p.RemoteAddr(), err)
 	}
 	c.counters.open.Add(1)
-	go p.watch() // owned by p; ends when the gateway ends the control connection, or with Close
+	p.watch()
 	return p, nil
 }
 
@@ -120,7 +122,7 @@ func (p *PacketConn) dialRelay(ctx context.Context, g grant) error {
 	return gatewayFailed("relay unreachable", err)
 }
 
-// openRelay prepares the socket to the relay for what is sent and received.
+// openRelay prepares the connection to the relay for sending and receiving.
 func (p *PacketConn) openRelay() error {
 	_, p.socket = p.relay.(*net.UDPConn)
 	p.beneath, _ = p.relay.(syscall.Conn)
@@ -134,50 +136,19 @@ func (p *PacketConn) openRelay() error {
 	return nil
 }
 
-// maxChatter is how much a gateway may say on a control connection, where nothing is due.
-const maxChatter = 1 << 16
-
-// watch waits for the end of the control connection.
-func (p *PacketConn) watch() {
-	defer close(p.watched)
-	err := silence(p.control)
-	if err == nil {
-		err = fmt.Errorf("%w: it goes on talking on the control connection", ErrProtocol)
-		p.control.Close()
-	} else {
-		err = gatewayFailed("association ended", err)
-	}
-	p.cause.Store(&err)
-	p.relay.Close()
-}
-
-// silence returns nil when too much was said. Its buffer is small: it waits with each association.
-func silence(control net.Conn) error {
-	b := make([]byte, 64)
-	for said := 0; said < maxChatter; {
-		n, err := control.Read(b)
-		if err != nil {
-			return err
-		}
-		said += n
-	}
-	return nil
-}
-
-// Close ends the association at the gateway. Reads and writes that wait return net.ErrClosed.
+// Close ends the association at the gateway. Reads and writes that are waiting return net.ErrClosed.
 func (p *PacketConn) Close() error {
 	err := p.fail("close", net.ErrClosed)
 	p.close.Do(func() {
 		close(p.closed)
 		p.client.counters.open.Add(-1)
-		p.control.Close()
-		<-p.watched // closes the relay
+		p.closeControl()
 		err = nil
 	})
 	return err
 }
 
-// fail makes the error of an operation: after the end, that is net.ErrClosed and what ended it.
+// fail makes the error of an operation from err. After the association's end it is net.ErrClosed and the cause instead.
 func (p *PacketConn) fail(op string, err error) error {
 	select {
 	case <-p.closed:
@@ -189,13 +160,13 @@ func (p *PacketConn) fail(op string, err error) error {
 	}
 	var inner *net.OpError
 	if errors.As(err, &inner) && inner == err {
-		err = inner.Err // the relay socket's own addresses mean nothing here
+		err = inner.Err // it has the addresses of the socket to the relay
 	}
 	return p.client.opError(op, p.network, p.RemoteAddr(), err)
 }
 
-// relayFailed makes the gateway's failure of a relay that is not there, which must not look like a refusal
-// by the destination.
+// relayFailed turns the error of an unreachable relay into a failure of the gateway. It must not match what a
+// destination that refuses matches.
 func relayFailed(err error) error {
 	for _, reported := range []error{errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH} {
 		if errors.Is(err, reported) {
@@ -205,7 +176,7 @@ func relayFailed(err error) error {
 	return err
 }
 
-// endedError is net.ErrClosed with the reason why the gateway's side ended.
+// endedError is net.ErrClosed with the cause of the association's end.
 type endedError struct{ cause error }
 
 func (e *endedError) Error() string        { return e.cause.Error() }
@@ -214,10 +185,10 @@ func (e *endedError) Is(target error) bool { return target == net.ErrClosed }
 
 func (p *PacketConn) connected() bool { return p.peer != Addr{Net: "udp"} }
 
-// LocalAddr returns the local end of the socket to the relay. Destinations see another one.
+// LocalAddr returns the local address of the socket to the relay. Destinations see another address.
 func (p *PacketConn) LocalAddr() net.Addr { return p.relay.LocalAddr() }
 
-// RemoteAddr returns the fixed peer, a *net.UDPAddr or an *Addr, or nil where there is none.
+// RemoteAddr returns the fixed peer, a *net.UDPAddr or an *Addr, or nil if there is none.
 func (p *PacketConn) RemoteAddr() net.Addr {
 	if !p.connected() {
 		return nil
@@ -228,13 +199,16 @@ func (p *PacketConn) RemoteAddr() net.Addr {
 // BoundAddr returns the relay's address, BND.ADDR and BND.PORT.
 func (p *PacketConn) BoundAddr() net.Addr { return p.bound.std() }
 
+// SetWriteDeadline sets the time after which writes fail. The zero time means never.
 func (p *PacketConn) SetWriteDeadline(t time.Time) error { return p.set(p.relay.SetWriteDeadline(t)) }
 
+// SetDeadline sets both deadlines.
 func (p *PacketConn) SetDeadline(t time.Time) error {
 	p.setReadBy(t)
 	return p.set(p.relay.SetDeadline(t))
 }
 
+// SetReadDeadline sets the time after which reads fail. The zero time means never.
 func (p *PacketConn) SetReadDeadline(t time.Time) error {
 	p.setReadBy(t)
 	return p.set(p.relay.SetReadDeadline(t))

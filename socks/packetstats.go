@@ -5,14 +5,14 @@ import (
 	"sync/atomic"
 )
 
-// DropReason is why a datagram was not delivered.
+// DropReason is the reason why a datagram was not delivered.
 type DropReason int
 
 const (
-	DropMalformed   DropReason = iota // its header ends early, or has an unknown address type or a name that is none
+	DropMalformed   DropReason = iota // its header is cut short, or has an unknown address type or an invalid name
 	DropFragment                      // FRAG is not 0, RFC 1928, section 7
 	DropStranger                      // it is not from the fixed peer
-	DropUnreachable                   // the relay's host could not be reached, or had no relay there, as the system was told (ICMP)
+	DropUnreachable                   // an ICMP error reported that the relay or its host is unreachable
 	dropReasons
 )
 
@@ -30,8 +30,8 @@ func (r DropReason) String() string {
 	return "DropReason(" + strconv.Itoa(int(r)) + ")"
 }
 
-// PacketStats is what went through a PacketConn. Bytes are those of payloads. The last four count what was
-// dropped, each for the [DropReason] of that name.
+// PacketStats are the counters of a PacketConn. Bytes are of payloads. The last four count dropped datagrams, each for
+// the [DropReason] of its name.
 type PacketStats struct {
 	Sent, BytesSent         uint64
 	Received, BytesReceived uint64
@@ -39,7 +39,7 @@ type PacketStats struct {
 	Strangers, Unreachable  uint64
 }
 
-// packetCounters are what PacketStats is made of.
+// packetCounters has the values of PacketStats.
 type packetCounters struct {
 	sent, bytesSent         atomic.Uint64
 	received, bytesReceived atomic.Uint64

@@ -7,26 +7,25 @@ import (
 	"reflect"
 )
 
-// relayProtector is what a connection that an Auth returned needs for UDP ASSOCIATE; see [Auth].
+// relayProtector is what a connection that an Auth returns must have for UDP ASSOCIATE; see [Auth].
 type relayProtector interface {
 	ProtectRelay(relay net.Conn) net.Conn
 }
 
-// protectedControl is the control connection of an association whose datagrams the authentication
-// protects.
+// protectedControl is the control connection of an association whose datagrams an Auth protects.
 type protectedControl struct {
 	net.Conn
 	protector relayProtector
 }
 
-// sameConn reports whether an Auth returned the connection that it was given. One that cannot be compared
-// counts as another, so that its datagrams are refused rather than sent in clear text.
+// sameConn reports whether an Auth returned the connection that it was given. Connections that cannot be compared count
+// as different, so that datagrams are refused rather than sent in clear text.
 func sameConn(a, b net.Conn) bool {
 	t := reflect.TypeOf(a)
 	return t == reflect.TypeOf(b) && (t == nil || t.Comparable() && a == b)
 }
 
-// protectRelay has the datagrams of the association that is asked for protected as the connection is.
+// protectRelay makes the relay of the association protected as its control connection is, or returns an error.
 func (h *handshake) protectRelay() error {
 	protector, ok := h.conn.(relayProtector)
 	if !ok {
@@ -37,7 +36,7 @@ func (h *handshake) protectRelay() error {
 	return nil
 }
 
-// protect puts what the authentication made for datagrams before the relay's socket, if it made anything.
+// protect puts the Auth's protection of datagrams, if there is any, around the connection to the relay.
 func (p *PacketConn) protect() error {
 	control, ok := p.control.(*protectedControl)
 	if !ok {

@@ -20,9 +20,8 @@ func hostOf(a net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// wildcard is the unspecified address of the family in which the gateway was reached. One behind another
-// gateway may be known by a name alone; the address from which that one reaches it tells then. Where
-// nothing does, it is IPv4's.
+// wildcard is the unspecified address of the family in which the gateway was reached. If a gateway behind another one is
+// known only by name, it is the family of the address from which that one reached it, or IPv4 if that is unknown too.
 func wildcard(gateway net.Conn) netip.Addr {
 	host := hostOf(gateway.RemoteAddr())
 	if behind, ok := gateway.(interface{ BoundAddr() net.Addr }); ok && !host.IsValid() {
@@ -34,8 +33,8 @@ func wildcard(gateway net.Conn) netip.Addr {
 	return netip.IPv4Unspecified()
 }
 
-// reachable turns a BND.ADDR into one that can be connected to: an unspecified one is the gateway's own.
-// A gateway at a unix socket is on this machine.
+// reachable turns a BND.ADDR into an address to connect to: an unspecified one is replaced by the gateway's own. A
+// gateway at a unix socket is on this machine.
 func reachable(bound wire.Addr, gateway net.Addr) (wire.Addr, error) {
 	if bound.Name != "" || bound.IP.IsValid() && !bound.IP.IsUnspecified() {
 		return bound, nil
@@ -58,9 +57,10 @@ func reachable(bound wire.Addr, gateway net.Addr) (wire.Addr, error) {
 	return bound, nil
 }
 
-// relayAddr is where the datagrams of an association go. The gateway may name another host than itself,
-// RFC 1928, section 6; but no name, that would be resolved here; no group; and no loopback address
-// unless it is reached by one, or it could have datagrams sent to this machine's own services.
+// relayAddr is the address of an association's relay. RFC 1928, section 6, lets the gateway give the address of another
+// host. It may not give a name, which would be resolved here, nor a multicast or broadcast address. It may give a
+// loopback address only if it was reached by one itself: otherwise it could have datagrams sent to services of this
+// machine.
 func relayAddr(bound wire.Addr, gateway net.Addr) (wire.Addr, error) {
 	relay, err := reachable(bound, gateway)
 	if err != nil {

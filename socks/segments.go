@@ -11,7 +11,7 @@ import (
 	"github.com/sockslib/sockslib/internal/udpsegment"
 )
 
-// outgoing is what one send is made up in.
+// outgoing has the buffers of one send.
 type outgoing struct {
 	buf [maxDatagram]byte
 	oob [udpsegment.Space]byte
@@ -19,10 +19,10 @@ type outgoing struct {
 
 var outgoingPool = sync.Pool{New: func() any { return new(outgoing) }}
 
-// WriteSegments sends b to addr as several datagrams of so many bytes each, the last of which may be shorter.
-// On Linux one system call takes up to 64 of them (UDP_SEGMENT); elsewhere, through a Forward and through
-// what an Auth protects datagrams with, each is sent by itself. It returns how many bytes of b were sent.
-// Where a device cannot split what it is given the error matches EIO, and WriteTo works.
+// WriteSegments sends b to addr as datagrams of size bytes each, the last of which may be shorter. It returns how many
+// bytes of b were sent. On Linux one system call sends up to 64 datagrams (UDP_SEGMENT). On other systems, through a
+// Forward, and where an Auth protects datagrams, there is one system call per datagram. If the network device cannot
+// split, the error matches EIO, and WriteTo still works.
 func (p *PacketConn) WriteSegments(b []byte, size int, addr net.Addr) (int, error) {
 	if size <= 0 {
 		return 0, p.fail("write", errors.New("segments of no size"))
@@ -30,8 +30,8 @@ func (p *PacketConn) WriteSegments(b []byte, size int, addr net.Addr) (int, erro
 	return p.writeTo(b, size, addr)
 }
 
-// segmented sends b in segments of so many bytes, each behind the header with which out begins. It returns
-// how many bytes were sent.
+// segmented sends b as datagrams of size bytes each, with the header at the beginning of out before each. It returns
+// how many bytes of b were sent.
 func (p *PacketConn) segmented(out *outgoing, header int, b []byte, size int) (sent int, err error) {
 	most := size
 	if p.splits {
@@ -56,7 +56,7 @@ func (p *PacketConn) segmented(out *outgoing, header int, b []byte, size int) (s
 	return sent, err
 }
 
-// singly sends segments one by one. That of a size that cannot be sent says so.
+// singly sends datagrams one by one. One that is too long to be sent returns EMSGSIZE.
 func (p *PacketConn) singly(out *outgoing, header int, b []byte, size int) (sent int, err error) {
 	for one := range slices.Chunk(b, size) {
 		if err := p.single(out, header, one); err != nil {
@@ -67,7 +67,7 @@ func (p *PacketConn) singly(out *outgoing, header int, b []byte, size int) (sent
 	return sent, nil
 }
 
-// joined sends segments by one system call.
+// joined sends datagrams by one system call.
 func (p *PacketConn) joined(out *outgoing, header int, b []byte, size int) error {
 	msg := out.buf[:header]
 	count := 0
@@ -107,8 +107,8 @@ func (p *PacketConn) single(out *outgoing, header int, b []byte) error {
 	return err
 }
 
-// persist does a write again when what the system was told of the relay's host (ICMP) is all that failed it:
-// that is about a datagram sent before. If it fails so again, the datagram is lost, as datagrams are.
+// persist calls write, and once more if it failed because of an ICMP error of the relay's host, which is about a
+// datagram that was sent before. If it fails that way again, the datagram is lost, which UDP allows.
 func (p *PacketConn) persist(write func() error) error {
 	err := write()
 	if p.socket && unreachable(err) {

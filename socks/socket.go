@@ -11,9 +11,9 @@ import (
 // minQUIC is what QUIC must be able to send unfragmented, RFC 9000, section 14.
 const minQUIC = 1200
 
-// SyscallConn gives access to the socket beneath, to the relay or in a chain to the first gateway's, by Control
-// alone, for its options. Where there is none, Control calls nothing. Read and Write of what it returns are
-// errors.ErrUnsupported: they would miss SOCKS's header.
+// SyscallConn returns access to the options of the socket to the relay, in a chain of gateways to the first gateway. Its
+// Control does not call its func if there is no socket. Its Read and Write return errors.ErrUnsupported, because they
+// would bypass the SOCKS header.
 func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	if p.beneath == nil {
 		return netconn.ControlOnly(func(func(uintptr)) error { return nil }), nil
@@ -25,8 +25,9 @@ func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	return netconn.ControlOnly(raw.Control), nil
 }
 
-// squeeze sends a datagram of QUIC's least size that was too long, or was taken for it by a report (ICMP) about
-// another one: SOCKS's header makes it longer than QUIC thinks it is, and QUIC has forbidden to fragment it.
+// squeeze sends a datagram, of a size that QUIC must be able to send, for which the system has returned EMSGSIZE. QUIC has
+// forbidden fragments, but does not know of the SOCKS header, which makes the datagram longer than the path allows. The
+// EMSGSIZE may also be of an ICMP error about another datagram.
 func (p *PacketConn) squeeze(msg []byte) error {
 	p.allowFragments(len(msg))
 	_, err := p.relay.Write(msg)
@@ -37,15 +38,15 @@ func (p *PacketConn) squeeze(msg []byte) error {
 	return err
 }
 
-// narrowed is for a report (ICMP) that some datagram was too long for the way to the relay. If one of QUIC's
-// least size would be, fragments are allowed.
+// narrowed is called after an ICMP error says that some datagram was too long for the path to the relay. It allows
+// fragments if a datagram of the size that QUIC must be able to send would be too long too.
 func (p *PacketConn) narrowed() {
 	const address = 22 // the header for an IPv6 address
 	p.allowFragments(max(address, int(p.header.Load())) + minQUIC)
 }
 
-// allowFragments takes the don't-fragment bit off the socket if a datagram of so many bytes is longer than the
-// way takes, as far as is known of that.
+// allowFragments clears the socket's don't-fragment bit if a datagram of size bytes is longer than the path allows, or
+// if the path's MTU is not known.
 func (p *PacketConn) allowFragments(size int) {
 	if raw, err := p.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { fragment(int(fd), size) })

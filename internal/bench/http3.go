@@ -20,22 +20,22 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// targetVar tells a relay process where it leads to.
+// targetVar is the environment variable with the address that a relay process leads to.
 const targetVar = "SOCKSLIB_BENCH_TARGET"
 
 // h3Way is a way to the HTTP/3 server.
 type h3Way struct {
 	name    string
-	between *child // whose processor time is the way's; nil: nobody's
+	between *child // the relay or gateway; nil: none
 	open    func() (net.PacketConn, net.Addr, error)
 
 	up, down h3Cost
 }
 
-// h3Cost is what transfers one way take: their rate in MiB/s, and processor time in ms for each MiB.
+// h3Cost is the cost of transfers in one direction: the rate in MiB/s, and processor time in ms per MiB.
 type h3Cost struct{ rate, client, between report.Sample }
 
-// HTTP/3 section: what is between a QUIC client and its server, and what that costs.
+// http3 is the section about a QUIC client and its server, with different things between them.
 func http3(l *lab) (*report.Section, error) {
 	ways, err := h3Ways(l)
 	if err != nil {
@@ -54,28 +54,29 @@ func http3(l *lab) (*report.Section, error) {
 	s := &report.Section{
 		Title: "HTTP/3",
 		Text: fmt.Sprintf(`
-Transfers of %d MiB by quic-go, each on a connection of its own, to a server by its fake address; medians of %d interleaved
-rounds with quartiles. Client, what is between, and server are processes of their own on this machine, and share its cores.
-Gateways are the bundled one: "singly" relays one datagram by one system call, as most gateways do; the other takes and
-sends runs (UDP_GRO, UDP_SEGMENT). The relay without a header is singly too. Ratios are to that, in the same round.`,
+Transfers of %d MiB by quic-go to a server by its fake address, each on a connection of its own; medians of %d interleaved
+rounds with quartiles. The client, the server and what is between are processes on this machine, and share its cores. The
+gateways are the bundled one: "singly" relays one datagram per system call, as most gateways do; the other receives and
+sends runs of datagrams (UDP_GRO, UDP_SEGMENT). The relay without a header works singly too. Ratios are to that relay, in the
+same round.`,
 			size>>20, len(ways[0].up.rate)),
 	}
 	s.Parts = append(s.Parts, h3Table("upload", ways, func(w *h3Way) *h3Cost { return &w.up }), h3Table("download", ways, func(w *h3Way) *h3Cost { return &w.down }))
 	relay, singly, runs := ways[1], ways[2], ways[3]
 	s.Figures = []report.Figure{
 		report.AtLeast("HTTP/3 upload, gateway singly, of the relay without a header", singly.up.rate.Over(relay.up.rate), 0.90),
-		report.AtMost("HTTP/3 upload, gateway singly, client's time for each MiB, of that relay's", singly.up.client.Over(relay.up.client), 1.20),
+		report.AtMost("HTTP/3 upload, gateway singly, client's time per MiB, of that relay's", singly.up.client.Over(relay.up.client), 1.20),
 		report.AtLeast("HTTP/3 upload, bundled gateway, of that relay", runs.up.rate.Over(relay.up.rate), 1.10),
 		report.AtLeast("HTTP/3 download, bundled gateway, of that relay", runs.down.rate.Over(relay.down.rate), 1.40),
-		report.AtMost("HTTP/3 download, bundled gateway, client's time for each MiB, of that relay's", runs.down.client.Over(relay.down.client), 0.75),
-		report.AtMost("HTTP/3 download, bundled gateway's time for each MiB, of one that relays singly", runs.down.between.Over(singly.down.between), 0.5),
-		report.AtMost("HTTP/3 upload, bundled gateway's time for each MiB, of one that relays singly", runs.up.between.Over(singly.up.between), 0.75),
+		report.AtMost("HTTP/3 download, bundled gateway, client's time per MiB, of that relay's", runs.down.client.Over(relay.down.client), 0.75),
+		report.AtMost("HTTP/3 download, bundled gateway's time per MiB, of one that relays singly", runs.down.between.Over(singly.down.between), 0.5),
+		report.AtMost("HTTP/3 upload, bundled gateway's time per MiB, of one that relays singly", runs.up.between.Over(singly.up.between), 0.75),
 	}
 	return s, nil
 }
 
 func h3Table(what string, ways []*h3Way, of func(*h3Way) *h3Cost) *report.Table {
-	t := &report.Table{Head: []string{what, "MiB/s", "of the relay's", "client's ms for each MiB", "of the relay's", "between, ms for each MiB"}}
+	t := &report.Table{Head: []string{what, "MiB/s", "of the relay's", "client's ms per MiB", "of the relay's", "between, ms per MiB"}}
 	relay := of(ways[1])
 	for _, w := range ways {
 		c := of(w)
@@ -84,7 +85,7 @@ func h3Table(what string, ways []*h3Way, of func(*h3Way) *h3Cost) *report.Table 
 	return t
 }
 
-// h3Ways starts the server and what is between. The second way is the relay.
+// h3Ways starts the server and what is between. The second way is the relay without a header.
 func h3Ways(l *lab) ([]*h3Way, error) {
 	var server, relay, runs, singly string
 	if _, err := l.child(roleHTTP3, &server); err != nil {
@@ -134,7 +135,7 @@ func gatewayPackets(gateway string, port uint16) func() (net.PacketConn, net.Add
 	}
 }
 
-// transfers does one of so many bytes in each direction.
+// transfers transfers size bytes in each direction.
 func (w *h3Way) transfers(size int) error {
 	packets, to, err := w.open()
 	if err != nil {
@@ -165,7 +166,7 @@ func (w *h3Way) transfers(size int) error {
 	return w.account(&w.down, size, down)
 }
 
-// account adds what a transfer takes.
+// account adds the cost of a transfer.
 func (w *h3Way) account(to *h3Cost, size int, transfer func() error) error {
 	before, err := w.between.used()
 	if err != nil {
@@ -186,7 +187,7 @@ func (w *h3Way) account(to *h3Cost, size int, transfer func() error) error {
 	return nil
 }
 
-// swallowed reads an answer of so many bytes; -1 is any.
+// swallowed reads a response of want bytes, or of any length if want is -1.
 func swallowed(response *http.Response, err error, want int) error {
 	if err != nil {
 		return err

@@ -14,39 +14,48 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// idleUDP tells what associations hold that somebody waits for, by which nothing comes.
-func idleUDP(l *lab, a *servers.Addrs, s *report.Section) error {
-	most := l.pick(1000, 50)
-	t := &report.Table{Head: []string{fmt.Sprintf("%d idle associations", most), "KB each", "goroutines each, but for the reader's"}}
+// idleKind is a way to hold associations.
+type idleKind struct {
+	name  string
+	names int // of each PacketConn
+	open  func(context.Context, string, string) (net.PacketConn, error)
+}
+
+func idleKinds(a *servers.Addrs) ([]idleKind, error) {
 	d, err := newDialer(newSocks(a, false))
+	if err != nil {
+		return nil, err
+	}
+	return []idleKind{
+		{"**socks**, one reader each", 0, newSocks(a, false).ListenPacket},
+		{"**dialer**, one reader each", 1, d.ListenPacket},
+		{"**dialer**, 100 names per reader", 100, d.ListenPacket},
+	}, nil
+}
+
+// idleUDP measures what associations hold that somebody reads from and by which nothing comes.
+func idleUDP(l *lab, a *servers.Addrs, s *report.Section) error {
+	most := l.pick(1000, 100)
+	t := &report.Table{Head: []string{fmt.Sprintf("%d idle associations", most), "KB each", "goroutines each, without the reader's and one for all"}}
+	kinds, err := idleKinds(a)
 	if err != nil {
 		return err
 	}
-	for _, kind := range []struct {
-		name  string
-		bound bool
-		names int // of each PacketConn
-		open  func(context.Context, string, string) (net.PacketConn, error)
-	}{
-		{"**socks**, one reader each", true, 0, newSocks(a, false).ListenPacket},
-		{"**dialer**, one reader each", true, 1, d.ListenPacket},
-		{"**dialer**, 100 names for a reader", false, 100, d.ListenPacket},
-	} {
+	for _, kind := range kinds {
 		bytes, goroutines, err := holdIdle(most, kind.names, kind.open)
 		if err != nil {
 			return fmt.Errorf("%s: %w", kind.name, err)
 		}
 		t.Row(kind.name, bytes/1000, goroutines)
-		s.Figures = append(s.Figures, report.AtMost("KB of an idle association, "+plain(kind.name), report.Sample{bytes / 1000}, 8))
-		if kind.bound {
-			s.Figures = append(s.Figures, report.AtMost("goroutines of an idle association, "+plain(kind.name), report.Sample{goroutines}, 1))
-		}
+		s.Figures = append(s.Figures,
+			report.AtMost("KB of an idle association, "+plain(kind.name), report.Sample{bytes / 1000}, 8),
+			report.AtMost("goroutines of an idle association, "+plain(kind.name), report.Sample{goroutines}, 1))
 	}
 	s.Parts = append(s.Parts, t)
 	return nil
 }
 
-// holdIdle tells what each of so many associations holds, those of as many names sharing a PacketConn.
+// holdIdle opens n associations, of which as many as there are names share a PacketConn, and returns what each holds.
 func holdIdle(n, names int, open func(context.Context, string, string) (net.PacketConn, error)) (bytes, goroutines float64, err error) {
 	var conns []net.PacketConn
 	before, running := inUse(), runtime.NumGoroutine()
@@ -73,14 +82,15 @@ func holdIdle(n, names int, open func(context.Context, string, string) (net.Pack
 	}
 	time.Sleep(200 * time.Millisecond) // until all wait
 	bytes = float64(inUse()-before) / float64(n)
-	goroutines = float64(runtime.NumGoroutine()-running-len(conns)) / float64(n)
+	const shared = 1 // watches the control connections, on Linux
+	goroutines = float64(max(0, runtime.NumGoroutine()-running-len(conns)-shared)) / float64(n)
 	for _, c := range conns {
 		c.Close()
 	}
 	return bytes, goroutines, nil
 }
 
-// inUse is what heap and stacks hold.
+// inUse is how many bytes of heap and stacks are in use.
 func inUse() int64 {
 	runtime.GC()
 	debug.FreeOSMemory() // empties the pools

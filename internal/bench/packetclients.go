@@ -20,13 +20,13 @@ import (
 type packetClient struct {
 	name    string
 	ours    bool
-	fixed   bool // the peer is, which costs what it costs without: left out of the plot
+	fixed   bool // the peer is; left out of the plot, where it is as without
 	send    func(b []byte) error
 	receive func(b []byte) (int, error)
 	close   func() error
 }
 
-// packetPatience bounds what a section waits for a datagram that was lost.
+// packetPatience is how long a section waits for a datagram that was lost.
 const packetPatience = 5 * time.Minute
 
 // packetClients returns the relay without a header first.
@@ -57,14 +57,14 @@ func connected(name string, c net.Conn) packetClient {
 	}
 }
 
-// addrPortConn is a net.PacketConn that does without net.Addr, as *net.UDPConn can.
+// addrPortConn is a net.PacketConn that can do without net.Addr, as *net.UDPConn can.
 type addrPortConn interface {
 	net.PacketConn
 	ReadFromAddrPort(b []byte) (int, netip.AddrPort, error)
 	WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error)
 }
 
-// unconnected is a client that says with each datagram where it goes.
+// unconnected is a client that gives the destination with each datagram.
 func unconnected(name string, c addrPortConn, send func(b []byte) (int, error)) packetClient {
 	c.SetDeadline(time.Now().Add(packetPatience))
 	return packetClient{

@@ -11,7 +11,7 @@ import (
 
 const packetSize = 64
 
-// udp measures datagrams through the relay.
+// udp is the section about datagrams through the relay.
 func udp(l *lab) (*report.Section, error) {
 	a, err := l.servers()
 	if err != nil {
@@ -29,9 +29,9 @@ func udp(l *lab) (*report.Section, error) {
 	s := &report.Section{
 		Title: "UDP",
 		Text: `
-Datagrams of 64 octets to a destination that sends them back, through the same relay with SOCKS's header and without.
-The rate is of one datagram after another; a ratio is to the relay without a header, in the same round. Processor time
-is the client's. Allocations are the whole process's.`,
+Datagrams of 64 bytes to a destination that sends them back, through the same relay with the SOCKS header and without.
+The rate is of one datagram after another; ratios are to the relay without a header, in the same round. Processor time
+is the client's. Allocations are of the whole process.`,
 	}
 	if err := udpTable(l, list, s); err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ is the client's. Allocations are the whole process's.`,
 	return s, idleUDP(l, a, s)
 }
 
-// packetCost is what datagrams take.
+// packetCost is the cost of datagrams: round trips per second, processor time in µs, and allocations.
 type packetCost struct{ rate, cpu, sent, received report.Sample }
 
 func udpTable(l *lab, list []packetClient, s *report.Section) error {
@@ -69,7 +69,7 @@ func udpTable(l *lab, list []packetClient, s *report.Section) error {
 	if err != nil {
 		return err
 	}
-	t := &report.Table{Head: []string{"", "round trips a second", "of no header", "client's µs each", "allocations, send", "allocations, receive"}}
+	t := &report.Table{Head: []string{"", "round trips per second", "of no header", "client's µs each", "allocations, send", "allocations, receive"}}
 	for i, c := range list {
 		ratio := costs[i].rate.Over(costs[0].rate)
 		t.Row(c.name, costs[i].rate, ratio, costs[i].cpu, costs[i].sent, costs[i].received)
@@ -77,18 +77,18 @@ func udpTable(l *lab, list []packetClient, s *report.Section) error {
 			continue
 		}
 		s.Figures = append(s.Figures,
-			report.AtMost("UDP allocations a datagram sent, "+plain(c.name), costs[i].sent, 0),
-			report.AtMost("UDP allocations a datagram received, "+plain(c.name), costs[i].received, 0),
-			report.AtLeast("UDP ping-pong of the relay's without a header, "+plain(c.name), ratio, 0.97))
+			report.AtMost("UDP allocations per datagram sent, "+plain(c.name), costs[i].sent, 0),
+			report.AtMost("UDP allocations per datagram received, "+plain(c.name), costs[i].received, 0),
+			report.AtLeast("UDP ping-pong, of the relay without a header, "+plain(c.name), ratio, 0.97))
 	}
 	s.Parts = append(s.Parts, t)
 	return nil
 }
 
-// udpPlot shows the rate by payload, with several datagrams on their way.
+// udpPlot plots the rate by payload, with several datagrams in flight.
 func udpPlot(l *lab, list []packetClient, s *report.Section) error {
 	const inFlight = 16
-	p := &report.Plot{File: "udp-rate.svg", Title: "UDP round trips a second by payload, 16 on their way", X: "octets", Y: "round trips a second"}
+	p := &report.Plot{File: "udp-rate.svg", Title: "UDP round trips per second by payload, 16 in flight", X: "bytes", Y: "round trips per second"}
 	list = slices.DeleteFunc(slices.Clone(list), func(c packetClient) bool { return c.fixed })
 	for _, c := range list {
 		p.Lines = append(p.Lines, report.Line{Name: plain(c.name)})
@@ -96,7 +96,7 @@ func udpPlot(l *lab, list []packetClient, s *report.Section) error {
 	const exchanges = 400
 	for _, size := range []int{64, 256, 512, 1024, 1400} {
 		rates := make([]report.Sample, len(list))
-		err := interleave(fmt.Sprintf("UDP, %d octets", size), l.pick(41, 3), len(list), func(i int) error {
+		err := interleave(fmt.Sprintf("UDP, %d bytes", size), l.pick(41, 3), len(list), func(i int) error {
 			begun := time.Now()
 			if err := exchange(list[i], size, exchanges, inFlight); err != nil {
 				return fmt.Errorf("%s: %w", list[i].name, err)
@@ -115,7 +115,7 @@ func udpPlot(l *lab, list []packetClient, s *report.Section) error {
 	return nil
 }
 
-// exchange sends so many datagrams and receives as many, with some on their way.
+// exchange sends as many datagrams as times says, and receives as many, with inFlight of them in flight.
 func exchange(c packetClient, size, times, inFlight int) error {
 	out, in := make([]byte, size), make([]byte, 2048)
 	for i := range times + inFlight {
@@ -125,7 +125,7 @@ func exchange(c packetClient, size, times, inFlight int) error {
 				return err
 			}
 			if n != size {
-				return fmt.Errorf("%d octets came back, not %d", n, size)
+				return fmt.Errorf("%d bytes came back, not %d", n, size)
 			}
 		}
 		if i < times {
@@ -137,7 +137,7 @@ func exchange(c packetClient, size, times, inFlight int) error {
 	return nil
 }
 
-// countPacketAllocs tells the allocations of a datagram, sent and received.
+// countPacketAllocs returns the allocations per datagram, sent and received.
 func countPacketAllocs(c packetClient) (sent, received float64, err error) {
 	const n = 100 // fit the receive buffer
 	out, in := make([]byte, packetSize), make([]byte, 2048)

@@ -1,10 +1,10 @@
-// Package udpsegment is what Linux has for many datagrams by one system call: one send that it splits
-// (UDP_SEGMENT), and one read of what it has joined (UDP_GRO). Elsewhere it can do neither, and says so.
+// Package udpsegment sends and receives many UDP datagrams by one system call on Linux: the system splits what is sent
+// (UDP_SEGMENT), and joins what is received (UDP_GRO). On other systems CanSplit and Join return false.
 package udpsegment
 
 const (
-	// Most is how many datagrams one send is split into at most.
+	// Most is the largest number of datagrams that one send is split into.
 	Most = 64
-	// MaxBytes is how long that may be: what a UDP datagram over IPv4 carries.
+	// MaxBytes is the longest such send, the payload of the longest UDP datagram over IPv4.
 	MaxBytes = 65507
 )

@@ -11,7 +11,7 @@ import (
 // Space is the room that Append needs.
 const Space = unix.SizeofCmsghdr + 8
 
-// Append appends the control message that has what is sent split into datagrams of so many bytes, UDP_SEGMENT.
+// Append appends the control message UDP_SEGMENT, which makes the system split a send into datagrams of size bytes.
 func Append(oob []byte, size int) []byte {
 	begin, room := len(oob), unix.CmsgSpace(2)
 	oob = append(oob, make([]byte, room)...)
@@ -22,7 +22,7 @@ func Append(oob []byte, size int) []byte {
 	return oob
 }
 
-// Sent finds in control messages the size of the datagrams that a send is split into, or returns 0.
+// Sent returns the size of the datagrams that a send with these control messages is split into, or 0.
 func Sent(oob []byte) int {
 	if data := find(oob, unix.UDP_SEGMENT); len(data) >= 2 {
 		return int(binary.NativeEndian.Uint16(data))
@@ -30,7 +30,7 @@ func Sent(oob []byte) int {
 	return 0
 }
 
-// Received finds in control messages the size of the datagrams that came joined, or returns 0.
+// Received returns the size of the datagrams that were joined in a read with these control messages, or 0.
 func Received(oob []byte) int {
 	if data := find(oob, unix.UDP_GRO); len(data) >= 4 {
 		return int(binary.NativeEndian.Uint32(data))
@@ -52,7 +52,7 @@ func find(oob []byte, kind int32) []byte {
 	return nil
 }
 
-// CanSplit reports whether the system splits what is sent by a socket: Linux 4.18.
+// CanSplit reports whether the system can split what a socket sends, which Linux can since 4.18.
 func CanSplit(socket syscall.Conn) bool {
 	return control(socket, func(fd int) error {
 		_, err := unix.GetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
@@ -60,7 +60,7 @@ func CanSplit(socket syscall.Conn) bool {
 	})
 }
 
-// Join has the system join what a socket receives, UDP_GRO, and reports whether it can: Linux 5.0.
+// Join makes the system join what a socket receives, UDP_GRO. It reports whether it can, which Linux can since 5.0.
 func Join(socket syscall.Conn) bool {
 	return control(socket, func(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) })
 }

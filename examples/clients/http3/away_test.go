@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -19,11 +20,31 @@ import (
 	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/mapping"
-	"github.com/sockslib/sockslib/resolver"
 	"github.com/sockslib/sockslib/socks"
 )
 
 var names = []string{"one.test", "two.test"}
+
+// echoServer starts an HTTP/3 server that sends every body back, until the test ends. It returns what clients
+// need, and its port.
+func echoServer(t *testing.T) (clientTLS *tls.Config, port string) {
+	serverTLS, clientTLS := behind.TLS(t)
+	clientTLS = clientTLS.Clone()
+	clientTLS.ServerName = behind.Name
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	server := &http3.Server{TLSConfig: http3.ConfigureTLSConfig(serverTLS), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(w, r.Body)
+	})}
+	go server.Serve(packets) // the test's; Close ends it
+	t.Cleanup(func() {
+		server.Close()
+		packets.Close()
+	})
+	_, port, err = net.SplitHostPort(packets.LocalAddr().String())
+	require.NoError(t, err)
+	return clientTLS, port
+}
 
 // transfer posts to both names at the same time through g, which has to be started, and has each body
 // echoed. During that it calls meanwhile. It returns what the client sent and received by.
@@ -32,26 +53,13 @@ func transfer(t *testing.T, g *testgw.Gateway, meanwhile func()) *dialer.PacketC
 }
 
 func transferBy(t *testing.T, gateway dialer.Gateway, meanwhile func()) *dialer.PacketConn {
-	serverTLS, clientTLS := behind.TLS(t)
-	clientTLS = clientTLS.Clone()
-	clientTLS.ServerName = behind.Name
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer packets.Close()
-	server := &http3.Server{TLSConfig: http3.ConfigureTLSConfig(serverTLS), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(w, r.Body)
-	})}
-	go server.Serve(packets) // the test's; Close ends it
-	defer server.Close()
-	_, port, err := net.SplitHostPort(packets.LocalAddr().String())
-	require.NoError(t, err)
-
+	clientTLS, port := echoServer(t)
 	table, err := mapping.New(mapping.Config{})
 	require.NoError(t, err)
 	d := &dialer.Dialer{Gateway: gateway, Table: table}
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	client, err := NewClient(ctx, d, &resolver.Resolver{Table: table}, clientTLS)
+	client, err := NewClient(ctx, d, clientTLS)
 	require.NoError(t, err)
 	defer client.Close()
 

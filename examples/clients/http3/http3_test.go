@@ -32,7 +32,7 @@ func TestHTTP3(t *testing.T) {
 	sent := make([]byte, 1<<20)
 	rand.Read(sent)
 	n.Exercise(behind.Datagrams, func(ctx context.Context) (behind.Session, error) {
-		client, err := NewClient(ctx, n.Dialer, n.Resolver, clientTLS)
+		client, err := NewClient(ctx, n.Dialer, clientTLS)
 		if err != nil {
 			return behind.Session{}, err
 		}

@@ -24,7 +24,6 @@ import (
 	"github.com/sockslib/sockslib/internal/behind"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/mapping"
-	"github.com/sockslib/sockslib/resolver"
 	"github.com/sockslib/sockslib/socks"
 )
 
@@ -175,7 +174,7 @@ func mtuTransfer(t *testing.T, gateway, to string) (dialer.PacketStats, time.Dur
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	begun := time.Now()
-	client, err := NewClient(ctx, &dialer.Dialer{Gateway: &socks.Client{Addr: gateway}, Table: table}, &resolver.Resolver{Table: table}, clientTLS)
+	client, err := NewClient(ctx, &dialer.Dialer{Gateway: &socks.Client{Addr: gateway}, Table: table}, clientTLS)
 	require.NoError(t, err)
 	defer client.Close()
 	sent := make([]byte, 1<<20)

@@ -1,4 +1,4 @@
-// The hook: the net.PacketConn of kcp.NewConn3, wrapped so that it is that and no more. On Linux kcp-go takes
+// The hook: the net.PacketConn of kcp.NewConn2, wrapped so that it is that and no more. On Linux kcp-go takes
 // what looks like a *net.UDPConn and reads and writes its descriptor itself (golang.org/x/net/ipv4), past the
 // SOCKS header; a PacketConn of package dialer refuses that with errors.ErrUnsupported.
 

@@ -11,15 +11,15 @@ import (
 	"github.com/sockslib/sockslib/internal/udpsegment"
 )
 
-// receipt is what recvmsg wants to know and tells.
+// receipt has recvmsg's arguments and results.
 type receipt struct {
 	msg unix.Msghdr
 	iov unix.Iovec
-	oob [128]byte // also for what an application has switched on by SyscallConn
+	oob [128]byte // with room for messages that an application has switched on by SyscallConn
 }
 
-// joining has the system join datagrams that come in a row, and returns what they are read with. Where it
-// cannot, it is nil.
+// joining makes the system join datagrams that arrive in a row, and returns access to the relay's socket, or nil if the
+// relay is no socket.
 func joining(relay net.Conn) syscall.RawConn {
 	socket, ok := relay.(*net.UDPConn)
 	if !ok {
@@ -29,12 +29,12 @@ func joining(relay net.Conn) syscall.RawConn {
 	if err != nil {
 		return nil
 	}
-	udpsegment.Join(socket) // where it cannot, each comes by itself
+	udpsegment.Join(socket) // if it cannot, each is read by itself
 	return raw
 }
 
-// receive reads once, without waiting, and reports whether there was something. It takes a buffer for that
-// long alone: package net's own read would hold one while it waits.
+// receive reads once, without waiting, and reports whether there was a datagram or an error. It takes a buffer only for
+// that; package net's read would hold one while it waits.
 func (in *inlet) receive(fd uintptr) bool {
 	d := datagramsPool.Get().(*datagrams)
 	n, size, errno := d.receive(int(fd))

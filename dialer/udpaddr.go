@@ -1,0 +1,37 @@
+package dialer
+
+import (
+	"net"
+	"net/netip"
+)
+
+// ResolveUDPAddr is net.ResolveUDPAddr for programs behind the gateway: it returns the fake address of a name,
+// in the family of network, with the port, and asks no DNS. Programs that insist on a *net.UDPAddr as a
+// destination, as quic-go does, get it here:
+//
+//	addr, err := d.ResolveUDPAddr("udp", "example.com:443")
+//	conn, err := transport.Dial(ctx, addr, config, nil)
+//
+// The name keeps the address for the table's Hold, and for as long as a PacketConn sends to it. A literal address
+// is returned as it is. In the other family than network's it is a name, as for [Dialer.DialContext].
+// Direct is not asked. The errors are those of [socks.ParseAddr] and of the table: one of the reserved addresses
+// that stands for no name is [mapping.ErrStale].
+func (d *Dialer) ResolveUDPAddr(network, address string) (*net.UDPAddr, error) {
+	t, err := d.parse(network, address)
+	if err != nil {
+		return nil, err
+	}
+	defer t.lease.release()
+	if t.to.Net != "udp" {
+		return nil, net.UnknownNetworkError(network)
+	}
+	remote := t.remote()
+	if name, ok := t.unseen(network); ok {
+		fake, err := d.Table.Assign(family(network), name)
+		if err != nil {
+			return nil, err
+		}
+		remote = netip.AddrPortFrom(fake, t.to.Port)
+	}
+	return net.UDPAddrFromAddrPort(remote), nil
+}

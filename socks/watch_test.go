@@ -1,0 +1,158 @@
+package socks_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/internal/wire"
+	"github.com/sockslib/sockslib/socks"
+)
+
+var ofThisPackage = regexp.MustCompile(`sockslib/socks\.`)
+
+// running returns how many goroutines run code of package socks.
+func running() (n int) {
+	b := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(b[:runtime.Stack(b, true)]), "\n\n") {
+		if ofThisPackage.MatchString(stack) {
+			n++
+		}
+	}
+	return n
+}
+
+// On Linux one goroutine notices the end of every association of a Client, and none is left after the last.
+func TestAssociationsShareAGoroutine(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs epoll")
+	}
+	for _, way := range []string{"tcp", "unix"} {
+		t.Run(way, func(t *testing.T) {
+			g := new(testgw.Gateway)
+			c := ways[way](t, g)
+			for range 2 {
+				require.Eventually(t, func() bool { return running() == 0 }, time.Minute, time.Millisecond)
+				var conns []*socks.PacketConn
+				for range 20 {
+					conns = append(conns, associate(t, c))
+				}
+				require.Equal(t, 1, running())
+				for _, p := range conns[:10] {
+					require.NoError(t, p.Close())
+				}
+				g.Disconnect()
+				for _, p := range conns[10:] {
+					_, _, err := p.ReadFrom(make([]byte, 1))
+					require.ErrorIs(t, err, net.ErrClosed)
+					require.ErrorIs(t, err, socks.ErrGateway)
+					require.NoError(t, p.Close())
+				}
+			}
+			require.Eventually(t, func() bool { return running() == 0 }, time.Minute, time.Millisecond)
+		})
+	}
+}
+
+// The end of the control connection ends the association, whatever that connection is.
+func TestControlConnectionEndsEachWay(t *testing.T) {
+	for way, clientOf := range ways {
+		t.Run(way, func(t *testing.T) {
+			g := new(testgw.Gateway)
+			c := clientOf(t, g)
+			p, stays := associate(t, c), associate(t, &socks.Client{Addr: testgw.Start(t, new(testgw.Gateway)).Addr().String()})
+			g.Disconnect()
+			_, _, err := p.ReadFrom(make([]byte, 1))
+			require.ErrorIs(t, err, net.ErrClosed)
+			require.ErrorIs(t, err, socks.ErrGateway)
+			if way == "tcp" {
+				require.ErrorIs(t, err, syscall.ECONNRESET)
+			}
+			require.NoError(t, stays.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
+			_, _, err = stays.ReadFrom(make([]byte, 1))
+			require.True(t, err.(net.Error).Timeout(), "%v", err)
+		})
+	}
+}
+
+// A gateway may send a little on the control connection, and 64 KiB end the association.
+func TestTalkativeGateway(t *testing.T) {
+	const most = 1 << 16
+	for way, clientOf := range ways {
+		for _, said := range []int{0, 1, most - 1, most, 2 * most} {
+			t.Run(fmt.Sprint(way, " ", said), func(t *testing.T) {
+				relay, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+				require.NoError(t, err)
+				defer relay.Close()
+				reply, err := wire.AppendReply(nil, wire.Succeeded, wire.Addr{IP: loopback4, Port: relay.LocalAddr().(*net.UDPAddr).AddrPort().Port()})
+				require.NoError(t, err)
+				g := &testgw.Gateway{Misbehave: answering(testgw.StageReply, string(reply)+strings.Repeat("x", said))}
+				p := associate(t, clientOf(t, g))
+				if said >= most {
+					_, _, err = p.ReadFrom(make([]byte, 1))
+					require.ErrorIs(t, err, net.ErrClosed)
+					require.ErrorIs(t, err, socks.ErrProtocol)
+					return
+				}
+				_, err = p.WriteTo([]byte("x"), &socks.Addr{Net: "udp", Name: "name.example", Port: 9})
+				require.NoError(t, err)
+				require.NoError(t, relay.SetReadDeadline(time.Now().Add(time.Minute)))
+				_, from, err := relay.ReadFrom(make([]byte, 100))
+				require.NoError(t, err)
+				_, err = relay.WriteTo([]byte(fromSource+"y"), from)
+				require.NoError(t, err)
+				b := make([]byte, 10)
+				n, _, err := p.ReadFrom(b)
+				require.NoError(t, err)
+				require.Equal(t, "y", string(b[:n]))
+				g.Disconnect() // it is still watched
+				_, _, err = p.ReadFrom(b)
+				require.ErrorIs(t, err, net.ErrClosed)
+				require.ErrorIs(t, err, socks.ErrGateway)
+			})
+		}
+	}
+}
+
+// Associations begin, are closed and are ended by the gateway at the same time. Descriptors are used again at once.
+func TestAssociationsComeAndGo(t *testing.T) {
+	g := new(testgw.Gateway)
+	c := clientOf(t, g)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() { // ends after its associations
+			for n := range 50 {
+				p, err := c.ListenPacket(t.Context(), "udp", "")
+				if err != nil {
+					continue // Disconnect was quicker
+				}
+				if (n+i)%4 == 0 {
+					g.Disconnect()
+					if _, _, err := p.ReadFrom(make([]byte, 1)); err == nil {
+						t.Error("something came")
+					}
+				}
+				if err := p.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.Zero(t, c.Stats().Open)
+	p := associate(t, c)
+	g.Close()
+	_, _, err := p.ReadFrom(make([]byte, 1))
+	require.ErrorIs(t, err, net.ErrClosed)
+	require.NotErrorIs(t, err, io.EOF)
+}
