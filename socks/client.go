@@ -66,7 +66,8 @@ const (
 	// HandshakeAuto sends everything in one write, and offers the first method of Auth alone. When the gateway
 	// answers that with garbage or hangs up before it replies, a second attempt is made step by step. When
 	// it is silent for 250 ms, or three times what its connection needed, the second attempt runs beside the
-	// first, and the first to get a reply is the outcome. What the gateway takes is learnt from its replies, and
+	// first, and the first to get a reply is the outcome. With FastOpen, silence counts from when the connection is
+	// known to be made, and the second attempt is without it. What the gateway takes is learnt from its replies, and
 	// found out again when that fails; a gateway that needed steps is tried with one write again after ten
 	// minutes. A transport without deadlines is asked step by step.
 	HandshakeAuto Handshake = iota
