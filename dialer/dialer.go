@@ -52,14 +52,15 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if err != nil {
 		return nil, opError("dial", network, address, err)
 	}
-	if d.Direct != nil && d.Direct(network, t.to.String()) {
+	to := t.text(address)
+	if d.Direct != nil && d.Direct(network, to) {
 		t.lease.release()
 		return d.dialDirect(ctx, network, t.to)
 	}
 	if err := d.pin(network, &t); err != nil {
 		return nil, opError("dial", network, address, err)
 	}
-	c, err := d.dial(ctx, network, t)
+	c, err := d.dial(ctx, network, to, t)
 	if err != nil {
 		t.lease.release()
 		return nil, opError("dial", network, address, err)
@@ -67,7 +68,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	return c, nil
 }
 
-func (d *Dialer) dial(ctx context.Context, network string, t target) (net.Conn, error) {
+func (d *Dialer) dial(ctx context.Context, network, to string, t target) (net.Conn, error) {
 	ctx, cancel := d.bound(ctx)
 	defer cancel()
 	if t.to.Net == "udp" {
@@ -78,7 +79,7 @@ func (d *Dialer) dial(ctx context.Context, network string, t target) (net.Conn, 
 		p.connect(t)
 		return p, nil
 	}
-	c, err := d.Gateway.DialContext(ctx, "tcp", t.to.String())
+	c, err := d.Gateway.DialContext(ctx, "tcp", to)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package dialer
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/sockslib/sockslib/internal/names"
@@ -38,6 +39,25 @@ func (t target) remote() netip.AddrPort {
 		return netip.AddrPortFrom(t.lease.Addr(), t.to.Port)
 	}
 	return netip.AddrPortFrom(t.to.IP, t.to.Port)
+}
+
+// maxText is the length of the longest "host:port": a name has at most 253 bytes.
+const maxText = 253 + len(":65535")
+
+// text returns t as "host:port". It is given itself, without an allocation, if that says the same.
+func (t target) text(given string) string {
+	var buf [maxText]byte
+	text := buf[:0]
+	if t.to.IP.IsValid() {
+		text = netip.AddrPortFrom(t.to.IP, t.to.Port).AppendTo(text)
+	} else {
+		text = append(append(text, t.to.Name...), ':')
+		text = strconv.AppendUint(text, uint64(t.to.Port), 10)
+	}
+	if string(text) == given {
+		return given
+	}
+	return string(text)
 }
 
 // parse is target for "host:port".

@@ -48,15 +48,16 @@ func parseAddr(network, address string) (Addr, error) {
 	if a.Port, err = parsePort(proto, service); err != nil {
 		return Addr{}, err
 	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		if ip.Zone() != "" {
-			return Addr{}, &net.AddrError{Err: "a zone means nothing to a gateway", Addr: address}
-		}
-		a.IP = ip.Unmap()
-		return a, nil
-	}
-	if a.Name, err = names.Canonical(host); err != nil {
+	h, err := names.Parse(host)
+	switch {
+	case err != nil:
 		return Addr{}, &net.AddrError{Err: err.Error(), Addr: strconv.Quote(address)}
+	case h.Addr().Zone() != "":
+		return Addr{}, &net.AddrError{Err: "a zone means nothing to a gateway", Addr: address}
+	case h.IsName():
+		a.Name = h.String()
+	default:
+		a.IP = h.Addr()
 	}
 	return a, nil
 }

@@ -164,7 +164,7 @@ func (h *handshake) explain(ctx context.Context) error {
 		return nil
 	case err != nil:
 		return err
-	case !h.timedOut() || h.raw == nil:
+	case !h.timedOut() || h.raw == nil || h.unreached:
 		return h.err
 	case h.letIn:
 		return os.ErrDeadlineExceeded // the gateway is there; what it reaches for is slow

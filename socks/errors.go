@@ -99,8 +99,11 @@ func (e *gatewayError) Timeout() bool {
 // readFailed judges an error of reading the gateway's answer: what is malformed breaks the protocol,
 // everything else is the connection's end.
 func readFailed(doing string, err error) error {
-	if errors.Is(err, wire.ErrFormat) {
+	switch {
+	case errors.Is(err, wire.ErrFormat):
 		return fmt.Errorf("%w: %w", ErrProtocol, err)
+	case errors.Is(err, ErrGateway):
+		return err // it says more already
 	}
 	return gatewayFailed(doing, err)
 }

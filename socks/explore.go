@@ -41,7 +41,7 @@ func (c *Client) first() oneMessage {
 // silent. A gateway that is known to pipeline, and has let us in, is only slow or has hung up on the
 // destination: that is the outcome.
 func (c *Client) explore(ctx context.Context, q question, auth oneMessage) *handshake {
-	h := &handshake{client: c, question: q, pipelined: auth}
+	h := newHandshake(c, q, auth)
 	h.impatient = c.Handshake == HandshakeAuto
 	h.known = c.learnt.pipelines.Load()
 	h.finish(ctx)
@@ -52,7 +52,7 @@ func (c *Client) explore(ctx context.Context, q question, auth oneMessage) *hand
 		c.learn(h)
 		return h
 	}
-	stepwise := c.attempt(ctx, q, nil)
+	stepwise := c.attempt(ctx, q.again(), nil)
 	if errors.Is(h.err, ErrNoAcceptableAuth) {
 		c.learnMethod(stepwise)
 	} else {
@@ -80,7 +80,7 @@ func (c *Client) race(ctx context.Context, together *handshake) *handshake {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	together.impatient = false
-	stepwise := &handshake{client: c, question: together.question}
+	stepwise := newHandshake(c, together.question.again(), nil)
 	ended, endedToo := together.start(ctx), stepwise.start(ctx)
 	winner, loser, loserEnded := together, stepwise, endedToo
 	select {

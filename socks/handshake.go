@@ -12,18 +12,23 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// handshake is one attempt to get from nothing to the gateway's first reply.
+// handshake is one attempt to get from nothing to the gateway's first reply. The first fields say what to do, outcome
+// what came of it; the others are the state in between. It is not safe for concurrent use, but for abort and expire.
 type handshake struct {
 	question
 	client    *Client
-	pipelined oneMessage // the one method offered when everything is sent in one write; nil: step by step
+	pipelined oneMessage // the one method offered when everything is sent in one write; nil: stepwise
 	impatient bool       // end with errSilent when the gateway is silent for too long
 	onSpare   bool       // it began on a spare connection, which was let in before
 	known     bool       // to pipeline: once it has let us in, its silence is the destination's
 
+	outcome
+
+	abort    func()        // closes raw; a context may run it, in a goroutine of its own
 	raw      net.Conn      // the transport; closing it ends every wait
-	conn     net.Conn      // what TLS and the authentication made of raw
-	took     time.Duration // that the transport needed
+	begun    time.Time     // when reaching the gateway was begun
+	took     time.Duration // to reach it
+	deferred bool          // the first write connects; see fastopen.go
 	dialing  deadlineContext
 	timer    *time.Timer // ends the waits on a raw that a Forward made
 	ticking  bool        // the timer is set
@@ -32,14 +37,20 @@ type handshake struct {
 	silentBy time.Time   // when silence is for too long
 	unsent   error       // what a write failed with
 	lastBy   time.Time   // when the gateway's last words must have come after that
-	method   byte        // that the gateway chose
-	chosen   bool        // it has chosen
-	replaced bool        // conn is one that the authentication put in its place
-	letIn    bool        // the authentication has succeeded: what is waited for now is the destination
-	sent     bool        // the request was sent, or a part of it
-	replied  bool        // the gateway has given a reply, whatever that says
-	bound    wire.Addr
-	err      error
+}
+
+// outcome is what a handshake has come to.
+type outcome struct {
+	conn      net.Conn // the connection as TLS and the authentication have made it; nil until the gateway is reached
+	replaced  bool     // conn is one that the authentication put in its place
+	unreached bool     // the first write of a deferred connection did not connect
+	chosen    bool     // the gateway has chosen a method
+	method    byte     // that it chose
+	letIn     bool     // the authentication has succeeded: what is waited for now is the destination
+	sent      bool     // the request was sent, or a part of it
+	replied   bool     // the gateway has given a reply, whatever that says
+	bound     wire.Addr
+	err       error
 }
 
 // errSilent ends an impatient handshake, which can be finished again.
@@ -82,9 +93,6 @@ func (h *handshake) run(ctx context.Context) error {
 	return err
 }
 
-// abort runs at most once, in a goroutine of the context's that ends with it.
-func (h *handshake) abort() { h.raw.Close() }
-
 // talk says what is left to be said, and leaves the connection without a deadline.
 func (h *handshake) talk(ctx context.Context) error {
 	if h.scratch == nil {
@@ -119,9 +127,12 @@ func (h *handshake) exchange(ctx context.Context, s *scratch) error {
 
 // reach opens the transport to the gateway.
 func (h *handshake) reach(ctx context.Context) error {
-	begun := time.Now()
+	h.begun = time.Now()
 	err := h.connect(ctx)
-	h.took = time.Since(begun)
+	if h.deferred {
+		return err // connected calls the hook
+	}
+	h.took = time.Since(h.begun)
 	h.hooks.gatewayConnected(h.client, h.took, err)
 	return err
 }
@@ -129,7 +140,11 @@ func (h *handshake) reach(ctx context.Context) error {
 func (h *handshake) connect(ctx context.Context) (err error) {
 	c := h.client
 	h.dialing = deadlineContext{ctx, h.bounds.letIn}
-	h.raw, err = c.dialTransport(&h.dialing, c.network(), c.Addr)
+	if h.fastOpen {
+		h.raw, err = fastOpening.DialContext(&h.dialing, c.network(), c.Addr)
+	} else {
+		h.raw, err = c.dialTransport(&h.dialing, c.network(), c.Addr)
+	}
 	h.dialing = deadlineContext{}
 	switch {
 	case err != nil && isLocal(err):
@@ -137,6 +152,7 @@ func (h *handshake) connect(ctx context.Context) (err error) {
 	case err != nil:
 		return gatewayFailed("gateway unreachable", err)
 	}
+	h.deferred = h.fastOpen && synStateOf(h.raw).connecting
 	if !h.arm() && c.Handshake == HandshakeAuto {
 		h.pipelined = nil // without deadlines, silence would not be noticed
 	}
@@ -163,7 +179,11 @@ func (h *handshake) secure(ctx context.Context) error {
 		config.ServerName = host // which is sent as SNI, verified or not
 	}
 	conn := newTLSConn(h.raw, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
+	err := h.connected(conn.HandshakeContext(ctx))
+	switch {
+	case h.unreached:
+		return err
+	case err != nil:
 		return gatewayFailed("TLS", err)
 	}
 	h.conn = conn
@@ -176,7 +196,11 @@ const lastWords = time.Second
 // send writes a message at once. That it fails is judged after the next read: a gateway that refuses and
 // resets the connection has often sent its reason before.
 func (h *handshake) send(msg []byte) {
-	if _, err := h.conn.Write(msg); err != nil && h.unsent == nil {
+	_, err := h.conn.Write(msg)
+	if inProgress(err) {
+		_, err = h.conn.Write(msg)
+	}
+	if err != nil && h.unsent == nil {
 		h.unsent, h.lastBy = err, time.Now().Add(lastWords)
 		if !h.arm() {
 			h.raw.Close() // what could be read is not waited for any longer
@@ -200,7 +224,8 @@ func (h *handshake) authenticate(ctx context.Context, s *scratch) error {
 		return err
 	}
 	h.send(msg)
-	if h.method, err = s.in.ReadMethod(); err != nil {
+	h.method, err = s.in.ReadMethod()
+	if err = h.connected(err); err != nil {
 		return readFailed("greeting", err)
 	}
 	h.chosen = true

@@ -4,6 +4,16 @@ import (
 	"testing"
 
 	"github.com/sockslib/sockslib/internal/leakcheck"
+	"github.com/sockslib/sockslib/internal/pod"
 )
 
-func TestMain(m *testing.M) { leakcheck.Main(m) }
+var (
+	tasks   = map[string]func() error{} // what pod.Run runs in namespaces of its own
+	running *testing.M
+)
+
+func TestMain(m *testing.M) {
+	running = m
+	pod.Main(tasks)
+	leakcheck.Main(m)
+}

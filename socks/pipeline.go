@@ -44,7 +44,7 @@ func (h *handshake) sendAll(s *scratch) error {
 		return err
 	}
 	if h.impatient {
-		h.silentBy = time.Now().Add(max(minSilence, 3*h.took))
+		h.silentBy = time.Now().Add(h.patience())
 		h.arm()
 	}
 	h.sent = true
@@ -57,6 +57,9 @@ func (h *handshake) sendAll(s *scratch) error {
 	s.in.Owe(wire.MethodLen + h.pipelined.answerLen() + wire.ReplyLen)
 	return nil
 }
+
+// patience is how long the gateway may be silent.
+func (h *handshake) patience() time.Duration { return max(minSilence, 3*h.took) }
 
 // errStuck is a write that a gateway took only a part of.
 var errStuck = errors.New("the gateway does not read it")
@@ -79,10 +82,13 @@ func (h *handshake) readMethod(s *scratch) error {
 	offered := h.pipelined.Method()
 	h.method = offered
 	head, err := s.in.Peek(wire.MethodLen)
+	for h.stillConnecting(err) {
+		head, err = s.in.Peek(wire.MethodLen)
+	}
 	if h.silent(err) {
 		return errSilent
 	}
-	if err != nil {
+	if err = h.connected(err); err != nil {
 		return readFailed("greeting", err)
 	}
 	switch {

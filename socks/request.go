@@ -11,10 +11,17 @@ import (
 
 // question is what the gateway is asked in one dial or listen, and by when.
 type question struct {
-	cmd    wire.Command
-	dst    Addr // without host and port: the wildcard of the family in which the gateway was reached
-	hooks  hooks
-	bounds bounds
+	cmd      wire.Command
+	dst      Addr // without host and port: the wildcard of the family in which the gateway was reached
+	hooks    hooks
+	bounds   bounds
+	fastOpen bool // send the first message in the SYN, where the system can
+}
+
+// again returns q for a second attempt, which connects as usual.
+func (q question) again() question {
+	q.fastOpen = false
+	return q
 }
 
 // turn is what a Group gives one of its Clients, and what it learns about its gateway.
@@ -40,7 +47,7 @@ func (c *Client) request(ctx context.Context, cmd wire.Command, dst Addr, t *tur
 		return grant{}, gatewayFailed("configuration", errors.New("nil Client"))
 	}
 	begun := time.Now()
-	q := question{cmd: cmd, dst: dst, hooks: c.hooks(ctx), bounds: c.bounds(begun)}
+	q := question{cmd: cmd, dst: dst, hooks: c.hooks(ctx), bounds: c.bounds(begun), fastOpen: c.fastOpens()}
 	if t != nil {
 		q.bounds.letIn = earlier(q.bounds.letIn, t.letInBy)
 	}
@@ -52,7 +59,9 @@ func (c *Client) request(ctx context.Context, cmd wire.Command, dst Addr, t *tur
 	if err != nil {
 		return grant{}, err
 	}
-	return grant{h.conn, h.bound, q.bounds.whole}, nil
+	g := grant{h.conn, h.bound, q.bounds.whole}
+	h.recycle()
+	return g, nil
 }
 
 // ask asks the gateway, and has the error say why it failed. The handshake is nil when none was tried.
@@ -75,7 +84,7 @@ func (c *Client) try(ctx context.Context, q question) *handshake {
 		if h.final() || ended(ctx) != nil {
 			return h
 		}
-		return c.attempt(ctx, q, nil) // the second request: in the way that every gateway takes
+		return c.attempt(ctx, q.again(), nil) // the second request: in the way that every gateway takes
 	}
 	if auth := c.first(); auth != nil {
 		return c.explore(ctx, q, auth)
@@ -86,7 +95,7 @@ func (c *Client) try(ctx context.Context, q question) *handshake {
 // attempt runs one handshake to its end: everything in one write, with auth as the one method offered, or
 // step by step when auth is nil.
 func (c *Client) attempt(ctx context.Context, q question, auth oneMessage) *handshake {
-	h := &handshake{client: c, question: q, pipelined: auth}
+	h := newHandshake(c, q, auth)
 	h.finish(ctx)
 	return h
 }

@@ -242,7 +242,7 @@ func (c *Client) makeSpare(ctx context.Context, s *spare) bool {
 	if bounds.letIn.IsZero() {
 		bounds.letIn = time.Now().Add(spareTimeout)
 	}
-	h := &handshake{client: c, question: question{hooks: c.hooks(ctx), bounds: bounds}}
+	h := newHandshake(c, question{hooks: c.hooks(ctx), bounds: bounds}, nil)
 	h.finish(ctx)
 	s.h = h
 	if h.err == nil {

@@ -138,6 +138,9 @@ func (c *recordConn) Write(b []byte) (int, error) {
 	err := c.flushLocked()
 	if err == nil {
 		n, err = c.Conn.Write(b)
+		if inProgress(err) {
+			n, err = c.Conn.Write(b)
+		}
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) || len(c.rest)+len(b)-n > maxRest {
 		return n, err

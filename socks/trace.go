@@ -13,7 +13,8 @@ import (
 // must not block; no hook is ever given a credential. Set it as a Client's Trace, or by [WithTrace] for one
 // dial; when both are there, both are called, the Client's first.
 type Trace struct {
-	// GatewayConnected: the gateway's transport is up, TLS included, or failed with err. It took that long.
+	// GatewayConnected: the gateway's transport is up, TLS included, or failed with err. It took that long. With
+	// FastOpen that is known when the gateway first answers, after RequestSent if the request went out in the SYN.
 	GatewayConnected func(gateway net.Addr, took time.Duration, err error)
 	// MethodChosen: the gateway chose this authentication method.
 	MethodChosen func(method byte)

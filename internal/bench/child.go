@@ -209,6 +209,9 @@ func openDistant(delay *link.Delay) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := link.FastOpen(); err != nil {
+		fmt.Fprintln(os.Stderr, "the gateway has no TCP Fast Open:", err)
+	}
 	link.Join(os.NewFile(linkFD, "near"), far, delay)
 	return servers.Start(link.Far)
 }

@@ -28,6 +28,7 @@ const (
 	ours        = "**socks**"
 	oursDialer  = "**dialer**"
 	oursSpare   = "**socks, Spare**"
+	oursFast    = "**socks, FastOpen**"
 	byXNet      = "x/net/proxy"
 	byWzshiming = "wzshiming"
 	byTx        = "txthinking"

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/sockslib/sockslib/internal/bench/report"
 	"github.com/sockslib/sockslib/internal/bench/servers"
@@ -34,7 +35,39 @@ given a name's fake address.`,
 			return nil, err
 		}
 	}
-	return s, nil
+	return s, contextTable(l, a, s)
+}
+
+// contextTable tells what a dial allocates under contexts that can end.
+func contextTable(l *lab, a *servers.Addrs, s *report.Section) error {
+	list, err := ourClients(a, false)
+	if err != nil {
+		return err
+	}
+	list = append([]candidate{directClient()}, list...)
+	cancelable, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	limited, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	contexts := []context.Context{context.Background(), cancelable, limited}
+	allocs := make([]report.Sample, len(list)*len(contexts))
+	err = interleave("allocations by context", l.pick(7, 1), len(allocs), func(i int) error {
+		c, err := dialUnder(contexts[i%len(contexts)], list[i/len(contexts)], a, measure)
+		allocs[i] = append(allocs[i], math.Round(c.allocs/dialBatch))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	t := &report.Table{Head: []string{"allocations by context", "background", "cancelable", "with a deadline"}}
+	for i, c := range list {
+		t.Row(c.name, allocs[3*i], allocs[3*i+1], allocs[3*i+2])
+	}
+	s.Parts = append(s.Parts, t)
+	s.Figures = append(s.Figures,
+		report.AtMost("allocations of a dial under a cancelable context over direct", allocs[4].Minus(allocs[1]), 2),
+		report.AtMost("allocations of a dial under a deadline over direct", allocs[5].Minus(allocs[2]), 2))
+	return nil
 }
 
 // dialCost is what a dial takes.
@@ -88,7 +121,7 @@ func dialTable(l *lab, a *servers.Addrs, auth bool, s *report.Section) error {
 		bound = 0.85
 	}
 	s.Figures = append(s.Figures,
-		report.AtMost("allocations of a dial over direct, "+method, costs[1].allocs.Minus(costs[0].allocs), 3),
+		report.AtMost("allocations of a dial over direct, "+method, costs[1].allocs.Minus(costs[0].allocs), 1),
 		report.AtMost("allocations of a dial over x/net's, "+method, costs[1].allocs.Minus(x.allocs), 0),
 		report.AtMost("processor time of a dial, of x/net's, "+method, costs[1].cpu.Over(x.cpu), bound))
 	return nil
@@ -102,8 +135,13 @@ func answered(c candidate, a *servers.Addrs) string {
 	return net.JoinHostPort(destination, strconv.Itoa(servers.AnsweredPort))
 }
 
-// dialMany measures a batch of dials, and closes the connections only when the cost has been taken.
+// dialMany measures a batch of dials with a background context.
 func dialMany(c candidate, a *servers.Addrs, measure func(func() error) (cost, error)) (cost, error) {
+	return dialUnder(context.Background(), c, a, measure)
+}
+
+// dialUnder measures a batch of dials, and closes the connections only when the cost has been taken.
+func dialUnder(ctx context.Context, c candidate, a *servers.Addrs, measure func(func() error) (cost, error)) (cost, error) {
 	address, conns := answered(c, a), make([]net.Conn, 0, dialBatch)
 	defer func() {
 		for _, conn := range conns {
@@ -112,7 +150,7 @@ func dialMany(c candidate, a *servers.Addrs, measure func(func() error) (cost, e
 	}()
 	return measure(func() error {
 		for range dialBatch {
-			conn, err := c.dial(context.Background(), address)
+			conn, err := c.dial(ctx, address)
 			if err != nil {
 				return err
 			}

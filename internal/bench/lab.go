@@ -29,6 +29,7 @@ var sections = []section{
 	{"chain", chain},
 	{"dial", dial},
 	{"rate", rate},
+	{"spare", spare},
 	{"bulk", bulk},
 	{"udp", udp},
 	{"http3", http3},

@@ -53,13 +53,14 @@ func rate(l *lab) (*report.Section, error) {
 	for _, row := range rows {
 		t.Row(row...)
 	}
-	return &report.Section{
+	s := &report.Section{
 		Title: "Dial rate",
 		Text: `
 As before, without authentication, and each connection is closed at once. The gateway is on the same machine and
-takes its share of the cores.`,
+takes its share of the cores. The last table is of what the counters of ClientStats cost.`,
 		Parts: []report.Part{p, t},
-	}, nil
+	}
+	return s, countingTable(l, s)
 }
 
 // dialAtOnce dials from n goroutines, so many times in all.

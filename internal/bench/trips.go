@@ -37,7 +37,8 @@ func trips(l *lab) (*report.Section, error) {
 The client and the gateway are in network namespaces of their own, with a link between them that delays every
 packet, TCP's handshake too. The gateway and the destination behind it are this program's. A dial's time and the
 time from its begin to the first octet back are divided by the link's round trip, 20 ms in the table. *First* is the
-first dial of a new Client, which does not know yet what the gateway takes. With *Spare*, a connection was ready.`,
+first dial of a new Client, which does not know yet what the gateway takes. With *Spare*, a connection was ready. With
+*FastOpen*, the gateway's system takes the data of a SYN, and gave a cookie at the dial before.`,
 	}
 	if far.missing > 0 {
 		s.Text += "\n\nHere no namespaces could be made: relays delayed what is said, and a round trip was added for each TCP handshake."
@@ -80,6 +81,11 @@ func tripTable(l *lab, far *distance, s *report.Section) error {
 			s.Figures = append(s.Figures,
 				report.AtMost("round trips of a dial with Spare, no auth", o.dial, 1.1), report.AtMost("round trips of a dial with Spare, user/password", a.dial, 1.1),
 				report.AtMost("round trips to the first octet back with Spare, no auth", o.first, 2.15), report.AtMost("round trips to the first octet back with Spare, user/password", a.first, 2.15))
+		case oursFast:
+			if far.missing == 0 { // relays make connections of their own
+				s.Figures = append(s.Figures,
+					report.AtMost("round trips of a dial with FastOpen, no auth", o.dial, 1.1), report.AtMost("round trips of a dial with FastOpen, user/password", a.dial, 1.1))
+			}
 		}
 	}
 	s.Parts = append(s.Parts, t)
@@ -94,8 +100,11 @@ func tripClients(a *servers.Addrs, auth bool) ([]candidate, error) {
 	}
 	step := newSocks(a, auth)
 	step.Handshake = socks.HandshakeStepwise
+	fast := newSocks(a, auth)
+	fast.FastOpen = true
 	list = append(list,
 		spareClient(oursSpare, newSocks(a, auth)),
+		socksClient(oursFast, fast),
 		candidate{name: "**socks**, first", connects: true, dial: func(ctx context.Context, address string) (net.Conn, error) {
 			return newSocks(a, auth).DialContext(ctx, "tcp", address)
 		}},

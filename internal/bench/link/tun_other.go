@@ -19,6 +19,9 @@ func Isolate(*exec.Cmd, bool) {}
 // Loopback returns errors.ErrUnsupported.
 func Loopback() error { return errors.ErrUnsupported }
 
+// FastOpen is not here.
+func FastOpen() error { return errors.ErrUnsupported }
+
 // Open returns errors.ErrUnsupported.
 func Open(netip.Addr) (*os.File, error) { return nil, errors.ErrUnsupported }
 
