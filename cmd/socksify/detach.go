@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// detach lets go of all that the user gave to this process for the program: whoever waits for the end of a pipe
-// must not wait for us. It keeps what has FD_CLOEXEC, which is our own.
+// detach closes the descriptors that the user meant for the program, so that the end of a pipe does not wait for this
+// process. Descriptors with FD_CLOEXEC are socksify's own, and stay open.
 func detach() {
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err == nil {

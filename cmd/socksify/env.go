@@ -14,14 +14,14 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
 )
 
-// The program's environment says that there is a gateway, and which, without credentials.
+// Variables that tell the program that it runs under socksify, and its gateways without credentials.
 const (
 	markVariable    = "SOCKSIFY"
 	gatewayVariable = "SOCKSIFY_GATEWAY"
 )
 
-// programEnviron returns the environment of a program whose gateways are known under a name. It loses what would
-// make the program dial a gateway itself, which is not reachable for it.
+// programEnviron returns the program's environment. It leaves out the variables that would make the program dial a
+// gateway itself, which it cannot reach, and adds the public names of its gateways.
 func programEnviron(environ []string, gateways string) []string {
 	var env []string
 	for _, entry := range environ {
@@ -48,14 +48,14 @@ func loopback(proxy string) bool {
 	}
 	u, err := url.Parse(proxy)
 	if err != nil {
-		return true // whoever can make sense of it may find a loopback address there
+		return true // a program that can parse it may find a loopback address there
 	}
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.Unmap().IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// publicNames returns gateways as they may be seen: without credentials.
+// publicNames returns the URLs of gateways, without credentials, separated by spaces.
 func publicNames(via, gateways []string) string {
 	var names []string
 	for _, g := range append(append([]string{}, via...), gateways...) {
@@ -69,13 +69,13 @@ func publicNames(via, gateways []string) string {
 	return strings.Join(names, " ")
 }
 
-// nested reports whether this process runs under socksify already. The environment alone does not count: it may
-// have been copied.
+// nested reports whether this process runs under socksify already. The environment alone proves nothing: it may have
+// been copied.
 func nested() bool {
 	return os.Getenv(markVariable) != "" && (namespace.Inside() || seccomp.Inside())
 }
 
-// nest executes the program in the run that there is, if that has the gateway that is asked for.
+// nest executes the program in the outer run, if that has the gateway that the options ask for.
 func nest(o *options, path string) int {
 	if len(o.Gateways) > 0 && publicNames(o.Via, o.Gateways) != os.Getenv(gatewayVariable) || len(o.Gateways) == 0 && len(o.Via) > 0 {
 		return fail(errors.New("already behind " + os.Getenv(gatewayVariable) + "; for a chain of gateways, use -via in the outer run"))

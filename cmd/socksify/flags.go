@@ -17,7 +17,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// options is what a run was asked for. The exported fields are what the supervisor needs to know.
+// options are the settings of a run. The exported fields go to the supervisor.
 type options struct {
 	Gateways []string // URLs, in the order of preference
 	Via      []string // URLs of the chain before them, the nearest first
@@ -43,8 +43,8 @@ const (
 
 const usage = `usage: socksify [flags] [--] PROGRAM [ARG…]
 
-Runs a program, and all that it starts, with every name and connection going through a SOCKS5 gateway: that of
-ALL_PROXY, if no flag names one. Exit codes: the program's own; 125: socksify failed; 126: the program cannot be
+Runs a program, and all that it starts, with every name and connection going through a SOCKS5 gateway, by default
+the one that ALL_PROXY names. Exit codes: the program's own; 125: socksify failed; 126: the program cannot be
 executed; 127: there is no such program.
 
 `
@@ -103,7 +103,7 @@ func (o *options) validate() error {
 	return nil
 }
 
-// complete takes from the environment what no flag said.
+// complete fills in from the environment what no flag has set.
 func (o *options) complete() error {
 	if len(o.Gateways) == 0 {
 		u := firstEnv("ALL_PROXY", "all_proxy")
@@ -121,7 +121,7 @@ func (o *options) complete() error {
 	return nil
 }
 
-// into returns a flag's func that appends to list what convert makes of a value.
+// into returns the func of a flag that converts its value and appends it to list.
 func into[T any](list *[]T, convert func(string) (T, error)) func(string) error {
 	return func(s string) error {
 		v, err := convert(s)
@@ -132,7 +132,7 @@ func into[T any](list *[]T, convert func(string) (T, error)) func(string) error 
 	}
 }
 
-// verbatim is for URLs, which validate checks: package flag's errors quote the value, and so a password.
+// verbatim takes a URL as it is. validate checks it later, because package flag's errors would quote the password.
 func verbatim(s string) (string, error) { return s, nil }
 
 func port(s string) (uint16, error) {
@@ -143,7 +143,7 @@ func port(s string) (uint16, error) {
 	return uint16(n), nil
 }
 
-// addGatewayFile reads URLs; empty lines and those that begin with # are left out.
+// addGatewayFile reads one URL per line. It skips empty lines and lines that begin with #.
 func (o *options) addGatewayFile(name string) error {
 	text, err := os.ReadFile(name)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
 )
 
-// frontProcess is what the user started. It passes signals on, stops when the program is stopped, and ends as the
-// program ends. It never executes the program: the supervisor's child does.
+// frontProcess is the process that the user started. It passes signals on, stops when the program stops, and ends as the
+// program ends. It never executes the program itself: the supervisor's child does.
 type frontProcess struct {
 	c          *channel.Conn
 	supervisor int
@@ -28,7 +28,7 @@ type frontProcess struct {
 func front(o *options, path string) int {
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals, forwarded()...)
-	// Should the supervisor be killed, the program becomes our child.
+	// If the supervisor is killed, the program becomes our child.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fail(os.NewSyscallError("prctl", err))
 	}
@@ -79,7 +79,7 @@ func (f *frontProcess) start(o *options, path string) error {
 	return c.Configure(o)
 }
 
-// message handles one of the supervisor's.
+// message handles a message of the supervisor.
 func (f *frontProcess) message(m channel.Message) (code int, ended bool) {
 	switch m.Kind {
 	case channel.Failed:
@@ -99,7 +99,7 @@ func (f *frontProcess) message(m channel.Message) (code int, ended bool) {
 	return 0, false
 }
 
-// forward passes a signal on, unless the program has had it from the terminal.
+// forward passes a signal on, unless the terminal has sent it to the program too.
 func (f *frontProcess) forward(s os.Signal) {
 	if number, ok := s.(syscall.Signal); ok && !fromTerminal(s) {
 		_ = f.c.Send(channel.Message{Kind: channel.Signal, Signal: number})

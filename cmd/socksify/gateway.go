@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// newDialer returns the Dialer that options ask for.
+// newDialer returns a Dialer for the gateways of some options.
 func newDialer(o *options) (*dialer.Dialer, error) {
 	clients := make([]*socks.Client, len(o.Gateways))
 	for i, g := range o.Gateways {
@@ -36,7 +36,7 @@ func newDialer(o *options) (*dialer.Dialer, error) {
 	return d, nil
 }
 
-// chain returns the Client of the last of some gateways, which is reached by way of those before it.
+// chain returns a Client of the last gateway in a list, which it reaches through the others in order.
 func chain(urls []string) (*socks.Client, error) {
 	var last *socks.Client
 	for _, u := range urls {
@@ -55,7 +55,7 @@ func chain(urls []string) (*socks.Client, error) {
 	return last, nil
 }
 
-// direct returns what NO_PROXY's rules say of a destination, or nil if there are none.
+// direct returns a func that applies rules as in NO_PROXY to a destination, or nil if there are no rules.
 func direct(rules string) func(network, address string) bool {
 	if rules == "" {
 		return nil

@@ -75,7 +75,7 @@ func command(args []string) int {
 	return front(o, path)
 }
 
-// fail tells of an error of socksify itself.
+// fail prints an error of socksify itself, and returns the exit code for it.
 func fail(err error) int {
 	fmt.Fprintln(os.Stderr, "socksify:", err)
 	return execute.ExitSetup

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forwarded returns the signals that go on to the program: all but those that are about the process that gets
-// them, the runtime's own, and those that whoever started us ignores.
+// forwarded returns the signals that go on to the program. It leaves out those that concern the receiving process
+// alone, those of the Go runtime, and those that this process was started to ignore.
 func forwarded() []os.Signal {
 	var list []os.Signal
 	for s := syscall.Signal(1); s <= 64; s++ {
@@ -54,8 +54,8 @@ type sigaction struct {
 	mask     uint64
 }
 
-// raiseDefault does to this process what a signal does to one that has never heard of it. signal.Reset would leave
-// the runtime's handler in place. It returns if the signal does not end the process: after a stop, once continued.
+// raiseDefault gives a signal its default effect on this process. signal.Reset would leave the runtime's handler in
+// place. It returns if the signal does not end the process: after a stop, once continued.
 func raiseDefault(s syscall.Signal) {
 	if s == unix.SIGKILL || s == unix.SIGSTOP {
 		_ = unix.Kill(unix.Getpid(), s)
@@ -79,8 +79,8 @@ func rtSigaction(s syscall.Signal, set, old *sigaction) {
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(set)), uintptr(unsafe.Pointer(old)), setSize, 0, 0)
 }
 
-// dieBy ends this process by the signal that the program died of, so that a shell, make or systemd sees it. There
-// is no core: that of the program says more.
+// dieBy ends this process by the signal that the program died of, so that a shell, make or systemd sees it. It dumps
+// no core: the program's core says more.
 func dieBy(s syscall.Signal) int {
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	raiseDefault(s)

@@ -37,7 +37,7 @@ type supervisor struct {
 
 func newSupervisor(c *channel.Conn) *supervisor { return &supervisor{c: c, front: os.Getppid()} }
 
-// run runs the program and returns the exit code of the supervisor, which is not looked at.
+// run runs the program and returns the exit code of the supervisor, which the front ignores.
 func (s *supervisor) run(path string, argv []string) int {
 	runtime.LockOSThread() // the kernel ties children to the thread that made them
 	s.ignoreSignals()
@@ -48,8 +48,8 @@ func (s *supervisor) run(path string, argv []string) int {
 	return code
 }
 
-// ignoreSignals catches what reaches the front's process group while this process still belongs to it. Ignoring
-// would be inherited by the program.
+// ignoreSignals catches the signals that reach the front's process group while this process belongs to it. If they were
+// ignored instead, the program would inherit that.
 func (s *supervisor) ignoreSignals() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, forwarded()...)
@@ -59,8 +59,9 @@ func (s *supervisor) ignoreSignals() {
 	}()
 }
 
-// supervise follows the order in which it has to happen: the program's process is started while this one is in the
-// user's session, which it leaves afterwards; the program runs only when its network is there.
+// supervise starts the program, serves its network, and waits for the end of its tree. The order matters: the program's
+// process starts while this one is in the user's session, which this one leaves afterwards, and the program runs only
+// once its network is there.
 func (s *supervisor) supervise(path string, argv []string) (code int, err error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return execute.ExitSetup, os.NewSyscallError("prctl", err)
@@ -119,7 +120,7 @@ func prepare(o *options) (*policy.Policy, []net.Listener, error) {
 	return &policy.Policy{Dialer: d, Timeout: o.Timeout, Log: log}, publish, nil
 }
 
-// openLog returns nil when nothing is to be logged.
+// openLog returns the log that options ask for; nil: none.
 func openLog(o *options) (*policy.Log, error) {
 	var to []io.Writer
 	if o.Verbose {
@@ -142,8 +143,8 @@ func openLog(o *options) (*policy.Log, error) {
 	return policy.NewLog(io.MultiWriter(to...), o.LogFile != ""), nil
 }
 
-// obey does what the front says. When the front is gone without the program having ended, it was killed: so is
-// the program then, but not what it has left running in sessions of their own.
+// obey carries out the messages of the front. If the front goes before the program has ended, it was killed: obey kills
+// the program then, but not the daemons that the program has started.
 func (s *supervisor) obey() {
 	for {
 		m, _, err := s.c.Receive()
@@ -165,7 +166,7 @@ func (s *supervisor) kill(sig syscall.Signal) {
 	}
 }
 
-// siginfoPid is where waitid's siginfo_t has the process, where a pointer has 64 bits.
+// siginfoPid is the offset of the process ID in siginfo_t, where a pointer has 64 bits.
 const siginfoPid = 16
 
 // wait reaps the processes of the tree until none is left.
@@ -186,7 +187,7 @@ func (s *supervisor) wait() {
 	}
 }
 
-// reap takes what waitid has shown, and reports false when it cannot.
+// reap waits for a process that waitid has shown. It reports false if that fails.
 func (s *supervisor) reap(pid int) bool {
 	var status syscall.WaitStatus
 	s.mu.Lock()
@@ -205,7 +206,7 @@ func (s *supervisor) reap(pid int) bool {
 	return true
 }
 
-// report tells the front what has become of the program.
+// report tells the front that the program has stopped, continued or ended.
 func (s *supervisor) report(status syscall.WaitStatus) {
 	switch {
 	case status.Stopped():

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/channel"
 )
 
-// Program is what a shim executes.
+// Program is the program that a shim executes.
 type Program struct {
 	Path string
 	Argv []string
@@ -26,9 +26,8 @@ type Shim struct {
 	channel *channel.Conn
 }
 
-// Start starts this binary as a shim: argv[0] says of which kind, attr says in which namespaces, and config is what
-// it needs to know. It returns the shim and its files once that has set everything up; when any step fails, nothing
-// is left.
+// Start starts this binary as a shim: argv0 says of which kind, attr in which namespaces, and config is sent to it. It
+// returns the shim and its files once the shim has set everything up. If any step fails, nothing is left.
 func Start(p Program, argv0 string, attr *syscall.SysProcAttr, config any) (*Shim, []*os.File, error) {
 	c, end, err := channel.Pair()
 	if err != nil {
@@ -83,7 +82,7 @@ func (s *Shim) Release() (code int, err error) {
 	return 0, nil // the channel ended with exec, or with the shim
 }
 
-// Discard ends a shim that is of no use, and waits for its end.
+// Discard kills a shim that will not be released, and waits for its end.
 func (s *Shim) Discard() {
 	_ = s.channel.Close()
 	_ = syscall.Kill(s.pid, syscall.SIGKILL)
@@ -94,8 +93,8 @@ func (s *Shim) Discard() {
 	}
 }
 
-// Become is the shim's own part: it sets up, sends the files, waits for the word, gives up what the program must not
-// have, and becomes the program. It returns only when that fails, with the exit code; the supervisor has been told.
+// Become is the shim's side: it calls setUp, sends the files, waits for Go, calls giveUp to drop what the program must not
+// have, and executes the program. It returns only if a step fails, with the exit code, after it has told the supervisor.
 // The caller has locked the thread.
 func Become(c *channel.Conn, path string, argv []string, setUp func() ([]*os.File, error), giveUp func() error) int {
 	files, err := setUp()

@@ -16,7 +16,7 @@ import (
 // ShimName is argv[0] of a process that has to call Shim.
 const ShimName = "socksify: shim in namespaces"
 
-// Setup is what the shim has to prepare beside the device.
+// Setup is the shim's configuration.
 type Setup struct {
 	Host    []uint16 // TCP ports of 127.0.0.1 whose connections are handed out
 	Publish bool     // packets from the device may reach 127.0.0.1
@@ -46,8 +46,8 @@ func remedy(err error) string {
 	return ""
 }
 
-// attributes returns what the shim is cloned with: ids mapped to themselves, and the capabilities for its set-up.
-// Who may map all ids, as root may, does: its program may change users then.
+// attributes returns the attributes of the shim's clone: ids that are mapped to themselves, and the capabilities for its
+// set-up. A process that may map all ids, as root may, maps all, so that its program can change users.
 func attributes() (*syscall.SysProcAttr, error) {
 	attr := &syscall.SysProcAttr{
 		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWNS,

@@ -15,8 +15,7 @@ const DeviceName = "socks0"
 // mtu is as large as it may be: every packet costs a switch between the kernel and the stack.
 const mtu = 65520
 
-// The device's addresses, and those that stand for socksify: the name server, and where published connections
-// come from. 198.18.0.0/15 is for benchmarks between networks (RFC 2544); the IPv6 prefix is a random ULA (RFC 4193).
+// The addresses of the device, and of socksify: the name server, which published connections come from too. 198.18.0.0/15 is for benchmarks between networks (RFC 2544); the IPv6 prefix is a random ULA (RFC 4193).
 var (
 	device4 = netip.MustParseAddr("198.19.255.1")
 	server4 = netip.MustParseAddr("198.19.255.53")
@@ -41,7 +40,7 @@ func openDevice(publish bool) (*os.File, error) {
 		f.Close()
 		return nil, errDevice("TUNSETIFF", err)
 	}
-	_ = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, unix.TUN_F_CSUM) // if not, the kernel makes checksums that nobody looks at
+	_ = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, unix.TUN_F_CSUM) // if that fails, the kernel computes checksums in vain
 	setSysctls(publish)
 	if err := configure(); err != nil {
 		f.Close()
@@ -50,7 +49,7 @@ func openDevice(publish bool) (*os.File, error) {
 	return f, nil
 }
 
-// setSysctls sets what makes the device quieter or faster. A kernel without one of them does without.
+// setSysctls makes the device quieter and faster. Settings that the kernel lacks are left out.
 func setSysctls(publish bool) {
 	settings := map[string]string{
 		"ipv6/conf/lo/disable_ipv6":                         "0",

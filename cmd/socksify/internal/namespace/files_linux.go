@@ -92,13 +92,13 @@ func create(file string) error {
 	}
 	err := os.WriteFile(file, []byte(resolvConf), 0o644)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil // a small tmpfs of somebody else
+		return nil // another user's small tmpfs
 	}
 	return err
 }
 
-// bind mounts a file with a text at a path. The file is in a tmpfs of which nothing else is left to see; were it
-// unlinked instead, nothing could be mounted over it in a nested run.
+// bind mounts a file with a text at a path. The file is in a tmpfs that is detached afterwards. If the file were unlinked
+// instead, a nested run could not mount another over it.
 func bind(text, at string) error {
 	dir := scratch()
 	if err := mountTmpfs(dir); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
 )
 
-// guard is the link as the stack sees it. What no gateway carries does not reach the stack but is answered at
-// once, so that ping fails in milliseconds rather than after its timeout.
+// guard is the link as the stack sees it. Packets that no gateway carries do not reach the stack: guard answers them at
+// once, so that ping fails in milliseconds and not after its timeout.
 type guard struct {
 	nested.Endpoint
 	log  *policy.Log
@@ -44,7 +44,7 @@ func (g *guard) DeliverNetworkPacket(protocol tcpip.NetworkProtocolNumber, pkt *
 	}
 }
 
-// verdict is what becomes of a packet.
+// verdict says what happens to a packet.
 type verdict int
 
 const (

@@ -8,7 +8,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 )
 
-// reason is why a packet of the program is answered by an ICMP error.
+// reason is the reason for an ICMP error.
 type reason int
 
 const (
@@ -57,7 +57,7 @@ func icmpError(quote []byte, why reason, info uint32) []byte {
 
 const icmpHeader = 8
 
-// icmp4 comes from the name server's address: that of the destination may be none that sends packets.
+// icmp4 returns an error from the name server's address: the destination's may be no valid source.
 func icmp4(to netip.Addr, quote []byte, why reason, info uint32) []byte {
 	b := make([]byte, header.IPv4MinimumSize+icmpHeader+len(quote))
 	putIPv4(b, header.ICMPv4ProtocolNumber, server4, to)

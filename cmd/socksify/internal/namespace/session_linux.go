@@ -155,7 +155,7 @@ const (
 	drainQuiet   = 300 * time.Millisecond
 )
 
-// Drain waits until what the ended processes sent has been passed on, and what is on its way to nobody has ended.
+// Drain waits until all that the ended processes sent has been passed on.
 func (s *Session) Drain() {
 	deadline := time.Now().Add(drainTimeout)
 	for pause := time.Millisecond; time.Now().Before(deadline); pause = min(2*pause, 50*time.Millisecond) {

@@ -25,7 +25,7 @@ func Shim(c *channel.Conn, path string, argv []string) int {
 	}, dropCapabilities)
 }
 
-// prepare returns the files for the supervisor: the device, then the sockets of listen, then those of Setup.Host.
+// prepare returns the files for the supervisor: the device, the sockets of nameServers, and the listeners for Setup.Host.
 func prepare(s Setup) ([]*os.File, error) {
 	device, err := openDevice(s.Publish)
 	if err != nil {

@@ -61,7 +61,7 @@ func newConnections(p *policy.Policy, s *stack.Stack, d *dns, send func([]byte))
 	return c
 }
 
-// handle gets the segments that belong to no connection. The SYN is kept for as long as its request is in flight.
+// handle takes the segments that belong to no connection. It keeps the SYN for as long as its request is in flight.
 func (c *connections) handle(id stack.TransportEndpointID, pkt *stack.PacketBuffer) bool {
 	flags := header.TCP(pkt.TransportHeader().Slice()).Flags()
 	if flags&(header.TCPFlagSyn|header.TCPFlagAck) != header.TCPFlagSyn {
@@ -177,8 +177,8 @@ func (conn *connection) cut() {
 	_ = conn.conn.Close()
 }
 
-// refuse answers a SYN whose dial failed so that the program's connect fails with policy.Errno, or not at all
-// before its own timeout: silence is passed on as silence.
+// refuse answers a SYN whose dial failed, so that the program's connect fails with policy.Errno. It answers a timeout with
+// silence, so that the program's own timeout decides.
 func (c *connections) refuse(r *tcp.ForwarderRequest, err error) {
 	errno := policy.Errno(err)
 	syn := c.complete(r, errno == syscall.ECONNREFUSED)

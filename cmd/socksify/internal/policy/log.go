@@ -45,7 +45,7 @@ func trimNewline(b []byte) []byte {
 	return b
 }
 
-// Dialed writes the outcome of a dial that began at a time.
+// Dialed writes the outcome of a dial that began at began.
 func (l *Log) Dialed(network string, d Destination, who string, began time.Time, err error) {
 	if l == nil {
 		return
@@ -61,8 +61,7 @@ func (l *Log) Dialed(network string, d Destination, who string, began time.Time,
 	l.Printf("%s%s %v%s → %s %v", who, network, d, way, outcome, time.Since(began).Round(100*time.Microsecond))
 }
 
-// Ended writes the end of a connection that was open since a time, with the bytes that the program sent and
-// received.
+// Ended writes the end of a connection that began at began, with the bytes that the program sent and received.
 func (l *Log) Ended(network string, d Destination, who string, began time.Time, sent, received int64) {
 	l.Printf("%s%s %v ended: %d bytes sent, %d received, %v", who, network, d, sent, received, time.Since(began).Round(time.Millisecond))
 }

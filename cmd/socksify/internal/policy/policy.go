@@ -15,23 +15,23 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Policy is what the ways of one run share. It is safe for concurrent use; do not change it after first use.
+// Policy decides about destinations, for all ways of a run. It is safe for concurrent use; do not change it after first use.
 type Policy struct {
 	Dialer  *dialer.Dialer
-	Own     []netip.Addr  // addresses that stand for socksify itself; nothing may be dialed there
+	Own     []netip.Addr  // addresses of socksify itself, which are refused as destinations
 	Timeout time.Duration // of one connection; zero: the gateway's own bound
 	Log     *Log          // nil: silent
 }
 
 // Destination is where a program wants to go.
 type Destination struct {
-	Addr   netip.AddrPort // as the program said it
-	Name   string         // what Addr stands for; empty: Addr is a real address
-	Direct bool           // past the gateway
-	Refuse error          // not to be dialed at all; nil: it may be
+	Addr   netip.AddrPort // as the program gave it
+	Name   string         // the name that Addr stands for; empty: Addr is a real address
+	Direct bool           // dialed without the gateway
+	Refuse error          // why it may not be dialed; nil: it may
 }
 
-// String returns what a log shows: name:port, or the address.
+// String returns name:port, or the address and port if there is no name.
 func (d Destination) String() string {
 	if d.Name != "" {
 		return (&socks.Addr{Name: d.Name, Port: d.Addr.Port()}).String()
@@ -39,8 +39,8 @@ func (d Destination) String() string {
 	return d.Addr.String()
 }
 
-// ErrRefused is why a destination is not dialed that no gateway could reach: loopback, multicast, broadcast,
-// link-local, unspecified, or socksify itself. It matches syscall.ENETUNREACH.
+// ErrRefused is the error for destinations that no gateway could reach: loopback, multicast, broadcast, link-local and
+// unspecified addresses, and socksify's own. It matches syscall.ENETUNREACH.
 var ErrRefused error = refused{}
 
 type refused struct{}
@@ -91,8 +91,8 @@ func (p *Policy) Dial(ctx context.Context, network string, d Destination) (net.C
 	return p.Dialer.DialContext(ctx, network, d.Addr.String())
 }
 
-// Errno returns the system's error for a failed dial, never zero. A gateway that cannot be used is
-// ECONNREFUSED, as is all that has no error of its own.
+// Errno returns the system's error for a failed dial, never zero. It is ECONNREFUSED if the gateway cannot be used, and
+// for every error without a better match.
 func Errno(err error) syscall.Errno {
 	if errors.Is(err, mapping.ErrStale) {
 		return syscall.EHOSTUNREACH
@@ -119,6 +119,6 @@ func Errno(err error) syscall.Errno {
 	return syscall.ECONNREFUSED
 }
 
-// TTLExpired reports whether the gateway said so (REP 6, RFC 1928, section 6), which is an answer and not
-// silence, although its Errno is ETIMEDOUT.
+// TTLExpired reports whether the gateway replied that the TTL expired (RFC 1928, section 6, REP 6). That is an answer
+// and not silence, although its Errno is ETIMEDOUT.
 func TTLExpired(err error) bool { return errors.Is(err, socks.ErrTTLExpired) }

@@ -18,10 +18,10 @@ type Stream interface {
 	CloseWrite() error
 }
 
-// Relay carries bytes both ways between a program and a gateway until both directions have ended, or until
-// one has failed. The zero Relay is ready to Run once.
+// Relay carries bytes both ways between a program and a gateway until both directions have ended or one has failed. The
+// zero Relay is ready to Run, once.
 type Relay struct {
-	Reset func() // ends the program's connection so that it sees a reset; nil: Close is all there is
+	Reset func() // ends the program's connection so that it sees a reset; nil: Close does
 
 	sent atomic.Bool // the program has ended its direction and all of it has been passed on
 }
@@ -62,7 +62,7 @@ func (r *Relay) abort(program, gateway net.Conn) {
 	_ = gateway.Close()
 }
 
-// linger makes Close send a reset where there is a socket to ask.
+// linger makes Close send a reset, if c has a socket.
 func linger(c net.Conn) {
 	s, ok := c.(syscall.Conn)
 	if !ok {
@@ -77,7 +77,7 @@ func linger(c net.Conn) {
 	})
 }
 
-// buffer is what carry copies with: several segments of the largest MTU per system call.
+// buffer is the buffer of a copy. It holds several segments of the largest MTU, to save system calls.
 type buffer [256 << 10]byte
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}

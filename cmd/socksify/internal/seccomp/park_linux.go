@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lots are where sockets wait for the gateway, one per family.
+// lots are the listeners at which sockets wait for the gateway, one per family.
 type lots struct {
 	v4, v6 lot // v6 is not valid on a machine without IPv6
 }
 
-// lot is a listener that answers no SYN: its queue has room for one connection, which is there and never accepted. A
-// socket that connects to it stays in SYN_SENT, as to a slow network. To complete such a connect, a socket of ours
-// with the listener's address connects to the program's: TCP's simultaneous open (RFC 9293, section 3.5).
+// lot is a listener that answers no SYN: its queue has room for one connection, which the filler takes and which is never
+// accepted. A socket that connects to it stays in SYN_SENT, as on a slow network. To complete such a connect, another
+// socket with the listener's address connects to the program's: TCP's simultaneous open (RFC 9293, section 3.5).
 type lot struct {
 	listener, filler int
 	addr             netip.AddrPort
@@ -71,7 +71,7 @@ func familyFor(ip netip.Addr) int {
 	return unix.AF_INET6
 }
 
-// boundSocket returns a TCP socket with an address, which it may share with others of ours.
+// boundSocket returns a TCP socket that is bound to an address, which it shares with the lot if shared is set.
 func boundSocket(a netip.AddrPort, shared bool) (int, error) {
 	fd, err := unix.Socket(familyFor(a.Addr()), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -121,7 +121,7 @@ func (l *lots) park(c socket, to netip.Addr) (*parked, error) {
 	return &parked{lot, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())}, nil
 }
 
-// lotFor is the lot of the family that a destination stands for.
+// lotFor returns the lot for a socket and the family of its destination.
 func (l *lots) lotFor(c socket, to netip.Addr) lot {
 	if c.v6() && !to.Is4In6() && l.v6.addr.IsValid() {
 		return l.v6
@@ -154,7 +154,7 @@ func (p *parked) fail(c socket) {
 	_ = rawConnect(c.fd, make([]byte, sizeSockaddr4)) // AF_UNSPEC
 }
 
-// pair connects a blocking socket to one of ours, by way of a listener for it alone.
+// pair connects a blocking socket to one of the supervisor's, through a listener that serves this connection only.
 func (l *lots) pair(c socket, to netip.Addr) (*net.TCPConn, error) {
 	fd, err := boundSocket(netip.AddrPortFrom(l.lotFor(c, to).addr.Addr(), 0), false)
 	if err != nil {
@@ -183,7 +183,7 @@ func (l *lots) pair(c socket, to netip.Addr) (*net.TCPConn, error) {
 		if from == netip.AddrPortFrom(own.Addr().Unmap(), own.Port()) {
 			return connOf(conn)
 		}
-		unix.Close(conn) // somebody else's
+		unix.Close(conn) // from another program
 	}
 }
 
@@ -208,7 +208,7 @@ func accept(fd int) (conn int, from netip.AddrPort, err error) {
 	return conn, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), nil
 }
 
-// connOf makes a net.Conn of a socket of ours, which it takes over.
+// connOf returns a net.Conn for a socket, which it takes over.
 func connOf(fd int) (*net.TCPConn, error) {
 	f := os.NewFile(uintptr(fd), "relay")
 	defer f.Close()

@@ -37,7 +37,7 @@ func parseSockaddr(b []byte) (netip.AddrPort, error) {
 	return netip.AddrPort{}, syscall.EAFNOSUPPORT
 }
 
-// familyOf is that of a sockaddr of two bytes at least.
+// familyOf returns the address family of a sockaddr, which is at least two bytes long.
 func familyOf(b []byte) uint16 { return binary.NativeEndian.Uint16(b) }
 
 // appendSockaddr appends a struct sockaddr_in, or for an IPv6 address, IPv4-mapped ones among them, a sockaddr_in6.

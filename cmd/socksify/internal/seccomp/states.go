@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxStates bounds the sockets that are remembered. The one unused for longest is forgotten, and then is what it is
-// for the kernel: connected to a relay.
+// maxStates bounds the sockets that are remembered. The least recently used one is forgotten; the program sees then what
+// the kernel says of it: that it is connected to a relay.
 const maxStates = 1 << 14
 
-// state is what the program believes of one of its sockets. Its Session's states guard it.
+// state is the state of a socket as the program has to see it. The mutex of states guards it.
 type state struct {
 	peer    []byte     // the sockaddr that the program connected to; nil: none
 	attempt *attempt   // the dial that is going on; nil: there is none
@@ -26,7 +26,7 @@ type attempt struct {
 	errno unix.Errno
 }
 
-// states are those of the program's sockets by cookie. The zero states is ready for use.
+// states holds the state of each of the program's sockets by cookie. The zero states is ready for use.
 type states struct {
 	mu      sync.Mutex
 	byKey   map[uint64]*list.Element
@@ -38,7 +38,7 @@ type entry struct {
 	state  state
 }
 
-// change calls f with the state of a socket, which is made if there is none.
+// change calls f with the state of a socket, which is the zero state for one not seen before.
 func (s *states) change(cookie uint64, f func(*state)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
