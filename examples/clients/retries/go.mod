@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/sockslib/sockslib => ../../..
 
 require (
+	github.com/apache/cassandra-gocql-driver/v2 v2.1.2
 	github.com/aws/aws-sdk-go-v2 v1.48.0
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/sockslib/sockslib v0.0.0
@@ -23,4 +24,5 @@ require (
 	golang.org/x/net v0.58.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.41.0 // indirect
+	gopkg.in/inf.v0 v0.9.1 // indirect
 )
