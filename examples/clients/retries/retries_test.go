@@ -2,7 +2,6 @@ package retries
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/url"
 	"os"
@@ -34,13 +33,10 @@ func (silence) Printf(context.Context, string, ...any) {}
 // predicates report whether a library tries again after an error. A library whose predicate is not exported is run, and
 // its dials are counted.
 var predicates = map[string]func(*testing.T, error) bool{
-	"go-redis": redisRetries,
-	"franz-go": func(_ *testing.T, err error) bool { return kgo.IsRetryableBrokerErr(err) },
-	"franz-go, a broker's restart": func(_ *testing.T, err error) bool { // isAnyDialErr
-		var op *net.OpError
-		return errors.As(err, &op) && op.Op == "dial"
-	},
-	"gocql": gocqlRetries,
+	"go-redis":                     redisRetries,
+	"franz-go":                     func(_ *testing.T, err error) bool { return kgo.IsRetryableBrokerErr(err) },
+	"franz-go, a broker's restart": franzRetries,
+	"gocql":                        gocqlRetries,
 	"aws-sdk-go-v2": func(_ *testing.T, err error) bool {
 		return retry.NewStandard().IsErrorRetryable(&url.Error{Op: "Get", URL: "https://s3.example", Err: err}) // as net/http wraps it
 	},
