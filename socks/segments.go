@@ -3,7 +3,6 @@ package socks
 import (
 	"errors"
 	"net"
-	"net/netip"
 	"slices"
 	"sync"
 
@@ -79,7 +78,7 @@ func (p *PacketConn) joined(out *outgoing, header int, b []byte, size int) error
 	}
 	oob := udpsegment.Append(out.oob[:0], header+size)
 	err := p.persist(func() error {
-		_, _, err := p.udp.WriteMsgUDPAddrPort(msg, oob, netip.AddrPort{})
+		_, _, err := p.udp.WriteMsgUDP(msg, oob, nil) // WriteMsgUDPAddrPort fails without an address in Go 1.25
 		return err
 	})
 	if err == nil {

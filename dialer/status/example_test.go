@@ -10,7 +10,7 @@ import (
 	"github.com/sockslib/sockslib/dialer/status"
 )
 
-// A program that has a page about itself.
+// A program serves a page about itself.
 func Example() {
 	d, err := dialer.FromURL("socks5://127.0.0.1:1080")
 	if err != nil {
@@ -31,7 +31,7 @@ func Example() {
 	// Output: 200 OK text/html; charset=utf-8
 }
 
-// A page that is reached by the name of its machine too.
+// The page is also reached by its machine's name.
 func ExampleHandler() {
 	d, err := dialer.FromURL("socks5://127.0.0.1:1080")
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// allowed reports whether a request was meant for this page. A page on loopback is in reach of every site
-// that the browser visits: one whose name is made to resolve to 127.0.0.1, which is DNS rebinding, would
-// read it as its own. Its name is in Host, so only the names that are known may be there; and where there
-// is an Origin, it must be that of the page itself.
+// allowed reports whether a request was meant for this page. Any site that the browser visits can reach a page
+// on loopback: with DNS rebinding its own name resolves to 127.0.0.1, and the browser lets it read the answer. Host
+// then has the site's name, so only known names are accepted there; an Origin, if there is one, must be the
+// page's own.
 func (h *Handler) allowed(r *http.Request) bool {
 	if !h.known(r.Host) {
 		return false
@@ -36,8 +36,8 @@ func (h *Handler) known(host string) bool {
 	return host == "localhost" || slices.Contains(h.Hosts, host)
 }
 
-// ownEvents reports whether a request for the events comes from the page, or from a program that is no
-// browser: a site that includes the stream, as an image say, sends no Origin but says where it is.
+// ownEvents reports whether a request for the events comes from the page, or from a program that is not a
+// browser. A request that another site's page makes, for an image say, has no Origin, but Sec-Fetch-Site tells.
 func ownEvents(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none":

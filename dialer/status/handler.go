@@ -1,5 +1,5 @@
 // Package status serves a live page about a running program: the dial times, gateways, open connections and
-// mapping table of a dialer.Dialer. A program shows it at a path of its choice, as it does net/http/pprof:
+// mapping table of a dialer.Dialer. A program serves it at a path of its choice, as it does net/http/pprof:
 //
 //	d, err := dialer.FromURL("socks5://gateway.example:1080")
 //	…
@@ -8,6 +8,8 @@
 //
 // The page shows every name that the program dials. It has no login, so it answers only requests whose Host
 // is a loopback address, localhost, or one of Handler.Hosts.
+//
+// Call New before the Dialer is used. The path must end in a slash.
 package status
 
 import (
@@ -25,24 +27,24 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// Handler serves the page of one Dialer. It shows names and addresses, and never a credential. Make it with
-// New, and do not change it after first use; the zero Handler has nothing to show. It is safe for concurrent
-// use.
+// Handler serves the page of one Dialer. The page shows names and addresses, and never a credential. Make a
+// Handler with New, and do not change it after first use; the zero Handler answers with an error. It is safe
+// for concurrent use.
 type Handler struct {
-	Hosts []string      // names and addresses by which the page may be reached beside loopback ones, in lower case; nil: none
-	Every time.Duration // between two updates; zero: 1 second
+	Hosts []string      // names and addresses, in lower case, accepted in Host besides loopback ones; nil: none
+	Every time.Duration // interval of the updates; zero: 1 second
 
 	watch   *watch
 	table   *mapping.Table
 	streams atomic.Int64 // open
 }
 
-// New returns a Handler for d. From then on d dials through what watches its Gateway, so call New before d is
-// used. Everything that the Gateway makes keeps its methods. The Gateway's counters are shown if it is a
-// *socks.Client or a *socks.Group.
+// New returns a Handler for d. It replaces d.Gateway by a wrapper that watches it, so call New before d is used.
+// Connections through the wrapper keep the methods that they have without it. The Gateway's counters are shown
+// if it is a *socks.Client or a *socks.Group.
 func New(d *dialer.Dialer) *Handler {
 	h := &Handler{table: d.Table}
-	if d.Gateway != nil && d.Table != nil { // otherwise d fails, and says why
+	if d.Gateway != nil && d.Table != nil { // without them every dial fails, and says why
 		h.watch = &watch{gateway: d.Gateway}
 		d.Gateway = h.watch
 	}
@@ -60,8 +62,8 @@ var (
 	pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 )
 
-// ServeHTTP answers a path that ends in a slash with the page, and events beside it with what it shows, as
-// server-sent events, for as long as the request's context lasts. At most 16 streams are served at once.
+// ServeHTTP serves the page at a path that ends in a slash, and the page's data at events below it, as
+// server-sent events until the request's context ends. At most 16 streams are served at once.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
@@ -70,10 +72,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	switch {
 	case !h.allowed(r):
-		http.Error(w, "this page is not reached by that name", http.StatusForbidden)
+		http.Error(w, "this page is not served under that name", http.StatusForbidden)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		header.Set("Allow", "GET, HEAD")
-		http.Error(w, "this page is only read", http.StatusMethodNotAllowed)
+		http.Error(w, "this page is read-only", http.StatusMethodNotAllowed)
 	case h.watch == nil:
 		http.Error(w, "there is no Dialer, or it has no Gateway or no Table", http.StatusInternalServerError)
 	case strings.HasSuffix(r.URL.Path, "/"):
@@ -87,8 +89,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// servePage sends the page, which is empty: all that it shows comes by the events. Nothing but its own
-// style and script, which have the nonce, is ever applied or run.
+// servePage sends the page without data: the data comes as events. The nonce allows the page's own style and
+// script, and no other.
 func servePage(w http.ResponseWriter) {
 	nonce := rand.Text()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -98,5 +100,5 @@ func servePage(w http.ResponseWriter) {
 		Nonce  string
 		Style  template.CSS
 		Script template.JS
-	}{nonce, template.CSS(pageCSS), template.JS(pageJS)}) // a browser that has left cannot be told
+	}{nonce, template.CSS(pageCSS), template.JS(pageJS)}) // fails only if the browser has gone
 }

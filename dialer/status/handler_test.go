@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// newHandler is that of a Dialer of its own.
+// newHandler returns the Handler of a new Dialer.
 func newHandler(t *testing.T, g dialer.Gateway) (*Handler, *dialer.Dialer) {
 	t.Helper()
 	table, err := mapping.New(mapping.Config{})
@@ -32,7 +32,7 @@ func newHandler(t *testing.T, g dialer.Gateway) (*Handler, *dialer.Dialer) {
 	return h, d
 }
 
-// answer is what h answers to a request that is changed by with.
+// answer returns the answer of h to a request that with has changed.
 func answer(h *Handler, target string, with func(*http.Request)) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:3089"+target, nil)
 	with(r)
@@ -66,7 +66,7 @@ func TestOnlyWhatThereIs(t *testing.T) {
 	require.Equal(t, 405, answer(h, "/", func(r *http.Request) { r.Method = http.MethodPost }).Code)
 }
 
-// The script and the style are let in by a nonce that is new for each request, and nothing else is.
+// A nonce, new for each request, allows the script and the style, and nothing else.
 func TestPolicy(t *testing.T) {
 	h, _ := newHandler(t, new(socks.Client))
 	nonces := make(map[string]bool)
@@ -88,7 +88,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// events reads n events of a stream.
+// events returns n events of a stream.
 func events(t *testing.T, url string, n int) (all []snapshot) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -128,7 +128,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// A browser says of a request that another site makes that it is another site's, where it sends no Origin too.
+// A browser marks a request that another site makes, even if it sends no Origin.
 func TestEventsAreThePagesOwn(t *testing.T) {
 	h, _ := newHandler(t, new(socks.Client))
 	ended, cancel := context.WithCancel(t.Context())

@@ -15,14 +15,14 @@ import (
 type link struct {
 	id      uint64
 	network string
-	gateway string // its address; of an association, the relay's
-	bound   string // where the gateway reaches the destination from, as it told
+	gateway string // address of the gateway; for an association, of the relay
+	bound   string // address from which the gateway reaches the destination, as it reports
 	opened  time.Time
 	to      func() string // host:port that the gateway was sent; empty: none yet
 	bytes   func() (read, written uint64)
 }
 
-// open remembers l until the func that it returns is called.
+// open records l until the func that it returns is called.
 func (w *watch) open(l *link) (forget func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -51,7 +51,7 @@ func (w *watch) opened() []*link {
 	return links
 }
 
-// stream is a *socks.Conn, with all its methods, that is forgotten with its end.
+// stream is a *socks.Conn, with all its methods. Close removes its record.
 type stream struct {
 	*socks.Conn
 	forget func()
@@ -76,7 +76,7 @@ func (s *stream) Close() error {
 	return s.Conn.Close()
 }
 
-// association is a *socks.PacketConn, with all its methods, that is forgotten with its end.
+// association is a *socks.PacketConn, with all its methods. Close removes its record.
 type association struct {
 	*socks.PacketConn
 	to     atomic.Pointer[socks.Addr] // the last name that a datagram went to
@@ -115,7 +115,7 @@ func (a *association) Close() error {
 	return a.PacketConn.Close()
 }
 
-// listener is a *socks.Listener, with all its methods, whose connection is remembered.
+// listener is a *socks.Listener, with all its methods, whose connection is recorded.
 type listener struct {
 	*socks.Listener
 	watch *watch

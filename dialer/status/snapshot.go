@@ -9,14 +9,14 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// What is shown at most: of the open connections, of the table, and of the time for which dials are shown.
+// The most that is shown: open connections, names of the table, and the age of dials.
 const (
 	mostConnections = 100
 	mostNames       = 200
 	dialsFor        = 2 * time.Minute
 )
 
-// snapshot is everything that the page shows at one moment. Durations are milliseconds.
+// snapshot is the data that the page shows at one moment. Durations are in milliseconds.
 type snapshot struct {
 	Totals      totals
 	Gateways    []gateway
@@ -75,7 +75,7 @@ type name struct {
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// snapshot gathers what a reader wants to see.
+// snapshot returns the data for one view.
 func (h *Handler) snapshot(v view) *snapshot {
 	now := time.Now()
 	s := new(snapshot)
@@ -97,8 +97,7 @@ func (s *snapshot) connections(w *watch, now time.Time) {
 	}
 }
 
-// names goes through the table once: for the part of it that is shown, and for the fakes of the open
-// connections.
+// names walks the table once, for the part of it that is shown and for the fakes of the open connections.
 func (s *snapshot) names(t *mapping.Table, v view, now time.Time) {
 	connected := make(map[string][]*connection)
 	for i := range s.Connections {
@@ -124,7 +123,7 @@ func (s *snapshot) names(t *mapping.Table, v view, now time.Time) {
 	s.Totals.Names, s.Totals.Evicted, s.Totals.Stale = counts.Names, counts.Evicted, counts.Stale
 }
 
-// gateways tells of the clients of socks.Client and socks.Group. Of another Gateway there is nothing to tell.
+// gateways returns the state of each client of a socks.Client or socks.Group. Other Gateways have none.
 func (s *snapshot) gateways(w *watch, now time.Time) {
 	var all socks.Histogram
 	for c, h := range w.clients() {

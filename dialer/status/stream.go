@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// patience is how long a browser may take to read an event before it is given up.
+// patience is how long a browser may take to read an event before its stream ends.
 const patience = 10 * time.Second
 
-// mostStreams is how many browsers are sent events at once: each costs a walk through the table at each tick.
+// mostStreams is the limit of streams at once: each costs one walk of the table per tick.
 const mostStreams = 16
 
-// serveEvents sends the status now and then at each tick, until the browser leaves.
+// serveEvents sends a snapshot at once and one per tick, until the browser leaves.
 func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer h.streams.Add(-1)
 	if h.streams.Add(1) > mostStreams {
@@ -45,7 +45,7 @@ func sendEvent(w http.ResponseWriter, s *snapshot) error {
 		return err
 	}
 	c := http.NewResponseController(w)
-	_ = c.SetWriteDeadline(time.Now().Add(patience)) // a writer that has none is a test's
+	_ = c.SetWriteDeadline(time.Now().Add(patience)) // only a test's writer has none
 	if _, err := fmt.Fprintf(w, "data: %s\n\n", data); err != nil {
 		return err
 	}

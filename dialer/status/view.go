@@ -11,14 +11,14 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// view is which pairs of the table a reader wants to see. The search and the sort are done here and not in
-// the browser: a table may hold a million names.
+// view selects and sorts the pairs of the table that the page shows. The browser does neither: a table may hold
+// a million names.
 type view struct {
 	search  []byte // lower case; in the name or an address; empty: all
 	compare func(a, b mapping.Entry) int
 }
 
-// orders are those by which the table can be sorted, each with the one that comes first on top.
+// orders are the orders of the table by their name in the query.
 var orders = map[string]func(a, b mapping.Entry) int{
 	"name":     func(a, b mapping.Entry) int { return cmp.Compare(a.Name, b.Name) },
 	"address":  func(a, b mapping.Entry) int { return a.IPv4.Compare(b.IPv4) },
@@ -26,7 +26,7 @@ var orders = map[string]func(a, b mapping.Entry) int{
 	"leases":   func(a, b mapping.Entry) int { return cmp.Compare(b.Leases, a.Leases) },
 }
 
-// newView takes the query of a request: search, sort and reverse. What it does not know, it ignores.
+// newView returns the view of a request's query: search, sort and reverse. It ignores other parameters.
 func newView(query url.Values) view {
 	by, ok := orders[query.Get("sort")]
 	if !ok {
@@ -53,12 +53,12 @@ func (v *view) matches(e *mapping.Entry) bool {
 	return holds(e.IPv4) || holds(e.IPv6)
 }
 
-// top keeps the first of the entries that are added to it, in a bounded space.
+// top keeps the first entries, in its view's order, of all that are added to it, in bounded space.
 type top struct {
 	view    view
 	most    int
 	entries []mapping.Entry
-	matches int // of those added
+	matches int // entries added
 }
 
 func (t *top) add(e mapping.Entry) {

@@ -51,7 +51,7 @@ func TestView(t *testing.T) {
 	}
 }
 
-// The first few of many are the right ones, in a space of twice as many.
+// top keeps the right entries, in space for twice as many.
 func TestTop(t *testing.T) {
 	shown := top{view: newView(url.Values{"sort": {"name"}}), most: 3}
 	for i := range 100 {

@@ -13,8 +13,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// watch is a dialer.Gateway that remembers which connections through another are open, and how long the last
-// dials took. It is safe for concurrent use.
+// watch is a dialer.Gateway that wraps another. It records the open connections and the duration of the last
+// dials. It is safe for concurrent use.
 type watch struct {
 	gateway dialer.Gateway // makes the connections
 
@@ -28,17 +28,17 @@ type watch struct {
 	err      error // of the last of them
 }
 
-// recent is how many dials are remembered.
+// recent is the number of dials that are kept.
 const recent = 512
 
-// dial is one that ended.
+// dial is a finished dial.
 type dial struct {
 	ended  time.Time
 	took   time.Duration
 	failed bool
 }
 
-// DialContext is the gateway's. Of a stream it returns what has all that a *socks.Conn has.
+// DialContext calls the gateway's. A stream that it returns has the methods of a *socks.Conn.
 func (w *watch) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	begun := time.Now()
 	c, err := w.gateway.DialContext(ctx, network, address)
@@ -55,7 +55,7 @@ func (w *watch) DialContext(ctx context.Context, network, address string) (net.C
 	return c, nil
 }
 
-// Listen is the gateway's.
+// Listen calls the gateway's.
 func (w *watch) Listen(ctx context.Context, network, peer string) (net.Listener, error) {
 	l, err := w.gateway.Listen(ctx, network, peer)
 	if err != nil {
@@ -67,7 +67,7 @@ func (w *watch) Listen(ctx context.Context, network, peer string) (net.Listener,
 	return l, nil
 }
 
-// ListenPacket is the gateway's.
+// ListenPacket calls the gateway's.
 func (w *watch) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	begun := time.Now()
 	c, err := w.gateway.ListenPacket(ctx, network, address)
@@ -81,7 +81,7 @@ func (w *watch) ListenPacket(ctx context.Context, network, address string) (net.
 	return c, nil
 }
 
-// Close is the gateway's, if it has one.
+// Close calls the gateway's, if it has one.
 func (w *watch) Close() error {
 	if c, ok := w.gateway.(io.Closer); ok {
 		return c.Close()
@@ -89,7 +89,7 @@ func (w *watch) Close() error {
 	return nil
 }
 
-// clients are those of the gateway, each with its health, in order.
+// clients returns the gateway's clients in order, each with its health.
 func (w *watch) clients() iter.Seq2[*socks.Client, socks.GatewayHealth] {
 	return func(yield func(*socks.Client, socks.GatewayHealth) bool) {
 		switch g := w.gateway.(type) {
@@ -105,7 +105,7 @@ func (w *watch) clients() iter.Seq2[*socks.Client, socks.GatewayHealth] {
 	}
 }
 
-// health is that of a gateway that is one Client, by the last dial alone: it never rests.
+// health returns the health of a gateway that is a single Client, judged by its last dial: it never rests.
 func (w *watch) health() socks.GatewayHealth {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// behind is a page about a Dialer whose gateway knows one name, and a destination.
+// behind returns a page about a Dialer whose gateway knows one name, and a destination.
 func behind(t *testing.T, name string) (*Handler, *dialer.Dialer, net.Listener) {
 	g := testgw.Start(t, &testgw.Gateway{
 		Users: map[string]string{"user": "hunter2"},
@@ -116,7 +116,7 @@ func TestGatewayThatFailsIsSaidToRest(t *testing.T) {
 	require.Contains(t, g.Error, "refused")
 }
 
-// A single gateway never rests, but fails.
+// A single gateway can fail, but never rests.
 func TestSingleGatewayFails(t *testing.T) {
 	h, d := newHandler(t, &socks.Client{Addr: "127.0.0.1:1"})
 	require.Equal(t, "unused", h.now().Gateways[0].State)
@@ -131,7 +131,7 @@ func TestSingleGatewayFails(t *testing.T) {
 	require.NoError(t, h.watch.Close())
 }
 
-// Of a gateway of another type, connections are shown alone.
+// For a gateway of another type only connections are shown.
 func TestForeignGateway(t *testing.T) {
 	h, d := newHandler(t, struct{ dialer.Gateway }{new(socks.Client)})
 	_, err := d.Dial("tcp", "name.example:80")

@@ -1,13 +1,12 @@
 // Gateway runs the bundled SOCKS5 gateway as a program: dual-stack, with CONNECT, BIND, UDP ASSOCIATE and
-// Tor's RESOLVE. It is for trying things out, not for the open Internet.
+// Tor's RESOLVE. It is for experiments, not for the open Internet.
 //
 //	go run ./examples/gateway -v -host www.test=127.0.0.1
 //	curl -x socks5h://127.0.0.1:1080 http://www.test:8000/
 //
-// The name www.test exists in the gateway alone; names that no -host has are left to this machine's
-// resolver. With users, clients need a password; there are no others than those of -users, of the environment
-// variable GATEWAY_USERS, and of -user, which everybody on this machine can read. The program ends with SIGINT
-// or SIGTERM.
+// Only the gateway knows the name www.test; names without a -host are looked up by this machine's resolver.
+// If there are users, clients need a password. Users come from -users, from the environment variable
+// GATEWAY_USERS, and from -user, which every user of this machine can read. SIGINT or SIGTERM ends the program.
 package main
 
 import (
@@ -42,7 +41,7 @@ func main() {
 	}
 }
 
-// run serves until ctx is done. It tells on stdout where it listens and, when asked to, what for.
+// run serves until ctx is done. It prints the address that it listens at and, with -v, each request.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
 	if err != nil {
@@ -86,7 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// open listens wherever the flags say.
+// open listens at the addresses of the flags.
 func (o *options) open() (all []net.Listener, err error) {
 	for _, at := range o.listen {
 		l, err := net.Listen(at.network, at.address)
@@ -104,13 +103,13 @@ func (o *options) open() (all []net.Listener, err error) {
 	return all, nil
 }
 
-// local reports whether only this machine's programs reach an address.
+// local reports whether only programs of this machine can reach an address.
 func local(a net.Addr) bool {
 	t, ok := a.(*net.TCPAddr)
 	return !ok || t.IP.IsLoopback()
 }
 
-// line tells of an answered request in columns. The user is not among them.
+// line returns an answered request in columns, without its user.
 func line(r sockstest.Request, o sockstest.Outcome) string {
 	result, remote := "succeeded", ""
 	if o.Reply != 0 {

@@ -51,7 +51,7 @@ func TestUsersOfFileAndEnvironment(t *testing.T) {
 	require.NotContains(t, err.Error(), "hunter2")
 }
 
-// Whoever listens beyond this machine without users is warned, and nobody else is.
+// The program warns if it listens beyond this machine without users, and only then.
 func TestWarning(t *testing.T) {
 	for _, test := range []struct {
 		args   []string
@@ -83,7 +83,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestRun makes a request by a name that the program alone knows, with a password, over a unix socket.
+// TestRun makes a request by a name that only the program knows, with a password, over a unix socket.
 func TestRun(t *testing.T) {
 	destination, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

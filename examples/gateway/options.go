@@ -24,7 +24,7 @@ type options struct {
 // errUsage is matched by errors about the command line.
 var errUsage = errors.New("see -help")
 
-// parse reads the flags and the environment. No error shows an account.
+// parse reads the flags and the environment. No error has an account in it.
 func parse(args []string, stderr io.Writer) (options, error) {
 	o := options{users: make(map[string]string), hosts: make(map[string][]netip.Addr)}
 	accounts := strings.Split(os.Getenv("GATEWAY_USERS"), "\n")
@@ -86,7 +86,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, nil
 }
 
-// addUsers takes accounts as name:password. Empty ones are none.
+// addUsers adds accounts of the form name:password. It ignores empty ones.
 func (o *options) addUsers(accounts []string) error {
 	for _, account := range accounts {
 		account = strings.TrimSuffix(account, "\r")

@@ -12,7 +12,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// The exit statuses; what they mean to the user is in the program's comment.
+// The exit statuses; the program's comment explains them.
 const (
 	exitOK          = 0
 	exitOther       = 1
@@ -25,7 +25,7 @@ const (
 	exitTimeout     = 28
 )
 
-// failure is an error with its exit status, and what it means to the user.
+// failure is an error with its exit status and its meaning for the user.
 type failure struct {
 	code int
 	what string // empty: err says it
@@ -43,7 +43,7 @@ func (f *failure) Unwrap() error { return f.err }
 
 func usage(err error) error { return &failure{code: exitUsage, err: err} }
 
-// explain finds out what is wrong with a request to host. Reached tells how far it came.
+// explain returns why a request to host failed. reached says how far it came.
 func explain(err error, host, reached string) error {
 	var request *url.Error
 	if errors.As(err, &request) {
@@ -53,7 +53,7 @@ func explain(err error, host, reached string) error {
 	return &failure{code: code, what: what, err: err}
 }
 
-// judge goes from what concerns the gateway to what lies behind it.
+// judge looks at errors of the gateway first, then at errors behind it.
 func judge(err error, host, reached string) (code int, what string) {
 	var reply socks.Reply
 	var unknown *net.DNSError
@@ -78,8 +78,8 @@ func judge(err error, host, reached string) (code int, what string) {
 	return exitOther, "the transfer failed"
 }
 
-// judgeReply is judge for what the gateway says. Of a name that it does not know, most say that the host is
-// unreachable, and some that something failed.
+// judgeReply is judge for a reply of the gateway. For an unknown name, most gateways reply that the host is
+// unreachable, and some that there was a general failure.
 func judgeReply(reply socks.Reply, host string) (code int, what string) {
 	_, err := netip.ParseAddr(host)
 	isName := err != nil

@@ -12,11 +12,11 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// distant are addresses, one of each family, that lead to the destination at the gateway: loopback's own mean
-// the gateway there, and have no fake in the other family.
+// distant are addresses, one per family, that the gateway connects to the destination: a loopback address would be the
+// gateway's own, and has no fake in the other family.
 var distant = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
 
-// start starts g, and returns its URL with the credentials that it takes.
+// start starts g, and returns its URL with credentials.
 func start(t *testing.T, g *testgw.Gateway, destination netip.Addr) string {
 	g.Hosts = map[string][]netip.Addr{name: {destination}}
 	for _, a := range distant {
@@ -31,7 +31,7 @@ func start(t *testing.T, g *testgw.Gateway, destination netip.Addr) string {
 
 func withUser(addr, password string) string { return "socks5://" + user + ":" + password + "@" + addr }
 
-// Through the bundled gateway, by a name that it alone knows, without and with credentials.
+// Through the bundled gateway, by a name that only it knows, without and with credentials.
 func TestGet(t *testing.T) {
 	httpget := program(t)
 	onEach(t, func(t *testing.T, destination netip.Addr) {
@@ -86,7 +86,7 @@ func TestFlags(t *testing.T) {
 	require.Equal(t, exitOK, get("-v", withSecret).code)
 }
 
-// -v tells each step, and which address stands for the name.
+// -v prints each step, and the address that stands for the name.
 func TestVerbose(t *testing.T) {
 	httpget := program(t)
 	port := serve(t, loopback4)
@@ -119,7 +119,7 @@ func TestVerbose(t *testing.T) {
 	}
 }
 
-// A literal is asked for as it is, also one of the other family than the one that the program wants to see.
+// The gateway gets a literal unchanged, even if the program asked for the other family.
 func TestLiteral(t *testing.T) {
 	httpget := program(t)
 	onEach(t, func(t *testing.T, destination netip.Addr) {
@@ -138,7 +138,7 @@ func TestLiteral(t *testing.T) {
 	})
 }
 
-// What NO_PROXY names is reached past the gateway, and told so.
+// Hosts in NO_PROXY are reached without the gateway, and -v says so.
 func TestNoProxy(t *testing.T) {
 	httpget := program(t)
 	g := new(testgw.Gateway)
@@ -151,7 +151,7 @@ func TestNoProxy(t *testing.T) {
 	require.Empty(t, g.Requests())
 }
 
-// Each way to fail has its status and its message.
+// Each kind of failure has its status and its message.
 func TestExit(t *testing.T) {
 	httpget := program(t)
 	users := map[string]string{user: password}

@@ -1,13 +1,13 @@
-// Httpget is a small curl behind a SOCKS5 gateway: it writes what a URL has to standard output. The name in
-// the URL is never looked up here; it may exist for the gateway alone.
+// Httpget is a small curl behind a SOCKS5 gateway: it writes the content of a URL to standard output. The name
+// in the URL is never looked up here; it may exist only for the gateway.
 //
 //	go run ./examples/httpget -gateway socks5://user:password@127.0.0.1:1080 http://www.test:8000/
 //	ALL_PROXY=socks5://127.0.0.1:1080 go run ./examples/httpget -I -6 -v https://www.test/
 //
-// Without -gateway, the gateway is that of ALL_PROXY, and what NO_PROXY names is reached past it. Without
+// Without -gateway, the gateway is the one in ALL_PROXY, and hosts in NO_PROXY are reached directly. Without
 // either there is an error, and never a direct connection. Redirects are shown, not followed.
 //
-// The exit status tells what was wrong, as the message on standard error does:
+// The exit status and the message on standard error say what was wrong:
 //
 //	0   nothing
 //	1   something that is not among the following: TLS, HTTP, a transfer that broke

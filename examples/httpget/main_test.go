@@ -19,7 +19,7 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-// asProgram makes the test binary be httpget.
+// asProgram makes the test binary run as httpget.
 const asProgram = "HTTPGET_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -30,13 +30,13 @@ func TestMain(m *testing.M) {
 	leakcheck.Main(m)
 }
 
-// What must never be printed.
+// The password must never be printed.
 const (
 	user     = "httpgetter"
 	password = "hunter2"
 )
 
-// The name that exists for the gateway alone.
+// Only the gateway knows this name.
 const name = "only.test"
 
 var (
@@ -44,20 +44,20 @@ var (
 	loopback6 = netip.IPv6Loopback()
 )
 
-// program is httpget.
+// program returns the path of the test binary, which runs as httpget in a child process.
 func program(t *testing.T) string {
 	path, err := os.Executable()
 	require.NoError(t, err)
 	return path
 }
 
-// result is what became of a run.
+// result is the outcome of a run.
 type result struct {
 	code           int
 	stdout, stderr string
 }
 
-// execute runs the program with nothing in its environment but env. No output shows the password.
+// execute runs the program with only env in its environment, and requires that no output has the password.
 func execute(t *testing.T, program string, env []string, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(program, args...)
@@ -73,8 +73,8 @@ func execute(t *testing.T, program string, env []string, args ...string) result 
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// serve starts a web server at host alone, and returns its port. It says which host it was asked for, /404
-// is not found, and /silent is never answered.
+// serve starts a web server at host, and returns its port. Its answers have the request's host; /404 is not found, and
+// /silent is never answered.
 func serve(t *testing.T, host netip.Addr) (port string) {
 	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(host, 0)))
 	require.NoError(t, err)
@@ -93,10 +93,10 @@ func serve(t *testing.T, host netip.Addr) (port string) {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
-// closedPort is one at which nobody listens, nor will.
+// closedPort is a port at which no server listens.
 const closedPort = "1"
 
-// onEach runs test with destinations that have one family alone.
+// onEach runs test with destinations that have one family only.
 func onEach(t *testing.T, test func(t *testing.T, destination netip.Addr)) {
 	for _, destination := range []netip.Addr{loopback6, loopback4} {
 		t.Run("destination "+destination.String(), func(t *testing.T) {
@@ -108,7 +108,7 @@ func onEach(t *testing.T, test func(t *testing.T, destination netip.Addr)) {
 	}
 }
 
-// asksFor is a URL at the name.
+// asksFor returns a URL with the name.
 func asksFor(port, path string) string { return "http://" + net.JoinHostPort(name, port) + path }
 
 func TestUsage(t *testing.T) {

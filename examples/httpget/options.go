@@ -23,7 +23,7 @@ type options struct {
 	verbose bool
 }
 
-// parse reads the command line. No error shows what may be a credential: the gateway and the URL.
+// parse reads the command line. No error has the gateway or the URL in it, because they may have credentials.
 func parse(args []string, stderr io.Writer) (options, error) {
 	o := options{method: http.MethodGet, network: "tcp"}
 	var gateway string
@@ -87,7 +87,7 @@ func parseURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// dialerFor never gives one that connects directly for want of a gateway.
+// dialerFor returns an error if there is no gateway, never a dialer that connects directly.
 func dialerFor(gateway string) (*dialer.Dialer, error) {
 	if gateway != "" {
 		return dialer.FromURL(gateway)

@@ -10,8 +10,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// steps tells what happens, and when. It is safe for concurrent use: the http.Transport dials in a
-// goroutine of its own.
+// steps prints each step and its time. It is safe for concurrent use: the http.Transport dials in a goroutine
+// of its own.
 type steps struct {
 	out   io.Writer // nil: nothing is told
 	begun time.Time
@@ -37,7 +37,7 @@ func (s *steps) step(what, format string, args ...any) {
 	}
 }
 
-// reached tells what was being waited for. The request may go out before the gateway has let us in.
+// reached says what the request was waiting for. It may be sent before the gateway has let us in.
 func (s *steps) reached() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,7 +78,7 @@ func (s *steps) trace() *socks.Trace {
 	}
 }
 
-// methodName is that of RFC 1928, section 3.
+// methodName returns the name of an authentication method, RFC 1928, section 3.
 func methodName(method byte) string {
 	switch method {
 	case 0:

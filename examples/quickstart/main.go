@@ -1,10 +1,10 @@
 // Quickstart shows the procedure of RFC 3089, section 3, step by step: an application that asks for IPv4
-// alone reaches servers that have IPv6 alone, by names that nobody but the gateway knows.
+// only reaches servers that have IPv6 only, by names that only the gateway knows.
 //
 //	go run ./examples/quickstart
 //
 // It starts the bundled gateway and the servers itself, on loopback, prints each step as it happens, and
-// checks what it prints: when anything is not so, it says what and exits with status 1.
+// checks what it prints: if a check fails, it says which and exits with status 1.
 package main
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
-// The names exist in the gateway's host table and nowhere else.
+// The names exist only in the gateway's host table.
 const (
 	webName  = "www.quickstart.test"
 	echoName = "echo.quickstart.test"
@@ -52,7 +52,7 @@ func main() {
 	}
 }
 
-// parse takes no more than -help.
+// parse accepts only -help.
 func parse(args []string, stderr io.Writer) error {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -68,7 +68,7 @@ func parse(args []string, stderr io.Writer) error {
 	return nil
 }
 
-// world is what the demonstration runs in: node G, node D, and the SOCKS Lib of the application.
+// world is the setting of the demonstration: node G, node D, and the SOCKS Lib of the application.
 type world struct {
 	*narrator
 	gateway  *sockstest.Server
@@ -119,7 +119,7 @@ func run(ctx context.Context, n *narrator) error {
 	return nil
 }
 
-// serverIP is IPv6's loopback address, or IPv4's on a machine without IPv6.
+// serverIP returns the IPv6 loopback address, or the IPv4 one on a machine without IPv6.
 func serverIP() netip.Addr {
 	l, err := net.Listen("tcp6", "[::1]:0")
 	if err != nil {
@@ -129,7 +129,7 @@ func serverIP() netip.Addr {
 	return netip.IPv6Loopback()
 }
 
-// forbidDNS makes every use of the process's own resolver fail, and counts them.
+// forbidDNS makes each lookup by the process's own resolver fail, and counts the lookups.
 func forbidDNS() *atomic.Int64 {
 	queries := new(atomic.Int64)
 	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {

@@ -9,8 +9,8 @@ import (
 	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
-// narrator prints what happens in aligned columns, and counts what is not as it must be. The gateway's
-// hooks call it from other goroutines.
+// narrator prints the events in aligned columns, and counts failed checks. It is safe for concurrent use: the
+// gateway's hooks call it from other goroutines.
 type narrator struct {
 	mu      sync.Mutex
 	out     io.Writer
@@ -47,7 +47,7 @@ func (n *narrator) line(what, format string, args ...any) {
 	fmt.Fprintf(n.out, "  %-18s %s\n", what, fmt.Sprintf(format, args...))
 }
 
-// check counts a claim that was printed, and says when it is not so.
+// check counts and reports a printed claim that does not hold.
 func (n *narrator) check(ok bool, format string, args ...any) {
 	if !ok {
 		n.wrong(format, args...)
@@ -65,7 +65,7 @@ func (n *narrator) wrong(format string, args ...any) {
 	n.line("NOT SO", format, args...)
 }
 
-// requested prints what the gateway was sent.
+// requested prints a request that the gateway got.
 func (n *narrator) requested(r sockstest.Request) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -73,7 +73,7 @@ func (n *narrator) requested(r sockstest.Request) {
 	n.line("SOCKS request", "%s %s", r.Command, r.Address)
 }
 
-// replied prints what the gateway made of it, just before it answers.
+// replied prints the outcome of a request, just before the gateway replies.
 func (n *narrator) replied(r sockstest.Request, o sockstest.Outcome) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// serveHTTP is an ordinary web server on node D. It returns its port, and what stops it.
+// serveHTTP starts an ordinary web server on node D. It returns the server's port and a func that stops it.
 func serveHTTP(ip netip.Addr) (uint16, func(), error) {
 	l, err := net.Listen("tcp", netip.AddrPortFrom(ip, 0).String())
 	if err != nil {
@@ -22,7 +22,7 @@ func serveHTTP(ip netip.Addr) (uint16, func(), error) {
 	return portOf(l.Addr()), func() { server.Close(); serving.Wait() }, nil
 }
 
-// serveEcho sends every datagram back.
+// serveEcho starts a server that sends every datagram back.
 func serveEcho(ip netip.Addr) (uint16, func(), error) {
 	c, err := net.ListenPacket("udp", netip.AddrPortFrom(ip, 0).String())
 	if err != nil {
@@ -42,7 +42,7 @@ func serveEcho(ip netip.Addr) (uint16, func(), error) {
 	return portOf(c.LocalAddr()), func() { c.Close(); serving.Wait() }, nil
 }
 
-// serveCallback takes one connection, reads an address from it, and connects there to send the page, as an
+// serveCallback accepts one connection, reads an address from it, connects to that address and sends the page, as an
 // FTP server does in active mode.
 func serveCallback(ip netip.Addr) (uint16, func(), error) {
 	l, err := net.Listen("tcp", netip.AddrPortFrom(ip, 0).String())
@@ -70,7 +70,7 @@ func serveCallback(ip netip.Addr) (uint16, func(), error) {
 	return portOf(l.Addr()), func() { l.Close(); serving.Wait() }, nil
 }
 
-// readLine is the first line that comes in.
+// readLine returns the first line.
 func readLine(c net.Conn) (string, error) {
 	line, err := bufio.NewReader(c).ReadString('\n')
 	return strings.TrimSpace(line), err

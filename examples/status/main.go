@@ -3,10 +3,10 @@
 //
 //	go run ./examples/status
 //
-// The program that it shows is itself: it starts three of the bundled gateways and some servers on
-// loopback, and makes traffic for names that the gateways alone know. One of the gateways fails now and
-// then, some names do not exist. The page is at the URL that is printed; package dialer/status is what
-// another program needs for it. The program ends with SIGINT, SIGTERM, or after -duration.
+// It shows itself: it starts three of the bundled gateways and some servers on loopback, and makes traffic for
+// names that only the gateways know. One of the gateways fails now and then, and some names do not exist. It
+// prints the URL of the page; another program gets the page with package dialer/status. SIGINT, SIGTERM, or
+// -duration ends the program.
 package main
 
 import (
@@ -43,7 +43,7 @@ func main() {
 // errUsage is matched by errors about the command line.
 var errUsage = errors.New("see -help")
 
-// run serves until ctx is done. It tells on stdout where.
+// run serves until ctx is done. It prints the URL.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
 	if err := o.parse(args, stderr); err != nil {
@@ -97,7 +97,7 @@ type options struct {
 	duration time.Duration
 }
 
-// maxRate is what traffic can make without being a load.
+// maxRate is the most dials per second: more would be a load test.
 const maxRate = 100
 
 func (o *options) parse(args []string, stderr io.Writer) error {

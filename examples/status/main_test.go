@@ -26,8 +26,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestRun waits until the page tells of connections by name and of fetches, and ends the program while a
-// stream of events is open.
+// TestRun waits until the page shows connections by name and fetches, and ends the program while a stream of events is
+// open.
 func TestRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -58,7 +58,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// A page at all addresses is reached by localhost, and one at an address by that.
+// The URL of a page at all addresses has localhost, and of a page at one address that address.
 func TestURLWorks(t *testing.T) {
 	for listen, want := range map[string]string{":0": "http://localhost:", "127.0.0.2:0": "http://127.0.0.2:"} {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// startWeb serves some KiB for each request.
+// startWeb starts a web server that answers each request with some KiB.
 func (w *world) startWeb() error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -27,7 +27,7 @@ func (w *world) startWeb() error {
 	return nil
 }
 
-// startFeed sends some bytes five times a second to whoever connects.
+// startFeed starts a server that sends some bytes to each client five times per second.
 func (w *world) startFeed() error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -65,7 +65,7 @@ func send(ctx context.Context, c net.Conn) {
 	}
 }
 
-// startEcho sends datagrams back.
+// startEcho starts a server that sends datagrams back.
 func (w *world) startEcho() error {
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// The names of the demonstration. Those of webNames are fetched from, the more the earlier they are.
+// The names of the demonstration. Names early in webNames are fetched from more often.
 var (
 	feedNames  = []string{"events.shop.test", "metrics.lab.test", "chat.example.test", "replica-1.db.test", "replica-2.db.test"}
 	wrongNames = []string{"tpyo.shop.test", "gone.example.test"}
@@ -27,11 +27,11 @@ func webNames() []string {
 	return names
 }
 
-// atOnce bounds the fetches that go on at the same time.
+// atOnce limits the concurrent fetches.
 const atOnce = 32
 
-// traffic makes rate dials a second, keeps a few streams and an association open, and returns when ctx is
-// done and all has ended.
+// traffic makes rate dials per second and keeps a few streams and an association open. It returns when ctx is
+// done and its goroutines have ended.
 func (w *world) traffic(ctx context.Context, rate float64) {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -70,7 +70,7 @@ func (w *world) traffic(ctx context.Context, rate float64) {
 	}
 }
 
-// lookupAndDial does as an application that insists on resolving first: it gets a fake, and dials it.
+// lookupAndDial acts like an application that resolves first: it looks up a fake address, and dials it.
 func (w *world) lookupAndDial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
@@ -83,7 +83,7 @@ func (w *world) lookupAndDial(ctx context.Context, network, address string) (net
 	return w.dialer.DialContext(ctx, network, net.JoinHostPort(fakes[0], service))
 }
 
-// fetch gets a page. That it fails is part of what there is to look at.
+// fetch gets a page. It ignores errors: the status page shows them.
 func (w *world) fetch(ctx context.Context, client *http.Client, name string) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostPort(name, w.web)+"/", nil)
 	if err != nil {
@@ -97,7 +97,7 @@ func (w *world) fetch(ctx context.Context, client *http.Client, name string) {
 	drain(resp.Body)
 }
 
-// follow reads from a feed for 10 to 90 s, again and again.
+// follow reads from a feed for 10 to 90 s, and then connects again.
 func (w *world) follow(ctx context.Context, name string) {
 	for ctx.Err() == nil {
 		c, err := w.lookupAndDial(ctx, "tcp", hostPort(name, w.feed))
@@ -114,15 +114,16 @@ func (w *world) follow(ctx context.Context, name string) {
 	}
 }
 
-// unhurried hides a connection's WriteTo, whose bytes are counted when it ends: these are to be seen.
+// unhurried hides a connection's WriteTo, whose bytes are counted only when it ends, so that the page shows them at
+// once.
 type unhurried struct{ c net.Conn }
 
 func (u unhurried) Read(b []byte) (int, error) { return u.c.Read(b) }
 
-// drain reads until the end.
+// drain reads until EOF.
 func drain(r io.Reader) { _, _ = io.Copy(io.Discard, r) }
 
-// ping sends a datagram a second.
+// ping sends one datagram per second.
 func (w *world) ping(ctx context.Context) {
 	for ctx.Err() == nil {
 		c, err := w.dialer.DialContext(ctx, "udp", hostPort(echoName, w.echo))
@@ -144,7 +145,7 @@ func (w *world) ping(ctx context.Context) {
 	}
 }
 
-// wait waits for d, or reports false when ctx is done before.
+// wait waits for d, and reports false if ctx is done before.
 func wait(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -1,6 +1,6 @@
 // Package behind puts a test's server behind a gateway: the server listens on the IPv6 loopback address, and
-// its name is known to the gateway alone. What is asked of the gateway and of the local resolver is
-// recorded, so that a test can tell that the name went to the one and never to the other. The tests of
+// only the gateway knows its name. The requests to the gateway and the queries to the local resolver are
+// recorded, so a test can check that the name went to the gateway and never to the resolver. The tests of
 // examples/clients use it.
 package behind
 
@@ -22,26 +22,26 @@ import (
 	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
-// Name is the server's.
+// Name is the server's host name.
 const Name = "server.sockslib.test"
 
-// patience is how long any client here may take for anything, and startup a server to be there: some need a second
-// of a whole processor, and tests run beside others.
+// patience limits each step of a client, and startup the start of a server. They are generous: some servers need a
+// second of processor time to start, and other tests run beside.
 const (
 	patience = time.Minute
 	startup  = 2 * time.Minute
 )
 
-// Network is a client, a gateway, and a server behind it. Its fields are not to be changed.
+// Network is a client, a gateway, and a server behind it. Do not change its fields.
 type Network struct {
-	IP       netip.Addr // the server's: ::1, or 127.0.0.1 where there is no IPv6
+	IP       netip.Addr // address of the server: ::1, or 127.0.0.1 without IPv6
 	Dialer   *dialer.Dialer
 	Resolver *resolver.Resolver
 
 	t       *testing.T
 	gateway *sockstest.Server
 	silent  atomic.Pointer[func()] // called by the gateway instead of an answer; nil: it answers
-	queries atomic.Int64           // of the local resolver
+	queries atomic.Int64           // to the local resolver
 }
 
 // Start starts a gateway for a test. Until the test ends, the local resolver finds nothing.
@@ -64,7 +64,7 @@ func Start(t *testing.T) *Network {
 	return n
 }
 
-// misbehave makes the gateway silent while it is to be.
+// misbehave makes the gateway silent while n.silent is set.
 func (n *Network) misbehave(int) sockstest.Fault {
 	instead := n.silent.Load()
 	if instead == nil {
@@ -82,7 +82,7 @@ func serverIP() netip.Addr {
 	return netip.IPv6Loopback()
 }
 
-// Listen is for a server that runs in the test.
+// Listen returns a listener for a server that runs in the test. It is closed when the test ends.
 func (n *Network) Listen() net.Listener {
 	n.t.Helper()
 	l, err := net.Listen("tcp", netip.AddrPortFrom(n.IP, 0).String())
@@ -91,7 +91,7 @@ func (n *Network) Listen() net.Listener {
 	return l
 }
 
-// ListenPacket is Listen for UDP.
+// ListenPacket is like Listen, for UDP.
 func (n *Network) ListenPacket() net.PacketConn {
 	n.t.Helper()
 	c, err := net.ListenPacket("udp", netip.AddrPortFrom(n.IP, 0).String())
@@ -100,23 +100,23 @@ func (n *Network) ListenPacket() net.PacketConn {
 	return c
 }
 
-// Address is what the client is told: the server's name with the port of one of its addresses.
+// Address returns the address that the client dials: the server's name with the port of a.
 func (n *Network) Address(a net.Addr) string {
 	return At(strconv.Itoa(int(netip.MustParseAddrPort(a.String()).Port())))
 }
 
-// At is the server's name with a port.
+// At returns the server's name with a port.
 func At(port string) string { return net.JoinHostPort(Name, port) }
 
-// Context ends with the test, or after the time in which any client here is done.
+// Context returns a context that ends with the test, or after patience.
 func (n *Network) Context() context.Context {
 	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
 	n.t.Cleanup(cancel)
 	return ctx
 }
 
-// OnlyByName requires that the gateway was asked for these commands and no others, each with the server's
-// name and never with an address, and the local resolver for nothing.
+// OnlyByName requires that the gateway got exactly these commands, each with the server's name and never with
+// an address, and that the local resolver got no query.
 func (n *Network) OnlyByName(commands ...sockstest.Command) {
 	n.t.Helper()
 	n.ByName()
@@ -127,7 +127,7 @@ func (n *Network) OnlyByName(commands ...sockstest.Command) {
 	require.Equal(n.t, commands, asked)
 }
 
-// ByName is OnlyByName for any number of any commands but none.
+// ByName is like OnlyByName for any commands, but at least one.
 func (n *Network) ByName() {
 	n.t.Helper()
 	requests, datagrams := n.gateway.Requests(), n.gateway.Datagrams()
@@ -156,10 +156,10 @@ func (n *Network) byName(address string) {
 	require.Equal(n.t, Name, host)
 }
 
-// Queries is how often the local resolver was asked so far.
+// Queries returns how many queries the local resolver has got.
 func (n *Network) Queries() int { return int(n.queries.Load()) }
 
-// RequireFake requires that an address is a fake of the server's name.
+// RequireFake requires that a is a fake address of the server's name.
 func (n *Network) RequireFake(a net.Addr) {
 	n.t.Helper()
 	fake, err := netip.ParseAddrPort(a.String())

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TLS makes a certificate for Name that vouches for itself, for a server and its client.
+// TLS returns the configurations of a server with a self-signed certificate for Name, and of a client that trusts it.
 func TLS(t *testing.T) (server, client *tls.Config) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -36,15 +36,15 @@ func TLS(t *testing.T) (server, client *tls.Config) {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, &tls.Config{RootCAs: roots}
 }
 
-// HTTPS serves handler with TLS until the test ends. It returns host:port, by the server's name, and what a
-// client needs.
+// HTTPS serves handler with TLS until the test ends. It returns host:port with the server's name, and the
+// configuration of a client.
 func (n *Network) HTTPS(handler http.Handler) (address string, client *tls.Config) {
 	n.t.Helper()
 	config, client := TLS(n.t)
 	return n.ServeHTTPS(handler, config), client
 }
 
-// ServeHTTPS is HTTPS with a server's configuration that is there already.
+// ServeHTTPS is like HTTPS, with a given configuration of the server.
 func (n *Network) ServeHTTPS(handler http.Handler, config *tls.Config) (address string) {
 	n.t.Helper()
 	server := httptest.NewUnstartedServer(handler)

@@ -8,14 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Session is a client that is open.
+// Session is an open client.
 type Session struct {
-	Use  func(context.Context) error // asks the server for something, and looks at the answer
+	Use  func(context.Context) error // sends a request and checks the answer
 	End  func()                      // closes the client; nil: there is nothing to close
-	Idle func()                      // closes idle connections, as an http.Transport does, which knows no other end; nil: there are none
+	Idle func()                      // closes idle connections, for a client without a Close, as an http.Transport; nil: not needed
 }
 
-// end closes a client, and requires that this leaves no connection to the gateway.
+// end closes a client, and requires that no connection to the gateway is left.
 func (n *Network) end(s Session) {
 	n.t.Helper()
 	if s.End != nil {
@@ -23,25 +23,25 @@ func (n *Network) end(s Session) {
 	}
 	gone := func() bool {
 		if s.Idle != nil {
-			s.Idle() // again: a connection may become idle a moment after its last use
+			s.Idle() // repeated, because a connection may become idle a moment after its last use
 		}
 		return n.gateway.Connections() == 0
 	}
 	require.Eventually(n.t, gone, patience, time.Millisecond, "left behind at the gateway")
 }
 
-// Connection says how a client keeps its connections.
+// Connection is how a client keeps its connections.
 type Connection int
 
 const (
-	Reconnects Connection = iota // by itself: the client outlives a gateway that restarts
-	Single                       // one for its life: whoever uses the client opens another
-	Datagrams                    // an association: whether that survives is the Dialer's promise, not the client's
+	Reconnects Connection = iota // the client reconnects by itself after the gateway has restarted
+	Single                       // the client has one connection; the program opens another client
+	Datagrams                    // the client has an association; the Dialer decides whether that survives
 )
 
-// Exercise opens clients and uses them: while all is well; after the gateway has restarted, which cuts every
-// connection; and against a gateway that is silent, until the context is cancelled. All along, the gateway is
-// to be sent the server's name alone, and the local resolver to be asked for nothing.
+// Exercise opens clients and uses them: with a working gateway; after the gateway has restarted, which cuts every
+// connection; and with a silent gateway, until the context is cancelled. It requires that the gateway gets only the
+// server's name throughout, and that the local resolver gets no query.
 func (n *Network) Exercise(kind Connection, open func(context.Context) (Session, error)) {
 	n.t.Helper()
 	ctx := n.Context()
@@ -69,7 +69,7 @@ func (n *Network) Exercise(kind Connection, open func(context.Context) (Session,
 	n.ByName()
 }
 
-// restart ends the gateway, and starts it again at the same address.
+// restart closes the gateway, and starts it again at the same address.
 func (n *Network) restart() {
 	n.t.Helper()
 	at := n.gateway.Listener.Addr().String()
@@ -80,8 +80,8 @@ func (n *Network) restart() {
 	n.gateway.Start()
 }
 
-// cancelled requires that a client gives up with its context while it waits for the gateway, and leaves no
-// connection to it.
+// cancelled requires that a client that waits for the gateway gives up when its context ends, and leaves no
+// connection to the gateway.
 func (n *Network) cancelled(ctx context.Context, open func(context.Context) (Session, error)) {
 	n.t.Helper()
 	ctx, cancel := context.WithCancel(ctx)

@@ -13,11 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Password is that of the servers here that have one.
+// Password is the password of the servers that need one.
 const Password = "correct horse"
 
-// Postgres starts a PostgreSQL server with TLS, and returns the DSN of its user app, by its name and with the
-// certificate verified.
+// Postgres starts a PostgreSQL server with TLS, and returns a DSN for its user app, with the server's name and
+// verification of its certificate.
 func (n *Network) Postgres() (dsn string) {
 	t := n.t
 	t.Helper()
@@ -31,7 +31,7 @@ func (n *Network) Postgres() (dsn string) {
 	Run(t, initdb, "-D", data, "-U", "app", "-A", "scram-sha-256", "--pwfile", secret, "--no-sync", "--no-locale", "-E", "UTF8")
 	n.Serve(port, postgres, "-D", data, "-p", port, "-h", n.IP.String(), "-k", "", "-F",
 		"-c", "ssl=on", "-c", "ssl_cert_file="+certificate, "-c", "ssl_key_file="+key)
-	require.Eventually(t, func() bool { // it listens before it is: pg_ctl looks here too
+	require.Eventually(t, func() bool { // it listens before it is ready; pg_ctl reads this file too
 		status, _ := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 		return bytes.HasSuffix(bytes.TrimSpace(status), []byte("ready"))
 	}, startup, 10*time.Millisecond)

@@ -20,8 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Program finds a server's program, by name or by a pattern of paths, and skips the
-// test without it.
+// Program returns the path of a server's program, found by name or by a pattern of paths. Without it the test skips.
 func Program(t *testing.T, debianPackage string, patterns ...string) string {
 	t.Helper()
 	for _, pattern := range patterns {
@@ -36,7 +35,7 @@ func Program(t *testing.T, debianPackage string, patterns ...string) string {
 	return ""
 }
 
-// Skip skips a test that needs what is not here; in CI it fails it.
+// Skip skips a test that lacks something. With CI=true the test fails.
 func Skip(t *testing.T, needs string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -45,7 +44,7 @@ func Skip(t *testing.T, needs string) {
 	t.Skip(needs)
 }
 
-// nobody is the user that servers run as when root runs the tests; some refuse root.
+// nobody is the ID of the user that servers run as when root runs the tests: some servers refuse root.
 const nobody = 65534
 
 func unprivileged() *syscall.SysProcAttr {
@@ -55,7 +54,7 @@ func unprivileged() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 }
 
-// Dir makes a directory of the servers' user that is removed after the test.
+// Dir returns a directory that the servers' user owns. It is removed after the test.
 func Dir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sockslib")
@@ -73,8 +72,7 @@ func Own(t *testing.T, path string) {
 	}
 }
 
-// TLSFiles is TLS for a server program: the files with its certificate and its key, in a directory of the
-// servers' user.
+// TLSFiles is like TLS, for a server program: it writes the certificate and the key to files in dir.
 func TLSFiles(t *testing.T, dir string) (certificate, key string, client *tls.Config) {
 	t.Helper()
 	server, client := TLS(t)
@@ -92,7 +90,7 @@ func TLSFiles(t *testing.T, dir string) (certificate, key string, client *tls.Co
 	return certificate, key, client
 }
 
-// Run runs a program of the servers' user to its end.
+// Run runs a program as the servers' user until it exits, and requires that it succeeds.
 func Run(t *testing.T, program string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(program, args...)
@@ -101,7 +99,7 @@ func Run(t *testing.T, program string, args ...string) {
 	require.NoError(t, err, "%s", out)
 }
 
-// Port is a free one of the server's address.
+// Port returns a free port of the server's address.
 func (n *Network) Port() string {
 	n.t.Helper()
 	l, err := net.Listen("tcp", netip.AddrPortFrom(n.IP, 0).String())
@@ -110,20 +108,20 @@ func (n *Network) Port() string {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
-// Serve starts a server program that is to listen on a port of the server's address, and waits until it
-// does. The server is ended after the test.
+// Serve starts a server program and waits until it listens on a port of the server's address. The program is
+// ended after the test.
 func (n *Network) Serve(port, program string, args ...string) {
 	n.t.Helper()
 	n.serve(unprivileged(), n.listening(port), program, args)
 }
 
-// ServeUntil is Serve for a server that is there when ready says so.
+// ServeUntil is like Serve, but waits until ready reports true.
 func (n *Network) ServeUntil(ready func() bool, program string, args ...string) {
 	n.t.Helper()
 	n.serve(unprivileged(), ready, program, args)
 }
 
-// ServeAsMe is Serve for a server that needs the user that runs the tests.
+// ServeAsMe is like Serve, for a program that must run as the user that runs the tests.
 func (n *Network) ServeAsMe(port, program string, args ...string) {
 	n.t.Helper()
 	n.serve(nil, n.listening(port), program, args)
@@ -136,7 +134,7 @@ func (n *Network) serve(as *syscall.SysProcAttr, ready func() bool, program stri
 	cmd.SysProcAttr, cmd.Dir, cmd.Stdout, cmd.Stderr = as, "/", &log, &log
 	require.NoError(n.t, cmd.Start())
 	ended := make(chan struct{})
-	go func() { cmd.Wait(); close(ended) }() // the test's, whose cleanup ends the server and waits
+	go func() { cmd.Wait(); close(ended) }() // owned by the test, whose cleanup ends the server and waits
 	n.t.Cleanup(func() {
 		cmd.Process.Signal(syscall.SIGTERM)
 		defer time.AfterFunc(5*time.Second, func() { cmd.Process.Kill() }).Stop()
@@ -149,7 +147,7 @@ func (n *Network) serve(as *syscall.SysProcAttr, ready func() bool, program stri
 	require.False(n.t, closed(ended), "%s has ended", program)
 }
 
-// listening reports whether somebody listens on a port of the server's address.
+// listening reports whether a program listens on a port of the server's address.
 func (n *Network) listening(port string) func() bool {
 	return func() bool {
 		c, err := net.Dial("tcp", net.JoinHostPort(n.IP.String(), port))

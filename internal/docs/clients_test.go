@@ -16,19 +16,19 @@ import (
 var (
 	row = regexp.MustCompile(`(?m)^\| \[([^\]]+)\]\(\.\./(examples/clients/[^)]+)\) \| (.*?) \| (itself|open)[^|]* \|`)
 
-	// noRow are packages of examples/clients that are not a client's.
+	// noRow are the packages of examples/clients that have no row.
 	noRow = map[string]bool{
 		"examples/clients/kafka/internal/broker": true,
 		"examples/clients/otel":                  true,
 		"examples/clients/retries":               true,
-		"examples/clients/kcp":                   true, // these three show what a PacketConn can do, below the table
+		"examples/clients/kcp":                   true, // these three are told of below the table
 		"examples/clients/pion":                  true,
 		"examples/clients/wireguard":             true,
 	}
 )
 
-// docs/CLIENTS.md has a row for each client of examples/clients and for no other; each has a test, which
-// exercises it as the row says; and the settings of a row are in its file.
+// docs/CLIENTS.md has a row for each client of examples/clients and for no other. Each client has a test that exercises
+// it as the row says, and the row's settings are in the client's file.
 func TestClientsTable(t *testing.T) {
 	need.All(t, wholeRepository())
 	text, err := os.ReadFile(filepath.Join(root, "docs/CLIENTS.md"))
@@ -41,7 +41,7 @@ func TestClientsTable(t *testing.T) {
 		require.NoError(t, err, m[1])
 		require.True(t, strings.Contains(string(source), "dialer.Dialer"), m[1])
 		for _, setting := range settings(m[3]) {
-			require.True(t, strings.Contains(string(source), setting), "%s is told to be set so: %s", m[1], setting)
+			require.True(t, strings.Contains(string(source), setting), "the row of %s has a setting that its file lacks: %s", m[1], setting)
 		}
 		folder := filepath.ToSlash(filepath.Dir(m[2]))
 		told[folder] = true
@@ -50,7 +50,7 @@ func TestClientsTable(t *testing.T) {
 	require.Equal(t, clients(t), told)
 }
 
-// settings are the codes in a cell before its first colon outside code, behind which is why.
+// settings returns the code spans of a cell up to its first colon outside of code. After the colon comes the reason.
 func settings(cell string) (all []string) {
 	setting, _, _ := strings.Cut(inline.ReplaceAllStringFunc(cell, func(code string) string { return strings.ReplaceAll(code, ":", "\x00") }), ":")
 	for _, m := range inline.FindAllStringSubmatch(setting, -1) {
@@ -60,8 +60,8 @@ func settings(cell string) (all []string) {
 	return all
 }
 
-// requireExercised requires that a folder's tests exercise the client, and expect what the table says of it after
-// its connection was cut.
+// requireExercised requires that a folder's tests exercise the client, and expect after a cut connection what the table
+// says.
 func requireExercised(t *testing.T, folder, again string) {
 	files, err := filepath.Glob(filepath.Join(root, folder, "*_test.go"))
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func requireExercised(t *testing.T, folder, again string) {
 	require.Regexp(t, `\.Exercise\(behind\.`+kind+`,`, tests.String(), folder)
 }
 
-// clients are the folders of examples/clients that have Go files.
+// clients returns the folders of examples/clients with Go files, except those in noRow.
 func clients(t *testing.T) map[string]bool {
 	all := make(map[string]bool)
 	require.NoError(t, filepath.WalkDir(filepath.Join(root, "examples/clients"), func(path string, _ fs.DirEntry, err error) error {

@@ -1,3 +1,3 @@
-// Package docs tests what the documentation says: that its programs compile, that a test runs each of its commands,
-// and that its links lead somewhere.
+// Package docs tests the documentation: that its programs compile, that a test runs each of its commands, that the files
+// it names exist, and that its figures hold.
 package docs

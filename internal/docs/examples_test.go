@@ -11,8 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestExamplesTellAlike runs each example as its user does who asks for help, is wrong about a flag, or has
-// something else at its port.
+// The examples behave alike when they are asked for help, get a wrong flag or argument, or find their port in use.
 func TestExamplesTellAlike(t *testing.T) {
 	mains, err := filepath.Glob(filepath.Join(root, "examples/*/main.go"))
 	require.NoError(t, err)
@@ -49,7 +48,7 @@ func TestExamplesTellAlike(t *testing.T) {
 			require.Empty(t, stdout)
 			require.Contains(t, stderr, name+": ")
 
-			if name == "quickstart" || name == "httpget" { // neither listens where it is told
+			if name == "quickstart" || name == "httpget" { // these have no -listen
 				return
 			}
 			code, _, stderr = run("-listen", l.Addr().String())

@@ -17,7 +17,7 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-// A program of README.md is one of another module, as its reader's is.
+// Each program of README.md compiles in a module of its own, as it does for its reader.
 func TestPrograms(t *testing.T) {
 	var programs int
 	for _, b := range blocks(readme(t)) {
@@ -34,7 +34,7 @@ func TestPrograms(t *testing.T) {
 	require.NotZero(t, programs)
 }
 
-// module makes a module of a program. It needs what the library needs, so no network is asked.
+// module makes a module of a program. It requires the versions that the library requires, so nothing is downloaded.
 func module(t *testing.T, program string) (dir string) {
 	dir = t.TempDir()
 	at, err := filepath.Abs(root)
@@ -53,8 +53,8 @@ func module(t *testing.T, program string) (dir string) {
 	return dir
 }
 
-// covered says of each command, by how it begins, which test runs it or what it does, a folder and a func
-// there, or which file has the command itself.
+// covered names, for each command by its prefix, the test that runs the command or its work, as folder and func, or
+// the file that has the command.
 var covered = []struct{ command, by string }{
 	{"go test ./...", ".ci/run"},
 	{"go get github.com/sockslib/sockslib", "internal/docs TestPrograms"},
@@ -82,10 +82,10 @@ func TestCommandsAreCovered(t *testing.T) {
 				by = c.by
 			}
 		}
-		require.NotEmpty(t, by, "no test is known that runs %q", command)
+		require.NotEmpty(t, by, "no test runs %q", command)
 		folder, name, isTest := strings.Cut(by, " ")
 		if isTest {
-			require.True(t, hasFunc(t, filepath.Join(root, folder), name), "%s is to run %q, and there is none", by, command)
+			require.True(t, hasFunc(t, filepath.Join(root, folder), name), "%s should run %q, and does not exist", by, command)
 		} else {
 			text, err := os.ReadFile(filepath.Join(root, by))
 			require.NoError(t, err)
@@ -113,7 +113,7 @@ func hasFunc(t *testing.T, folder, name string) bool {
 
 var example = regexp.MustCompile(`^go run \./(examples/\w+)((?: \S+)*)$`)
 
-// requireFlags requires that an example has the flags with which a command runs it.
+// requireFlags requires that an example has the flags that a command uses.
 func requireFlags(t *testing.T, command string) {
 	m := example.FindStringSubmatch(command)
 	if m == nil {
@@ -135,31 +135,13 @@ func requireFlags(t *testing.T, command string) {
 	}
 }
 
-// What README.md links to in the repository is there.
+// The files of the repository that README.md links to exist.
 func TestLinks(t *testing.T) {
 	need.All(t, wholeRepository())
 	for _, m := range link.FindAllStringSubmatch(readme(t), -1) {
 		if !strings.Contains(m[1], "://") && !strings.HasPrefix(m[1], "#") {
 			_, err := os.Stat(filepath.Join(root, m[1]))
 			require.NoError(t, err)
-		}
-	}
-}
-
-// Who imports dialer alone gets neither a DNS library nor another module than the README says. The size there is
-// of the command beside it.
-func TestDialerAlone(t *testing.T) {
-	dir := module(t, "package main\n\nimport _ \"github.com/sockslib/sockslib/dialer\"\n\nfunc main() {}\n")
-	for _, args := range [][]string{
-		{"build", "-mod=mod", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, "program"), "."},
-		{"list", "-mod=mod", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "."},
-	} {
-		cmd := exec.Command("go", args...)
-		cmd.Dir = dir
-		out, err := cmd.Output()
-		require.NoError(t, err, args)
-		for module := range strings.FieldsSeq(string(out)) {
-			require.Contains(t, []string{"example.com/program", "github.com/sockslib/sockslib", "golang.org/x/net", "golang.org/x/sys", "golang.org/x/text"}, module)
 		}
 	}
 }

@@ -17,11 +17,10 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// root is the repository's.
+// root is the root of the repository.
 const root = "../.."
 
-// wholeRepository tells whether the repository is here, and not the zip of its root module, which lacks what is in the
-// others.
+// wholeRepository returns an error if this is the zip of the root module, which lacks the other modules.
 func wholeRepository() error {
 	if _, err := os.Stat(filepath.Join(root, "examples", "clients", "go.mod")); err != nil {
 		return fmt.Errorf("the whole repository, not the module alone: %w", err)
@@ -56,7 +55,7 @@ func blocks(text string) (all []block) {
 	return all
 }
 
-// isCommand tells a command from other code by how it begins.
+// isCommand reports whether code is a command, by its first word.
 func isCommand(code string) bool {
 	first, _, _ := strings.Cut(code, " ")
 	switch first {
@@ -66,7 +65,7 @@ func isCommand(code string) bool {
 	return false
 }
 
-// commands returns those of README.md, in blocks and in sentences, and those of the examples' comments.
+// commands returns the commands of README.md, in blocks and in sentences, and of the examples' comments.
 func commands(t *testing.T) (all []string) {
 	text := readme(t)
 	for _, b := range blocks(text) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// written are the versions, by how they begin, whose behavior and words the tests of others' programs expect.
+// written are the versions, by prefix, whose behavior and messages the tests of other people's programs expect.
 var written = map[string]string{
 	"curl":           "7.88.",
 	"dante-client":   "1.4.",
@@ -23,7 +23,7 @@ var written = map[string]string{
 	"vsftpd":         "3.0.",
 }
 
-// Version is DebianVersion without a test.
+// Version returns the version of an installed Debian package, or an error if it is missing or unknown to the tests.
 func Version(debian string) (string, error) {
 	return once(debian, func() (string, error) { return installed(debian) })
 }
@@ -39,12 +39,12 @@ func installed(debian string) (string, error) {
 		return "", fmt.Errorf("the Debian package %s", debian)
 	}
 	if want := written[debian]; !strings.HasPrefix(version, want) {
-		return "", fmt.Errorf("%s %s, has %s: the tests know the words of the former alone", debian, want, version)
+		return "", fmt.Errorf("%s %s, has %s, whose messages the tests do not know", debian, want, version)
 	}
 	return version, nil
 }
 
-// DebianVersion returns the version of an installed Debian package, and skips t without one that the tests know.
+// DebianVersion is like Version, but skips t instead of returning an error.
 func DebianVersion(t testing.TB, debian string) string {
 	t.Helper()
 	version, err := Version(debian)

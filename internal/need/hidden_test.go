@@ -14,11 +14,11 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-// users are the tests that need a program, by package, and the program without which they are run here. Some hide
-// behind another program of the name.
+// users are tests that need a program, each with a program that is hidden from it, or replaced by another of the same
+// name.
 var users = []struct {
 	pkg, test, program string
-	instead            string // a shell script of the name; empty: nothing
+	instead            string // a shell script in the program's place; empty: none
 }{
 	{"internal/testgw", "TestCurl", "curl", ""},
 	{"internal/testgw", "TestCurl", "curl", "exit 1"},
@@ -26,7 +26,7 @@ var users = []struct {
 	{"socks", "TestCopySplices", "strace", "echo strace: test_ptrace_get_syscall_info: Operation not permitted >&2; exit 1"},
 	{"dialer", "TestOwnNames", "unshare", ""},
 	{"resolver", "TestSearchListsGetent", "getent", ""},
-	{"resolver", "TestNothingLeaks", "true", ""}, // with which namespaces are tried
+	{"resolver", "TestNothingLeaks", "true", ""}, // the program of the probe of namespaces
 	{"internal/interop/clients", "TestCurl", "curl", ""},
 	{"internal/interop/clients", "TestCurl", "ip", ""},
 	{"internal/interop/clients", "TestCurl", "ip", "echo Operation not permitted >&2; exit 2"},
@@ -53,7 +53,7 @@ var users = []struct {
 	{"internal/interop/netns", "TestCombinations", "ip", ""},
 }
 
-// Whatever program is hidden, the tests that need it skip and say so: they neither fail nor pass without it.
+// A test whose program is hidden skips and says so: it neither fails nor passes.
 func TestWithoutEachProgram(t *testing.T) {
 	need.Path(t, "go", "golang")
 	need.All(t, need.Writable(t.TempDir()))
@@ -79,14 +79,14 @@ func TestWithoutEachProgram(t *testing.T) {
 			require.Regexp(t, `(?m)^--- SKIP: `+u.test+` `, string(out))
 			require.NotRegexp(t, `(?m)^ *--- (PASS|FAIL)`, string(out))
 			require.Regexp(t, `(?m): needs \S`, string(out))
-			if need.Root() == nil && need.Namespaces() == nil { // or it may be something else that they say first
+			if need.Root() == nil && need.Namespaces() == nil { // otherwise the test may first lack something else
 				require.Regexp(t, `(?m): needs .*\b`+regexp.QuoteMeta(u.program)+`\b`, string(out))
 			}
 		})
 	}
 }
 
-// without is this process's environment, where PATH has the programs that tests need, but for one. None is built.
+// without returns this process's environment with a PATH that has all programs of the tests but one. The tests build none.
 func without(t *testing.T, program, instead string) []string {
 	dir := t.TempDir()
 	for _, name := range append(others, programs()...) {
@@ -100,10 +100,10 @@ func without(t *testing.T, program, instead string) []string {
 	return append(os.Environ(), "PATH="+dir, "PYTHONPATH="+dir, "SOCKSLIB_INTEROP_BUILT="+dir, "CI=")
 }
 
-// others are what the tests need besides.
+// others are further programs that the tests need.
 var others = []string{"sh", "mkdir", "mount", "python3"}
 
-// programs are those of users, each once.
+// programs returns the programs of users, each once.
 func programs() (all []string) {
 	for _, u := range users {
 		if !slices.Contains(all, u.program) {

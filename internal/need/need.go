@@ -1,5 +1,5 @@
-// Package need tells what this machine has of what tests need. Each need is tried for real, once in a process.
-// A test that lacks something skips, and says what; with CI=true it fails, for there everything has to be.
+// Package need probes what the tests need of a machine: programs, namespaces, IPv6. Each probe tries for real, once per
+// process. A test that lacks something skips, and says what; with CI=true, where everything must be there, it fails.
 package need
 
 import (
@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// All skips t if one of the needs is not there. Each is the result of a probe: nil, or an error that names what is
+// All skips t if one of the needs is an error. Each is the result of a probe: nil, or an error that names what is
 // missing.
 func All(t testing.TB, needs ...error) {
 	t.Helper()
@@ -26,7 +26,7 @@ func All(t testing.TB, needs ...error) {
 	t.Skip("needs", strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
-// IPv6 tells whether loopback has an IPv6 address.
+// IPv6 returns an error if loopback has no IPv6 address.
 var IPv6 = sync.OnceValue(func() error {
 	l, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {
@@ -35,7 +35,7 @@ var IPv6 = sync.OnceValue(func() error {
 	return l.Close()
 })
 
-// Root tells whether this process has the user ID of root. Its capabilities are another matter.
+// Root returns an error unless this process has the user ID of root. It does not look at capabilities.
 func Root() error {
 	if os.Geteuid() != 0 {
 		return errors.New("root")
@@ -43,7 +43,7 @@ func Root() error {
 	return nil
 }
 
-// Writable tells whether files can be made in a directory.
+// Writable returns an error if no file can be created in dir.
 func Writable(dir string) error {
 	f, err := os.CreateTemp(dir, "need")
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// told notes what a test is told, instead of ending.
+// told records Fatalf and Skip, and does not end the test.
 type told struct {
 	testing.TB
 	failed, skipped string
@@ -33,7 +33,7 @@ func TestAll(t *testing.T) {
 	require.Equal(t, "CI=true, but this lacks: a", tb.failed)
 }
 
-// What is wrong with a program is told, and the next one of its name tried.
+// If the program in PATH is not the right one, the next of its name is tried, and the error says what is wrong.
 func TestProgramOfTheSameName(t *testing.T) {
 	dir := t.TempDir()
 	script := func(name, text string) {
@@ -49,7 +49,7 @@ func TestProgramOfTheSameName(t *testing.T) {
 	script("nc", "echo starting; echo no right >&2; exit 3")
 	_, err = find("nc", "netcat-openbsd")
 	require.ErrorContains(t, err, "exit status 3: no right")
-	script("nc", "echo OpenBSD netcat >&2; exit 1") // as it does when it tells about itself
+	script("nc", "echo OpenBSD netcat >&2; exit 1") // as its -h does
 	path, err := find("nc", "netcat-openbsd")
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(dir, "nc"), path)
@@ -63,7 +63,7 @@ func TestProgramOfTheSameName(t *testing.T) {
 	require.Equal(t, path, found)
 }
 
-// Another version than those that the tests were written for is as good as none.
+// A version that the tests were not written for counts as missing.
 func TestAnotherVersion(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "dpkg-query"), []byte("#!/bin/sh\nfor package; do :; done\necho -n \"$STATUS $VERSION\"\n"), 0o755))
@@ -77,7 +77,7 @@ func TestAnotherVersion(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "7.88.1-10", version)
 	_, err = ask("installed", "8.14.1-2", "curl")
-	require.EqualError(t, err, "curl 7.88., has 8.14.1-2: the tests know the words of the former alone")
+	require.EqualError(t, err, "curl 7.88., has 8.14.1-2, whose messages the tests do not know")
 	_, err = ask("config-files", "7.88.1-10", "curl")
 	require.EqualError(t, err, "the Debian package curl")
 	_, err = ask("installed", "1", "any other")

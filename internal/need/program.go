@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// A trial is a run by which a program shows that it is the one that is meant, and may do what it is to do.
+// A trial is a run that shows that a program is the right one, and is allowed to do its work.
 type trial struct {
 	args   []string
 	prints string // somewhere in its output
 }
 
-// trials are by Debian package. A program of another package only has to be there.
+// trials are keyed by Debian package. A program of a package without a trial only has to exist.
 var trials = map[string]trial{
 	"curl":           {[]string{"--version"}, "curl"},
 	"netcat-openbsd": {[]string{"-h"}, "OpenBSD netcat"}, // others have neither -X nor -x
@@ -23,10 +23,10 @@ var trials = map[string]trial{
 	"tnftp":          {[]string{"-?"}, "usage"},
 }
 
-// elsewhere has other paths of programs, for when the one in PATH is not it.
+// elsewhere has a second path for a program, in case the one in PATH is not the right one.
 var elsewhere = map[string]string{"python3": "/usr/bin/python3"}
 
-// probes are the results of programs and versions tried before.
+// probes holds the results for programs and versions.
 var probes sync.Map // of func() (string, error)
 
 func once(key string, probe func() (string, error)) (string, error) {
@@ -34,12 +34,12 @@ func once(key string, probe func() (string, error)) (string, error) {
 	return f.(func() (string, error))()
 }
 
-// Program is Path without a test.
+// Program returns the path of a program that a Debian package brings, or an error that says what is wrong with it.
 func Program(name, debian string) (string, error) {
 	return once(name+" "+debian, func() (string, error) { return find(name, debian) })
 }
 
-// Path returns the path of a program that a Debian package brings, and skips t without it.
+// Path is like Program, but skips t instead of returning an error.
 func Path(t testing.TB, name, debian string) string {
 	t.Helper()
 	path, err := Program(name, debian)
@@ -62,7 +62,7 @@ func find(name, debian string) (path string, err error) {
 	return "", fmt.Errorf("%s, of the Debian package %s: %w", name, debian, err)
 }
 
-// try runs the trial of a program. Some end badly when they tell about themselves.
+// try runs the trial of a program. Only its output counts: some programs exit with an error after printing their usage.
 func try(path, debian string) error {
 	trial, ok := trials[debian]
 	if !ok {

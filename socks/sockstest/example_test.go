@@ -17,7 +17,7 @@ import (
 	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
-// A test that its program reaches a web server by name through the gateway.
+// A test checks that a program reaches a web server by name through the gateway.
 func ExampleServer() {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }))
 	defer web.Close()
@@ -50,7 +50,7 @@ func ExampleServer() {
 	// user CONNECT www.example.com:80
 }
 
-// Without a configuration, every name is this machine's loopback interface.
+// Without a configuration, every name has the loopback addresses.
 func ExampleNewServer() {
 	web := httptest.NewServer(http.NotFoundHandler())
 	defer web.Close()
@@ -70,7 +70,7 @@ func ExampleNewServer() {
 	// Output: HTTP/1.0 404
 }
 
-// A gateway that takes the first connection and never answers it.
+// The gateway accepts the first connection and never answers it.
 func ExampleFault() {
 	var silent atomic.Bool
 	ctx, cancel := context.WithCancel(context.Background())
@@ -98,7 +98,7 @@ func ExampleFault() {
 	// true
 }
 
-// A gateway that follows rules.
+// The gateway refuses requests by a rule.
 func ExampleRequest() {
 	gateway := &sockstest.Server{Refuse: func(r sockstest.Request) socks.Reply {
 		if r.Command != sockstest.Connect {
@@ -169,7 +169,7 @@ func ExampleServer_StartTLS() {
 	// true
 }
 
-// A gateway that restarts while its clients are connected.
+// The gateway restarts while its clients are connected.
 func ExampleServer_Start() {
 	gateway := sockstest.NewServer()
 	client, address := gateway.Client(), gateway.Listener.Addr().String()

@@ -9,35 +9,35 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// Stage is an answer of the Server. Later ones are greater.
+// Stage is a message of the Server. Later messages have greater stages.
 type Stage int
 
-// The answers in the order in which they are given.
+// The messages in the order in which the Server sends them.
 const (
 	StageMethod      Stage = iota + 1 // the choice of a method
-	StageStatus                       // the answer to a username and password
-	StageReply                        // the reply to a request; of BIND, the first
-	StageSecondReply                  // of BIND
+	StageStatus                       // the status of a username and password
+	StageReply                        // the reply to a request; for BIND, the first
+	StageSecondReply                  // the second reply to BIND
 	StageDatagram                     // a datagram of an association
 )
 
-// Fault is what a Server does wrong on one connection. What the fields ask for happens together. The zero
-// Fault is nothing.
+// Fault is what a Server does wrong on one connection. The fields can be combined. The zero Fault is a
+// connection without faults.
 type Fault struct {
-	Silent Stage         // this answer and later ones are never given, and the connection stays open; zero: all are given
+	Silent Stage         // this message and later ones are never sent, and the connection stays open; zero: all are sent
 	Delay  time.Duration // before the reply to a request; zero: none
-	HangUp bool          // the connection is closed when After bytes were sent, relayed data included
-	Reset  bool          // with HangUp: it is reset instead
-	After  int           // with HangUp; zero: instead of the first answer
+	HangUp bool          // the connection is closed after After bytes, relayed data included
+	Reset  bool          // with HangUp: the connection is reset instead of closed
+	After  int           // with HangUp: bytes sent before; zero: the first message is not sent
 	Drip   bool          // each byte is sent in a write of its own
 
-	// Hold is called before each answer, and may wait until ctx is done; nil: nothing waits.
+	// Hold is called before each message, and may wait until ctx is done; nil: no wait.
 	Hold func(ctx context.Context, at Stage)
-	// Answer returns what is sent for an answer; nil: the answer. A nil datagram is dropped.
-	Answer func(at Stage, answer []byte) []byte
+	// Answer returns the bytes that are sent in place of a message; nil: the message. A nil datagram is dropped.
+	Answer func(at Stage, message []byte) []byte
 }
 
-// misbehave is the fault of a connection, with what Advertise asks for.
+// misbehave returns the fault of a connection, with Advertise applied to its replies.
 func (s *Server) misbehave(conn int) testgw.Fault {
 	var f Fault
 	if s.Misbehave != nil {
@@ -76,7 +76,7 @@ func (f Fault) hold(ctx context.Context, at testgw.Stage) {
 	}
 }
 
-// advertise puts ip into the BND.ADDR of a reply that grants something.
+// advertise replaces the BND.ADDR of a reply that grants a request.
 func advertise(ip netip.Addr, at testgw.Stage, b []byte) []byte {
 	if at != testgw.StageReply || b[1] != wire.Succeeded {
 		return b

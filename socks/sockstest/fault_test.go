@@ -41,7 +41,7 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// with starts a Server with a fault, and returns a client that asks step by step.
+// with starts a Server with a fault, and returns a stepwise client.
 func with(t *testing.T, f sockstest.Fault) *socks.Client {
 	s := start(t, &sockstest.Server{
 		Users:     map[string]string{"user": "password"},
@@ -104,7 +104,7 @@ func TestFaultsArePerConnection(t *testing.T) {
 	ping(t, c, err)
 }
 
-// A Server behind NAT says where it thinks that it is. Refusals have no address to hide.
+// Advertise changes the address in replies that grant a request, and not in refusals.
 func TestAdvertise(t *testing.T) {
 	for _, private := range []string{"172.17.0.2", "fd00::2"} {
 		s := start(t, &sockstest.Server{Advertise: netip.MustParseAddr(private)})

@@ -8,7 +8,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Command is what a client asks for: CMD of RFC 1928, section 4.
+// Command is the CMD of a request, RFC 1928, section 4.
 type Command byte
 
 // The commands of RFC 1928 and of Tor.
@@ -20,28 +20,28 @@ const (
 	ResolvePTR Command = 0xf1
 )
 
-// String is the name that the RFC has for the command, as "CONNECT" and "UDP ASSOCIATE".
+// String returns the RFC's name of the command, as "CONNECT" and "UDP ASSOCIATE".
 func (c Command) String() string { return wire.Command(c).String() }
 
 // Request is a request that a Server read.
 type Request struct {
 	Conn    int    // the client's connection, counted from 0
-	User    string // who asks; empty without authentication
+	User    string // the authenticated user; empty without authentication
 	Command Command
-	Address string // host:port as the client wrote it: a name is a name
+	Address string // host:port as the client sent it; a name is not resolved
 }
 
-// Datagram is a destination of datagrams in an association. It is recorded once.
+// Datagram is a destination of datagrams in an association. Each destination is recorded once.
 type Datagram struct {
-	Conn    int    // the connection of the association's request
-	Address string // host:port as the client wrote it: a name is a name
+	Conn    int    // the connection on which the association was requested
+	Address string // host:port as the client sent it; a name is not resolved
 }
 
-// Outcome is what became of a request.
+// Outcome is the result of a request.
 type Outcome struct {
-	Reply  socks.Reply // 0: it was granted
+	Reply  socks.Reply // 0: granted
 	Bound  string      // host:port of BND.ADDR and BND.PORT
-	Remote net.Addr    // whom the Server is connected with; nil: nobody
+	Remote net.Addr    // the peer that the Server is connected to; nil: none
 }
 
 func newRequest(r testgw.Request) Request {

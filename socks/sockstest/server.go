@@ -1,11 +1,11 @@
 // Package sockstest provides a SOCKS5 server for tests, as package net/http/httptest provides an HTTP server.
 //
 // A [Server] listens on a loopback interface. It resolves names from a table of its own, does CONNECT, BIND,
-// UDP ASSOCIATE, and Tor's RESOLVE and RESOLVE_PTR, and records what it was asked, so that a test can tell
-// that a name went to the gateway and an address did not. On demand it misbehaves: see [Fault].
+// UDP ASSOCIATE, and Tor's RESOLVE and RESOLVE_PTR, and records the requests, so that a test can check that
+// the gateway got a name and not an address. On demand it misbehaves: see [Fault].
 //
-// It is for tests and demonstrations. It bounds neither clients nor connections, and must not be reachable
-// from a network that is not trusted.
+// It is for tests and demonstrations. It limits neither clients nor connections, and must not be reachable
+// from an untrusted network.
 package sockstest
 
 import (
@@ -24,47 +24,47 @@ import (
 )
 
 // Server is a SOCKS5 server. Configure its fields, then call Start or StartTLS; do not change them
-// afterwards. The zero Server authenticates nobody and listens on a port of the system's choice. Its methods
-// are safe for concurrent use after Start. The funcs among its fields are called concurrently, and must
-// return when their context is done: Close waits for them.
+// afterwards. The zero Server asks for no authentication and listens on a port of the system's choice. Its
+// methods are safe for concurrent use after Start. The funcs among its fields are called concurrently, and
+// must return when their context is done: Close waits for them.
 type Server struct {
-	URL      string       // socks5://127.0.0.1:port, socks5s:// with TLS, socks5+unix:// on a unix socket, without credentials; set by Start
+	URL      string       // for socks.ParseURL and dialer.FromURL: socks5://127.0.0.1:port, socks5s:// with TLS, socks5+unix:// on a unix socket; it has no credentials, for them see Client; set by Start
 	Listener net.Listener // accepts the clients, without TLS; nil: Start makes one on a loopback interface
 	TLS      *tls.Config  // for StartTLS, which adds a certificate if there is none; nil: the certificate alone
 
 	Users    map[string]string // user → password (RFC 1929); empty: no authentication
-	Optional bool              // with Users or Methods: clients that offer none of them are let in too
+	Optional bool              // with Users or Methods: clients that offer none of them are accepted too
 
-	// Methods are authentication methods of your own, by number. The func negotiates on c, and returns the
-	// connection to go on with, c or one that protects it, and the user for the record. An error hangs up. If the
-	// connection has a method ProtectRelay(net.Conn) net.Conn, datagrams go through what that returns; see
-	// socks.Auth. nil: none.
+	// Methods are authentication methods of your own, by number. The func negotiates on c. It returns the
+	// connection for the request and the data, which is c or wraps c, and the user for the record. After an error
+	// the Server hangs up. If the connection has a method ProtectRelay(net.Conn) net.Conn, datagrams go through
+	// the connection that the method returns; see socks.Auth. nil: none.
 	Methods map[byte]func(ctx context.Context, c net.Conn) (conn net.Conn, user string, err error)
 
-	// Hosts are the names that the server knows, in lower case and without a trailing dot. If Hosts, Lookup
-	// and Dial are all unset, every name is this machine's loopback interface.
+	// Hosts are the names that the Server knows, in lower case and without a trailing dot. If Hosts, Lookup
+	// and Dial are all unset, every name has the loopback addresses.
 	Hosts  map[string][]netip.Addr
 	Lookup func(ctx context.Context, name string) ([]netip.Addr, error) // names that Hosts lacks; nil: they do not exist
 
-	// Dial makes the outgoing connections of CONNECT; nil: a net.Dialer. It is given names that Hosts lacks
-	// as they are, and may connect anywhere. Its error becomes the reply of the same meaning.
+	// Dial makes the outgoing connections of CONNECT; nil: a net.Dialer. A name that Hosts lacks is passed to it
+	// unresolved, and it may connect anywhere. Its error becomes the reply of the same meaning.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	Timeout   time.Duration             // of an outgoing connection and a pending BIND; zero: 30 seconds
-	Advertise netip.Addr                // BND.ADDR of successful replies, as of a server behind NAT; zero: the true address
-	Refuse    func(Request) socks.Reply // the reply to a request that is not done; nil, or 0: it is done
+	Advertise netip.Addr                // BND.ADDR of successful replies, to imitate a server behind NAT; zero: the true address
+	Refuse    func(Request) socks.Reply // returns the reply to a refused request, or 0 to grant it; nil: all are granted
 	Misbehave func(conn int) Fault      // asked once per connection, counted from 0; nil: no faults
 
-	OnRequest  func(Request)          // called when a request was read; nil: nothing
-	OnReply    func(Request, Outcome) // called before a request is answered, twice for BIND; nil: nothing
-	Unrecorded bool                   // keep no record, for runs of many requests: Requests and Datagrams stay empty
+	OnRequest  func(Request)          // called after a request was read; nil: none
+	OnReply    func(Request, Outcome) // called before each reply, twice for BIND; nil: none
+	Unrecorded bool                   // keep no record, to save memory in long runs: Requests and Datagrams return nothing
 
 	gateway     testgw.Gateway
 	certificate *x509.Certificate
 }
 
-// NewServer starts and returns a new Server without users, to which every name is this machine's loopback
-// interface. The caller should call Close when finished.
+// NewServer starts and returns a new Server without users, for which every name has the loopback addresses.
+// The caller should call Close when finished.
 func NewServer() *Server {
 	s := NewUnstartedServer()
 	s.Start()
@@ -86,8 +86,8 @@ func newLocalListener() net.Listener {
 }
 
 // Start serves on Listener until Close. It panics if the Server is running, or cannot listen. After Close, a
-// Server can be started again on another Listener, of the same address too: a gateway that restarts. The
-// record goes on.
+// Server can be started again on a new Listener, also at the same address, as a gateway that restarts. The
+// record is kept.
 func (s *Server) Start() {
 	s.certificate = nil
 	s.start(nil)
@@ -126,8 +126,8 @@ func (s *Server) start(config *tls.Config) {
 	s.URL = s.Serve(s.Listener)
 }
 
-// Serve takes clients from another listener too, until Close, and returns its URL. It returns at once, and
-// panics if the Server is closed meanwhile.
+// Serve also accepts clients from l, until Close, and returns the URL for l. It does not block. It panics if the
+// Server is closed meanwhile.
 func (s *Server) Serve(l net.Listener) (url string) {
 	if err := s.gateway.Serve(l); err != nil {
 		panic(fmt.Sprintf("sockstest: %v", err))
@@ -135,13 +135,13 @@ func (s *Server) Serve(l net.Listener) (url string) {
 	return s.gateway.URLOf(l.Addr())
 }
 
-// configure sets up what serves.
+// configure copies the fields to the gateway beneath.
 func (s *Server) configure(config *tls.Config) {
 	g := &s.gateway
 	g.Users, g.Optional, g.Methods, g.TLS = s.Users, s.Optional, s.Methods, config
 	g.Hosts, g.Lookup, g.Dial = s.Hosts, s.Lookup, s.Dial
 	g.Timeout, g.Forgetful = s.Timeout, s.Unrecorded
-	g.Refuse, g.Misbehave, g.OnRequest, g.OnReply = nil, nil, nil, nil // as set for an earlier start
+	g.Refuse, g.Misbehave, g.OnRequest, g.OnReply = nil, nil, nil, nil // an earlier start may have set them
 	if s.Hosts == nil && s.Lookup == nil && s.Dial == nil {
 		g.Lookup = loopback
 	}
@@ -159,13 +159,13 @@ func (s *Server) configure(config *tls.Config) {
 	}
 }
 
-// loopback is the Lookup of a Server that has none.
+// loopback is the Lookup of a Server without Hosts, Lookup and Dial.
 func loopback(context.Context, string) ([]netip.Addr, error) {
 	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
 }
 
-// Client returns a client of the Server, which must have been started: it trusts the certificate, and has the
-// credentials of the first of Users by name.
+// Client returns a client of the Server, which must have been started. It trusts the certificate, and has the
+// credentials of the first of Users by name. It can be the Gateway of a dialer.Dialer.
 func (s *Server) Client() *socks.Client {
 	c := &socks.Client{Addr: s.Listener.Addr().String()}
 	if s.Listener.Addr().Network() == "unix" {
@@ -188,10 +188,10 @@ func (s *Server) Client() *socks.Client {
 // Certificate returns the certificate of a Server started with StartTLS, else nil.
 func (s *Server) Certificate() *x509.Certificate { return s.certificate }
 
-// CloseClientConnections resets the connections of all clients. The Server goes on taking new ones.
+// CloseClientConnections resets the connections of all clients. The Server still accepts new ones.
 func (s *Server) CloseClientConnections() { s.gateway.Disconnect() }
 
-// Close closes the listeners, resets the clients' connections, and waits until all that serves has ended.
+// Close closes the listeners, resets the clients' connections, and waits until the Server's goroutines have ended.
 // Closing a Server again does nothing.
 func (s *Server) Close() {
 	if s.URL == "" && s.Listener != nil {

@@ -30,7 +30,7 @@ func start(t *testing.T, s *sockstest.Server) *sockstest.Server {
 	return s
 }
 
-// echo is a server that sends back what it is sent. It returns its port.
+// echo starts an echo server, and returns its port.
 func echo(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -52,7 +52,7 @@ func echo(t *testing.T) string {
 	return port
 }
 
-// ping requires that c is connected with the echo server, and closes it.
+// ping requires that c is connected to the echo server, and closes it.
 func ping(t *testing.T, c net.Conn, err error) {
 	t.Helper()
 	require.NoError(t, err)
@@ -189,7 +189,7 @@ func TestRestart(t *testing.T) {
 	require.Len(t, s.Requests(), 2)
 }
 
-// What a Server was before it was closed, it need not be again.
+// A Server that starts again uses its new fields.
 func TestRestartAsAnother(t *testing.T) {
 	address := "www.example.com:" + echo(t)
 	s := &sockstest.Server{Refuse: func(sockstest.Request) socks.Reply { return socks.ErrNotAllowed }}
@@ -265,7 +265,7 @@ func TestMisuse(t *testing.T) {
 	new(sockstest.Server).Close()
 }
 
-// token is an authentication method of one message without an answer.
+// token is an authentication method with one message and no answer.
 type token string
 
 func (token) Method() byte { return 0x80 }

@@ -9,7 +9,7 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// The values that are passed on mean the same beneath.
+// The values that Server passes on to its gateway have the same meaning there.
 func TestValues(t *testing.T) {
 	require.Equal(t, []Stage{StageMethod, StageStatus, StageReply, StageSecondReply, StageDatagram}, []Stage{
 		Stage(testgw.StageMethod), Stage(testgw.StageStatus), Stage(testgw.StageReply), Stage(testgw.StageSecondReply), Stage(testgw.StageDatagram),

@@ -1,5 +1,5 @@
-// The hook: Dial of amqp.Config. It has no context: the one of the connection's opening is caught. The deadline
-// that Dial sets is for the handshakes; the library takes it off after them.
+// The hook: Dial of amqp.Config. It has no context, so a closure passes the one of the opening on. The
+// deadline that Dial sets is for the handshakes; the library clears it after them.
 
 // Package amqp reaches an AMQP 0.9.1 server, such as RabbitMQ, behind a gateway.
 package amqp
@@ -15,7 +15,7 @@ import (
 )
 
 // Dial connects to the server of a URL, amqps://user:password@host:port/vhost, whose host is a name that the
-// gateway knows. The context bounds that. The config is for TLS.
+// gateway knows. The context limits the opening. The config is for TLS.
 func Dial(ctx context.Context, d *dialer.Dialer, url string, config *tls.Config) (*amqp.Connection, error) {
 	var opened net.Conn
 	connection, err := amqp.DialConfig(url, amqp.Config{
@@ -25,7 +25,7 @@ func Dial(ctx context.Context, d *dialer.Dialer, url string, config *tls.Config)
 			if err != nil {
 				return nil, err
 			}
-			deadline, _ := ctx.Deadline() // none: none
+			deadline, _ := ctx.Deadline() // zero without a deadline: none
 			opened = conn
 			return conn, conn.SetDeadline(deadline)
 		},

@@ -17,8 +17,8 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// startRabbitMQ returns the URL of a server, and what its client needs. Erlang's port mapper runs beside it: one
-// that the server starts would outlive it.
+// startRabbitMQ returns the URL of a server, and the TLS configuration of its client. It starts Erlang's port mapper
+// too, because one that the server starts would outlive the test.
 func startRabbitMQ(t *testing.T, n *behind.Network) (url string, client *tls.Config) {
 	server := behind.Program(t, "rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server")
 	mapper := behind.Program(t, "erlang-base", "epmd")

@@ -1,5 +1,5 @@
-// The hook: AttemptConnection of autopaho.ClientConfig. Its context ends with the client: it brings the timeout
-// of a connection, and the TLS of a tls:// URL, itself.
+// The hook: AttemptConnection of autopaho.ClientConfig. Its context is the client's: the func sets the
+// timeout of a connection, and does the TLS of a tls:// URL, itself.
 
 // Package autopaho reaches an MQTT 5 server behind a gateway by paho.golang's autopaho.
 package autopaho
@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// UseDialer has clients with this configuration dial by d. The servers are mqtt:// and tls:// URLs, whose hosts
+// UseDialer makes clients with this configuration connect through d. The servers are mqtt:// and tls:// URLs, whose hosts
 // are names that the gateway knows.
 func UseDialer(config *autopaho.ClientConfig, d *dialer.Dialer) {
 	config.AttemptConnection = func(ctx context.Context, c autopaho.ClientConfig, server *url.URL) (net.Conn, error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// HTTPClient returns what a generated NewServiceClient wants. The config is for TLS; nil: the system's
+// HTTPClient returns the HTTP client for a generated NewServiceClient. The config is for TLS; nil: the system's
 // certificates.
 func HTTPClient(d *dialer.Dialer, config *tls.Config) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext, TLSClientConfig: config, ForceAttemptHTTP2: true}}

@@ -1,5 +1,5 @@
-// The hook: dns.Conn over a connection that is there already, by UDP ASSOCIATE, and by CONNECT for an answer
-// that is too long for UDP. dns.Client's own Dialer is a *net.Dialer, which cannot be led anywhere else.
+// The hook: dns.Conn over an existing connection, by UDP ASSOCIATE, and by CONNECT for an answer
+// that is too long for UDP. dns.Client's own Dialer is a *net.Dialer, which cannot use a gateway.
 
 // Package dns asks a DNS server behind a gateway.
 package dns

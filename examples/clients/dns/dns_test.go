@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// answer gives a text record of 10 octets, or one that UDP has no room for.
+// answer returns a text record of 10 bytes, or one that is too long for UDP.
 func answer(w dns.ResponseWriter, question *dns.Msg) {
 	count := 1
 	if question.Question[0].Name == "long.test." {
@@ -50,7 +50,7 @@ func listenBoth(t *testing.T, n *behind.Network) (net.Listener, net.PacketConn) 
 func serve(t *testing.T, s *dns.Server) {
 	started := make(chan struct{})
 	s.Handler, s.NotifyStartedFunc = dns.HandlerFunc(answer), func() { close(started) }
-	go s.ActivateAndServe() // the test's; Shutdown ends it
+	go s.ActivateAndServe() // owned by the test; ends with Shutdown
 	<-started
 	t.Cleanup(func() { require.NoError(t, s.Shutdown()) })
 }

@@ -1,5 +1,5 @@
-// The hook: WithDialContext, after WithHost, with the TLS done in it. With a TLSClientConfig in the transport, the
-// client dials by itself for attach and exec, past the gateway.
+// The hook: WithDialContext, after WithHost, which does the TLS too. With a TLSClientConfig in the transport, the
+// client makes the connections of attach and exec itself, without the gateway.
 
 // Package docker reaches a Docker engine behind a gateway with moby's client.
 package docker

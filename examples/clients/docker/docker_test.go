@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// answer is as much of an engine as a ping and an exec need: a real one needs more rights than a test has.
+// answer implements the part of an engine that a ping and an exec need: a real one needs more rights than a test has.
 func answer(w http.ResponseWriter, r *http.Request) {
 	if !strings.HasSuffix(r.URL.Path, "/exec/id/start") {
 		w.Header().Set("Api-Version", "1.51")

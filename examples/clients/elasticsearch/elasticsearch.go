@@ -1,5 +1,5 @@
-// The hook: Transport of elasticsearch.Config, an http.Transport that has the Dialer's DialContext. The nodes that
-// a server tells to DiscoverNodes go the same way.
+// The hook: Transport of elasticsearch.Config, an http.Transport that has the Dialer's DialContext. It also reaches
+// the nodes that DiscoverNodes finds.
 
 // Package elasticsearch reaches Elasticsearch servers behind a gateway.
 package elasticsearch
@@ -19,7 +19,7 @@ func NewClient(t *http.Transport, servers ...string) (*elasticsearch.Client, err
 	return elasticsearch.NewClient(elasticsearch.Config{Addresses: servers, Transport: t})
 }
 
-// Transport is for NewClient. The config is for TLS; nil: the system's certificates. It outlives its clients: close
+// Transport returns the transport for NewClient. The config is for TLS; nil: the system's certificates. It outlives its clients: close
 // its idle connections after them.
 func Transport(d *dialer.Dialer, config *tls.Config) *http.Transport {
 	return &http.Transport{DialContext: d.DialContext, TLSClientConfig: config, ForceAttemptHTTP2: true}

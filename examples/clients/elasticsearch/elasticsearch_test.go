@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// answer is as much of a server as Info needs: there is no Debian package of a real one, and none in Go.
+// answer implements the part of a server that Info needs: a real one is neither in Debian nor written in Go.
 func answer(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Elastic-Product", "Elasticsearch")

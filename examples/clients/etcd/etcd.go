@@ -1,5 +1,5 @@
-// The hook: grpc.WithContextDialer among DialOptions of clientv3.Config, which is given the names of the endpoints.
-// The scheme https has the names verified.
+// The hook: grpc.WithContextDialer among DialOptions of clientv3.Config, which gets the names of the endpoints.
+// With the scheme https the names are verified.
 
 // Package etcd reaches etcd servers behind a gateway.
 package etcd

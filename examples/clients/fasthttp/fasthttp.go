@@ -1,4 +1,4 @@
-// The hook: DialTimeout of fasthttp.Client, which is given the name and what is left of the request's timeout.
+// The hook: DialTimeout of fasthttp.Client, which gets the name and the rest of the request's timeout.
 // Requests have no context.
 
 // Package fasthttp puts a fasthttp client behind a gateway.

@@ -1,5 +1,5 @@
-// The hook: Listen, for the data connection that an FTP server makes in active mode. The address that the server
-// is told, by EPRT (RFC 2428), is the gateway's.
+// The hook: Listen, for the data connection that an FTP server makes in active mode. The address that
+// the client sends with EPRT (RFC 2428) is the gateway's.
 
 // Package ftp fetches files from an FTP server behind a gateway, in active mode.
 package ftp
@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// Retrieve copies a file that an anonymous user may read to w. When the context ends, so does the transfer.
+// Retrieve copies a file from an anonymous FTP server to w. The transfer ends with the context.
 func Retrieve(ctx context.Context, d *dialer.Dialer, address, file string, w io.Writer) error {
 	conn, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -23,7 +23,7 @@ func Retrieve(ctx context.Context, d *dialer.Dialer, address, file string, w io.
 	control := textproto.NewConn(conn)
 	defer control.Close() // and with it the server's data connection
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	l, err := d.Listen(ctx, "tcp", conn.RemoteAddr().String()) // for the server alone, by its name
+	l, err := d.Listen(ctx, "tcp", conn.RemoteAddr().String()) // only for the server, by its name
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func startVsftpd(t *testing.T, n *behind.Network) (string, []byte) {
 	dir, port := behind.Dir(t), n.Port()
 	file := make([]byte, 1<<20)
 	rand.Read(file)
-	public := filepath.Join(dir, "public") // vsftpd wants it not writable
+	public := filepath.Join(dir, "public") // vsftpd requires that it is not writable
 	require.NoError(t, os.Mkdir(public, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(public, "file"), file, 0o644))
 	listen := "listen=YES\nlisten_address=" + n.IP.String()
@@ -48,7 +48,7 @@ isolate=NO
 isolate_network=NO
 seccomp_sandbox=NO
 `, listen, port, public), 0o644))
-	behind.Own(t, config) // vsftpd insists
+	behind.Own(t, config) // vsftpd requires it
 	n.Serve(port, vsftpd, config)
 	return net.JoinHostPort(behind.Name, port), file
 }

@@ -1,4 +1,4 @@
-// The hook: NetDialContext of websocket.Dialer. TLSClientConfig is heeded after it.
+// The hook: NetDialContext of websocket.Dialer. TLSClientConfig applies as usual.
 
 // Package gorilla dials WebSockets behind a gateway with gorilla/websocket.
 package gorilla

@@ -1,6 +1,6 @@
-// The hooks: net.DefaultResolver, which is all that gRPC's default resolver, dns, asks, for the names; and
-// grpc.WithContextDialer for the connections. A target with the scheme passthrough:/// needs the latter alone: nobody
-// looks its name up.
+// The hooks: net.DefaultResolver for the names, which gRPC's default resolver, dns, uses; and
+// grpc.WithContextDialer for the connections. A target with the scheme passthrough:/// needs only the second, because
+// its name is not looked up.
 
 // Package grpc reaches a gRPC server behind a gateway.
 package grpc
@@ -15,12 +15,11 @@ import (
 	"github.com/sockslib/sockslib/resolver"
 )
 
-// UseResolver gives every lookup of the process that has no resolver of its own to r. It is for main to call,
-// before anything looks up a name.
+// UseResolver makes r the default resolver of the process. Call it from main, before any name is looked up.
 func UseResolver(r *resolver.Resolver) { net.DefaultResolver = r.NetResolver() }
 
-// NewClient is grpc.NewClient, by d. The dns resolver turns the target's name into a fake address, for which
-// UseResolver is needed, and d turns that into the name again.
+// NewClient is like grpc.NewClient, but connects through d. After UseResolver the dns resolver turns the target's name
+// into a fake address, and d turns that into the name again.
 func NewClient(d *dialer.Dialer, target string, options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	dial := func(ctx context.Context, address string) (net.Conn, error) {
 		return d.DialContext(ctx, "tcp", address)

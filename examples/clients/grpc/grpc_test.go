@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// TestDNSResolver: with the default scheme and with dns written out, the name that the certificate has and the
-// gateway is sent is the target's, although gRPC resolved it.
+// With the default scheme and with an explicit dns, gRPC resolves the target's name; even so the gateway gets the name,
+// and the certificate is verified for it.
 func TestSchemes(t *testing.T) {
 	serverTLS, clientTLS := behind.TLS(t)
 	for _, scheme := range []string{"", "dns:///", "passthrough:///"} {
@@ -28,7 +28,7 @@ func TestSchemes(t *testing.T) {
 			l := n.Listen()
 			server := grpc.NewServer(grpc.Creds(credentials.NewTLS(serverTLS)))
 			grpc_health_v1.RegisterHealthServer(server, health.NewServer())
-			go server.Serve(l) // the test's; Stop ends it
+			go server.Serve(l) // owned by the test; ends with Stop
 			defer server.Stop()
 
 			if scheme != "passthrough:///" {

@@ -1,5 +1,5 @@
-// The hook: DialContext of http.Transport; for programs and libraries that use http.DefaultClient, that of
-// http.DefaultTransport. HTTP_PROXY would come before it, as a proxy behind the gateway, unless Proxy is nil.
+// The hook: DialContext of http.Transport; for programs and libraries that use http.DefaultClient, the one of
+// http.DefaultTransport. Set Proxy to nil: otherwise HTTP_PROXY names a proxy that is reached through the gateway.
 
 // Package http puts net/http behind a gateway.
 package http
@@ -10,7 +10,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// UseDialer has everything in the program that uses http.DefaultTransport dial by d. Call it before the first
+// UseDialer makes http.DefaultTransport connect through d. Call it before the first
 // request.
 func UseDialer(d *dialer.Dialer) {
 	transport := http.DefaultTransport.(*http.Transport)

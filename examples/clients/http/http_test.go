@@ -22,7 +22,7 @@ func TestDefaultTransport(t *testing.T) {
 	system := http.DefaultTransport
 	defer func() { http.DefaultTransport = system }()
 
-	// A program sets it once; each client here has one of its own, so that it begins without connections.
+	// A program has one; here each client gets its own, so that it begins without connections.
 	open := func(config *tls.Config) *http.Transport {
 		transport := system.(*http.Transport).Clone()
 		transport.TLSClientConfig = config
@@ -49,7 +49,7 @@ func TestDefaultTransport(t *testing.T) {
 		return behind.Session{Use: get, Idle: transport.CloseIdleConnections}, nil
 	})
 
-	transport := open(nil) // nobody vouches for the server now
+	transport := open(nil) // does not trust the server's certificate
 	defer transport.CloseIdleConnections()
 	require.ErrorAs(t, get(n.Context()), new(x509.UnknownAuthorityError))
 }

@@ -1,5 +1,5 @@
-// The hook: imapclient.New over a TLS connection that is there already. Its commands have no context; what ends
-// them is Close.
+// The hook: imapclient.New over an existing TLS connection. Its commands have no context; Close
+// ends them.
 
 // Package imap reaches an IMAP server behind a gateway with go-imap.
 package imap
@@ -15,7 +15,7 @@ import (
 )
 
 // Dial connects to an IMAP server with TLS at address, "host:port", whose host is a name that the gateway knows,
-// and waits for its greeting. The context bounds that.
+// and waits for its greeting. The context limits both.
 func Dial(ctx context.Context, d *dialer.Dialer, address string, config *tls.Config) (*imapclient.Client, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

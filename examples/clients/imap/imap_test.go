@@ -27,7 +27,7 @@ func TestIMAP(t *testing.T) {
 		return mails.NewSession(), nil, nil
 	}})
 	l := n.Listen()
-	go server.Serve(tls.NewListener(l, serverTLS)) // the test's; Close ends it
+	go server.Serve(tls.NewListener(l, serverTLS)) // owned by the test; ends with Close
 	defer server.Close()
 
 	n.Exercise(behind.Single, func(ctx context.Context) (behind.Session, error) {

@@ -18,7 +18,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// UseDialer has clients with this configuration dial by d, exec, attach and port-forward excepted.
+// UseDialer makes clients with this configuration connect through d, exec, attach and port-forward excepted.
 func UseDialer(config *rest.Config, d *dialer.Dialer) { config.Dial = d.DialContext }
 
 // NewExecutor is remotecommand.NewSPDYExecutor, for exec and attach, with the configuration's Dial.

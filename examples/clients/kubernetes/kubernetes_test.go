@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 const token = "a bearer's"
 
-// server is as much of an API server as there is to ask for here: one pod, and a command that echoes.
+// server implements a part of an API server: one pod, and a command that echoes.
 func server() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/namespaces/default/pods/greeter", func(w http.ResponseWriter, _ *http.Request) {

@@ -1,5 +1,5 @@
-// The hook: ldap.NewConn over a TLS connection that is there already. DialWithDialer takes a *net.Dialer, and no
-// other. Requests have a timeout, SetTimeout, and no context.
+// The hook: ldap.NewConn over an existing TLS connection. DialWithDialer takes only a
+// *net.Dialer. Requests have a timeout, SetTimeout, and no context.
 
 // Package ldap reaches an LDAP server behind a gateway with go-ldap.
 package ldap

@@ -38,7 +38,7 @@ func startServer(t *testing.T, n *behind.Network, config *tls.Config) string {
 	require.NoError(t, server.Router(mux))
 	port := n.Port()
 	ended := make(chan struct{})
-	go func() { // the test's; Stop ends it
+	go func() { // owned by the test; ends with Stop
 		defer close(ended)
 		server.Run(net.JoinHostPort(n.IP.String(), port), gldap.WithTLSConfig(config))
 	}()

@@ -1,5 +1,5 @@
-// The hooks: DialContext of memcache.Client, and a ServerSelector of one's own: memcache.New, and
-// ServerList.SetServers behind it, look the names up locally.
+// The hooks: DialContext of memcache.Client, and a ServerSelector of your own, because memcache.New and
+// ServerList.SetServers look the names up locally.
 
 // Package memcache reaches memcached servers behind a gateway.
 package memcache
@@ -20,7 +20,7 @@ func NewClient(d *dialer.Dialer, servers ...string) *memcache.Client {
 	return client
 }
 
-// selector chooses the server of a key among addresses that nobody looks up.
+// selector chooses the server of a key, and does not look its name up.
 type selector []string
 
 func (s selector) PickServer(key string) (net.Addr, error) {

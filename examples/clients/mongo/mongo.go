@@ -1,5 +1,5 @@
-// The hook: SetDialer of ClientOptions. The names of a replica set's members, which the servers tell, go the
-// same way. A mongodb+srv:// URI is looked up by net.DefaultResolver: set it to a Resolver's NetResolver with an
+// The hook: SetDialer of ClientOptions. The names of a replica set's members, which the servers report,
+// reach it too. A mongodb+srv:// URI is looked up by net.DefaultResolver: set it to a Resolver's NetResolver with an
 // Upstream, or give the hosts themselves.
 
 // Package mongo reaches MongoDB servers behind a gateway.

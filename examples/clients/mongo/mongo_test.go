@@ -17,13 +17,13 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// opMsg is the one kind of message that a client with a server API sends, and header its header's length.
+// opMsg is the only kind of message that a client with a server API sends, and header the length of its header.
 const (
 	opMsg  = 2013
 	header = 16
 )
 
-// serve is as much of a MongoDB server as a ping needs: there is no Debian package of a real one, and none in Go.
+// serve implements the part of a MongoDB server that a ping needs: a real one is neither in Debian nor written in Go.
 func serve(c net.Conn) error {
 	defer c.Close()
 	for {
@@ -65,7 +65,7 @@ func TestMongo(t *testing.T) {
 	n := behind.Start(t)
 	serverTLS, clientTLS := behind.TLS(t)
 	l := tls.NewListener(n.Listen(), serverTLS)
-	go func() { // the test's; ends with l
+	go func() { // owned by the test; ends with l
 		for {
 			c, err := l.Accept()
 			if err != nil {

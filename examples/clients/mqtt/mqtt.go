@@ -1,5 +1,5 @@
-// The hook: SetCustomOpenConnectionFn. SetDialer takes a *net.Dialer, and no other. The func has no context: it
-// brings the timeout, and the TLS of a tls:// URL, itself.
+// The hook: SetCustomOpenConnectionFn. SetDialer takes only a *net.Dialer. The func has no
+// context; it sets the timeout, and does the TLS of a tls:// URL, itself.
 
 // Package mqtt reaches an MQTT 3.1.1 server behind a gateway by paho.mqtt.golang.
 package mqtt
@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// UseDialer has clients with these options dial by d. The brokers are tcp:// and tls:// URLs, whose hosts are
+// UseDialer makes clients with these options connect through d. The brokers are tcp:// and tls:// URLs, whose hosts are
 // names that the gateway knows.
 func UseDialer(o *mqtt.ClientOptions, d *dialer.Dialer) {
 	o.SetCustomOpenConnectionFn(func(broker *url.URL, o mqtt.ClientOptions) (net.Conn, error) {

@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// wait is for a token, which has no context.
+// wait waits for a token, which has no context.
 func wait(token mqtt.Token) error {
 	token.WaitTimeout(2 * time.Second)
 	return token.Error()

@@ -1,4 +1,4 @@
-// The hook: DialFunc of mysql.Config, which is given the name.
+// The hook: DialFunc of mysql.Config, which gets the name.
 
 // Package mysql reaches a MySQL or MariaDB server behind a gateway by database/sql.
 package mysql

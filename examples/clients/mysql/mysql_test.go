@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// startMariaDB returns the port of a server that lets in the user app, with TLS alone.
+// startMariaDB returns the port of a server that accepts the user app, and only with TLS.
 func startMariaDB(t *testing.T, n *behind.Network) (port string, client *tls.Config) {
 	server := behind.Program(t, "mariadb-server-core", "mariadbd", "/usr/sbin/mariadbd")
 	install := behind.Program(t, "mariadb-server-core", "mariadb-install-db")

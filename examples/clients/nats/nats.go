@@ -1,5 +1,5 @@
-// The hooks: SetCustomDialer, and SkipHostLookup, without which nats.go looks the name up locally first, and
-// goes on when that fails. The custom dialer has no context: it brings the timeout of a connection itself.
+// The hooks: SetCustomDialer, and SkipHostLookup. Without SkipHostLookup nats.go looks the name up locally first, and
+// ignores a failure. The custom dialer has no context; it sets the timeout of a connection itself.
 
 // Package nats reaches NATS servers behind a gateway.
 package nats
@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// Connect connects to the servers of a URL, whose hosts are names that the gateway knows, and to those that
-// they tell. The timeout is that of each connection.
+// Connect connects to the servers of a URL, whose hosts are names that the gateway knows, and to the servers that they
+// report. The timeout applies to each connection.
 func Connect(d *dialer.Dialer, url string, timeout time.Duration, options ...nats.Option) (*nats.Conn, error) {
 	options = append(options, nats.SkipHostLookup(), nats.SetCustomDialer(hook{d, timeout}), nats.Timeout(timeout))
 	return nats.Connect(url, options...)

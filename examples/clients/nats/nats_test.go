@@ -52,7 +52,7 @@ func TestNATS(t *testing.T) {
 	})
 }
 
-// Without SkipHostLookup, the local resolver is asked.
+// Without SkipHostLookup, nats.go asks the local resolver.
 func TestHostLookupLeaks(t *testing.T) {
 	n := behind.Start(t)
 	_, err := nats.Connect("nats://"+behind.At("1"), nats.SetCustomDialer(hook{n.Dialer, time.Second}))

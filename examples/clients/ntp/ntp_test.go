@@ -25,7 +25,7 @@ func TestChrony(t *testing.T) {
 	config := filepath.Join(dir, "chrony.conf")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, "port %s\nbindaddress %s\nallow all\nlocal stratum 5\ncmdport 0\nbindcmdaddress /\npidfile %s\n", port, n.IP, filepath.Join(dir, "pid")), 0o644))
 	at := net.JoinHostPort(n.IP.String(), port)
-	n.ServeUntil(func() bool { // directly, to know when it is there
+	n.ServeUntil(func() bool { // directly, to know when it is ready
 		_, err := ntp.QueryWithOptions(at, ntp.QueryOptions{Timeout: 100 * time.Millisecond})
 		return err == nil
 	}, server, "-d", "-U", "-x", "-f", config)

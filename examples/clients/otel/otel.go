@@ -1,5 +1,5 @@
 // The hooks: Stats of socks.Client and of mapping.Table, plain structs that OpenTelemetry's observable
-// instruments read when somebody collects.
+// instruments read when metrics are collected.
 
 // Package otel shows a gateway's and a table's counters as OpenTelemetry metrics.
 package otel
@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Observe has a meter read the counters of c and t until the registration is ended.
+// Observe registers the counters of c and t with a meter, until the registration is ended.
 func Observe(m metric.Meter, c *socks.Client, t *mapping.Table) (metric.Registration, error) {
 	var errs [6]error
 	var requests, bytes, stale metric.Int64ObservableCounter

@@ -1,6 +1,6 @@
-// The hooks: LookupFunc and DialFunc of pgconn.Config. LookupHost gives pgx a fake address where it insists on
-// one, and DialContext leads from that to the name; so does the second connection with which pgx cancels
-// a query, which it makes to the first one's RemoteAddr.
+// The hooks: LookupFunc and DialFunc of pgconn.Config. LookupHost returns the fake address that pgx insists on, and
+// DialContext turns that into the name. This holds too for the second connection, to the first one's RemoteAddr, with
+// which pgx cancels a query.
 
 // Package pgx reaches a PostgreSQL server behind a gateway.
 package pgx

@@ -36,7 +36,7 @@ func TestPostgreSQL(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, rows.Next())
 	require.NoError(t, conn.Conn().PgConn().CancelRequest(ctx))
-	for rows.Next() { // what was under way
+	for rows.Next() { // rows that were on their way
 	}
 	var failure *pgconn.PgError
 	require.ErrorAs(t, rows.Err(), &failure)

@@ -1,5 +1,5 @@
-// The hook: Dialer of a Connector. pq wants a DialTimeout too, which an adapter adds; with a context it calls
-// DialContext, which the adapter has of the Dialer.
+// The hook: Dialer of a Connector. pq requires a DialTimeout too, which an adapter adds; with a context it calls
+// DialContext, which the adapter inherits.
 
 // Package pq reaches a PostgreSQL server behind a gateway by database/sql.
 package pq

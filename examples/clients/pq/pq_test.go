@@ -37,7 +37,7 @@ func TestPostgreSQL(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, rows.Next())
 	cancel()
-	for rows.Next() { // what was under way
+	for rows.Next() { // rows that were on their way
 	}
 	require.Error(t, rows.Err())
 	n.ByName()

@@ -1,6 +1,5 @@
-// The hook: Dialer of redis.Options, which is given the name, and has to do the TLS of rediss:// itself. That
-// alone is not enough: redis.NewClient looks the name up locally, to choose the EndpointType of its maintenance
-// notifications, unless one is chosen.
+// The hook: Dialer of redis.Options, which gets the name and must do the TLS of rediss:// itself. Set EndpointType too:
+// otherwise redis.NewClient looks the name up locally, to choose the EndpointType of its maintenance notifications.
 
 // Package redis reaches a Redis server behind a gateway.
 package redis
@@ -24,7 +23,7 @@ func NewClient(d *dialer.Dialer, url string, config *tls.Config) (*redis.Client,
 		return nil, err
 	}
 	options.Dialer = d.DialContext
-	if options.TLSConfig != nil && config != nil { // it is there for rediss, with the name to verify
+	if options.TLSConfig != nil && config != nil { // the URL is rediss://, and the config has the name to verify
 		options.TLSConfig.RootCAs = config.RootCAs
 	}
 	if options.TLSConfig != nil {

@@ -1,3 +1,3 @@
-// Package retries asks client libraries whether they would retry after an error of a Dialer, as after package
+// Package retries reports whether client libraries retry after an error of a Dialer as they do after package
 // net's of the same meaning. Libraries look at the type, at Op, Timeout and Temporary, and at what is wrapped.
 package retries

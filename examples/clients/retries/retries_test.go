@@ -2,7 +2,6 @@ package retries
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/url"
 	"os"
@@ -31,25 +30,19 @@ type silence struct{}
 
 func (silence) Printf(context.Context, string, ...any) {}
 
-// predicates say whether a library tries again. Those that are not exported are seen at work, but for gocql's,
-// which needs a cluster: its condition is repeated.
+// predicates report whether a library tries again after an error. A library whose predicate is not exported is run, and
+// its dials are counted.
 var predicates = map[string]func(*testing.T, error) bool{
-	"go-redis": redisRetries,
-	"franz-go": func(_ *testing.T, err error) bool { return kgo.IsRetryableBrokerErr(err) },
-	"franz-go, a broker's restart": func(_ *testing.T, err error) bool { // isAnyDialErr
-		var op *net.OpError
-		return errors.As(err, &op) && op.Op == "dial"
-	},
-	"gocql": func(_ *testing.T, err error) bool { // hostConnPool.connect
-		op, ok := err.(*net.OpError)
-		return !ok || op.Temporary()
-	},
+	"go-redis":                     redisRetries,
+	"franz-go":                     func(_ *testing.T, err error) bool { return kgo.IsRetryableBrokerErr(err) },
+	"franz-go, a broker's restart": franzRetries,
+	"gocql":                        gocqlRetries,
 	"aws-sdk-go-v2": func(_ *testing.T, err error) bool {
 		return retry.NewStandard().IsErrorRetryable(&url.Error{Op: "Get", URL: "https://s3.example", Err: err}) // as net/http wraps it
 	},
 }
 
-// redisRetries counts how often a client dials.
+// redisRetries reports whether a client dials more than once.
 func redisRetries(t *testing.T, err error) bool {
 	dials := 0
 	client := redis.NewClient(&redis.Options{
@@ -65,7 +58,7 @@ func redisRetries(t *testing.T, err error) bool {
 	return dials > 1
 }
 
-// system is package net's error for one of the kernel's.
+// system is the error that package net makes of errno.
 func system(errno syscall.Errno) error {
 	return &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80}, Err: os.NewSyscallError("connect", errno)}
 }
@@ -98,7 +91,7 @@ func TestLibrariesRetryAsAfterNet(t *testing.T) {
 	}
 }
 
-// dial is the error of a dial that the gateway refuses with a reply.
+// dial returns the error of a dial that the gateway refuses with reply.
 func dial(t *testing.T, ctx context.Context, reply socks.Reply) error {
 	gateway := &sockstest.Server{Refuse: func(sockstest.Request) socks.Reply { return reply }}
 	gateway.Start()

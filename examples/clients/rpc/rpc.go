@@ -1,4 +1,4 @@
-// The hook: rpc.NewClient over a connection that is there already. Calls have no context.
+// The hook: rpc.NewClient over an existing connection. Calls have no context.
 
 // Package rpc puts net/rpc behind a gateway.
 package rpc

@@ -24,7 +24,7 @@ func TestRPC(t *testing.T) {
 	n := behind.Start(t)
 	server, l := rpc.NewServer(), n.Listen()
 	require.NoError(t, server.Register(Echo{}))
-	go func() { // the test's; ends with l
+	go func() { // owned by the test; ends with l
 		for {
 			c, err := l.Accept()
 			if err != nil {

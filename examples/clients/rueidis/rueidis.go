@@ -1,5 +1,5 @@
-// The hook: DialCtxFn of rueidis.ClientOption, which is given the name. It has to do the TLS itself, and to keep
-// the timeout (dial_timeout in the URL), which rueidis hands it with a net.Dialer: NewClient has no context.
+// The hook: DialCtxFn of rueidis.ClientOption, which gets the name. It must do the TLS itself, and apply
+// the timeout (dial_timeout in the URL), which it gets in a net.Dialer, because NewClient has no context.
 
 // Package rueidis reaches a Redis server behind a gateway.
 package rueidis
@@ -21,7 +21,7 @@ func NewClient(d *dialer.Dialer, url string, config *tls.Config) (rueidis.Client
 	if err != nil {
 		return nil, err
 	}
-	if options.TLSConfig != nil && config != nil { // it is there for rediss, with the name to verify
+	if options.TLSConfig != nil && config != nil { // the URL is rediss://, and the config has the name to verify
 		options.TLSConfig.RootCAs = config.RootCAs
 	}
 	options.DialCtxFn = func(ctx context.Context, address string, n *net.Dialer, secure *tls.Config) (net.Conn, error) {

@@ -1,7 +1,7 @@
-// The hook: smtp.NewClient over a connection that is there already. STARTTLS is with the name, end to end; the
-// gateway sees none of the mail.
+// The hook: smtp.NewClient over an existing connection. STARTTLS is end to end and verifies the name, so the gateway
+// does not see the mail.
 
-// Package smtp hands mail to a server behind a gateway.
+// Package smtp sends mail to a server behind a gateway.
 package smtp
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// Send does what smtp.SendMail does, and insists on STARTTLS; without roots, those of
-// the system count. When the context ends, so does the exchange.
+// Send does what smtp.SendMail does, and requires STARTTLS. Nil roots are the system's. The exchange ends with the
+// context.
 func Send(ctx context.Context, d *dialer.Dialer, address string, roots *x509.CertPool, from, to string, message []byte) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -47,7 +47,7 @@ func Send(ctx context.Context, d *dialer.Dialer, address string, roots *x509.Cer
 	if _, err := body.Write(message); err != nil {
 		return err
 	}
-	if err := body.Close(); err != nil { // the server's word that it has the mail
+	if err := body.Close(); err != nil { // the server has accepted the mail
 		return err
 	}
 	return client.Quit()

@@ -18,14 +18,14 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// session is what a mail server was told, after STARTTLS.
+// session is what a mail server got after STARTTLS.
 type session struct {
 	lines []string
 	mail  string
 	err   error
 }
 
-// serve is a mail server, RFC 5321 and RFC 3207, for one mail.
+// serve is a mail server for one mail, RFC 5321 and RFC 3207.
 func serve(l net.Listener, config *tls.Config) (s session) {
 	conn, err := l.Accept()
 	if err != nil {
@@ -66,7 +66,7 @@ func TestSMTP(t *testing.T) {
 	serverTLS, clientTLS := behind.TLS(t)
 	l := n.Listen()
 	done := make(chan session, 1)
-	go func() { done <- serve(l, serverTLS) }() // the test's; ends with the client, or with l
+	go func() { done <- serve(l, serverTLS) }() // owned by the test; ends with the client, or with l
 
 	require.NoError(t, Send(n.Context(), n.Dialer, n.Address(l.Addr()), clientTLS.RootCAs, "a@client.test", "b@server.test", []byte("Subject: hello\r\n\r\nhello\r\n")))
 	s := <-done
@@ -75,7 +75,7 @@ func TestSMTP(t *testing.T) {
 	require.Equal(t, "Subject: hello\n\nhello\n", s.mail)
 	n.OnlyByName(sockstest.Connect)
 
-	go func() { // the test's; ends with l
+	go func() { // owned by the test; ends with l
 		for !errors.Is(serve(l, serverTLS).err, net.ErrClosed) {
 		}
 	}()

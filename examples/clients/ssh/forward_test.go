@@ -15,8 +15,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestForward: an SSH connection as the way to a gateway. Its channels have no deadlines, so there are no spare
-// connections, and contexts end the dials all the same.
+// An SSH connection can lead to a gateway. Its channels have no deadlines, so there are no spares; contexts still end
+// the dials.
 func TestForward(t *testing.T) {
 	n := behind.Start(t)
 	address, config := startSSHD(t, n)
@@ -38,7 +38,7 @@ func TestForward(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	go func() { // the test's; ends with l
+	go func() { // owned by the test; ends with l
 		for {
 			c, err := l.Accept()
 			if err != nil {

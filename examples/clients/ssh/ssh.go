@@ -1,4 +1,4 @@
-// The hook: ssh.NewClientConn over a connection that is there already. The host key is checked against the
+// The hook: ssh.NewClientConn over an existing connection. The host key is checked against the
 // name, not against the fake address.
 
 // Package ssh reaches an SSH server behind a gateway.
@@ -12,7 +12,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// Dial connects to an SSH server at address, "host:port", and logs in, as ssh.Dial does. The context bounds
+// Dial connects to an SSH server at address, "host:port", and logs in, as ssh.Dial does. The context limits
 // both.
 func Dial(ctx context.Context, d *dialer.Dialer, address string, config *ssh.ClientConfig) (*ssh.Client, error) {
 	conn, err := d.DialContext(ctx, "tcp", address)

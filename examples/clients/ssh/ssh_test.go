@@ -37,8 +37,8 @@ func newKey(t *testing.T, file string) ssh.Signer {
 	return signer
 }
 
-// startSSHD starts a server that lets in whoever runs the test, and returns its address and what its client
-// needs.
+// startSSHD starts a server that accepts the user who runs the test, and returns its address and the configuration of
+// its client.
 func startSSHD(t *testing.T, n *behind.Network) (string, *ssh.ClientConfig) {
 	sshd := behind.Program(t, "openssh-server", "/usr/sbin/sshd")
 	me, err := user.Current()
@@ -47,7 +47,7 @@ func startSSHD(t *testing.T, n *behind.Network) (string, *ssh.ClientConfig) {
 		behind.Skip(t, "needs a user that may log in")
 	}
 	if me.Uid == "0" {
-		require.NoError(t, os.MkdirAll("/run/sshd", 0o755)) // sshd's own, which the init script makes
+		require.NoError(t, os.MkdirAll("/run/sshd", 0o755)) // the init script makes it otherwise
 	}
 	dir, port := t.TempDir(), n.Port()
 	address := net.JoinHostPort(behind.Name, port)
@@ -127,18 +127,18 @@ func TestSFTP(t *testing.T) {
 	})
 }
 
-// TestSilence: a server that says nothing is given up with the context.
+// A dial to a silent server ends with the context.
 func TestSilence(t *testing.T) {
 	n := behind.Start(t)
 	l := n.Listen()
 	ctx, cancel := context.WithCancel(n.Context())
-	go func() { // the test's; ends with the connection, or with l
+	go func() { // owned by the test; ends with the connection, or with l
 		c, err := l.Accept()
 		if err != nil {
 			return
 		}
 		defer c.Close()
-		c.Read(make([]byte, 1)) // the client's version: it waits for the server's now
+		c.Read(make([]byte, 1)) // of the client's version: now it waits for the server's
 		cancel()
 		c.Read(make([]byte, 100))
 	}()

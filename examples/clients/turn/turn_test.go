@@ -28,7 +28,7 @@ func TestTURN(t *testing.T) {
 	})
 	require.NoError(t, err)
 	defer server.Close()
-	peer := n.ListenPacket() // whom the relayed address reaches
+	peer := n.ListenPacket() // the relayed address reaches it
 	family := turn.RequestedAddressFamilyIPv6
 	if n.IP.Is4() {
 		family = turn.RequestedAddressFamilyIPv4

@@ -15,11 +15,11 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// patience is how long anything in the browser may take.
+// patience limits each step in the browser.
 const patience = 90 * time.Second
 
-// browser starts a chromium of its own for a test, with no profile, no network of its own, and every name
-// leading to this machine, so that a site of any name can be played. The context is that of its one tab.
+// browser starts a chromium for a test, without a profile and a network. Every name leads to this machine, so that a
+// test can imitate any site. The context is the only tab's.
 func browser(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -45,13 +45,13 @@ func browser(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Contex
 	t.Cleanup(cancel)
 	tab, end := chromedp.NewContext(allocator)
 	t.Cleanup(end)
-	require.NoError(t, chromedp.Do(tab)) // starts it, for as long as tab lasts and not only the first action
+	require.NoError(t, chromedp.Do(tab)) // starts it for the life of tab, not of the first action
 	limited, stop := context.WithTimeout(tab, 2*patience)
 	t.Cleanup(stop)
 	return limited
 }
 
-// run does what is listed in order.
+// run runs the actions in order.
 func run(t *testing.T, tab context.Context, actions ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	require.NoError(t, chromedp.Do(tab, actions...))
@@ -64,7 +64,7 @@ func eventually(t *testing.T, tab context.Context, expression string) {
 	require.NoError(t, err, "%s\n%s", expression, value[string](t, tab, `document.body.innerText`))
 }
 
-// value is that of a JavaScript expression.
+// value returns the value of a JavaScript expression.
 func value[T any](t *testing.T, tab context.Context, expression string, options ...chromedp.EvaluateOption) T {
 	t.Helper()
 	v, err := chromedp.Run(tab, chromedp.Evaluate[T](expression, options...))

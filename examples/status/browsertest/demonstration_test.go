@@ -19,8 +19,7 @@ import (
 
 var screenshot = flag.String("screenshot", "", "`file` for a picture of the page; empty: it is thrown away")
 
-// TestDemonstration runs the program as its user does, looks at its page, light and dark, wide and narrow,
-// and ends it as its user does.
+// TestDemonstration runs the program, looks at its page, light and dark, wide and narrow, and interrupts it.
 func TestDemonstration(t *testing.T) {
 	tab := browser(t)
 	url := demonstration(t)
@@ -38,7 +37,7 @@ func TestDemonstration(t *testing.T) {
 	eventually(t, tab, `document.querySelectorAll("#connections tbody tr").length >= 6`)
 	eventually(t, tab, `document.querySelectorAll("#names tbody tr").length >= 12`)
 	eventually(t, tab, `document.querySelectorAll("#chart circle").length >= 8`)
-	if *screenshot != "" { // there is to be something to look at
+	if *screenshot != "" { // the page must have data
 		eventually(t, tab, `document.querySelector("#gateways .rests") && document.querySelectorAll("#chart circle").length >= 160`)
 	}
 	light := take(t, tab, *screenshot)
@@ -52,7 +51,7 @@ func TestDemonstration(t *testing.T) {
 	take(t, tab, beside(*screenshot, "narrow"))
 }
 
-// beside is the file of another picture, which is not kept with the first.
+// beside returns the file of another picture, which is not kept.
 func beside(screenshot, what string) string {
 	if screenshot == "" {
 		return ""
@@ -60,7 +59,7 @@ func beside(screenshot, what string) string {
 	return filepath.Join(os.TempDir(), "status-"+what+".png")
 }
 
-// take takes a picture of what is to be seen.
+// take takes a picture of the page.
 func take(t *testing.T, tab context.Context, file string) []byte {
 	t.Helper()
 	png, err := chromedp.Run(tab, chromedp.CaptureScreenshot())
@@ -72,8 +71,8 @@ func take(t *testing.T, tab context.Context, file string) []byte {
 	return png
 }
 
-// demonstration starts examples/status, and returns the URL that it prints. At the test's end it is
-// interrupted, and has to end well.
+// demonstration starts examples/status, and returns the URL that it prints. The end of the test interrupts it, and
+// requires that it exits without an error.
 func demonstration(t *testing.T) string {
 	binary := filepath.Join(t.TempDir(), "status")
 	build := exec.Command("go", "build", "-o", binary, "./examples/status")

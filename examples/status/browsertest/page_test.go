@@ -23,15 +23,15 @@ import (
 	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
-// program is one with a page.
+// program is a program with a page.
 type program struct {
 	dialer *dialer.Dialer
 	table  *mapping.Table
 	url    string
 }
 
-// start starts a program behind g, for which every name leads to a server that waits. More gateways are
-// for when g fails.
+// start starts a program behind g, for which every name leads to a server that waits. If g fails, the program uses the
+// other gateways.
 func start(t *testing.T, g *sockstest.Server, more ...*socks.Client) *program {
 	server, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func (p *program) dial(t *testing.T, name string) net.Conn {
 	return c
 }
 
-// The names in the first column of a table, as an array in JavaScript.
+// The names in the first column of a table, as a JavaScript array.
 func column(table string) string {
 	return fmt.Sprintf(`Array.from(document.querySelectorAll("#%s tbody td:first-child"), (td) => td.firstChild.textContent)`, table)
 }
@@ -88,7 +88,7 @@ func TestNamesComeAndGoWithoutReload(t *testing.T) {
 	require.Equal(t, 1, value[int](t, tab, `window.loaded`))
 }
 
-// What a screen reader says of the chart is what there is to see in it.
+// A screen reader says of the chart what it shows.
 func TestChartIsSpoken(t *testing.T) {
 	p := start(t, new(sockstest.Server))
 	p.dial(t, "first.example")
@@ -119,7 +119,7 @@ func TestFilterAndSort(t *testing.T) {
 	for _, name := range []string{"mail.example", "api.example", "www.other.example", "zeta.example"} {
 		_, err := p.table.Assign("ip4", name)
 		require.NoError(t, err)
-		time.Sleep(5 * time.Millisecond) // names that come at once are assigned at one time
+		time.Sleep(5 * time.Millisecond) // otherwise the names have the same time
 	}
 	p.dial(t, "api.example")
 	tab := browser(t)
@@ -151,8 +151,8 @@ func TestFilterAndSort(t *testing.T) {
 	eventually(t, tab, names+` === "mail.example"`)
 }
 
-// What is no host name gets neither into the table nor past the library when a gateway says it. What is left is
-// what the program itself was given, such as the address of a gateway.
+// Text that is not a host name gets neither into the table nor, from a gateway, past the library. Only text that the
+// program itself was given, such as the address of a gateway, reaches the page.
 func TestHostileTextStaysText(t *testing.T) {
 	const hostile = `<img src=x onerror="hacked=1"><script>hacked=1</script>`
 	p := start(t, new(sockstest.Server), &socks.Client{Addr: hostile})
@@ -174,7 +174,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	run(t, tab, chromedp.Navigate(p.url), chromedp.WaitVisible(chromedp.CSS("#connections td")))
 	require.Equal(t, hostile, value[[]string](t, tab, column("gateways"))[1])
 
-	// The same in every text that a program could ever send, as if nothing before the page held.
+	// The page escapes every text of its data, even if the checks before it fail.
 	value[bool](t, tab, `(() => {
 		source.close();
 		const text = `+"`"+hostile+"`"+`;
@@ -188,7 +188,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	require.Equal(t, 0, value[int](t, tab, `document.querySelectorAll("img, main script").length`))
 	require.Equal(t, "undefined", value[string](t, tab, `typeof hacked`))
 
-	// And if it became part of the document after all, the policy would not let it run.
+	// If a script became part of the document, the policy would not let it run.
 	require.Equal(t, "script-src-attr", value[string](t, tab, `(() => {
 		const refused = new Promise((resolve) => addEventListener("securitypolicyviolation", (e) => resolve(e.effectiveDirective)));
 		document.body.insertAdjacentHTML("beforeend", '<b onclick="hacked=1"></b>');
@@ -197,7 +197,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	require.Equal(t, "undefined", value[string](t, tab, `typeof hacked`))
 }
 
-// A site whose name was made to lead here is not given the page, nor its events.
+// A site that has its own name resolve to loopback gets neither the page nor its events.
 func TestRebinding(t *testing.T) {
 	p := start(t, new(sockstest.Server))
 	p.dial(t, "secret.example")

@@ -17,17 +17,17 @@ import (
 // attempt is one run of a client.
 type attempt struct {
 	client  string
-	debian  string // the package whose version counts
+	debian  string // the package whose version is recorded
 	request string
 	gateway *testgw.Gateway
 	command peers.Command
 
-	prints string   // what its standard output has to have; empty: it has to fail
-	says   string   // what it has to say when it has to fail
-	sees   []string // what the gateway has to see: commands and destinations
+	prints string   // required in its standard output; empty: it must fail
+	says   string   // required in its output if it must fail
+	sees   []string // commands and destinations that the gateway must get
 }
 
-// run makes the attempt in a subtest, and records it.
+// run runs the attempt in a subtest, and records its result.
 func (a attempt) run(t *testing.T) {
 	t.Helper()
 	t.Run(a.request, func(t *testing.T) {
@@ -54,7 +54,7 @@ func (a attempt) run(t *testing.T) {
 
 const works = "works"
 
-// seen lists what the gateway was asked, each thing once, and the same in brief.
+// seen lists the requests to the gateway, each once, and a short form of the list.
 func seen(g *testgw.Gateway) (saw []string, brief string) {
 	var kinds []string
 	add := func(what, user, where string, atyp byte) {
@@ -68,9 +68,9 @@ func seen(g *testgw.Gateway) (saw []string, brief string) {
 		where := r.Target.String()
 		switch r.Command {
 		case wire.Resolve:
-			where = r.Name // and a port that means nothing
+			where = r.Name // the port has no meaning
 		case wire.Associate:
-			where = "" // what clients tell of themselves
+			where = "" // the address that clients give as their own
 		}
 		add(r.Command.String(), r.User, where, r.ATYP)
 	}

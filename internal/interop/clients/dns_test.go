@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answer is the address of every name at the DNS server.
+// answer is the address of every name.
 const answer = "192.0.2.53"
 
-// startDNS starts a DNS server at here, and returns its port.
+// startDNS starts a DNS server at the address here, and returns its port.
 func startDNS(t *testing.T) string {
 	conn, err := net.ListenPacket("udp", here+":0")
 	require.NoError(t, err)
@@ -26,7 +26,7 @@ func startDNS(t *testing.T) string {
 	})}
 	started, done := make(chan struct{}), make(chan struct{})
 	s.NotifyStartedFunc = func() { close(started) }
-	go func() { // the test's; ends with Shutdown
+	go func() { // owned by the test; ends with Shutdown
 		defer close(done)
 		_ = s.ActivateAndServe()
 	}()

@@ -14,8 +14,8 @@ func TestFTP(t *testing.T) {
 	server := peers.Vsftpd{Internal: netip.MustParseAddr(here), Files: map[string]string{"file": page}}.Start(t)
 	port := strconv.Itoa(int(server.Addrs[0].Port()))
 	g := w.gateway(t, false)
-	g.External = []netip.Addr{netip.MustParseAddr(here)} // where the server finds it
-	// By address: of a server that it knows by name, dante's client asks BIND for the name's first letters.
+	g.External = []netip.Addr{netip.MustParseAddr(here)} // the server can reach this address
+	// By address: for a server that it knows by name, dante's client sends BIND with the name's first letters.
 	address := here + ":" + port
 	attempt{
 		client: "tnftp with socksify", debian: "tnftp", request: "FTP, active mode, from vsftpd",

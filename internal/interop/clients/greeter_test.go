@@ -10,12 +10,12 @@ import (
 
 const greeting = "hello from the server"
 
-// startGreeter starts a server that greets whoever connects, and hangs up.
+// startGreeter starts a server that greets each client and hangs up.
 func startGreeter(t *testing.T) net.Listener {
 	l, err := net.Listen("tcp", here+":0")
 	require.NoError(t, err)
 	done := make(chan struct{})
-	go func() { // the test's; ends with l
+	go func() { // owned by the test; ends with l
 		defer close(done)
 		for {
 			c, err := l.Accept()

@@ -1,4 +1,4 @@
-// Package clients tests the bundled gateway with clients that others wrote.
+// Package clients tests the bundled gateway with other people's clients.
 package clients
 
 import (

@@ -25,13 +25,13 @@ func TestProxychains(t *testing.T) {
 	}
 }
 
-// curl is a command that knows nothing of gateways.
+// curl returns a command that does not use a gateway by itself.
 func curl(t *testing.T, host, port string) []string {
 	t.Helper()
 	return []string{peers.Program(t, "curl", "curl"), "-sS", url(host, port)}
 }
 
-// proxychains makes a command use a gateway, for names too.
+// proxychains makes a command use a gateway, also for names.
 func proxychains(t *testing.T, g *testgw.Gateway, userAndPassword string, command []string) peers.Command {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "proxychains.conf")

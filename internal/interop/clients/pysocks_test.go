@@ -35,7 +35,7 @@ func TestPySocks(t *testing.T) {
 	}
 }
 
-// python is a script of testdata, with the gateway as its last arguments but for the account.
+// python returns a command that runs a script of testdata. The gateway and the account are its last arguments.
 func python(t *testing.T, script string, g *testgw.Gateway, args []string, account ...string) peers.Command {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("testdata", script))

@@ -24,12 +24,12 @@ func TestSocksify(t *testing.T) {
 	}
 }
 
-// socksify makes a command use a gateway, for names too; with a password, as the user.
+// socksify makes a command use a gateway, also for names; with a password, as the user.
 func socksify(t *testing.T, g *testgw.Gateway, password string, command []string) peers.Command {
 	t.Helper()
 	c := peers.Command{
 		Program: "socksify", Debian: "dante-client", Args: command,
-		Env: []string{"SOCKS_AUTOADD_LANROUTES=no"}, // or it goes past the gateway to where this machine has an address
+		Env: []string{"SOCKS_AUTOADD_LANROUTES=no"}, // otherwise it connects directly to networks of this machine
 	}
 	method := "none"
 	if password != "" {

@@ -15,14 +15,14 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// against is the library and one gateway.
+// against tests the library against one gateway.
 type against struct {
 	world
 	name       string
 	gateway    *peers.Peer
-	addr       string // where the gateway is reached; empty: at its Addr
+	addr       string // address of the gateway; empty: its Addr
 	auth       []socks.Auth
-	handshakes []socks.Handshake // those that the gateway is known to take
+	handshakes []socks.Handshake // handshakes that the gateway supports
 }
 
 var handshakes = map[socks.Handshake]string{socks.HandshakeStepwise: "stepwise", socks.HandshakePipelined: "pipelined", socks.HandshakeAuto: "auto"}
@@ -32,19 +32,19 @@ var (
 	notTogether  = []socks.Handshake{socks.HandshakeStepwise, socks.HandshakeAuto}
 )
 
-// Who may use a gateway that does not take everybody.
+// The account of a gateway that asks for one.
 const (
 	user     = "sockslib-alice"
 	password = "open sesame"
 )
 
-// works is the result of what has to work.
+// works is the result in the document for a success.
 const works = "works"
 
-// patience bounds what has to come to an end by itself.
+// patience limits what must end by itself.
 const patience = 5 * time.Second
 
-// each runs a test for every handshake, and records what it returns.
+// each runs a test with every handshake, and records its result.
 func (a against) each(t *testing.T, request string, test func(t *testing.T, ctx context.Context, c *socks.Client) string) {
 	t.Helper()
 	for _, h := range a.handshakes {
@@ -61,7 +61,7 @@ func (a against) each(t *testing.T, request string, test func(t *testing.T, ctx 
 	}
 }
 
-// fails runs a test for every handshake that has to end with an error, and records which it matches.
+// fails runs a test that must fail with every handshake, and records which errors it matches.
 func (a against) fails(t *testing.T, request string, want error, do func(ctx context.Context, c *socks.Client) error) {
 	t.Helper()
 	a.each(t, request, func(t *testing.T, ctx context.Context, c *socks.Client) string {

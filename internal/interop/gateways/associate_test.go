@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// associates does UDP ASSOCIATE to all the destinations, and to fake addresses of theirs.
+// associates tests UDP ASSOCIATE with all destinations, and with their fake addresses.
 func (a against) associates(t *testing.T) {
 	for _, d := range destinations {
 		a.associate(t, d)
@@ -51,7 +51,7 @@ func (a against) associateFake(t *testing.T, f mapped) {
 	})
 }
 
-// associateConnected does UDP ASSOCIATE for one destination alone.
+// associateConnected tests UDP ASSOCIATE with a fixed peer.
 func (a against) associateConnected(t *testing.T) {
 	a.each(t, "UDP ASSOCIATE by DialContext", func(t *testing.T, ctx context.Context, c *socks.Client) string {
 		conn, err := c.DialContext(ctx, "udp", a.server(name4))
@@ -65,8 +65,8 @@ func (a against) associateConnected(t *testing.T) {
 	})
 }
 
-// requireDatagrams sends datagrams of several lengths to a server that sends them back, and returns from
-// where they came.
+// requireDatagrams sends datagrams of several lengths to a server that echoes them, and returns the address that they
+// come back from.
 func requireDatagrams(t *testing.T, p net.PacketConn, dst net.Addr) (from net.Addr) {
 	t.Helper()
 	require.NoError(t, p.SetDeadline(time.Now().Add(patience)))
@@ -91,7 +91,7 @@ func requireDatagram(t *testing.T, want string, read func([]byte) (int, error)) 
 	require.Equal(t, want, string(buf[:n]))
 }
 
-// associating is what associates does, up to the gateway's reply.
+// associating makes an association for a test.
 func associating(ctx context.Context, c *socks.Client) error {
 	p, err := c.ListenPacket(ctx, "udp", "")
 	if err == nil {
@@ -100,7 +100,7 @@ func associating(ctx context.Context, c *socks.Client) error {
 	return err
 }
 
-// endsAssociation stops the gateway while an association is there. It cannot be used afterwards.
+// endsAssociation stops the gateway while an association is open. The gateway cannot be used afterwards.
 func (a against) endsAssociation(t *testing.T) {
 	a.handshakes = a.handshakes[:1]
 	a.fails(t, "UDP ASSOCIATE, the gateway ends", net.ErrClosed, func(ctx context.Context, c *socks.Client) error {

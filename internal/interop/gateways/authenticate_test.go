@@ -6,7 +6,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// authenticates offers user and password to a gateway that wants them, in every way in which that can go.
+// authenticates tests a gateway that asks for a user and password: with right, wrong and missing ones.
 func (a against) authenticates(t *testing.T) {
 	offer := func(request string, want error, auth ...socks.Auth) {
 		a := a
@@ -26,7 +26,7 @@ func (a against) authenticates(t *testing.T) {
 	offer("CONNECT, none offered", socks.ErrNoAcceptableAuth, socks.NoAuth)
 }
 
-// wantsNoPassword offers a method that the gateway does not take.
+// wantsNoPassword offers only a method that the gateway does not accept.
 func (a against) wantsNoPassword(t *testing.T, want error) {
 	a.auth = []socks.Auth{socks.UserPass(user, password)}
 	a.fails(t, "CONNECT, user/password alone offered", want, connecting(a.server(name4)))

@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// binds does BIND for a peer; "" is anyone.
+// binds tests BIND for a peer; "" is any peer.
 func (a against) binds(t *testing.T, request, peer string) {
 	a.each(t, request, func(t *testing.T, ctx context.Context, c *socks.Client) string {
 		l, err := c.Listen(ctx, "tcp", peer)
@@ -53,7 +53,7 @@ func requireRead(t *testing.T, c net.Conn, want string) {
 	require.Equal(t, want, string(buf))
 }
 
-// bindsInVain does BIND, and nobody comes.
+// bindsInVain tests a BIND to which no peer connects.
 func (a against) bindsInVain(t *testing.T) {
 	a.fails(t, "BIND, nobody comes until the Listener's deadline", os.ErrDeadlineExceeded, func(ctx context.Context, c *socks.Client) error {
 		l, err := c.Listen(ctx, "tcp", "")
@@ -69,7 +69,7 @@ func (a against) bindsInVain(t *testing.T) {
 	})
 }
 
-// bindsForAnother does BIND for a peer, and another one comes.
+// bindsForAnother tests a BIND to which another peer connects.
 func (a against) bindsForAnother(t *testing.T, want error) {
 	const expected = "127.0.0.77:0"
 	a.fails(t, "BIND for a peer, another one comes", want, func(ctx context.Context, c *socks.Client) error {
@@ -89,7 +89,7 @@ func (a against) bindsForAnother(t *testing.T, want error) {
 	})
 }
 
-// listening is what binds does, up to the gateway's first reply.
+// listening sends a BIND for a test and returns after the first reply.
 func listening(ctx context.Context, c *socks.Client) error {
 	l, err := c.Listen(ctx, "tcp", "")
 	if err == nil {

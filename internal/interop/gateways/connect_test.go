@@ -16,7 +16,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// connects does CONNECT to all the destinations, and to fake addresses of theirs.
+// connects tests CONNECT to all destinations, and to their fake addresses.
 func (a against) connects(t *testing.T) {
 	for _, d := range destinations {
 		a.connect(t, "CONNECT to "+d.what, d.host)
@@ -46,7 +46,7 @@ func (a against) connectFake(t *testing.T, f mapped) {
 	})
 }
 
-// requireEcho sends to a server that sends it back, and closes the connection.
+// requireEcho requires that the server at the other end echoes, and closes the connection.
 func requireEcho(t *testing.T, conn net.Conn) {
 	t.Helper()
 	defer conn.Close()
@@ -60,8 +60,8 @@ func requireEcho(t *testing.T, conn net.Conn) {
 	require.True(t, sent == string(got), "something else came back")
 }
 
-// halfCloses ends its own direction first, and reads to the end then. Not every gateway lets that happen:
-// some end both directions.
+// halfCloses closes its own direction first and then reads to EOF. Some gateways close both directions when one is
+// closed.
 func (a against) halfCloses(t *testing.T) {
 	a.each(t, "CONNECT, CloseWrite before the answer", func(t *testing.T, ctx context.Context, c *socks.Client) string {
 		conn, err := c.DialContext(ctx, "tcp", a.server(name4))
@@ -78,12 +78,12 @@ func (a against) halfCloses(t *testing.T) {
 	})
 }
 
-// connectReplies are the errors that a gateway answers a CONNECT with.
+// connectReplies are the error replies of a gateway to CONNECT.
 type connectReplies struct {
 	refused, hostUnreachable, netUnreachable, prohibited, unknownName error
 }
 
-// refuses does CONNECT to what is not there, in both families.
+// refuses tests CONNECT to missing destinations, in both families.
 func (a against) refuses(t *testing.T, want connectReplies) {
 	for _, to := range []struct {
 		request   string
@@ -118,7 +118,7 @@ func connecting(address string) func(context.Context, *socks.Client) error {
 	}
 }
 
-// waits does CONNECT to who never answers. Both deadlines are tried: the context's, and the Client's.
+// waits tests CONNECT to a destination that never answers, with the context's deadline and with the Client's.
 func (a against) waits(t *testing.T) {
 	const soon = 400 * time.Millisecond // longer than Auto waits before it tries another handshake
 	to := a.server(peers.Silent4)
@@ -134,7 +134,7 @@ func (a against) waits(t *testing.T) {
 	})
 }
 
-// ends stops the gateway. It cannot be used afterwards.
+// ends stops the gateway, which cannot be used afterwards.
 func (a against) ends(t *testing.T) {
 	a.gateway.Stop()
 	a.fails(t, "CONNECT, the gateway is not there", socks.ErrGateway, connecting(a.server(name4)))

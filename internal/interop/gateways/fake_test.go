@@ -10,7 +10,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// mapped is a name that the application knows by a fake address.
+// mapped is a name for which the application has a fake address.
 type mapped struct{ what, network, name string }
 
 var fakes = []mapped{
@@ -18,7 +18,7 @@ var fakes = []mapped{
 	{"an IPv6 fake, of a name of IPv4", "ip6", name4},
 }
 
-// fake gives an application's dialer, and host:port of the servers as that application knows them.
+// fake returns an application's dialer, and host:port of the servers with their fake addresses.
 func (a against) fake(t *testing.T, c *socks.Client, m mapped) (dialer.Dialer, string) {
 	names, err := mapping.New(mapping.Config{})
 	require.NoError(t, err)

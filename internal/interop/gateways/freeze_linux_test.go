@@ -19,16 +19,16 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// tally is what came of dials in a row.
+// tally is the result of consecutive dials.
 type tally struct {
 	lost, late int
 	requests   []int // of each dial
 }
 
-// dialLimit is the context of each dial. One that takes a quarter of it is late: the others take milliseconds.
+// dialLimit is the time of each dial's context. A dial that takes a quarter of it is late: others take milliseconds.
 const dialLimit = 4 * time.Second
 
-// dials dials, and uses what it gets beyond the end of the context.
+// dials makes dials, and uses each connection after its context has ended.
 func dials(t *testing.T, n int, dial func(context.Context, string, string) (net.Conn, error), to string) (all tally) {
 	for range n {
 		requests := 0
@@ -54,23 +54,23 @@ func dials(t *testing.T, n int, dial func(context.Context, string, string) (net.
 	return all
 }
 
-// primed waits until a Client's dials find spare connections.
+// primed waits until a Client's dials find spares.
 func primed(t *testing.T, c *socks.Client, to string) {
 	for hits := uint64(0); hits < 8; hits = c.Stats().SpareHits {
 		conn, err := c.DialContext(t.Context(), "tcp", to)
 		require.NoError(t, err)
 		require.NoError(t, conn.Close())
 	}
-	time.Sleep(100 * time.Millisecond) // those of the last dial are being made
+	time.Sleep(100 * time.Millisecond) // the last dial has started more
 }
 
-// frozen is a danted that is stopped, and in the end goes on.
+// frozen is a danted that is stopped, and later continued.
 func frozen(t *testing.T, gateway *peers.Peer) {
 	gateway.Freeze(t)
 	t.Cleanup(func() { gateway.Thaw(t) })
 }
 
-// A danted that freezes with four spare connections costs one dial, and works again when it goes on.
+// A danted that freezes with four spares costs one dial, and works again when it continues.
 func TestFrozenWithSpares(t *testing.T) {
 	w := newWorld(t)
 	gateway := peers.Danted{Node: w.node}.Start(t)
@@ -85,7 +85,7 @@ func TestFrozenWithSpares(t *testing.T) {
 	require.Equal(t, tally{requests: []int{1, 1, 1, 1, 1, 1}}, dials(t, 6, c.DialContext, to))
 }
 
-// Of two danteds the first freezes: the dial that finds that out is late, none is lost.
+// The first of two danteds freezes: the dial that notices is late, and no dial is lost.
 func TestFrozenInAGroup(t *testing.T) {
 	w := newWorld(t)
 	first, second := peers.Danted{Node: w.node}.Start(t), peers.Danted{Node: w.node}.Start(t)
@@ -99,8 +99,8 @@ func TestFrozenInAGroup(t *testing.T) {
 	require.Equal(t, 1, after.late)
 }
 
-// The same with spares. One dial is lost on a spare, whose gateway had let it in; the next one finds that the
-// gateway lets nobody in.
+// The same with spares. One dial is lost on a spare, which the gateway had let in; the next one notices that the gateway
+// lets no dial in.
 func TestFrozenInAGroupWithSpares(t *testing.T) {
 	w := newWorld(t)
 	first, second := peers.Danted{Node: w.node}.Start(t), peers.Danted{Node: w.node}.Start(t)
@@ -114,12 +114,12 @@ func TestFrozenInAGroupWithSpares(t *testing.T) {
 	require.LessOrEqual(t, after.late, 1)
 }
 
-// faraway is a danted in a network namespace of its own, and a path to it that can be lost.
+// faraway is a danted in a network namespace of its own, and a path to it that can be cut.
 type faraway struct {
 	*peers.Peer
 	netns, near, far string // interfaces at the ends of the path
 	here, there      netip.Addr
-	other            netip.Addr // of ours, for later
+	other            netip.Addr // another address of ours, for later
 	to               string     // a destination that it reaches
 }
 
@@ -151,19 +151,19 @@ func newFaraway(t *testing.T, n int) faraway {
 	return f
 }
 
-// serveUntilTheEnd echoes. Nobody tells the server that the other end of a lost path is gone, so the test's
-// end ends its connections.
+// serveUntilTheEnd echoes. The server does not learn that a path is cut, so the end of the test closes its
+// connections.
 func serveUntilTheEnd(t *testing.T, l net.Listener) {
 	var running sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(func() { l.Close(); cancel(); running.Wait() })
-	running.Go(func() { // the test's; ends with l
+	running.Go(func() { // owned by the test; ends with l
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			running.Go(func() { // the test's; ends with the connection, and with ctx
+			running.Go(func() { // owned by the test; ends with the connection, and with ctx
 				defer context.AfterFunc(ctx, func() { c.Close() })()
 				defer c.Close()
 				_, _ = io.Copy(c, c)
@@ -172,15 +172,15 @@ func serveUntilTheEnd(t *testing.T, l net.Listener) {
 	})
 }
 
-// forget has everything between the gateway and this address of ours lost, and new connections go from
-// another one: so does a NAT that has forgotten those that it had. Nobody is told.
+// forget drops all packets between the gateway and our address, and has new connections use another address, as if a
+// NAT had forgotten its connections. Neither end is told.
 func (f faraway) forget(t *testing.T) {
 	ip(t, fmt.Sprintf("addr add %s/26 dev %s", f.other, f.near))
 	ip(t, fmt.Sprintf("route add %s dev %s src %s", f.there, f.near, f.other))
 	ip(t, fmt.Sprintf("-n %s route add blackhole %s", f.netns, f.here))
 }
 
-// vanish has everything on the path lost.
+// vanish drops all packets on the path.
 func (f faraway) vanish(t *testing.T) { ip(t, fmt.Sprintf("-n %s link set %s down", f.netns, f.far)) }
 
 func ip(t *testing.T, args string) {
@@ -189,8 +189,7 @@ func ip(t *testing.T, args string) {
 	require.NoError(t, err, "ip %s: %s", args, out)
 }
 
-// Four spare connections that a NAT has forgotten: one dial is late, by what TCP_USER_TIMEOUT is, and none is
-// lost.
+// A NAT has forgotten four spares: one dial is late, by TCP_USER_TIMEOUT, and no dial is lost.
 func TestForgottenSpares(t *testing.T) {
 	f := newFaraway(t, 1)
 	c := &socks.Client{Addr: f.Addr, Spare: 4}
@@ -203,7 +202,7 @@ func TestForgottenSpares(t *testing.T) {
 	require.Equal(t, []int{2, 1, 1, 1, 1, 1, 1, 1}, after.requests)
 }
 
-// The path to the first of two gateways is gone: one dial is late, none is lost, with spares and without.
+// The path to the first of two gateways is cut: one dial is late and none is lost, with spares and without.
 func TestLostPathInAGroup(t *testing.T) {
 	for _, spare := range []int{0, 4} {
 		t.Run(fmt.Sprintf("Spare %d", spare), func(t *testing.T) {
@@ -221,7 +220,7 @@ func TestLostPathInAGroup(t *testing.T) {
 	}
 }
 
-// ssh -D hangs up instead of refusing: each dial asks twice at most and ends at once, although a spare is there.
+// ssh -D hangs up instead of refusing: each dial sends at most two requests and fails at once, even with a spare.
 func TestSSHRefusesWithSpares(t *testing.T) {
 	w := newWorld(t)
 	c := &socks.Client{Addr: peers.SSH{Node: w.node}.Start(t).Addr, Spare: 4}

@@ -8,12 +8,12 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// goGateway is a gateway in Go, and what it is known to do.
+// goGateway is a gateway in Go, with its known behavior.
 type goGateway struct {
 	module  string
 	replies connectReplies
 	bind    bool
-	half    bool // a direction that ends leaves the other one open
+	half    bool // closing one direction leaves the other one open
 }
 
 func TestThingsGo(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package gateways tests the library against gateways that others wrote.
+// Package gateways tests the library against other people's gateways.
 package gateways
 
 import (

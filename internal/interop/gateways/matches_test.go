@@ -11,7 +11,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// sentinels are what a user asks errors.Is for, most telling first.
+// sentinels are the errors that users compare with errors.Is, the most specific first.
 var sentinels = []struct {
 	err  error
 	name string
@@ -40,7 +40,7 @@ var sentinels = []struct {
 	{errors.ErrUnsupported, "errors.ErrUnsupported"},
 }
 
-// matches lists what errors.Is holds for.
+// matches lists the sentinels that an error matches.
 func matches(err error) string {
 	var all []string
 	for _, s := range sentinels {

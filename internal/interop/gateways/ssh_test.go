@@ -7,7 +7,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// ssh -D has no error replies: it hangs up.
+// ssh -D hangs up instead of sending an error reply.
 func TestSSH(t *testing.T) {
 	w := newWorld(t)
 	a := against{world: w, name: "ssh -D", gateway: peers.SSH{Node: w.node}.Start(t), handshakes: anyHandshake}

@@ -11,14 +11,14 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// tor has no network here, so that it connects to nothing; it resolves what it knows by itself.
+// tor has no network here, so it connects to nothing; it resolves the names in its configuration.
 func TestTor(t *testing.T) {
 	w := newWorld(t)
 	gateway := peers.Tor{Node: w.node, Mapped: map[string]netip.Addr{"mapped.test": netip.MustParseAddr("192.0.2.80")}}.Start(t)
 	a := against{world: w, name: "tor", gateway: gateway, handshakes: anyHandshake}
 	a.tor(t)
 	a.waits(t)
-	// It takes every user and password, to tell the streams of one from those of another.
+	// It accepts every user and password, and uses them to isolate streams.
 	a.name, a.auth = "tor, user/password", []socks.Auth{socks.UserPass(user, password)}
 	a.tor(t)
 	a.ends(t)

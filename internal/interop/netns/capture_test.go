@@ -17,18 +17,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// capture sees every frame on one of the node's interfaces, in both directions.
+// capture counts every frame on one of the node's interfaces, in both directions.
 type capture struct {
 	f       *os.File // a packet socket
 	traffic Traffic
 	reading sync.WaitGroup // guards traffic
 }
 
-// Traffic is how many frames there were.
+// Traffic is the number of frames by kind.
 type Traffic struct {
 	Between   map[string]int // IP packets, by "source > destination"
-	Neighbour int            // IPv6's housekeeping of the link
-	Other     int            // what is not IP: ARP
+	Neighbour int            // IPv6 neighbour discovery and the like
+	Other     int            // not IP: ARP
 }
 
 const (
@@ -36,14 +36,14 @@ const (
 	longest        = 1 << 17 // the kernel may hand over segments that no link could carry
 )
 
-// Start begins to count at an interface.
+// Start starts counting at an interface.
 func (c *capture) Start(device string, _ *none) error {
 	i, err := net.InterfaceByName(device)
 	if err != nil {
 		return err
 	}
 	all := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, syscall.ETH_P_ALL))
-	// Nothing is heard before the socket is bound, so nothing of the other interfaces.
+	// The socket receives nothing before it is bound, so nothing from other interfaces.
 	fd, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_RAW|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -53,11 +53,11 @@ func (c *capture) Start(device string, _ *none) error {
 		return err
 	}
 	c.traffic = Traffic{Between: make(map[string]int)}
-	c.reading.Go(func() { _, _ = c.read() }) // c's; the deadline of Stop or close ends it
+	c.reading.Go(func() { _, _ = c.read() }) // owned by c; ends with the deadline that Stop or close sets
 	return syscall.Bind(fd, &syscall.SockaddrLinklayer{Protocol: all, Ifindex: i.Index})
 }
 
-// Stop returns what was counted. It is an error when the kernel had to leave out a frame.
+// Stop returns the counts. It fails if the kernel dropped a frame.
 func (c *capture) Stop(_ none, t *Traffic) error {
 	if err := c.f.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (c *capture) Stop(_ none, t *Traffic) error {
 	if err := c.f.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
 		return err
 	}
-	_, err = c.read() // what had come, and was not read yet
+	_, err = c.read() // frames that were not read yet
 	*t = c.traffic
 	if n := t.frames(); n < kernel {
 		return fmt.Errorf("counted %d frames of %d", n, kernel)
@@ -78,7 +78,7 @@ func (c *capture) Stop(_ none, t *Traffic) error {
 	return err
 }
 
-// kernelCount is how many frames came to the socket, also those for which there was no room.
+// kernelCount returns how many frames came to the socket, including dropped ones.
 func (c *capture) kernelCount() (n int, err error) {
 	const solPacket, packetStatistics = 263, 6
 	raw, err := c.f.SyscallConn()
@@ -91,7 +91,7 @@ func (c *capture) kernelCount() (n int, err error) {
 	return n, errors.Join(controlled, err)
 }
 
-// read counts until the deadline.
+// read counts frames until the deadline.
 func (c *capture) read() (frames int, err error) {
 	b := make([]byte, longest)
 	for ; ; frames++ {
@@ -144,8 +144,8 @@ func (t *Traffic) count(frame []byte) {
 
 func flow(from, to netip.Addr) string { return fmt.Sprintf("%s > %s", from, to) }
 
-// housekeeping tells neighbour and router discovery (RFC 4861), and the reports on multicast groups that
-// neighbour discovery needs (RFC 3810), which come behind a hop-by-hop header.
+// housekeeping reports whether a packet is neighbour or router discovery (RFC 4861), or a report of the multicast groups
+// that neighbour discovery needs (RFC 3810), which has a hop-by-hop header.
 func housekeeping(next byte, payload []byte) bool {
 	const hopByHop, icmp, shortest = 0, 58, 8
 	if next == hopByHop && len(payload) > shortest {
@@ -162,7 +162,7 @@ func housekeeping(next byte, payload []byte) bool {
 	return false
 }
 
-// packets is the number of IP packets.
+// packets returns the number of IP packets.
 func (t Traffic) packets() (n int) {
 	for _, count := range t.Between {
 		n += count
@@ -172,7 +172,7 @@ func (t Traffic) packets() (n int) {
 
 func (t Traffic) frames() int { return t.packets() + t.Neighbour + t.Other }
 
-// requireOnlyBetween asserts that there were IP packets, each between two addresses.
+// requireOnlyBetween requires at least one IP packet, and none but between the two addresses.
 func requireOnlyBetween(t *testing.T, traffic Traffic, a, b netip.Addr) {
 	t.Helper()
 	there, back := traffic.Between[flow(a, b)], traffic.Between[flow(b, a)]

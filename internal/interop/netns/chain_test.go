@@ -14,13 +14,13 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// chain is C–G1–G2–…–D of RFC 3089, section 4. Each knows its neighbours alone.
+// chain is C–G1–G2–…–D of RFC 3089, section 4. Each node has routes to its neighbours only.
 type chain struct {
 	c, d     *node
 	gateways []*node
-	near     []netip.Addr // each gateway's, for the node before it
-	toD      string       // the last gateway's device
-	legs     []families   // of the links, one each
+	near     []netip.Addr // address of each gateway for the node before it
+	toD      string       // device of the last gateway towards D
+	legs     []families   // family of each link
 	expectation
 }
 
@@ -77,7 +77,7 @@ func (x *chain) start(t *testing.T, i int, c GatewayConfig) {
 	call[none](t, x.gateways[i], "Gateway.Start", c)
 }
 
-// run does every command by every form of the destination. Nobody may ask a DNS.
+// run does every command with every form of the destination, and requires that no node asks a DNS server.
 func (x *chain) run(t *testing.T, checkGateways func(*testing.T, Ask)) {
 	each(t, x.client, x.target, func(t *testing.T, a Ask) {
 		x.checkOutcome(t, a, call[Outcome](t, x.c, "Client.Do", a))
@@ -88,7 +88,7 @@ func (x *chain) run(t *testing.T, checkGateways func(*testing.T, Ask)) {
 	requireNoQueries(t, append(x.gateways, x.c, x.d)...)
 }
 
-// byGateways: each gateway's outgoing side is the library, and what it is asked for is what the next one is.
+// byGateways tests gateways whose outgoing side is the library: each must get the same request.
 func (x *chain) byGateways(t *testing.T) {
 	x.relay = x.near[0]
 	for i := range x.gateways {
@@ -106,7 +106,7 @@ func (x *chain) byGateways(t *testing.T) {
 	})
 }
 
-// addresses are the gateways' hosts for a client that knows them by address.
+// addresses returns the gateways' hosts for a client that knows their addresses.
 func (x *chain) addresses() []string {
 	var hosts []string
 	for _, near := range x.near {
@@ -115,7 +115,7 @@ func (x *chain) addresses() []string {
 	return hosts
 }
 
-// names are the gateways' hosts for a client that knows all but the first by a name.
+// names returns the gateways' hosts for a client that knows all but the first by name.
 func (x *chain) names() []string {
 	hosts := x.addresses()
 	for i := range hosts[1:] {
@@ -124,7 +124,7 @@ func (x *chain) names() []string {
 	return hosts
 }
 
-// byClient: the client asks each gateway for the next one, and the last for the destination.
+// byClient tests a client that asks each gateway for the next one, and the last one for the destination.
 func (x *chain) byClient(t *testing.T, hosts []string) {
 	last := len(hosts) - 1
 	x.startForClient(t, hosts, len(hosts))
@@ -134,7 +134,7 @@ func (x *chain) byClient(t *testing.T, hosts []string) {
 	})
 }
 
-// startForClient starts the first n gateways, each of which knows the name of the next, if that has one.
+// startForClient starts the first n gateways. Each knows the name of the next one, if that has a name.
 func (x *chain) startForClient(t *testing.T, hosts []string, n int) {
 	t.Helper()
 	x.relay = x.near[len(x.near)-1]
@@ -153,7 +153,7 @@ func (x *chain) startForClient(t *testing.T, hosts []string, n int) {
 	call[none](t, x.c, "Client.Through", through)
 }
 
-// checkAskedForNext: each gateway but the last was asked for the next one alone, in TCP by the host that the
+// checkAskedForNext requires that each gateway but the last was asked only for the next one: in TCP by the host that the
 // client has for it, and in UDP for its relay.
 func (x *chain) checkAskedForNext(t *testing.T, hosts []string) {
 	t.Helper()
@@ -173,8 +173,8 @@ func (x *chain) checkAskedForNext(t *testing.T, hosts []string) {
 	}
 }
 
-// TestChainThroughDanted: danted wants UDP ASSOCIATE to name the wildcard of the family in which it was
-// reached, and the client knows it by a name alone.
+// danted requires that UDP ASSOCIATE has the wildcard of the family in which danted was reached, and the client knows
+// only its name.
 func TestChainThroughDanted(t *testing.T) {
 	needNamespaces(t)
 	for _, legs := range [][]families{{v4, v6, v4}, {v6, v4, v6}} {
@@ -193,8 +193,8 @@ func TestChainThroughDanted(t *testing.T) {
 	}
 }
 
-// TestChainUnspecifiedBound: a relay at no address is where the gateway is, which the gateway before it may
-// have to resolve.
+// If a gateway reports an unspecified address for its relay, the relay is at the gateway's own, which the gateway before
+// it may have to resolve.
 func TestChainUnspecifiedBound(t *testing.T) {
 	needNamespaces(t)
 	x := newChain(t, v4, v6, v4)

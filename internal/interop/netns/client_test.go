@@ -26,7 +26,7 @@ type client struct {
 	resolver *resolver.Resolver
 }
 
-// Through makes a chain of gateways, the nearest first, the client's way to everywhere.
+// Through sets the chain of gateways that the client uses, the nearest first.
 func (c *client) Through(gateways []string, _ *none) error {
 	var last *socks.Client
 	for _, address := range gateways {
@@ -45,16 +45,16 @@ func (c *client) Through(gateways []string, _ *none) error {
 	return nil
 }
 
-// Ask is what the application does.
+// Ask is what the application is to do.
 type Ask struct {
 	Command string // one of commands
-	Family  string // "4" or "6": that of the addresses which the application knows; empty: either
+	Family  string // "4" or "6": family of the application's addresses; empty: either
 	Host    string // the destination, a name or a literal
 	Port    uint16 // zero: port
 	Lookup  bool   // Host is looked up first, and the address that comes back is used
 }
 
-// What RFC 1928 has, UDP ASSOCIATE in the two ways in which applications use UDP.
+// The commands of RFC 1928, with the two ways in which applications use UDP.
 const (
 	connect         = "CONNECT"
 	bind            = "BIND"
@@ -66,11 +66,11 @@ var commands = []string{connect, bind, associate, associateDialed}
 
 // Outcome is what the application sees.
 type Outcome struct {
-	Peer  netip.AddrPort // with whom it talks
-	Bound netip.AddrPort // the gateway's address, as it told: BND
+	Peer  netip.AddrPort // address of its peer
+	Bound netip.AddrPort // the gateway's BND.ADDR and BND.PORT
 }
 
-// Do does what is asked, and finds its own words echoed.
+// Do does what a says, and requires that the destination echoes what it sends.
 func (c *client) Do(a Ask, o *Outcome) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -110,7 +110,7 @@ func (c *client) connect(ctx context.Context, a Ask, o *Outcome) error {
 	return exchange(ctx, conn)
 }
 
-// exchange writes, ends what it writes, and reads to the end, which is the same.
+// exchange writes, closes its direction, reads to EOF, and requires that both are the same.
 func exchange(ctx context.Context, conn net.Conn) error {
 	deadline, _ := ctx.Deadline()
 	if err := conn.SetDeadline(deadline); err != nil {
@@ -130,7 +130,7 @@ func exchange(ctx context.Context, conn net.Conn) error {
 	return err
 }
 
-// bind does as an FTP client in active mode: over a connection to the destination it tells where to call back.
+// bind acts like an active FTP client: over a connection to the destination it sends the address to call back.
 func (c *client) bind(ctx context.Context, a Ask, o *Outcome) error {
 	control, err := c.dialer.DialContext(ctx, "tcp"+a.Family, a.address())
 	if err != nil {
@@ -195,7 +195,7 @@ func (c *client) listenPacket(ctx context.Context, a Ask, o *Outcome) error {
 
 var datagram = []byte(strings.Repeat("datagram ", 100))
 
-// hear waits for the echo of datagram.
+// hear waits for the echo of a datagram.
 func hear(ctx context.Context, conn interface{ SetReadDeadline(time.Time) error }, read func([]byte) (int, error)) error {
 	deadline, _ := ctx.Deadline()
 	if err := conn.SetReadDeadline(deadline); err != nil {
@@ -209,7 +209,7 @@ func hear(ctx context.Context, conn interface{ SetReadDeadline(time.Time) error 
 	return err
 }
 
-// Directly dials past every gateway.
+// Directly dials without a gateway.
 func (c *client) Directly(to netip.AddrPort, _ *none) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -19,7 +19,7 @@ type triple struct {
 	expectation
 }
 
-// newTriple gives C and D one family each, and G both.
+// newTriple makes a triple in which C and D have one family each, and G both.
 func newTriple(t *testing.T, c, d families) *triple {
 	l := newLab(t)
 	x := &triple{c: l.node("c", c), g: l.node("g", dual), d: l.node("d", d)}
@@ -60,7 +60,7 @@ func (x *triple) throughBundled(t *testing.T) {
 	x.run(t, func(t *testing.T, a Ask) { x.checkAsked(t, a, take(t, x.g), x.client) })
 }
 
-// throughDanted is throughBundled but for a record of what the gateway was asked.
+// throughDanted is like throughBundled, but danted has no record of its requests.
 func (x *triple) throughDanted(t *testing.T) {
 	peers.Danted{
 		Node:     peers.Node{Netns: x.g.netns, Hosts: map[string][]netip.Addr{name: {x.target}}},
@@ -71,7 +71,7 @@ func (x *triple) throughDanted(t *testing.T) {
 	x.run(t, func(*testing.T, Ask) {})
 }
 
-// run does every command by every form of the destination, while all that C sends and receives is counted.
+// run does every command with every form of the destination, while every packet of C is counted.
 func (x *triple) run(t *testing.T, checkGateway func(*testing.T, Ask)) {
 	call[none](t, x.d, "Destination.Start", x.target)
 	call[none](t, x.c, "Client.Through", []string{gatewayAt(x.client.pick(x.gc).String())})
@@ -91,8 +91,8 @@ func (x *triple) run(t *testing.T, checkGateway func(*testing.T, Ask)) {
 	requireNoQueries(t, x.c, x.g, x.d)
 }
 
-// requireNoWay: C has no route to D, nor to the far side of G; without an address of the family, Linux may
-// say that instead.
+// requireNoWay requires that C has no route to D, nor to the far side of G. Without an address of the family, Linux may
+// report that instead.
 func (x *triple) requireNoWay(t *testing.T) {
 	t.Helper()
 	for _, far := range []netip.Addr{x.target, x.gd.v4, x.gd.v6} {

@@ -14,11 +14,11 @@ import (
 	"sync"
 )
 
-// port is the destination's, in TCP and UDP.
+// port is the destination's port, for TCP and UDP.
 const port = 7
 
-// callBack is what begins a line that is not to be echoed: to the address behind it, the destination is to
-// connect, as an FTP server does.
+// callBack begins a line with an address. The destination does not echo it, but connects to the address, as an FTP
+// server does.
 const callBack = "call back "
 
 // destination is the application on node D, which echoes. It knows nothing of SOCKS.
@@ -31,7 +31,7 @@ type destination struct {
 	seen []Seen
 }
 
-// Seen is somebody that the destination had to do with.
+// Seen is a peer that the destination has seen.
 type Seen struct {
 	As   string // accepted, called or datagram
 	Peer netip.Addr
@@ -46,12 +46,12 @@ func (d *destination) Start(at netip.Addr, _ *none) (err error) {
 	if d.udp, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(here)); err != nil {
 		return err
 	}
-	d.running.Go(d.accept)    // d's; close ends it
-	d.running.Go(d.datagrams) // d's; close ends it
+	d.running.Go(d.accept)    // owned by d; ends with close
+	d.running.Go(d.datagrams) // owned by d; ends with close
 	return nil
 }
 
-// Take returns whom the destination saw since the last Take.
+// Take returns the peers since the last Take.
 func (d *destination) Take(_ none, seen *[]Seen) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -82,7 +82,7 @@ func (d *destination) accept() {
 			return
 		}
 		d.see("accepted", c.RemoteAddr())
-		d.running.Go(func() { d.serve(c) }) // d's; ends with the connection
+		d.running.Go(func() { d.serve(c) }) // owned by d; ends with the connection
 	}
 }
 
@@ -127,14 +127,14 @@ func (d *destination) datagrams() {
 			return
 		}
 		if err != nil {
-			continue // nobody took the answer before
+			continue // the client did not wait for the last answer
 		}
 		d.see("datagram", from)
 		_, _ = d.udp.WriteTo(b[:n], from)
 	}
 }
 
-// addrPort is what a net.Addr of package net says; the zero AddrPort for another.
+// addrPort returns the address in a net.Addr of package net, or the zero AddrPort for another type.
 func addrPort(a net.Addr) netip.AddrPort {
 	switch a := a.(type) {
 	case *net.TCPAddr:

@@ -13,20 +13,19 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// expectation is what has to come of an Ask.
+// expectation is the required result of an Ask.
 type expectation struct {
-	client families   // that of the application's addresses, one
-	target netip.Addr // D's
-	source netip.Addr // that of the gateway which D has to do with
-	relay  netip.Addr // where the application's datagrams go
+	client families   // the one family of the application's addresses
+	target netip.Addr // address of D
+	source netip.Addr // address from which the last gateway reaches D
+	relay  netip.Addr // address to which the application's datagrams go
 }
 
-// reserved are the spaces of the fakes.
+// reserved are the prefixes of the fakes.
 var reserved = map[families]netip.Prefix{v4: netip.MustParsePrefix("240.0.0.0/4"), v6: netip.MustParsePrefix("100::/64")}
 
-// isFaked tells whether a fake is what the application sees of the destination, because it either said a
-// name or can have no address of the destination's family (RFC 3089, section 3). WriteTo alone takes an
-// address of any family.
+// isFaked reports whether the application sees a fake as the destination's address, because it gave a name or cannot
+// use an address of the destination's family (RFC 3089, section 3). Only WriteTo takes an address of any family.
 func (e expectation) isFaked(a Ask) bool {
 	if a.Host == name {
 		return true
@@ -34,7 +33,7 @@ func (e expectation) isFaked(a Ask) bool {
 	return a.Family != "" && e.target.Is4() != (e.client == v4) && (a.Lookup || a.Command != associate)
 }
 
-// checkOutcome: the application sees the destination as it said it, and the gateway's own address.
+// checkOutcome requires that the application sees the destination as it gave it, and the gateway's own address.
 func (e expectation) checkOutcome(t *testing.T, a Ask, o Outcome) {
 	t.Helper()
 	if e.isFaked(a) {
@@ -55,7 +54,7 @@ func (e expectation) checkOutcome(t *testing.T, a Ask, o Outcome) {
 	require.NotZero(t, o.Bound.Port())
 }
 
-// checkErrors: what the last gateway says of a destination reaches the application.
+// checkErrors requires that the last gateway's error replies reach the application.
 func checkErrors(t *testing.T, c *node) {
 	t.Helper()
 	a := Ask{Command: connect, Host: "unknown.test"}
@@ -66,7 +65,7 @@ func checkErrors(t *testing.T, c *node) {
 	require.ErrorContains(t, err, socks.ErrConnectionRefused.Error())
 }
 
-// checkSeen: D had to do with the last gateway alone.
+// checkSeen requires that only the last gateway reached D.
 func (e expectation) checkSeen(t *testing.T, a Ask, seen []Seen) {
 	t.Helper()
 	want := []Seen{{"accepted", e.source}}
@@ -79,8 +78,8 @@ func (e expectation) checkSeen(t *testing.T, a Ask, seen []Seen) {
 	require.Equal(t, want, seen)
 }
 
-// checkAsked: a gateway was asked for the destination, as the name, or as the address that a literal is. It
-// was reached in one family.
+// checkAsked requires that a gateway was asked for the destination, by its name, or by its address if the application
+// gave that. The gateway was reached in one family.
 func (e expectation) checkAsked(t *testing.T, a Ask, asked Asked, reached families) {
 	t.Helper()
 	target := testgw.Target{ATYP: testgw.IPv6, IP: e.target, Port: port}
@@ -101,7 +100,7 @@ func (e expectation) checkAsked(t *testing.T, a Ask, asked Asked, reached famili
 	}
 }
 
-// wildcard is what UDP ASSOCIATE tells of the client's address.
+// wildcard is the destination in a UDP ASSOCIATE.
 func wildcard(reached families) testgw.Target {
 	if reached == v4 {
 		return testgw.Target{ATYP: testgw.IPv4, IP: netip.IPv4Unspecified()}

@@ -4,7 +4,7 @@ package netns
 
 import "net/netip"
 
-// families is the set of those that a node, or a link, has.
+// families is the set of address families that a node or a link has.
 type families int
 
 const (
@@ -13,7 +13,7 @@ const (
 	dual = v4 | v6
 )
 
-// digit is how a network's name says a single family.
+// digit returns the digit of a single family in a network's name.
 func (f families) digit() string {
 	if f == v4 {
 		return "4"
@@ -21,7 +21,7 @@ func (f families) digit() string {
 	return "6"
 }
 
-// end is one node's end of a link. It lacks the addresses of a family that the node or the link lacks.
+// end is one node's end of a link. An address is invalid if the node or the link lacks its family.
 type end struct {
 	device string
 	v4, v6 netip.Addr

@@ -7,15 +7,15 @@ import (
 	"testing"
 )
 
-// name is the destination's, and nobody but the last gateway knows it.
+// name is the destination's name, which only the last gateway knows.
 const name = "destination.test"
 
-// forms are the ways in which an application says the destination.
+// forms are the ways in which an application gives the destination.
 var forms = []struct {
 	name    string
-	literal bool // the destination's address, otherwise its name
-	lookup  bool // asked a resolver for, before it is used
-	either  bool // the application's networks are "tcp" and "udp", without a digit
+	literal bool // as its address, otherwise as its name
+	lookup  bool // looked up by a resolver first
+	either  bool // on the networks "tcp" and "udp", without a digit
 }{
 	{name: "name"},
 	{name: "fake address", lookup: true},
@@ -24,7 +24,7 @@ var forms = []struct {
 	{name: "literal of either family", literal: true, either: true},
 }
 
-// each runs f for every command by every form, of an application that has addresses of one family.
+// each runs f for every command and form, for an application that has addresses of one family.
 func each(t *testing.T, application families, target netip.Addr, f func(*testing.T, Ask)) {
 	for _, command := range commands {
 		for _, form := range forms {

@@ -14,13 +14,13 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// gatewayPort is where every gateway listens.
+// gatewayPort is the port of every gateway.
 const gatewayPort = 1080
 
-// gateway is the bundled one, on a node of its own.
+// gateway is the bundled gateway, on a node of its own.
 type gateway struct{ g testgw.Gateway }
 
-// GatewayConfig is what a gateway is started with.
+// GatewayConfig is the configuration of a gateway.
 type GatewayConfig struct {
 	Listen []netip.Addr
 	Hosts  map[string][]netip.Addr
@@ -28,8 +28,8 @@ type GatewayConfig struct {
 	Quirks testgw.Quirks
 }
 
-// Start starts the gateway, until the node ends. With a gateway behind it, its outgoing side is this
-// library (RFC 3089, section 4).
+// Start starts the gateway, which runs until the node ends. If there is a next gateway, this library makes the
+// outgoing connections (RFC 3089, section 4).
 func (g *gateway) Start(c GatewayConfig, _ *none) error {
 	g.g = testgw.Gateway{Hosts: c.Hosts, Timeout: patience, Quirks: c.Quirks}
 	if c.Next != "" {
@@ -48,10 +48,10 @@ func (g *gateway) Start(c GatewayConfig, _ *none) error {
 	return nil
 }
 
-// Asked is what a gateway was asked for.
+// Asked are the requests to a gateway.
 type Asked struct {
 	Requests  []Request
-	Datagrams []testgw.Target // each once an association
+	Datagrams []testgw.Target // each once per association
 }
 
 // Request is a request that a gateway read.
@@ -60,7 +60,7 @@ type Request struct {
 	testgw.Target
 }
 
-// Take returns what the gateway was asked for since the last Take.
+// Take returns the requests since the last Take.
 func (g *gateway) Take(_ none, asked *Asked) error {
 	for _, r := range g.g.Requests() {
 		asked.Requests = append(asked.Requests, Request{r.Command, r.Target})
@@ -79,5 +79,5 @@ func take(t *testing.T, at *node) Asked {
 
 func (g *gateway) close() { g.g.Close() }
 
-// gatewayAt is the address of the gateway at a host.
+// gatewayAt returns the address of the gateway at a host.
 func gatewayAt(host string) string { return net.JoinHostPort(host, strconv.Itoa(gatewayPort)) }

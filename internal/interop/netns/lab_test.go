@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// lab is a network of nodes that a test makes, and that ends with the test. Nothing in it leads out of it.
+// lab is a network of nodes that ends with its test. No route leads out of it.
 type lab struct {
 	t      *testing.T
-	prefix string // of the names of its namespaces
+	prefix string // of its namespaces' names
 	links  int
 }
 
@@ -30,7 +30,7 @@ func (l *lab) ip(args ...string) {
 	require.NoError(l.t, ip(args...))
 }
 
-// node makes a namespace with no address but the loopback of its families, and starts the process in it.
+// node makes a namespace with only the loopback addresses of its families, and starts the process in it.
 func (l *lab) node(name string, f families) *node {
 	l.t.Helper()
 	n := &node{name: name, netns: l.prefix + name, families: f}
@@ -49,7 +49,7 @@ func (l *lab) node(name string, f families) *node {
 	return n
 }
 
-// link connects two nodes with a network of its own, in the families that both it and the node have.
+// link connects two nodes by a network of its own. An end has the families that both the link and the node have.
 func (l *lab) link(a, b *node, f families) (atA, atB end) {
 	l.t.Helper()
 	l.links++
@@ -72,13 +72,13 @@ func (l *lab) link(a, b *node, f families) (atA, atB end) {
 	return atA, atB
 }
 
-// up brings an end up, without the link-local address that would come along.
+// up brings an end up, without a link-local address.
 func (l *lab) up(n *node, e end) {
 	l.ip("-n", n.netns, "link", "set", e.device, "addrgenmode", "none")
 	l.ip("-n", n.netns, "link", "set", e.device, "up")
 }
 
-// address gives an end its addresses. IPv6 is not to wait and see whether they are taken.
+// address gives an end its addresses. nodad skips the wait for duplicates of an IPv6 address.
 func (l *lab) address(n *node, e end) {
 	if e.v4.IsValid() {
 		l.ip("-n", n.netns, "address", "add", e.v4.String()+"/28", "dev", e.device)

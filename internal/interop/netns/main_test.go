@@ -9,7 +9,7 @@ import (
 	"github.com/sockslib/sockslib/internal/leakcheck"
 )
 
-// TestMain runs the tests, or is the process of a node, which does what the tests tell it.
+// TestMain runs the tests, or serves as the process of a node.
 func TestMain(m *testing.M) {
 	if loopback := os.Getenv(nodeVariable); loopback != "" {
 		os.Exit(serveNode(loopback))

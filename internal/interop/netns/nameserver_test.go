@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// nameserver is the one that a node's resolv.conf names. It knows no name, and counts who asks.
+// nameserver is the DNS server in a node's resolv.conf. It knows no name, and counts the queries.
 type nameserver struct {
 	conn    net.PacketConn
 	queries atomic.Int64
@@ -33,17 +33,17 @@ func newNameserver(loopback string) (*nameserver, error) {
 		return nil, err
 	}
 	s := &nameserver{conn: conn}
-	s.running.Go(s.serve) // s's; close ends it
+	s.running.Go(s.serve) // owned by s; ends with close
 	return s, nil
 }
 
-// mountResolvConf puts a file over resolv.conf, in the mount namespace that "ip netns exec" made for the node.
+// mountResolvConf mounts a file over resolv.conf, in the mount namespace that "ip netns exec" made for the node.
 func mountResolvConf(loopback string) error {
 	f, err := os.CreateTemp("", "resolv.conf")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // the mount holds what is in it
+	defer os.Remove(f.Name()) // the mount keeps its content
 	_, err = fmt.Fprintln(f, "nameserver", loopback)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
@@ -77,13 +77,13 @@ func (s *nameserver) close() {
 	s.running.Wait()
 }
 
-// Queries is how often it was asked.
+// Queries returns the number of queries.
 func (s *nameserver) Queries(_ none, n *int64) error {
 	*n = s.queries.Load()
 	return nil
 }
 
-// Ask looks a name up by the system's resolver.
+// Ask looks a name up with the system's resolver.
 func (s *nameserver) Ask(name string, _ *none) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -91,7 +91,7 @@ func (s *nameserver) Ask(name string, _ *none) error {
 	return err
 }
 
-// requireNoQueries asserts that no node has looked a name up, and that it would have been seen.
+// requireNoQueries requires that no node has looked a name up, and that a lookup would have been counted.
 func requireNoQueries(t *testing.T, nodes ...*node) {
 	t.Helper()
 	for _, n := range nodes {

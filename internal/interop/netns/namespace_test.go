@@ -18,10 +18,10 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-// ours begins the names of all namespaces of these tests. The number of the process that made it follows.
+// ours is the prefix of the names of all namespaces of these tests. The ID of the process that made it follows.
 const ours = "sockslib-netns-"
 
-// needNamespaces skips t where there can be none.
+// needNamespaces skips t if no namespaces can be made.
 func needNamespaces(t *testing.T) {
 	t.Helper()
 	need.Path(t, "ip", "iproute2")
@@ -29,7 +29,7 @@ func needNamespaces(t *testing.T) {
 	removeLeftovers(t)
 }
 
-// canNamespace makes a namespace with a network of two ends and both families, runs something there, and removes it.
+// canNamespace makes a namespace with a veth pair and an IPv6 address, runs a program there, and removes it.
 var canNamespace = sync.OnceValue(func() error {
 	name := fmt.Sprintf("%s%d-0-probe", ours, os.Getpid())
 	if err := ip("netns", "add", name); err != nil {
@@ -45,7 +45,7 @@ var canNamespace = sync.OnceValue(func() error {
 	return errors.Join(err, ip("netns", "del", name))
 })
 
-// removeLeftovers removes the namespaces, and what runs in them, of runs that could not do so themselves.
+// removeLeftovers removes the namespaces, and the processes in them, of runs that were killed.
 func removeLeftovers(t *testing.T) {
 	list, err := exec.Command("ip", "netns", "list").Output()
 	require.NoError(t, err)
@@ -67,7 +67,7 @@ func removeLeftovers(t *testing.T) {
 	}
 }
 
-// ip runs iproute2's ip. The error is what it printed.
+// ip runs iproute2's ip. The error has its output.
 func ip(args ...string) error {
 	out, err := exec.Command("ip", args...).CombinedOutput()
 	if err != nil {

@@ -20,12 +20,11 @@ import (
 // nodeVariable makes this binary the process of a node. Its value is the node's loopback address.
 const nodeVariable = "SOCKSLIB_NETNS_LOOPBACK"
 
-// patience is how long anything between nodes, or the end of a node's process, may take.
+// patience limits each exchange between nodes, and the end of a node's process.
 const patience = 5 * time.Second
 
 // node is a network namespace and a process in it, this binary once more, which offers the services of
-// serveNode by net/rpc over its standard input and output. That is why the services' methods, and the
-// types of their arguments and results, are exported.
+// serveNode by net/rpc over its standard input and output. Package rpc needs exported methods and types.
 type node struct {
 	name     string
 	netns    string
@@ -43,13 +42,13 @@ type pipes struct {
 func (p pipes) Write(b []byte) (int, error) { return p.w.Write(b) }
 func (p pipes) Close() error                { return errors.Join(p.w.Close(), p.ReadCloser.Close()) }
 
-// start starts the process, which ends with t. It must then have left nothing open.
+// start starts the process, which ends with t, and must then have no goroutine or descriptor left.
 func (n *node) start(t *testing.T, loopback string) {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command("ip", "netns", "exec", n.netns, self)
-	// The race detector would have it wait for a second before it ends.
+	// By default the race detector waits for a second before it exits.
 	cmd.Env = append(os.Environ(), nodeVariable+"="+loopback, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -67,7 +66,7 @@ func (n *node) start(t *testing.T, loopback string) {
 	call[int64](t, n, "Nameserver.Queries", none{}) // answered once the node is ready
 }
 
-// none is no argument, or no result.
+// none is the type of a missing argument or result.
 type none = struct{}
 
 // try calls a method of one of the node's services.
@@ -77,7 +76,7 @@ func try[R any](n *node, method string, arg any) (R, error) {
 	return result, err
 }
 
-// call is try that has to succeed.
+// call is like try, and requires that the method succeeds.
 func call[R any](t *testing.T, n *node, method string, arg any) R {
 	t.Helper()
 	result, err := try[R](n, method, arg)
@@ -85,7 +84,7 @@ func call[R any](t *testing.T, n *node, method string, arg any) R {
 	return result
 }
 
-// serveNode is the process of a node. It ends with its standard input.
+// serveNode runs the process of a node, until its standard input ends.
 func serveNode(loopback string) int {
 	before := leakcheck.Take()
 	nameserver, err := newNameserver(loopback)

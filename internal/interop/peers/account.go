@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// accounts returns an /etc/passwd and an /etc/shadow with one more user, to whom a password that is empty
-// is no way in. Without a user it returns none.
+// accounts returns an /etc/passwd and an /etc/shadow with one more user, who cannot log in with an empty password.
+// Without a user it returns none.
 func accounts(t testing.TB, user, password string) map[string]string {
 	t.Helper()
 	if user == "" {

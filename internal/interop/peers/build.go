@@ -21,7 +21,7 @@ func Build(pkg string) func(dir string) error {
 	}
 }
 
-// Built is the path of a program that [Build] built.
+// Built returns the path of a program that [Build] built.
 func Built(t testing.TB, pkg string) string {
 	t.Helper()
 	program := filepath.Join(os.Getenv(builtVariable), path.Base(pkg))

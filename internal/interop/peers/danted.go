@@ -11,18 +11,18 @@ import (
 )
 
 // Danted is the configuration of Inferno Nettverk's gateway, Debian's dante-server: CONNECT, BIND and UDP
-// ASSOCIATE, for everybody, or for one system user that exists for this danted alone. The zero Danted
-// listens at both loopback addresses and reaches what is on the loopback interface.
+// ASSOCIATE, without authentication or for one system user that only this danted knows. The zero Danted listens at
+// both loopback addresses and reaches hosts on the loopback interface.
 type Danted struct {
 	Node
-	Internal []netip.Addr // where it listens, all at one port; empty: Loopback
-	Port     uint16       // zero: a free one
-	External []string     // interfaces or addresses from which it reaches out, the one that the route takes; empty: "lo"
-	User     string       // who may use it; empty: everybody, without authentication
+	Internal []netip.Addr // addresses that it listens at, all with one port; empty: Loopback
+	Port     uint16       // zero: a free port
+	External []string     // interfaces or addresses of its outgoing connections; the route decides between them; empty: "lo"
+	User     string       // empty: no authentication
 	Password string       // of User
 }
 
-// Start starts a danted and returns when it listens.
+// Start starts the danted and returns when it listens.
 func (d Danted) Start(t testing.TB) *Peer {
 	t.Helper()
 	program := Program(t, "danted", "dante-server")

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// listener takes connections, in the backlog alone, and returns its port.
+// listener starts a listener that never accepts, and returns its port.
 func listener(t *testing.T) int {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -11,17 +11,17 @@ import (
 	"testing"
 )
 
-// GoGateway is the configuration of a gateway that others wrote in Go. They are built by [Main] with
-// [BuildGoGateways], and are small programs around modules, in a module of their own.
+// GoGateway is the configuration of another gateway in Go: a small program around another project's module. [Main]
+// builds them with [BuildGoGateways].
 type GoGateway struct {
 	Node
 	Module   string     // ThingsGo, Wzshiming or Txthinking
-	Internal netip.Addr // where it listens; zero: 127.0.0.1
-	User     string     // who may use it; empty: everybody, without authentication
+	Internal netip.Addr // address that it listens at; zero: 127.0.0.1
+	User     string     // empty: no authentication
 	Password string     // of User
 }
 
-// The modules that there are programs for.
+// The modules with a program.
 const (
 	ThingsGo   = "github.com/things-go/go-socks5" // CONNECT, UDP ASSOCIATE
 	Wzshiming  = "github.com/wzshiming/socks5"    // CONNECT, BIND, UDP ASSOCIATE
@@ -31,8 +31,7 @@ const (
 // goGateways are the names of the programs.
 var goGateways = map[string]string{ThingsGo: "thingsgo", Wzshiming: "wzshiming", Txthinking: "txthinking"}
 
-// BuildGoGateways builds the Go gateways into a directory. Their modules come from the module cache, or
-// over the network.
+// BuildGoGateways builds the Go gateways into a directory. Their modules come from the module cache or the network.
 func BuildGoGateways(dir string) error {
 	here, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/sockslib/sockslib/internal/interop/peers").Output()
 	if err != nil {

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// notListening returns those of the addresses at which nobody listens, in the network namespace of a
-// process. It looks at the kernel's table, so nothing is sent, whichever namespace it is.
+// notListening returns the addresses at which no process listens, in the network namespace of a process. It reads the
+// kernel's table and sends nothing.
 func notListening(pid int, addrs []netip.AddrPort) []netip.AddrPort {
 	var table strings.Builder
 	for _, name := range []string{"tcp", "tcp6"} {
-		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, name)) // without one: nobody listens
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, name)) // a missing table is an empty one
 		table.Write(b)
 	}
 	var missing []netip.AddrPort
@@ -25,8 +25,8 @@ func notListening(pid int, addrs []netip.AddrPort) []netip.AddrPort {
 	return missing
 }
 
-// listenEntry is how /proc/net/tcp, or tcp6, shows that somebody listens: the address in words of the
-// machine's byte order, the port, no remote address, and the state LISTEN.
+// listenEntry returns the entry of a listener in /proc/net/tcp or tcp6: the address in words of the machine's byte
+// order, the port, no remote address, and the state LISTEN.
 func listenEntry(a netip.AddrPort) string {
 	const listen = "0A"
 	var words strings.Builder

@@ -14,15 +14,15 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-// builtVariable names the directory of what Main's prepare funcs made.
+// builtVariable names the directory in which Main's prepare funcs put their files.
 const builtVariable = "SOCKSLIB_INTEROP_BUILT"
 
-// Main runs a package's tests and exits; call it from TestMain. The tests run in a process of their own, in
-// network, PID and mount namespaces of their own: nothing that they do reaches a network, and nothing that
-// they start outlives them. What they recorded is compared with the document afterwards.
+// Main runs a package's tests and exits; call it from TestMain. The tests run in a process of their own, in new
+// network, PID and mount namespaces: they reach no network, and no process that they start outlives them. Afterwards
+// their rows are compared with the document.
 //
-// The prepare funcs run before, outside, and leave what they make in a directory. Where there can be no
-// namespaces, the tests run without, and those that call [Isolated] skip.
+// The prepare funcs run before that, outside of the namespaces, and put files into a directory. If no namespaces can be
+// made, the tests run without them, and tests that call [Isolated] skip.
 func Main(m *testing.M, s table.Section, prepare ...func(dir string) error) {
 	flag.Parse()
 	if inside := os.Getenv(isolatedVariable); inside != "" {
@@ -43,7 +43,7 @@ func Main(m *testing.M, s table.Section, prepare ...func(dir string) error) {
 	os.Exit(outside(s, prepare))
 }
 
-// tryIsolation makes the namespaces, and the network in them, for a process that does nothing there.
+// tryIsolation makes the namespaces and their network for a process that exits at once.
 func tryIsolation() error {
 	_, err := need.Program("ip", "iproute2")
 	if err = errors.Join(need.Root(), err, need.Namespaces()); err != nil {
@@ -62,7 +62,7 @@ func tryIsolation() error {
 	return nil
 }
 
-// again is the command that this process is.
+// again returns a command that runs this program again with the same arguments.
 func again() (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -76,7 +76,7 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// outside runs this program again inside, and returns its exit code. What was built already is used.
+// outside runs this program again inside of the namespaces, and returns its exit code. Built files are used again.
 func outside(s table.Section, prepare []func(string) error) int {
 	dir, err := os.MkdirTemp("", "peers")
 	if err != nil {
@@ -88,7 +88,7 @@ func outside(s table.Section, prepare []func(string) error) int {
 		built = dir
 		for _, f := range prepare {
 			if err := f(dir); err != nil {
-				fmt.Fprintln(os.Stderr, "peers:", err) // the tests that need it will say so
+				fmt.Fprintln(os.Stderr, "peers:", err) // the tests that need it report it
 			}
 		}
 	}
@@ -114,7 +114,7 @@ func outside(s table.Section, prepare []func(string) error) int {
 	return 0
 }
 
-// all reports whether the flags ask for all the tests.
+// all reports whether the flags select all tests.
 func all() bool {
 	for _, name := range []string{"test.run", "test.skip"} {
 		if flag.Lookup(name).Value.String() != "" {

@@ -6,16 +6,16 @@ import (
 	"testing"
 )
 
-// Microsocks is the configuration of Debian's microsocks: CONNECT, for everybody or for one user. The zero
+// Microsocks is the configuration of Debian's microsocks: CONNECT, without authentication or for one user. The zero
 // Microsocks listens at 127.0.0.1.
 type Microsocks struct {
 	Node
-	Internal netip.Addr // where it listens; zero: 127.0.0.1
-	User     string     // who may use it; empty: everybody, without authentication
+	Internal netip.Addr // address that it listens at; zero: 127.0.0.1
+	User     string     // empty: no authentication
 	Password string     // of User
 }
 
-// Start starts a microsocks and returns when it listens.
+// Start starts the microsocks and returns when it listens.
 func (m Microsocks) Start(t testing.TB) *Peer {
 	t.Helper()
 	listens := listensAt(t, m.Internal)

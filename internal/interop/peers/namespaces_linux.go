@@ -9,15 +9,15 @@ import (
 	"testing"
 )
 
-// endsTogether makes a process the first one of a PID namespace: when it ends, all that it has started ends.
+// endsTogether makes a process the first one of a PID namespace: when it ends, all processes that it has started end.
 func endsTogether(testing.TB) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
 }
 
-// signalAll sends a signal to every process of the PID namespace that endsTogether made for one.
+// signalAll sends a signal to every process of the PID namespace that endsTogether made for a process.
 func signalAll(first int, sig syscall.Signal) error {
 	namespace := func(pid string) string {
-		at, _ := os.Readlink("/proc/" + pid + "/ns/pid") // an error: it has ended
+		at, _ := os.Readlink("/proc/" + pid + "/ns/pid") // an error means that it has ended
 		return at
 	}
 	theirs := namespace(strconv.Itoa(first))
@@ -37,8 +37,8 @@ func signalAll(first int, sig syscall.Signal) error {
 	return nil
 }
 
-// Freeze stops the peer and what it has started, as SIGSTOP does: the system goes on to accept connections and
-// bytes for it. Thaw has it go on.
+// Freeze stops the peer and the processes that it has started, with SIGSTOP: the kernel still accepts connections and
+// bytes for it. Thaw continues it.
 func (p *Peer) Freeze(t testing.TB) { p.signal(t, syscall.SIGSTOP) }
 
 // Thaw undoes Freeze.
@@ -51,9 +51,9 @@ func (p *Peer) signal(t testing.TB, sig syscall.Signal) {
 	}
 }
 
-// runIsolated runs a command in namespaces of its own.
+// runIsolated runs a command in new namespaces.
 func runIsolated(cmd *exec.Cmd) error {
-	// The command ends with the thread that started it.
+	// The kernel kills the command when the thread that started it ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -63,7 +63,7 @@ func runIsolated(cmd *exec.Cmd) error {
 	return cmd.Run()
 }
 
-// settle makes the namespaces fit to live in, from inside.
+// settle sets the namespaces up, from inside.
 func settle() error {
 	if err := syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return os.NewSyscallError("mount", err)

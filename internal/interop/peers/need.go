@@ -7,7 +7,7 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-// needs skips t when one of the needs is not there, and notes that it is left out then.
+// needs skips t if one of the needs is missing, and then records that t was left out.
 func needs(t testing.TB, needs ...error) {
 	t.Helper()
 	defer func() {
@@ -29,7 +29,7 @@ func Program(t testing.TB, program, debian string) string {
 	return path
 }
 
-// DebianVersion is the version of an installed Debian package.
+// DebianVersion returns the version of an installed Debian package.
 func DebianVersion(t testing.TB, debian string) string {
 	t.Helper()
 	version, err := need.Version(debian)
@@ -37,7 +37,7 @@ func DebianVersion(t testing.TB, debian string) string {
 	return version
 }
 
-// needMounts is for files that a peer alone sees, and for users that are there for it alone.
+// needMounts skips t if no files and users can be made that only one peer sees.
 func needMounts(t testing.TB) {
 	t.Helper()
 	needs(t, need.Root(), need.Namespaces())

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Destinations that are not there, each in its own way, in the network that [Main] makes. The addresses are
+// Destinations that cannot be reached, each for another reason, in the network that [Main] makes. The addresses are
 // reserved for documentation, RFC 5737 and RFC 3849.
 const (
 	HostUnreachable4 = "192.0.2.1" // EHOSTUNREACH at once
@@ -21,16 +21,16 @@ const (
 	Silent6          = "2001:db8:2::9"
 )
 
-// Addresses of this node that are not loopback ones, in the network that [Main] makes.
+// Addresses of this node other than loopback, in the network that [Main] makes.
 const (
 	Here4 = "203.0.113.1"
 	Here6 = "2001:db8:2::1"
 )
 
-// SilentInterface is the interface behind which the silent destinations are.
+// SilentInterface is the interface of the route to the silent destinations.
 const SilentInterface = "silent0"
 
-// network is what ip(8) is told. At the other end of the veth pair is nobody.
+// network are the commands for ip(8). No host is at the other end of the veth pair.
 var network = fmt.Sprintf(`link set lo up
 link add %[1]s type veth peer name silent1
 addr add %[8]s/24 dev %[1]s
@@ -54,16 +54,16 @@ func makeNetwork() error {
 	return nil
 }
 
-// isolatedVariable is set inside of the namespaces that Main makes; to probing where no tests are to run.
+// isolatedVariable is set inside of the namespaces that Main makes. With the value probing no tests run.
 const (
 	isolatedVariable = "SOCKSLIB_INTEROP_ISOLATED"
 	probing          = "probing"
 )
 
-// notIsolated is why Main did not make namespaces.
+// notIsolated is the reason why Main made no namespaces.
 var notIsolated error
 
-// Isolated skips t when it does not run in the namespaces of [Main].
+// Isolated skips t unless it runs in the namespaces of [Main].
 func Isolated(t testing.TB) {
 	t.Helper()
 	if os.Getenv(isolatedVariable) == "" && notIsolated == nil {

@@ -10,18 +10,18 @@ import (
 	"testing"
 )
 
-// Node is where a peer runs. The zero Node is the network namespace of the test, with no names at all
-// but localhost: no peer ever asks a DNS.
+// Node is where a peer runs. The zero Node is the network namespace of the test, which knows no name but localhost: no
+// peer asks a DNS server.
 type Node struct {
-	Netns string                  // the name of a network namespace, as ip-netns has it; empty: the test's own
-	Hosts map[string][]netip.Addr // the names that a peer here knows, in its own /etc/hosts; nil: none
+	Netns string                  // name of a network namespace, as for ip-netns; empty: the test's own
+	Hosts map[string][]netip.Addr // names in the peer's own /etc/hosts; nil: none
 }
 
-// inPrivate bind-mounts each first argument of a pair over the second, up to --, and becomes what follows.
+// inPrivate bind-mounts the first argument of each pair over the second, up to --, and executes the rest.
 const inPrivate = `while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done; shift; exec "$@"`
 
-// command makes a command that runs at the node, with files of its own. The process that is started is
-// the one that runs the command at last: everything on the way replaces itself.
+// command returns a command that runs at the node, with files of its own. Each program on the way executes the next, so
+// the started process is the command's.
 func (n Node) command(t testing.TB, files map[string]string, command []string) *exec.Cmd {
 	t.Helper()
 	needMounts(t)
@@ -50,7 +50,7 @@ func (n Node) command(t testing.TB, files map[string]string, command []string) *
 	return cmd
 }
 
-// hosts is the node's /etc/hosts.
+// hosts returns the node's /etc/hosts.
 func (n Node) hosts() string {
 	lines := []string{"127.0.0.1 localhost", "::1 localhost"}
 	for name, addrs := range n.Hosts {

@@ -1,7 +1,7 @@
-// Package peers starts programs that nobody here wrote, for tests against them: SOCKS gateways, and
-// servers and clients that gateways are used with. Each runs as a process of its own, with a configuration
-// of its own, and ends with the test that started it. Nothing of the machine is changed: files under /etc
-// that a peer needs to see changed are so in its own mount namespace alone.
+// Package peers starts other people's programs for tests against them: SOCKS gateways, and servers and clients that
+// are used with gateways. Each runs as a process of its own, with a configuration of its own, and ends with the test
+// that started it. The machine is not changed: a peer that needs other files under /etc sees them in its own mount
+// namespace only.
 package peers
 
 import (
@@ -15,32 +15,32 @@ import (
 	"time"
 )
 
-// patience is how long a peer may take to listen.
+// patience limits the time until a peer listens.
 const patience = 5 * time.Second
 
 // Peer is a process that listens. Its methods are safe for concurrent use.
 type Peer struct {
 	Addr    string           // host:port of the first of Addrs
-	Addrs   []netip.AddrPort // where it listens
-	Version string           // of its package or module; empty when nobody asks
+	Addrs   []netip.AddrPort // addresses that it listens at
+	Version string           // of its package or module; may be empty
 
 	name    string
 	process *os.Process
-	output  string        // path of what it prints
+	output  string        // path of its output
 	ended   chan struct{} // closed when it has ended
 }
 
-// process is what a Peer is made of.
+// process is the configuration of a process.
 type process struct {
 	node    Node
 	command []string
-	files   map[string]string // absolute path → what the process finds there
+	files   map[string]string // absolute path → content that the process finds there
 	listens []netip.AddrPort
 	version string
 }
 
-// start starts a process and returns when it listens. It fails t when that does not come to pass. The
-// process ends with t, and what it printed is logged if t failed.
+// start starts a process and returns when it listens. If it does not, t fails. The process ends with t, and its output
+// is logged if t failed.
 func start(t testing.TB, p process) *Peer {
 	t.Helper()
 	output := filepath.Join(tempDir(t), "output")
@@ -62,7 +62,7 @@ func start(t testing.TB, p process) *Peer {
 	if len(p.listens) > 0 {
 		peer.Addr = p.listens[0].String()
 	}
-	go func() { // the Peer's; ends with the process, for which Stop waits
+	go func() { // owned by the Peer; ends with the process, for which Stop waits
 		defer close(peer.ended)
 		_ = cmd.Wait()
 	}()
@@ -99,7 +99,7 @@ func (p *Peer) listens() error {
 	}
 }
 
-// Output is what the peer has printed so far.
+// Output returns what the peer has printed so far.
 func (p *Peer) Output() string {
 	b, err := os.ReadFile(p.output)
 	if err != nil {
@@ -108,8 +108,8 @@ func (p *Peer) Output() string {
 	return string(b)
 }
 
-// Stop ends the peer and what it has started, and returns when it has ended. Stop again does nothing.
+// Stop ends the peer and the processes that it has started, and waits for it. Stopping it again does nothing.
 func (p *Peer) Stop() {
-	_ = p.process.Kill() // an error: it has ended
+	_ = p.process.Kill() // an error means that it has ended
 	<-p.ended
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/sockslib/sockslib/internal/errno"
 )
 
-// Ports that nobody is given unasked lie below those that the system hands out.
+// The ports that are tried lie below the ephemeral ports, so no other socket gets one by chance.
 const firstPort, lastPort = 20000, 32767
 
-// Loopback is where a peer listens when it is not told.
+// Loopback are the default addresses of a peer.
 var Loopback = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 
-// FreePort finds a port that is free at all of the addresses. At addresses of another network namespace
-// it takes any: nobody else is there.
+// FreePort returns a port that is free at all of the addresses. For addresses of another network namespace it returns
+// any port: no other process is there.
 func FreePort(t testing.TB, addrs []netip.Addr) uint16 {
 	t.Helper()
 	for range 100 {
@@ -36,7 +36,7 @@ func free(addrs []netip.Addr, port uint16) bool {
 		switch {
 		case err == nil:
 			_ = l.Close()
-		case errors.Is(err, errno.EADDRNOTAVAIL): // of another namespace
+		case errors.Is(err, errno.EADDRNOTAVAIL): // an address of another namespace
 		default:
 			return false
 		}
@@ -44,7 +44,7 @@ func free(addrs []netip.Addr, port uint16) bool {
 	return true
 }
 
-// at pairs each address with the port.
+// at returns each address with the port.
 func at(addrs []netip.Addr, port uint16) []netip.AddrPort {
 	var all []netip.AddrPort
 	for _, a := range addrs {
@@ -53,7 +53,7 @@ func at(addrs []netip.Addr, port uint16) []netip.AddrPort {
 	return all
 }
 
-// listensAt gives a peer that listens once its address, with a free port; a zero one is 127.0.0.1.
+// listensAt returns the address, with a free port, of a peer that has one listener. A zero address is 127.0.0.1.
 func listensAt(t testing.TB, addr netip.Addr) netip.AddrPort {
 	t.Helper()
 	if !addr.IsValid() {

@@ -9,24 +9,23 @@ import (
 	"time"
 )
 
-// Command is a program that runs to its end.
+// Command is a program that runs until it exits.
 type Command struct {
-	Program string            // the zero Command has none, and cannot run
-	Debian  string            // the package that brings it
+	Program string            // required
+	Debian  string            // the package that has it
 	Args    []string          //
-	Env     []string          // more of the environment, KEY=value
+	Env     []string          // KEY=value, added to the environment
 	Stdin   string            //
-	Files   map[string]string // absolute path of an existing file → what the program finds there
+	Files   map[string]string // absolute path of an existing file → content that the program finds there
 }
 
-// Output is what a Command printed, and how it ended.
+// Output is the output of a Command and its exit code.
 type Output struct {
 	Stdout, Stderr string
 	Code           int // its exit code; -1: killed
 }
 
-// Run runs a command at the node. It fails t when the command has not ended in time; that it ended badly is
-// for the caller to judge.
+// Run runs a command at the node. It fails t if the command does not end in time. The caller checks the exit code.
 func (n Node) Run(t testing.TB, c Command) Output {
 	t.Helper()
 	const patience = 15 * time.Second

@@ -10,17 +10,16 @@ import (
 	"testing"
 )
 
-// SSH is the configuration of OpenSSH's gateway, ssh -D, together with the sshd through which it reaches
-// out: CONNECT, for everybody. The user, the keys and the sshd exist for this gateway alone. The zero SSH
-// listens at 127.0.0.1.
+// SSH is the configuration of OpenSSH's gateway, ssh -D, and of the sshd that makes its connections: CONNECT, without
+// authentication. The user, the keys and the sshd belong to this gateway only. The zero SSH listens at 127.0.0.1.
 type SSH struct {
 	Node
-	Internal netip.Addr // where it listens; zero: 127.0.0.1
+	Internal netip.Addr // address that it listens at; zero: 127.0.0.1
 }
 
 const sshUser = "sockslib-ssh"
 
-// Start starts an sshd and an ssh -D, and returns the latter when it listens.
+// Start starts an sshd and an ssh -D, and returns the ssh when it listens.
 func (s SSH) Start(t testing.TB) *Peer {
 	t.Helper()
 	dir := tempDir(t)
@@ -58,7 +57,7 @@ StrictModes no
 UsePAM no
 PidFile none
 `, listens, hostKey, userKey))
-	// sshd insists on a directory that a service manager makes.
+	// sshd needs a directory that a service manager would make.
 	const inRun = `mount -t tmpfs none /run; mkdir /run/sshd; exec "$@"`
 	start(t, process{
 		node:    s.Node,
@@ -69,7 +68,7 @@ PidFile none
 	return listens
 }
 
-// keyPair makes a key, and its .pub, and returns its path.
+// keyPair makes a key and its .pub, and returns the path of the key.
 func keyPair(t testing.TB, dir, name string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)

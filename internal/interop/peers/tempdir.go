@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// tempDir makes a directory that ends with t, and that every user may enter: peers give up being root.
+// tempDir makes a directory that is removed with t. Every user may enter it, because peers give up root.
 func tempDir(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -18,7 +18,7 @@ func tempDir(t testing.TB) string {
 	return dir
 }
 
-// writeFile writes a file that every user may read.
+// writeFile writes a file that every user can read.
 func writeFile(t testing.TB, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {

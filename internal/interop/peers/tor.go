@@ -8,16 +8,16 @@ import (
 	"testing"
 )
 
-// Tor is the configuration of a tor that reaches no network: RESOLVE of what it knows by itself, and errors
-// or silence for everything else, the extended errors included. It takes everybody, with any user and
-// password too. The zero Tor listens at 127.0.0.1 and knows nothing.
+// Tor is the configuration of a tor without a network: it resolves mapped names, and fails or stays silent for everything
+// else, with extended errors too. It accepts clients without authentication and with any user and password. The zero
+// Tor listens at 127.0.0.1 and knows no names.
 type Tor struct {
 	Node
-	Internal netip.Addr            // where it listens; zero: 127.0.0.1
-	Mapped   map[string]netip.Addr // names that it resolves, by its MapAddress
+	Internal netip.Addr            // address that it listens at; zero: 127.0.0.1
+	Mapped   map[string]netip.Addr // names that it resolves (MapAddress)
 }
 
-// Start starts a tor and returns when it listens.
+// Start starts the tor and returns when it listens.
 func (r Tor) Start(t testing.TB) *Peer {
 	t.Helper()
 	dir := tempDir(t)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// moduleVersion is the version of a module that a Go program was built with.
+// moduleVersion returns the version of a module in a Go program.
 func moduleVersion(t testing.TB, program, module string) string {
 	t.Helper()
 	info, err := buildinfo.ReadFile(program)

@@ -8,15 +8,15 @@ import (
 	"testing"
 )
 
-// Vsftpd is the configuration of an FTP server that everybody may read from. The zero Vsftpd listens at
-// 127.0.0.1 and has no files.
+// Vsftpd is the configuration of an FTP server with anonymous access. The zero Vsftpd listens at 127.0.0.1 and has no
+// files.
 type Vsftpd struct {
 	Node
-	Internal netip.Addr        // where it listens; zero: 127.0.0.1
+	Internal netip.Addr        // address that it listens at; zero: 127.0.0.1
 	Files    map[string]string // name → content
 }
 
-// Start starts a vsftpd and returns when it listens.
+// Start starts the vsftpd and returns when it listens.
 func (v Vsftpd) Start(t testing.TB) *Peer {
 	t.Helper()
 	dir := tempDir(t)
@@ -31,7 +31,7 @@ func (v Vsftpd) Start(t testing.TB) *Peer {
 	}
 	listens := listensAt(t, v.Internal)
 	config := filepath.Join(dir, "vsftpd.conf")
-	// In active mode the server connects to the client, from any port: a gateway has no say in it.
+	// In active mode the server connects to the client from any port; the gateway cannot choose it.
 	writeFile(t, config, fmt.Sprintf(`background=NO
 listen=YES
 listen_address=%s

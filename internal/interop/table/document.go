@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// document is where it is, from the folder of a package that records rows.
+// document returns the path of the document from the folder of a package that records rows.
 var document = above("docs/INTEROP.md")
 
-// above is the path of a file in the nearest folder above that has it; without one, that from three up.
+// above returns the path of a file in the nearest parent folder that has it; if none has, in the third parent.
 func above(name string) string {
 	up := ""
 	for range 6 {
@@ -41,7 +41,7 @@ Without INTEROP_WRITE the same tests fail when they see a row that is not here, 
 The versions are those of the last writing. A result in *italics* is an error that the test asked for.
 `
 
-// read returns the rows that the document has, without their versions.
+// read returns the rows of the document, without their versions.
 func (s Section) read() ([]Row, error) {
 	b, err := os.ReadFile(document)
 	if errors.Is(err, os.ErrNotExist) {
@@ -70,7 +70,7 @@ func (s Section) read() ([]Row, error) {
 
 func (s Section) heading() string { return "\n## " + s.Title + "\n" }
 
-// compare tells which rows of the document a complete run has not seen.
+// compare returns an error with the rows of the document that a complete run has not seen.
 func (s Section) compare(seen []Row) error {
 	written, err := s.read()
 	if err != nil {
@@ -85,7 +85,7 @@ func (s Section) compare(seen []Row) error {
 	return errors.Join(errs...)
 }
 
-// write puts the rows into the section's place in the document.
+// write replaces the rows of the section in the document.
 func (s Section) write(rows []Row) error {
 	b, err := os.ReadFile(document)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -109,7 +109,7 @@ func (s Section) write(rows []Row) error {
 	return os.WriteFile(document, []byte(out.String()), 0o644)
 }
 
-// format makes the table. Rows of one peer stay together, in the order in which they were seen.
+// format returns the table. Rows of one peer are together, in the order in which they were seen.
 func (s Section) format(rows []Row) string {
 	var lines []Row
 	for _, r := range rows {

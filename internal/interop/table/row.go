@@ -1,6 +1,6 @@
-// Package table keeps docs/INTEROP.md true: tests record what they saw, a row each, and a row that is not
-// in the document, or a row of the document that no test saw, fails the run. With INTEROP_WRITE=1 the run
-// writes the rows there instead.
+// Package table keeps docs/INTEROP.md true: each test records a row with its result. A row that the document lacks, or a
+// row of the document that no test has recorded, fails the run. With INTEROP_WRITE=1 the run writes the document
+// instead.
 package table
 
 import (
@@ -15,13 +15,13 @@ import (
 // Row is the outcome of one test of one peer.
 type Row struct {
 	Peer    string
-	Version string // may change without making the document untrue
+	Version string // not compared with the document
 	Request string // what was tried
-	How     string // in which way; rows that differ in nothing else are one line of the document
-	Result  string // what came of it
+	How     string // in which way; rows that differ only in this are one line of the document
+	Result  string // outcome
 }
 
-// key is what has to be the same in the document.
+// key is the part of a row that must be the same in the document.
 func (r Row) key() Row {
 	r.Version = ""
 	return r
@@ -31,13 +31,13 @@ func (r Row) String() string {
 	return strings.Join([]string{r.Peer, r.Request, r.How, r.Result}, " | ")
 }
 
-// Section is a part of the document, with a table.
+// Section is a part of the document with one table.
 type Section struct {
 	Title   string
 	Columns [5]string // the titles of Peer, Version, Request, How and Result
 }
 
-// The sections, each filled by one package.
+// The sections. One package records the rows of each.
 var (
 	Gateways = Section{"Gateways that this library uses", [...]string{"gateway", "version", "request", "handshake", "result"}}
 	Clients  = Section{"Clients that use the bundled gateway", [...]string{"client", "version", "request", "as the gateway saw it", "result"}}
@@ -46,13 +46,13 @@ var (
 	inOrder = []Section{Gateways, Clients, Kerberos}
 )
 
-// Rows of a run are kept in the file that this variable names, as JSON.
+// This variable names the file with the rows of a run, as JSON.
 const rowsVariable = "SOCKSLIB_INTEROP_ROWS"
 
-// writing is set to make a run write the document.
+// writing names the variable that makes a run write the document.
 const writing = "INTEROP_WRITE"
 
-// Record notes a row that a test saw, and fails t when the document does not have it.
+// Record records a row, and fails t if the document lacks it.
 func (s Section) Record(t testing.TB, r Row) {
 	t.Helper()
 	if t.Failed() || t.Skipped() {
@@ -70,7 +70,7 @@ func (s Section) Record(t testing.TB, r Row) {
 	}
 }
 
-// appendRow adds a row to the run's, when somebody collects them.
+// appendRow adds a row to the file of the run, if there is one.
 func appendRow(r Row) error {
 	path := os.Getenv(rowsVariable)
 	if path == "" {

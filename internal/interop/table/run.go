@@ -9,20 +9,20 @@ import (
 	"slices"
 )
 
-// Run collects the rows of a run of tests, which is another process.
+// Run collects the rows of a test run in another process.
 type Run struct {
 	section Section
 	path    string
 }
 
-// NewRun prepares to collect the rows of a section in a directory.
+// NewRun returns a Run that collects the rows of a section in a file in dir.
 func NewRun(s Section, dir string) Run { return Run{s, dir + "/rows"} }
 
-// Environ is what the other process needs in its environment.
+// Environ returns the variables for the environment of the other process.
 func (r Run) Environ() string { return rowsVariable + "=" + r.path }
 
-// Finish compares the rows of a run that passed with the document, or writes them there. A run that left
-// out some tests is not compared, and not written.
+// Finish compares the rows of a run that passed with the document, or writes them there. It does neither for a run that
+// left out tests.
 func (r Run) Finish(complete bool) error {
 	rows, err := r.rows()
 	if err != nil {
@@ -42,10 +42,10 @@ func (r Run) Finish(complete bool) error {
 	return r.section.compare(rows)
 }
 
-// leftOut is the row that stands for a test which did not run.
+// leftOut is the row of a skipped test.
 var leftOut = Row{Result: "left out"}
 
-// LeftOut notes that a test is skipped.
+// LeftOut records that a test was skipped.
 func LeftOut() error { return appendRow(leftOut) }
 
 func (r Run) rows() ([]Row, error) {

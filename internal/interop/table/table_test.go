@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// inPackage makes the working directory one from which the document is another than the true one.
+// inPackage changes to a directory with a document of its own.
 func inPackage(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "internal", "interop", "some")
 	require.NoError(t, os.MkdirAll(dir, 0o755))
@@ -51,7 +51,7 @@ func TestCompareIgnoresVersionsAndNothingElse(t *testing.T) {
 	require.ErrorContains(t, Gateways.compare(seen[1:]), "danted | CONNECT | stepwise | works")
 }
 
-// failures is a testing.TB that notes failures instead of having them.
+// failures is a testing.TB that records failures and does not fail.
 type failures struct {
 	testing.TB
 	said []string

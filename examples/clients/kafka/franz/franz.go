@@ -1,5 +1,5 @@
-// The hook: kgo.Dialer, which is given the names of the seeds and those that the brokers tell. It has to do the TLS
-// itself: kgo.DialTLSConfig excludes it.
+// The hook: kgo.Dialer, which gets the names of the seeds and those that the brokers report. It must do the TLS itself,
+// because kgo.DialTLSConfig cannot be combined with it.
 
 // Package franz reaches Kafka brokers behind a gateway with franz-go.
 package franz

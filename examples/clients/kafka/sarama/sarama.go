@@ -1,5 +1,5 @@
-// The hook: Net.Proxy of sarama.Config, a proxy.Dialer. It has no context: an adapter brings Net.DialTimeout. TLS is
-// sarama's, over it.
+// The hook: Net.Proxy of sarama.Config, a proxy.Dialer. It has no context; an adapter applies Net.DialTimeout. sarama
+// does the TLS.
 
 // Package sarama reaches Kafka brokers behind a gateway with sarama.
 package sarama
@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// UseDialer has clients with this configuration dial by d.
+// UseDialer makes clients with this configuration connect through d.
 func UseDialer(config *sarama.Config, d *dialer.Dialer) {
 	config.Net.Proxy.Enable = true
 	config.Net.Proxy.Dialer = hook{d, config.Net.DialTimeout}

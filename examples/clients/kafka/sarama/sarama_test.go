@@ -14,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	metrics.UseNilMetrics = true // theirs have a goroutine that never ends
+	metrics.UseNilMetrics = true // the metrics have a goroutine that never ends
 	leakcheck.Main(m)
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// HTTPClient is for s3.Options and aws.Config. The config is for TLS; nil: the system's certificates.
+// HTTPClient returns the client for s3.Options and aws.Config. The config is for TLS; nil: the system's certificates.
 func HTTPClient(d *dialer.Dialer, config *tls.Config) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext, TLSClientConfig: config, ForceAttemptHTTP2: true}}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// Transport is for NewClient. The config is for TLS; nil: the system's certificates.
+// Transport returns the transport for NewClient. The config is for TLS; nil: the system's certificates.
 func Transport(d *dialer.Dialer, config *tls.Config) *http.Transport {
 	return &http.Transport{DialContext: d.DialContext, TLSClientConfig: config, ForceAttemptHTTP2: true}
 }

@@ -12,10 +12,11 @@ import (
 	"github.com/sockslib/sockslib/internal/behind"
 )
 
-// Topic is there.
+// Topic exists at the broker.
 const Topic = "news"
 
-// Start starts a broker that tells its name as its address, and returns that and what its client needs.
+// Start starts a broker that reports its name as its address, and returns the address and the TLS configuration of its
+// client.
 func Start(t *testing.T, n *behind.Network) (at string, client *tls.Config) {
 	server, client := behind.TLS(t)
 	l := n.Listen()

@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
-// world is the program that the page is about, and what there is behind its gateways.
+// world is the program that the page shows, with the gateways and the servers behind them.
 type world struct {
 	page     *status.Handler
 	dialer   *dialer.Dialer
@@ -24,7 +24,7 @@ type world struct {
 	closers         []func() // in the order in which they were made
 }
 
-// newWorld starts the gateways and the servers, which close stops.
+// newWorld starts the gateways and the servers. close stops them.
 func newWorld() (_ *world, err error) {
 	w := new(world)
 	defer func() {
@@ -62,7 +62,7 @@ func (w *world) close() {
 	}
 }
 
-// hosts is what the gateways know: every name leads to the servers here.
+// hosts returns the gateways' host table: every name leads to the servers here.
 func hosts() map[string][]netip.Addr {
 	hosts := make(map[string][]netip.Addr)
 	for _, name := range append(webNames(), append(feedNames, echoName)...) {
@@ -71,13 +71,13 @@ func hosts() map[string][]netip.Addr {
 	return hosts
 }
 
-// slow makes a gateway take as long as one at some distance does: 8 ms, three times that now and then.
+// slow delays a gateway's replies as distance would: by 8 ms, now and then by 24 ms.
 func slow(int) sockstest.Fault {
 	took := 8 * math.Exp(rand.NormFloat64()*0.6)
 	return sockstest.Fault{Delay: time.Duration(took * float64(time.Millisecond))}
 }
 
-// unreliable is slow for 40 s, and then ends every connection for 20 s.
+// unreliable is like slow for 40 s, and then ends every connection for 20 s.
 func unreliable(begun time.Time) func(int) sockstest.Fault {
 	return func(conn int) sockstest.Fault {
 		if time.Since(begun)%time.Minute > 40*time.Second {

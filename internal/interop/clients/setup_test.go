@@ -16,27 +16,27 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// world is what lies beyond the gateway: a web server, known to the gateway alone by its name. It is not
-// at a loopback address, which clients treat as they like.
+// world is what lies behind the gateway: a web server whose name only the gateway knows. It does not have a loopback
+// address, because some clients treat those specially.
 type world struct {
-	port string // of the web server
+	port string // port of the web server
 }
 
 const (
 	here       = peers.Here4
-	closedPort = "1"            // a port where nobody listens, nor will
+	closedPort = "1"            // a port where no server listens
 	web        = "web.test"     // only the gateway knows it
 	unknown    = "nowhere.test" // not even the gateway
 	page       = "the page that was asked for"
 )
 
-// Who may use a gateway that does not take everybody.
+// The account of a gateway that asks for one.
 const (
 	user     = "alice"
 	password = "sesame"
 )
 
-// newWorld makes the world for a program that a Debian package brings, and skips t without the program.
+// newWorld makes the world for a program of a Debian package, and skips t without the program.
 func newWorld(t *testing.T, program, debian string) world {
 	t.Helper()
 	peers.Isolated(t)
@@ -57,7 +57,7 @@ func newWorld(t *testing.T, program, debian string) world {
 
 func portOf(l net.Listener) string { return strconv.Itoa(l.Addr().(*net.TCPAddr).Port) }
 
-// gateway starts one that knows the web server; with users, it takes nobody else.
+// gateway starts a gateway that knows the web server. If users are given, it accepts only them.
 func (world) gateway(t *testing.T, users bool) *testgw.Gateway {
 	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{web: {netip.MustParseAddr(here)}}}
 	if users {
@@ -66,7 +66,7 @@ func (world) gateway(t *testing.T, users bool) *testgw.Gateway {
 	return testgw.Start(t, g)
 }
 
-// url is what a browser is told, of a host and a port.
+// url returns the URL of a host and a port.
 func url(host, port string) string { return "http://" + net.JoinHostPort(host, port) + "/" }
 
 func hostOf(g *testgw.Gateway) string { return g.Addr().(*net.TCPAddr).IP.String() }

@@ -13,11 +13,11 @@ import (
 	"github.com/sockslib/sockslib/internal/interop/peers"
 )
 
-// world is what lies beyond a gateway: servers that send back what they get, over TCP and UDP, one a
-// family, and the names that the gateway alone has for them.
+// world is what lies behind a gateway: echo servers for TCP and UDP, one per family, with names that only the gateway
+// knows.
 type world struct {
 	node peers.Node
-	port string // of the servers
+	port string // port of the servers
 }
 
 const (
@@ -28,7 +28,7 @@ const (
 	unknown   = "nowhere.test" // not even the gateway
 )
 
-// destination is a host of the servers.
+// destination is a host with the servers.
 type destination struct{ what, host string }
 
 var destinations = []destination{
@@ -47,12 +47,12 @@ func newWorld(t *testing.T) world {
 		l, err := net.Listen("tcp", net.JoinHostPort(host, port))
 		require.NoError(t, err)
 		t.Cleanup(func() { l.Close() })
-		running.Go(func() { serveTCP(l, &running) }) // the test's; ends with l
+		running.Go(func() { serveTCP(l, &running) }) // owned by the test; ends with l
 
 		u, err := net.ListenPacket("udp", net.JoinHostPort(host, port))
 		require.NoError(t, err)
 		t.Cleanup(func() { u.Close() })
-		running.Go(func() { serveUDP(u) }) // the test's; ends with u
+		running.Go(func() { serveUDP(u) }) // owned by the test; ends with u
 	}
 	return world{
 		node: peers.Node{Hosts: map[string][]netip.Addr{
@@ -69,7 +69,7 @@ func serveTCP(l net.Listener, running *sync.WaitGroup) {
 		if err != nil {
 			return
 		}
-		running.Go(func() { // the test's; ends with the connection, which the client closes, or the gateway's end
+		running.Go(func() { // owned by the test; ends with the connection, which the client or the end of the gateway closes
 			defer c.Close()
 			_, _ = io.Copy(c, c)
 		})
@@ -87,8 +87,8 @@ func serveUDP(u net.PacketConn) {
 	}
 }
 
-// server is host:port of the servers.
+// server returns host:port of the servers.
 func (w world) server(host string) string { return net.JoinHostPort(host, w.port) }
 
-// nobody is host:port where nobody listens, nor will.
+// nobody returns host:port where no server listens.
 func nobody(host string) string { return net.JoinHostPort(host, "1") }

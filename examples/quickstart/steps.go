@@ -15,7 +15,7 @@ import (
 
 const page = "hello from the other family"
 
-// transport: an http.Transport needs one field.
+// transport shows that an http.Transport needs one field.
 func (w *world) transport(ctx context.Context) error {
 	w.title("1. http.Transport, by its DialContext")
 	port, stop, err := serveHTTP(w.serverIP)
@@ -53,7 +53,7 @@ func (w *world) transport(ctx context.Context) error {
 	return nil
 }
 
-// lookupAndDial: code that resolves first gets an address that leads to the name.
+// lookupAndDial shows that code that resolves first gets an address that stands for the name.
 func (w *world) lookupAndDial(ctx context.Context) error {
 	w.title("2. LookupNetIP, then Dial")
 	port, stop, err := serveHTTP(w.serverIP)
@@ -85,7 +85,7 @@ func (w *world) lookupAndDial(ctx context.Context) error {
 	return nil
 }
 
-// udp: a datagram goes out by name, and its answer comes back from the fake.
+// udp shows that a datagram goes out by name, and its answer comes back from the fake.
 func (w *world) udp(ctx context.Context) error {
 	w.title("3. UDP, by ListenPacket")
 	port, stop, err := serveEcho(w.serverIP)
@@ -127,7 +127,7 @@ func (w *world) udp(ctx context.Context) error {
 	return nil
 }
 
-// bind: as in active FTP, the server connects to an address that it was told.
+// bind shows a server that connects to an address that it is sent, as in active FTP.
 func (w *world) bind(ctx context.Context) error {
 	w.title("4. BIND, by Listen: the server connects back")
 	port, stop, err := serveCallback(w.serverIP)
@@ -163,7 +163,7 @@ func (w *world) bind(ctx context.Context) error {
 	return nil
 }
 
-// lookup is what an application's LookupNetIP, LookupHost or LookupIP is.
+// lookup does what an application does with LookupNetIP, LookupHost or LookupIP.
 func (w *world) lookup(ctx context.Context, name string) (netip.Addr, error) {
 	w.step("name asked", "%s, for IPv4", name)
 	fakes, err := w.resolver.LookupNetIP(ctx, "ip4", name)
@@ -175,7 +175,7 @@ func (w *world) lookup(ctx context.Context, name string) (netip.Addr, error) {
 	return fakes[0], nil
 }
 
-// checkNamed: the last request was this command, and it carried the name.
+// checkNamed checks that the last request was this command and had the name.
 func (w *world) checkNamed(command sockstest.Command, name string) {
 	r := w.asked()
 	w.check(r.Command == command && hostOf(r.Address) == name, "the gateway was asked for %s %s", r.Command, r.Address)
@@ -186,7 +186,7 @@ func hostOf(address string) string {
 	return host
 }
 
-// checkFake: the peer's address is an IPv4 fake that stands for the name.
+// checkFake checks that the peer's address is an IPv4 fake that stands for the name.
 func (w *world) checkFake(remote net.Addr, name string) {
 	addr, err := netip.ParseAddrPort(remote.String())
 	mapped, ok := w.dialer.Table.Name(addr.Addr())
