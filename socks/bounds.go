@@ -16,6 +16,9 @@ type bounds struct {
 	whole time.Time // and must have replied by then
 }
 
+// overdue reports whether a gateway that has yet to let us in is too late.
+func (b bounds) overdue() bool { return !b.letIn.IsZero() && !time.Now().Before(b.letIn) }
+
 // Bounds of a Client without a Timeout.
 const (
 	letInTimeout = 15 * time.Second
@@ -164,7 +167,7 @@ func (h *handshake) explain(ctx context.Context) error {
 		return nil
 	case err != nil:
 		return err
-	case !h.timedOut() || h.raw == nil || h.unreached:
+	case !h.timedOut() || h.raw == nil || h.unreached || h.answered():
 		return h.err
 	case h.letIn:
 		return os.ErrDeadlineExceeded // the gateway is there; what it reaches for is slow
@@ -174,6 +177,11 @@ func (h *handshake) explain(ctx context.Context) error {
 		return gatewayFailed("greeting", errNoAnswer)
 	}
 	return gatewayFailed("authentication", os.ErrDeadlineExceeded)
+}
+
+// answered reports whether the error is what the gateway has said, which counts although a bound has passed since.
+func (h *handshake) answered() bool {
+	return h.replied || errors.Is(h.err, ErrProtocol) || errors.Is(h.err, ErrAuthFailed) || errors.Is(h.err, ErrNoAcceptableAuth)
 }
 
 // ended is ctx.Err, but for the moment in which a socket sees a deadline before the context does.

@@ -13,7 +13,8 @@ import (
 // the context leaves to let the request in, and the one that has let it in has all of that time.
 //
 // A gateway that cannot be reached, or does not let a request in, rests, for a time that doubles with each
-// failure in a row. After that one request tries it, and the others do so once that has succeeded. Gateways
+// failure in a row. So does one that is silent to a request on a spare connection and meanwhile lets no new connection
+// in: that request is lost, and the next ones go elsewhere. After that one request tries it, and the others do so once that has succeeded. Gateways
 // that rest are tried when no other is left, the one whose rest ends first before the others.
 //
 // A Group is safe for concurrent use; do not change it after first use. One without Clients fails every
@@ -104,8 +105,8 @@ func judge(ctx context.Context, t *turn, err error) verdict {
 		return verdict{works: true, goesOn: failed} // its relay, or what a Listener needs, cannot be had
 	case t.replied:
 		return verdict{works: true}
-	case t.letIn:
-		return verdict{goesOn: failed}
+	case t.letIn: // and silent, if it is shut: others were not let in when the time was up
+		return verdict{goesOn: failed, rests: t.shut && ended(ctx) != context.Canceled}
 	case !t.begun:
 		return verdict{goesOn: failed} // a Client that cannot be used
 	case ended(ctx) != nil:

@@ -20,6 +20,7 @@ type handshake struct {
 	pipelined oneMessage // the one method offered when everything is sent in one write; nil: stepwise
 	impatient bool       // end with errSilent when the gateway is silent for too long
 	onSpare   bool       // it began on a spare connection, which was let in before
+	shut      bool       // the spare was silent while the gateway let no new connection in
 	known     bool       // to pipeline: once it has let us in, its silence is the destination's
 
 	outcome

@@ -47,6 +47,27 @@ func TestNothingIsLearntWithoutAReply(t *testing.T) {
 	}
 }
 
+// Neither does a silence that a dial did not wait out, with one attempt or with both: the next dial finds out.
+func TestNothingIsLearntFromSilence(t *testing.T) {
+	for limit, asked := range map[time.Duration]int64{100 * time.Millisecond: 1, time.Second: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			var told []string
+			g := &gateway{answer: freezes}
+			c := &socks.Client{Addr: "127.0.0.1:1080", Forward: g}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			_, err := c.DialContext(ctx, "tcp", "x.example:80")
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.Equal(t, asked, g.requests.Load())
+			g.answer = hangsUp
+			_, err = c.DialContext(socks.WithTrace(t.Context(), order(&told)), "tcp", "x.example:80")
+			require.ErrorIs(t, err, socks.ErrGateway)
+			require.Equal(t, []string{"request", "method", "method", "request"}, told)
+			synctest.Wait()
+		})
+	}
+}
+
 // A slow network has the second attempt wait for three times what the connection needed, and 250 ms at least.
 func TestSilenceIsMeasuredByTheNetwork(t *testing.T) {
 	for connect, silence := range map[time.Duration]time.Duration{

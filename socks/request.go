@@ -31,6 +31,7 @@ type turn struct {
 	letIn   bool      // the gateway has let us in
 	replied bool      // the gateway has replied to the request, whatever the reply says
 	granted bool      // the reply granted the request
+	shut    bool      // the request was on a spare, which was silent while the gateway let no new connection in
 }
 
 // grant is what a granted request leaves: a connection on which everything after the reply is unread.
@@ -54,7 +55,7 @@ func (c *Client) request(ctx context.Context, cmd wire.Command, dst Addr, t *tur
 	h, err := c.ask(ctx, q)
 	c.counters.count(time.Since(begun), err)
 	if t != nil && h != nil {
-		t.begun, t.letIn, t.replied, t.granted = true, h.letIn, h.replied, err == nil
+		t.begun, t.letIn, t.replied, t.granted, t.shut = true, h.letIn, h.replied, err == nil, h.shut
 	}
 	if err != nil {
 		return grant{}, err
@@ -101,10 +102,10 @@ func (c *Client) attempt(ctx context.Context, q question, auth oneMessage) *hand
 }
 
 // final reports whether another attempt of the same dial could not end better: the gateway has replied,
-// the request was not sent, or what would be sent again was refused.
+// the request was not sent, what would be sent again was refused, or there is no time left to be let in again.
 func (h *handshake) final() bool {
 	switch {
-	case h.err == nil, h.replied, !h.sent, h.timedOut(), errors.Is(h.err, ErrAuthFailed):
+	case h.err == nil, h.replied, !h.sent, h.timedOut(), h.bounds.overdue(), errors.Is(h.err, ErrAuthFailed):
 		return true
 	case errors.Is(h.err, ErrNoAcceptableAuth):
 		return !h.offeredPart()

@@ -33,6 +33,7 @@ type spares struct {
 	trusted bool                // the gateway took these credentials when they were last tried
 	unfit   bool                // the transport's deadlines do not work, so a spare could not be taken back
 	wanted  time.Time           // when a dial last looked for one
+	lost    time.Time           // when the gateway last failed to let one in; zero: it has let one in since
 	closed  bool
 	running sync.WaitGroup
 }
@@ -40,10 +41,13 @@ type spares struct {
 // spare is one of them. It belongs to the goroutine that makes it and then reads from it, so that its end is
 // noticed when it comes; until a dial takes it.
 type spare struct {
+	begun  time.Time // when it was decided to make it
 	h      *handshake
 	since  time.Time
-	cancel context.CancelFunc // ends the goroutine
+	ctx    context.Context
+	cancel context.CancelFunc // ends ctx, and with it the goroutine
 	given  chan bool          // gets whether it is good, once it is no longer kept
+	made   bool               // the gateway has let it in; the spares' mu guards it
 	gone   bool               // it is no longer kept; the spares' mu guards it
 }
 
@@ -71,6 +75,7 @@ func (c *Client) trySpare(ctx context.Context, q question) *handshake {
 	restore()
 	silent := ended(ctx) != nil && time.Since(asked) >= max(minSilence, 3*h.took)
 	if !h.replied && (silent || h.timedOut() || pathIsDead(h.err)) {
+		h.shut = c.spares.shut(asked)
 		c.spares.drop() // they are as silent as this one
 	}
 	return h
@@ -79,6 +84,19 @@ func (c *Client) trySpare(ctx context.Context, q question) *handshake {
 // pathIsDead reports whether the system gave a connection up, which the gateway did not end.
 func pathIsDead(err error) bool {
 	return errors.Is(err, errno.ETIMEDOUT) || errors.Is(err, errno.EHOSTUNREACH) || errors.Is(err, errno.ENETUNREACH)
+}
+
+// shut reports whether the gateway has let no new connection in since a dial asked on a spare: the one that renew
+// began before that is not there yet, or has failed.
+func (p *spares) shut(asked time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for s := range p.owned {
+		if !s.made && !s.begun.After(asked) {
+			return true
+		}
+	}
+	return p.lost.After(asked)
 }
 
 // take returns the oldest idle spare, or nil.
@@ -163,25 +181,29 @@ func (c *Client) refill() {
 // is held.
 func (c *Client) fill(most int, first bool) {
 	p := &c.spares
+	if p.owned == nil {
+		p.owned = make(map[*spare]struct{})
+	}
 	for p.trusted && !p.unfit && !p.closed && p.kept < min(most, c.Spare) {
+		s := &spare{begun: time.Now(), given: make(chan bool, 1)}
+		s.ctx, s.cancel = context.WithCancel(context.Background())
+		p.owned[s] = struct{}{}
 		p.kept++
-		p.running.Go(func() { c.ownSpare(first) }) // owned by c; ends with the spare's use or end, at the latest with Close
+		p.running.Go(func() { c.ownSpare(s, first) }) // owned by c; ends with the spare's use or end, at the latest with Close
 	}
 }
 
 // ownSpare makes a spare and reads from it until a dial takes it, the gateway ends or misuses it, or it is
 // too old. One that cannot be made, or ends, is not replaced before the next dial; one that is too old is
 // replaced while there are dials.
-func (c *Client) ownSpare(first bool) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+func (c *Client) ownSpare(s *spare, first bool) {
+	defer s.cancel()
 	p := &c.spares
-	s := &spare{cancel: cancel, given: make(chan bool, 1)}
 	defer p.leave(s)
-	if !p.enter(s) || !c.makeSpare(ctx, s) {
+	if !c.makeSpare(s.ctx, s) {
 		return
 	}
-	stop := context.AfterFunc(ctx, s.h.abort)
+	stop := context.AfterFunc(s.ctx, s.h.abort)
 	p.offer(s)
 	if first {
 		c.refill()
@@ -200,21 +222,11 @@ func (c *Client) ownSpare(first bool) {
 	}
 }
 
-// enter registers a spare whose goroutine runs, and reports whether it may be made.
-func (p *spares) enter(s *spare) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.owned == nil {
-		p.owned = make(map[*spare]struct{})
-	}
-	p.owned[s] = struct{}{}
-	return !p.closed
-}
-
 // offer gives s to the dials.
 func (p *spares) offer(s *spare) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	s.made = true
 	if !s.gone {
 		p.idle = append(p.idle, s)
 	}
@@ -286,11 +298,16 @@ func (p *spares) made(ctx context.Context, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case err == nil, ctx.Err() != nil:
+	case err == nil:
+		p.lost = time.Time{}
+	case ctx.Err() != nil:
 	case err == errUnfit:
 		p.unfit = true
 	default:
 		p.trusted = false
+		if errors.Is(err, ErrGateway) || errors.Is(err, ErrProtocol) {
+			p.lost = time.Now()
+		}
 	}
 }
 

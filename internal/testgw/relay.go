@@ -6,38 +6,59 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"github.com/sockslib/sockslib/internal/errno"
+	"github.com/sockslib/sockslib/internal/reset"
 )
 
-// relay passes octets on in both directions until both have ended. The end of one is passed on as a
-// half-close; a stream that breaks breaks the other side too, so that nobody takes it for its end.
-func (s *session) relay(ctx context.Context, dst net.Conn) error {
-	defer context.AfterFunc(ctx, func() { abort(dst) })()
-	up := make(chan error, 1)
-	go func() { // this call's, which waits for it; ends with either connection
-		up <- s.upstream(dst)
-	}()
-	down := s.downstream(dst)
-	if down != nil {
-		s.breakOff(dst)
-	}
-	return errors.Join(down, <-up)
+// direction is one of the two in which a relay passes bytes on.
+type direction struct {
+	copied chan struct{} // closed when err is known
+	err    error         // of the copy
 }
 
-// upstream passes on what the client sends.
-func (s *session) upstream(dst net.Conn) error {
-	var err error
-	if len(s.early) > 0 {
-		_, err = dst.Write(s.early)
-	}
-	if err == nil {
-		_, err = io.Copy(dst, s.conn) // splices, when both are TCP
+// relay passes bytes on in both directions until both have ended. The end of one is passed on as a
+// half-close. A stream that breaks breaks the other side too, so that it is not taken for the end there.
+func (s *session) relay(ctx context.Context, dst net.Conn) error {
+	defer context.AfterFunc(ctx, func() { abort(dst) })()
+	up, down := direction{copied: make(chan struct{})}, direction{copied: make(chan struct{})}
+	ended := make(chan error, 1)
+	go func() { // this call's, which waits for it; ends with either connection
+		up.err = s.upstream(dst)
+		ended <- s.finish(&up, &down, s.conn, dst, dst)
+	}()
+	down.err = s.downstream(dst)
+	err := s.finish(&down, &up, dst, s.conn, dst)
+	return errors.Join(err, <-ended)
+}
+
+// finish passes on the end of the copy from one connection to another.
+func (s *session) finish(own, other *direction, from, to, dst net.Conn) error {
+	close(own.copied)
+	err := own.err
+	if err == nil && reset.Told(from) {
+		<-other.copied
+		if errors.Is(other.err, errno.ECONNRESET) {
+			err = other.err // its write was told of the reset
+		}
 	}
 	if err != nil {
 		s.breakOff(dst)
 		return err
 	}
-	closeWrite(dst)
+	closeWrite(to)
 	return nil
+}
+
+// upstream passes on what the client sends.
+func (s *session) upstream(dst net.Conn) error {
+	if len(s.early) > 0 {
+		if _, err := dst.Write(s.early); err != nil {
+			return err
+		}
+	}
+	_, err := io.Copy(dst, s.conn) // splices, when both are TCP
+	return err
 }
 
 // downstream passes on what the destination sends.
@@ -49,11 +70,8 @@ func (s *session) downstream(dst net.Conn) error {
 			return err
 		}
 	}
-	if _, err := io.Copy(s.conn, dst); err != nil {
-		return err
-	}
-	closeWrite(s.conn)
-	return nil
+	_, err := io.Copy(s.conn, dst)
+	return err
 }
 
 // breakOff resets both sides of a relay, except where the fault has ended the client's already.

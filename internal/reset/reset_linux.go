@@ -1,0 +1,41 @@
+package reset
+
+import (
+	"encoding/binary"
+	"net"
+	"syscall"
+)
+
+// tcpClose is TCP_CLOSE, the state of a connection that was reset or has ended in both directions.
+const tcpClose = 7
+
+func told(c net.Conn) bool {
+	socket, ok := c.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return false
+	}
+	gone := false
+	controlled := raw.Control(func(fd uintptr) {
+		// The state comes first: a connection that is gone gets no new error.
+		if state(int(fd)) == tcpClose {
+			pending, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
+			gone = err == nil && pending == 0
+		}
+	})
+	return controlled == nil && gone
+}
+
+// state returns the first byte of struct tcp_info, or 0 for a socket that has none.
+func state(fd int) byte {
+	info, err := syscall.GetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_INFO)
+	if err != nil {
+		return 0
+	}
+	var b [4]byte
+	binary.NativeEndian.PutUint32(b[:], uint32(info))
+	return b[0]
+}

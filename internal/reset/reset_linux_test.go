@@ -1,0 +1,83 @@
+package reset
+
+import (
+	"net"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// streams returns the ends of a TCP connection.
+func streams(t *testing.T) (near, far *net.TCPConn) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	c, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	d, err := l.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { d.Close() })
+	return c.(*net.TCPConn), d.(*net.TCPConn)
+}
+
+// wrapped hides the socket, as TLS does.
+type wrapped struct{ net.Conn }
+
+func (w wrapped) NetConn() net.Conn { return w.Conn }
+
+func requireEOF(t *testing.T, c net.Conn) {
+	t.Helper()
+	n, err := c.Read(make([]byte, 1))
+	require.Zero(t, n)
+	require.EqualError(t, err, "EOF")
+}
+
+// A write is told of the reset, and a read after it would take that for an end.
+func TestToldToAWrite(t *testing.T) {
+	near, far := streams(t)
+	require.NoError(t, far.SetLinger(0))
+	require.NoError(t, far.Close())
+	require.False(t, Told(near), "nobody has been told")
+	near, far = streams(t)
+	require.NoError(t, far.SetLinger(0))
+	require.NoError(t, far.Close())
+	_, err := near.Write([]byte("x"))
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+	requireEOF(t, near)
+	require.True(t, Told(near))
+	require.True(t, Told(wrapped{wrapped{near}}))
+}
+
+// An end before a reset stays an end.
+func TestEndBeforeAReset(t *testing.T) {
+	near, far := streams(t)
+	require.NoError(t, far.CloseWrite())
+	requireEOF(t, near)
+	require.False(t, Told(near), "it lives")
+	require.NoError(t, far.SetLinger(0))
+	require.NoError(t, far.Close())
+	require.False(t, Told(near), "the error is there still")
+	_, err := near.Write([]byte("x"))
+	require.ErrorIs(t, err, syscall.EPIPE)
+}
+
+// Both directions have ended.
+func TestEnded(t *testing.T) {
+	near, far := streams(t)
+	require.NoError(t, near.CloseWrite())
+	requireEOF(t, far)
+	require.NoError(t, far.CloseWrite())
+	requireEOF(t, near)
+	require.True(t, Told(near))
+	require.NoError(t, near.Close())
+	require.False(t, Told(near))
+}
+
+func TestNoSocket(t *testing.T) {
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	require.False(t, Told(near))
+}
