@@ -21,8 +21,8 @@ import (
 
 var ofThisPackage = regexp.MustCompile(`sockslib/socks\.`)
 
-// running returns how many goroutines run code of package socks.
-func running() (n int) {
+// goroutines returns how many goroutines run code of package socks.
+func goroutines() (n int) {
 	b := make([]byte, 1<<20)
 	for stack := range strings.SplitSeq(string(b[:runtime.Stack(b, true)]), "\n\n") {
 		if ofThisPackage.MatchString(stack) {
@@ -42,12 +42,12 @@ func TestAssociationsShareAGoroutine(t *testing.T) {
 			g := new(testgw.Gateway)
 			c := ways[way](t, g)
 			for range 2 {
-				require.Eventually(t, func() bool { return running() == 0 }, time.Minute, time.Millisecond)
+				require.Eventually(t, func() bool { return goroutines() == 0 }, time.Minute, time.Millisecond)
 				var conns []*socks.PacketConn
 				for range 20 {
 					conns = append(conns, associate(t, c))
 				}
-				require.Equal(t, 1, running())
+				require.Equal(t, 1, goroutines())
 				for _, p := range conns[:10] {
 					require.NoError(t, p.Close())
 				}
@@ -59,7 +59,7 @@ func TestAssociationsShareAGoroutine(t *testing.T) {
 					require.NoError(t, p.Close())
 				}
 			}
-			require.Eventually(t, func() bool { return running() == 0 }, time.Minute, time.Millisecond)
+			require.Eventually(t, func() bool { return goroutines() == 0 }, time.Minute, time.Millisecond)
 		})
 	}
 }
