@@ -58,10 +58,11 @@ type PacketConn struct {
 	lost      atomic.Uint64 // not sent, because the gateway was away
 
 	mu      sync.Mutex
-	flows   map[netip.Addr]*flow   // by host
-	routes  map[destination]*route // to names, by fake address and by name
-	timer   *time.Timer            // looks for idle flows; nil if there is a fixed peer
-	past    socks.PacketStats      // of associations that have ended
+	flows   map[netip.Addr]*flow       // by host
+	routes  map[destination]*route     // to names, by fake address and by name
+	senders map[netip.AddrPort]*sender // whose addresses are kept
+	timer   *time.Timer                // looks for idle flows; nil if there is a fixed peer
+	past    socks.PacketStats          // of associations that have ended
 	counts  AssociationStats
 	buffers buffers
 	options options // set by the application
@@ -98,7 +99,7 @@ func (d *Dialer) associate(ctx context.Context, network, address string) (*Packe
 	f.by = newAssociation(f, conn)
 	p := &PacketConn{
 		dialer: d, network: network, first: f.by, most: maxFlows,
-		flows: map[netip.Addr]*flow{{}: f}, routes: make(map[destination]*route), counts: AssociationStats{Made: 1},
+		flows: map[netip.Addr]*flow{{}: f}, routes: make(map[destination]*route), senders: make(map[netip.AddrPort]*sender), counts: AssociationStats{Made: 1},
 	}
 	return p, nil
 }

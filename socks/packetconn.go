@@ -39,7 +39,6 @@ type PacketConn struct {
 	socket  bool         // relay is a *net.UDPConn, perhaps protected by an Auth
 	in      inlet
 	last    atomic.Pointer[prepared]
-	header  atomic.Int32 // length of last's header
 	readBy  atomic.Int64 // the read deadline, in Unix nanoseconds; zero: none
 	bound   Addr
 	network string
