@@ -25,7 +25,7 @@ import (
 // writes, and end nothing.
 //
 // Datagrams may be lost, duplicated or reordered, as always with UDP. Only datagrams from the relay are received.
-// Malformed ones, fragments and, with a fixed peer, those of other senders are dropped. The gateway sees every payload,
+// Malformed datagrams, fragments and, with a fixed peer, datagrams from elsewhere are dropped. The gateway sees every payload,
 // and reports the destination's address as it resolved it, not its name. A [Client]'s TLS does not protect datagrams.
 // Request and answer protocols such as DNS, QUIC and NTP work; multicast, broadcast and protocols that put their own
 // address in the payload do not (RFC 3089, section 5).

@@ -8,7 +8,7 @@ import (
 	"github.com/sockslib/sockslib/internal/netconn"
 )
 
-// minQUIC is what QUIC must be able to send unfragmented, RFC 9000, section 14.
+// minQUIC is the size of datagrams that QUIC must be able to send unfragmented, RFC 9000, section 14.
 const minQUIC = 1200
 
 // SyscallConn returns access to the options of the socket to the relay, in a chain of gateways to the first gateway. Its
