@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,44 +19,45 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// mirror is a gateway that grants a UDP ASSOCIATE and sends each datagram back as it came, as if its
-// destination had. It allocates nothing a packet, so that what is counted is the library's. It returns its
-// address.
+// mirror is a gateway that grants UDP ASSOCIATE and sends each datagram back as it came, as if its destination had.
+// It allocates nothing per datagram, so that what is counted is the library's. It returns its address.
 func mirror(t *testing.T) string {
 	l, _ := listen(t, loopback4)
 	relay := newResponder(t)
 	require.NoError(t, relay.SetDeadline(time.Time{}))
-	ended := make(chan struct{}, 2)
-	go func() { // the test's, which waits for ended; ends when relay is closed
+	var running sync.WaitGroup
+	running.Go(func() { // the test's, which waits for it; ends when relay is closed
 		b := make([]byte, 1<<16)
 		for {
 			n, from, err := relay.ReadFromUDPAddrPort(b)
 			if err != nil {
-				break
+				return
 			}
 			_, _ = relay.WriteToUDPAddrPort(b[:n], from)
 		}
-		ended <- struct{}{}
-	}()
-	go func() { // the test's, which waits for ended; ends with l or with the client's connection
-		defer func() { ended <- struct{}{} }()
-		c, err := l.Accept()
-		if err != nil {
-			return
+	})
+	running.Go(func() { // the test's, which waits for it; ends when l is closed
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() { // the test's, which waits for it; ends with the client's connection
+				defer c.Close()
+				request := make([]byte, 3+10) // one method, and a wildcard
+				if _, err := io.ReadFull(c, request[:3]); err != nil {
+					return
+				}
+				_, _ = c.Write([]byte{5, 0})
+				if _, err := io.ReadFull(c, request[3:]); err != nil || !bytes.Equal(request[3:7], []byte{5, 3, 0, 1}) {
+					return
+				}
+				_, _ = c.Write([]byte{5, 0, 0, 1, 127, 0, 0, 1, byte(relay.port >> 8), byte(relay.port)})
+				_, _ = io.Copy(io.Discard, c)
+			})
 		}
-		defer c.Close()
-		request := make([]byte, 3+10) // one method, and a wildcard
-		if _, err := io.ReadFull(c, request[:3]); err != nil {
-			return
-		}
-		_, _ = c.Write([]byte{5, 0})
-		if _, err := io.ReadFull(c, request[3:]); err != nil || !bytes.Equal(request[3:7], []byte{5, 3, 0, 1}) {
-			return
-		}
-		_, _ = c.Write([]byte{5, 0, 0, 1, 127, 0, 0, 1, byte(relay.port >> 8), byte(relay.port)})
-		_, _ = io.Copy(io.Discard, c)
-	}()
-	t.Cleanup(func() { l.Close(); relay.Close(); <-ended; <-ended })
+	})
+	t.Cleanup(func() { l.Close(); relay.Close(); running.Wait() })
 	return l.Addr().String()
 }
 
@@ -75,8 +77,11 @@ func TestPacketsAllocateNothing(t *testing.T) {
 		},
 		withReadFrom:       exchangeReadFrom,
 		"by fake AddrPort": exchangeAddrPort,
-		"by message":       exchangeMessage,
-		"by batch":         exchangeBatch,
+		"two names": func(t *testing.T, d *dialer.Dialer, fake netip.AddrPort) func() error {
+			return exchangeTwo(t, d, fake, netip.AddrPortFrom(assign(t, d, "ip4", other), 53))
+		},
+		"by message": exchangeMessage,
+		"by batch":   exchangeBatch,
 		"by message to an address": func(t *testing.T, d *dialer.Dialer, _ netip.AddrPort) func() error {
 			return exchangeMessage(t, d, address)
 		},
@@ -164,6 +169,35 @@ func exchangeMessage(t *testing.T, d *dialer.Dialer, to netip.AddrPort) func() e
 			t.Error(from)
 		}
 		return err
+	}
+}
+
+// exchangeTwo sends to two names, which have an association each, and reads both answers.
+func exchangeTwo(t *testing.T, d *dialer.Dialer, to ...netip.AddrPort) func() error {
+	p := listenPacket(t, d)
+	b := make([]byte, 1200)
+	addrs := []*net.UDPAddr{net.UDPAddrFromAddrPort(to[0]), net.UDPAddrFromAddrPort(to[1])}
+	in := []ipv4.Message{{Buffers: [][]byte{b}}}
+	return func() error {
+		for i := range to {
+			if _, _, err := p.WriteMsgUDP(b, nil, addrs[i]); err != nil {
+				return err
+			}
+			_, _, _, from, err := p.ReadMsgUDP(b, nil)
+			if err != nil {
+				return err
+			}
+			if _, err := p.WriteToAddrPort(b, to[1-i]); err != nil {
+				return err
+			}
+			if _, err := p.ReadBatch(in, 0); err != nil {
+				return err
+			}
+			if from.AddrPort() != to[i] || in[0].Addr.(*net.UDPAddr).AddrPort() != to[1-i] {
+				t.Error(from, in[0].Addr)
+			}
+		}
+		return nil
 	}
 }
 

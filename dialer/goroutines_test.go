@@ -1,29 +1,18 @@
 package dialer_test
 
 import (
-	"regexp"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/internal/leakcheck"
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-var ofTheLibrary = regexp.MustCompile(`sockslib/(dialer|socks)\.`)
-
 // running returns how many goroutines run code of packages dialer and socks.
-func running() (n int) {
-	b := make([]byte, 1<<20)
-	for stack := range strings.SplitSeq(string(b[:runtime.Stack(b, true)]), "\n\n") {
-		if ofTheLibrary.MatchString(stack) {
-			n++
-		}
-	}
-	return n
-}
+func running() int { return leakcheck.Take().Running("sockslib/dialer.", "sockslib/socks.") }
 
 // On Linux an association has one goroutine at most, and none if it is its PacketConn's only one. All of them share
 // one more, which watches the control connections.

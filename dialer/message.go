@@ -115,14 +115,26 @@ func scatter(buffers [][]byte, b []byte) {
 	}
 }
 
-// udpAddr returns from as a *net.UDPAddr. The last one is kept.
+// maxSenders is how many senders' addresses are kept, so that their next datagrams do not allocate.
+const maxSenders = 2 * maxFlows
+
+// udpAddr returns from as a *net.UDPAddr, which is kept.
 func (p *PacketConn) udpAddr(from netip.AddrPort) *net.UDPAddr {
-	last := p.lastFrom.Load()
-	if last == nil || last.ap != from {
-		last = &sender{from, netconn.UDPAddr(from)}
-		p.lastFrom.Store(last)
+	if last := p.lastFrom.Load(); last != nil && last.ap == from {
+		return last.addr
 	}
-	return last.addr
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.senders[from]
+	if s == nil {
+		if len(p.senders) == maxSenders {
+			clear(p.senders)
+		}
+		s = &sender{from, netconn.UDPAddr(from)}
+		p.senders[from] = s
+	}
+	p.lastFrom.Store(s)
+	return s.addr
 }
 
 // sender is an address in two forms.

@@ -16,7 +16,7 @@ func optionsOf(fd uintptr) (all options) {
 		{level: unix.SOL_SOCKET, name: unix.SO_SNDBUF},
 	} {
 		var err error
-		if o.value, err = unix.GetsockoptInt(int(fd), o.level, o.name); err == nil { // a socket has those of its own family alone
+		if o.value, err = unix.GetsockoptInt(int(fd), o.level, o.name); err == nil { // fails for the other family
 			all = append(all, o)
 		}
 	}

@@ -12,12 +12,12 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// PacketConn sends and receives datagrams through the gateway; see [socks.PacketConn] for what they are
-// good for. It is a net.PacketConn and behaves like a *net.UDPConn; one that DialContext made has a fixed
+// PacketConn sends and receives datagrams through the gateway; see [socks.PacketConn] for what works
+// over it. It is a net.PacketConn and behaves like a *net.UDPConn; one that DialContext made has a fixed
 // peer, and is a net.Conn too. It is safe for concurrent use.
 //
 // A datagram to a fake address is sent to its name, and the answer comes back from that fake address, although the
-// gateway reports a real one. Many gateways keep one destination per association, and none reports the name. So
+// gateway reports a real one. Many gateways keep one destination per association, and hardly any report the name. So
 // each name has an association of its own, and a datagram that arrives there from a port that was sent to is from
 // that name. Real addresses share one association per family. The first destination uses the association that
 // ListenPacket made. Another destination's is made by the first WriteTo to it, which takes as long as a dial; writes
@@ -35,10 +35,10 @@ import (
 // fixed peer it stays.
 //
 // When the gateway ends an association, datagrams in flight are lost, and nothing else ends. The next datagram to
-// its destination makes another association, at most one per second. What is sent in between is lost, and so is what
-// is sent while the gateway is away, for 30 seconds at most. For a destination that never answered, writes fail for
-// one second with the error that ended the association. Reads end by Close and the deadline alone. Only a PacketConn
-// with a fixed peer ends with its association: reads and writes fail with net.ErrClosed and the cause.
+// its destination makes another association, at most one per second. Datagrams that are sent in between are lost, and
+// for 30 seconds at most those that are sent while the gateway is away. For a destination that never answered, writes
+// fail for one second with the error that ended the association. Reads end by Close and the deadline alone. Only a
+// PacketConn with a fixed peer ends with its association: reads and writes fail with net.ErrClosed and the cause.
 type PacketConn struct {
 	dialer  *Dialer
 	network string
@@ -58,10 +58,11 @@ type PacketConn struct {
 	lost      atomic.Uint64 // not sent, because the gateway was away
 
 	mu      sync.Mutex
-	flows   map[netip.Addr]*flow   // by host
-	routes  map[destination]*route // to names, by fake address and by name
-	timer   *time.Timer            // looks for idle flows; nil if there is a fixed peer
-	past    socks.PacketStats      // of associations that have ended
+	flows   map[netip.Addr]*flow       // by host
+	routes  map[destination]*route     // to names, by fake address and by name
+	senders map[netip.AddrPort]*sender // whose addresses are kept
+	timer   *time.Timer                // looks for idle flows; nil if there is a fixed peer
+	past    socks.PacketStats          // of associations that have ended
 	counts  AssociationStats
 	buffers buffers
 	options options // set by the application
@@ -98,7 +99,7 @@ func (d *Dialer) associate(ctx context.Context, network, address string) (*Packe
 	f.by = newAssociation(f, conn)
 	p := &PacketConn{
 		dialer: d, network: network, first: f.by, most: maxFlows,
-		flows: map[netip.Addr]*flow{{}: f}, routes: make(map[destination]*route), counts: AssociationStats{Made: 1},
+		flows: map[netip.Addr]*flow{{}: f}, routes: make(map[destination]*route), senders: make(map[netip.AddrPort]*sender), counts: AssociationStats{Made: 1},
 	}
 	return p, nil
 }
@@ -168,8 +169,8 @@ func (p *PacketConn) Name() string {
 // it.
 func (p *PacketConn) BoundAddr() net.Addr { return boundAddr(p.first.conn) }
 
-// fail makes the error of an operation from err; nil stays nil. An association's own OpError is unwrapped: its
-// addresses are those of the socket to the relay.
+// fail makes the error of an operation from err; nil stays nil. An association's own OpError is unwrapped, because it
+// has the addresses of the socket to the relay.
 func (p *PacketConn) fail(op string, addr net.Addr, err error) error {
 	if err == nil {
 		return nil

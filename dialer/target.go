@@ -25,7 +25,7 @@ func (l lease) release() {
 	}
 }
 
-// name is what the lease stands for, or empty.
+// name returns the name whose fake address is pinned, or "".
 func (l lease) name() string {
 	if l.Lease == nil {
 		return ""
@@ -33,7 +33,7 @@ func (l lease) name() string {
 	return l.Name()
 }
 
-// remote is what the application sees as the peer: the fake, or the address that it gave.
+// remote returns the address that the application sees: the fake one, or the address that it gave.
 func (t target) remote() netip.AddrPort {
 	if t.lease.Lease != nil {
 		return netip.AddrPortFrom(t.lease.Addr(), t.to.Port)
@@ -123,7 +123,7 @@ func (t target) unseen(network string) (name string, ok bool) {
 	return "", false
 }
 
-// family is that of the fake that a network asks for. Without a digit it is IPv4.
+// family returns the family of fake addresses for a network: "ip6" or, also without a digit, "ip4".
 func family(network string) string {
 	if strings.HasSuffix(network, "6") {
 		return "ip6"

@@ -13,9 +13,10 @@ import (
 //	conn, err := transport.Dial(ctx, addr, config, nil)
 //
 // The name keeps the address for the table's Hold, and for as long as a PacketConn sends to it. A literal address
-// is returned as it is. In the other family than network's it is a name, as for [Dialer.DialContext].
-// Direct is not asked. The errors are those of [socks.ParseAddr] and of the table: one of the reserved addresses
-// that stands for no name is [mapping.ErrStale].
+// is returned as it is, unless network asks for the other family: then it is a name, as for [Dialer.DialContext].
+// Direct is not asked. It returns the errors of [socks.ParseAddr] and of the table: [mapping.ErrStale] for a reserved
+// address that stands for no name, [mapping.ErrBadName] for a literal that has no fake address in the other family, such as a
+// loopback address.
 func (d *Dialer) ResolveUDPAddr(network, address string) (*net.UDPAddr, error) {
 	t, err := d.parse(network, address)
 	if err != nil {

@@ -20,6 +20,7 @@ func TestPacketAllocations(t *testing.T) {
 	payload := make([]byte, 512)
 	udp := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 53}
 	name := &socks.Addr{Net: "udp", Name: "name.example", Port: 53}
+	other := &socks.Addr{Net: "udp", Name: "other.example", Port: 53}
 	address := &socks.Addr{Net: "udp", IP: netip.MustParseAddr("192.0.2.1"), Port: 53}
 	ap := netip.MustParseAddrPort("192.0.2.1:53")
 	var failed error
@@ -36,6 +37,7 @@ func TestPacketAllocations(t *testing.T) {
 	}{
 		"WriteToAddrPort":    {0, "", func() { note(p.WriteToAddrPort(payload, ap)) }},
 		"WriteTo a name":     {0, "", func() { note(p.WriteTo(payload, name)) }},
+		"WriteTo two names":  {2, "", func() { note(p.WriteTo(payload, name)); note(p.WriteTo(payload, other)) }},
 		"WriteTo an address": {0, "", func() { note(p.WriteTo(payload, address)) }},
 		"WriteTo a *UDPAddr": {0, "", func() { note(p.WriteTo(payload, udp)) }},
 		"WriteSegments":      {0, "", func() { note(p.WriteSegments(payload, 100, name)) }},

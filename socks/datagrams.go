@@ -1,7 +1,6 @@
 package socks
 
 import (
-	"bytes"
 	"errors"
 	"net"
 	"net/netip"
@@ -210,7 +209,8 @@ func (p *PacketConn) transmit(out *outgoing, header []byte, err error, b []byte,
 // prepared is the header for a name. It is kept because a name is checked and encoded to make it.
 type prepared struct {
 	addr   Addr
-	header []byte
+	length int // of the header
+	header [wire.MaxHeader]byte
 }
 
 // appendHeader appends the header for addr to b. The header for the name of the last datagram is kept.
@@ -218,7 +218,7 @@ func (p *PacketConn) appendHeader(b []byte, addr net.Addr) ([]byte, error) {
 	named, ok := addr.(*Addr)
 	ok = ok && named != nil && !named.IP.IsValid()
 	if last := p.last.Load(); ok && last != nil && last.addr == *named {
-		return append(b, last.header...), nil
+		return append(b, last.header[:last.length]...), nil
 	}
 	dst, err := fromNet(addr)
 	if err != nil {
@@ -226,8 +226,9 @@ func (p *PacketConn) appendHeader(b []byte, addr net.Addr) ([]byte, error) {
 	}
 	header, err := wire.AppendHeader(b, dst.wire())
 	if err == nil && ok {
-		p.last.Store(&prepared{*named, bytes.Clone(header)})
-		p.header.Store(int32(len(header)))
+		last := &prepared{addr: *named, length: len(header)}
+		copy(last.header[:], header)
+		p.last.Store(last)
 	}
 	return header, err
 }

@@ -25,7 +25,7 @@ import (
 // writes, and end nothing.
 //
 // Datagrams may be lost, duplicated or reordered, as always with UDP. Only datagrams from the relay are received.
-// Malformed ones, fragments and, with a fixed peer, those of other senders are dropped. The gateway sees every payload,
+// Malformed datagrams, fragments and, with a fixed peer, datagrams from elsewhere are dropped. The gateway sees every payload,
 // and reports the destination's address as it resolved it, not its name. A [Client]'s TLS does not protect datagrams.
 // Request and answer protocols such as DNS, QUIC and NTP work; multicast, broadcast and protocols that put their own
 // address in the payload do not (RFC 3089, section 5).
@@ -39,7 +39,6 @@ type PacketConn struct {
 	socket  bool         // relay is a *net.UDPConn, perhaps protected by an Auth
 	in      inlet
 	last    atomic.Pointer[prepared]
-	header  atomic.Int32 // length of last's header
 	readBy  atomic.Int64 // the read deadline, in Unix nanoseconds; zero: none
 	bound   Addr
 	network string

@@ -8,7 +8,7 @@ import (
 	"github.com/sockslib/sockslib/internal/netconn"
 )
 
-// minQUIC is what QUIC must be able to send unfragmented, RFC 9000, section 14.
+// minQUIC is the size of datagrams that QUIC must be able to send unfragmented, RFC 9000, section 14.
 const minQUIC = 1200
 
 // SyscallConn returns access to the options of the socket to the relay, in a chain of gateways to the first gateway. Its
@@ -42,7 +42,11 @@ func (p *PacketConn) squeeze(msg []byte) error {
 // fragments if a datagram of the size that QUIC must be able to send would be too long too.
 func (p *PacketConn) narrowed() {
 	const address = 22 // the header for an IPv6 address
-	p.allowFragments(max(address, int(p.header.Load())) + minQUIC)
+	header := address
+	if last := p.last.Load(); last != nil {
+		header = max(header, last.length)
+	}
+	p.allowFragments(header + minQUIC)
 }
 
 // allowFragments clears the socket's don't-fragment bit if a datagram of size bytes is longer than the path allows, or

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -14,23 +13,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/internal/leakcheck"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/internal/wire"
 	"github.com/sockslib/sockslib/socks"
 )
 
-var ofThisPackage = regexp.MustCompile(`sockslib/socks\.`)
-
-// goroutines returns how many goroutines run code of package socks.
-func goroutines() (n int) {
-	b := make([]byte, 1<<20)
-	for stack := range strings.SplitSeq(string(b[:runtime.Stack(b, true)]), "\n\n") {
-		if ofThisPackage.MatchString(stack) {
-			n++
-		}
-	}
-	return n
-}
+// goroutines returns how many goroutines run code of this package.
+func goroutines() int { return leakcheck.Take().Running("sockslib/socks.") }
 
 // On Linux one goroutine notices the end of every association of a Client, and none is left after the last.
 func TestAssociationsShareAGoroutine(t *testing.T) {

@@ -46,6 +46,16 @@ func Take() Snapshot {
 	return Snapshot{goroutines: goroutines(), descriptors: descriptors()}
 }
 
+// Running returns how many goroutines have a function on their stacks whose name contains one of parts.
+func (s Snapshot) Running(parts ...string) (n int) {
+	for _, stack := range s.goroutines {
+		if slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(stack, part) }) {
+			n++
+		}
+	}
+	return n
+}
+
 // Left waits until nothing is there that is not in s, and returns "" then; after wait, it returns what is.
 func (s Snapshot) Left(wait time.Duration) string {
 	deadline := time.Now().Add(wait)

@@ -12,24 +12,24 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// maxDatagram is more than any UDP payload has.
+// maxDatagram is longer than any UDP payload.
 const maxDatagram = 64 << 10
 
-// association is the relay of a UDP ASSOCIATE, RFC 1928, section 7. Only the client's datagrams are taken.
+// association is the relay of a UDP ASSOCIATE, RFC 1928, section 7. It relays only the client's datagrams.
 type association struct {
 	s      *session
 	relay  *net.UDPConn   // towards the client
-	near   net.Conn       // relay for the client's datagrams alone, as the client's method protects them
+	near   net.Conn       // relay as a connection with the client, perhaps protected by the client's method
 	client netip.Addr     // the client's; the zero Addr, over unix sockets, stands for loopback
-	port   uint16         // the client's, when it told; zero: that of its first datagram
-	out4   *net.UDPConn   // towards the destinations, one a family; nil: this machine lacks it
+	port   uint16         // the client's, if it gave one; zero: the port of its first datagram
+	out4   *net.UDPConn   // towards the destinations, one per family; nil: this machine lacks it
 	out6   *net.UDPConn   //
-	joined bool           // many datagrams go by one system call
-	behind net.PacketConn // instead of the two, when there is a gateway behind this one
+	joined bool           // many datagrams are read and sent by one system call
+	behind net.PacketConn // the association at the gateway behind this one, instead of the two; nil: there is none
 
-	known  atomic.Pointer[netip.AddrPort] // where answers go; nil: no datagram yet
-	routes map[string]*route              // by ATYP, ADDR and PORT as they came; upstream's alone
-	asked  sync.Map                       // netip.AddrPort → the name it was sent to under, for Quirks.AnswerWithName
+	known  atomic.Pointer[netip.AddrPort] // the client's address, for answers; nil: it has sent nothing yet
+	routes map[string]*route              // by ATYP, ADDR and PORT as they came; only upstream uses them
+	asked  sync.Map                       // netip.AddrPort → the name by which the client sent to it, for Quirks.AnswerWithName
 }
 
 // associate does UDP ASSOCIATE. The association ends with the client's connection.
@@ -48,9 +48,9 @@ func (s *session) associate(ctx context.Context) error {
 	}
 	var running sync.WaitGroup
 	run := func(f func(context.Context)) {
-		running.Go(func() { // associate's, which waits for it; a.close ends it
+		running.Go(func() { // owned by associate, which waits for it; a.close ends it
 			f(ctx)
-			_ = s.raw.SetReadDeadline(time.Unix(1, 0)) // and with it the association, should a socket have failed
+			_ = s.raw.SetReadDeadline(time.Unix(1, 0)) // ends the association if a socket has failed
 		})
 	}
 	upstream := a.upstream
@@ -108,7 +108,7 @@ func (s *session) newAssociation(ctx context.Context) (*association, error) {
 	return a, nil
 }
 
-// outgoing lists the sockets from which answers come.
+// outgoing lists the sockets that receive answers.
 func (a *association) outgoing() []net.PacketConn {
 	var all []net.PacketConn
 	if a.out4 != nil {
@@ -130,7 +130,7 @@ func (a *association) close() {
 	}
 }
 
-// upstream passes on the client's datagrams until the relay is closed.
+// upstream relays the client's datagrams until the relay is closed.
 func (a *association) upstream(ctx context.Context) {
 	buf := make([]byte, maxDatagram)
 	for {
@@ -140,7 +140,7 @@ func (a *association) upstream(ctx context.Context) {
 		}
 		d, err := wire.ParseDatagram(buf[:n])
 		if err != nil || d.Frag != 0 {
-			continue // RFC 1928, section 7: who does not reassemble drops
+			continue // RFC 1928, section 7: without reassembly fragments are dropped
 		}
 		if r := a.route(buf[3:n-len(d.Payload)], d); r != nil {
 			a.send(ctx, r, d.Payload)
@@ -148,7 +148,7 @@ func (a *association) upstream(ctx context.Context) {
 	}
 }
 
-// admits reports whether a datagram is the client's. The first fixes the client's port.
+// admits reports whether a datagram is the client's. The first one fixes the client's port.
 func (a *association) admits(from netip.AddrPort) bool {
 	if known := a.known.Load(); known != nil {
 		return from == *known
@@ -164,7 +164,7 @@ func (a *association) admits(from netip.AddrPort) bool {
 	return true
 }
 
-// clientSocket is the relay's socket as if it were connected to the client.
+// clientSocket is the relay's socket with the client as its only peer.
 type clientSocket struct {
 	*net.UDPConn
 	a *association
@@ -180,12 +180,12 @@ func (c clientSocket) Read(b []byte) (int, error) {
 	}
 }
 
-// Write sends to where the client's first datagram came from, after that.
+// Write sends to the address that the client's first datagram came from, and is not called before that.
 func (c clientSocket) Write(b []byte) (int, error) {
 	return c.WriteToUDPAddrPort(b, *c.a.known.Load())
 }
 
-// downstream passes answers on to the client until out is closed.
+// downstream relays answers to the client until out is closed.
 func (a *association) downstream(ctx context.Context, out net.PacketConn) {
 	buf := make([]byte, wire.MaxHeader+maxDatagram)
 	header := make([]byte, 0, wire.MaxHeader)
@@ -216,7 +216,7 @@ func (a *association) downstream(ctx context.Context, out net.PacketConn) {
 	}
 }
 
-// receive reads a datagram; without an allocation, from a socket.
+// receive reads a datagram. From a socket it does so without an allocation.
 func receive(out net.PacketConn, b []byte) (int, wire.Addr, error) {
 	if socket, ok := out.(*net.UDPConn); ok {
 		n, from, err := socket.ReadFromUDPAddrPort(b)

@@ -9,11 +9,11 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// socketBuffer is what the sockets of an association may hold, as far as the system lets them.
+// socketBuffer is the size of the buffers of an association's sockets, as far as the system allows it.
 const socketBuffer = 4 << 20
 
-// offload prepares an association for many datagrams by one system call, both ways, and reports whether it
-// can. Where it is to misbehave, leads to a gateway behind this one, or has its datagrams protected, they go one by one.
+// offload prepares an association for many datagrams by one system call in both directions, and reports whether that is
+// possible. It is not for a gateway that misbehaves or has another one behind it, nor for protected datagrams.
 func (a *association) offload() bool {
 	g := a.s.g
 	if _, plain := a.near.(clientSocket); !plain || g.Misbehave != nil || g.Quirks != (Quirks{}) || g.ListenPacket != nil || !udpsegment.CanSplit(a.relay) {
@@ -29,13 +29,13 @@ func (a *association) offload() bool {
 	return true
 }
 
-// inlet reads datagrams that may come joined.
+// inlet reads datagrams, of which the system may have joined several.
 type inlet struct {
 	socket *net.UDPConn
 	buf    []byte
 	oob    []byte
-	all    []byte // of buf, what was not taken
-	size   int    // of each
+	all    []byte // the part of buf with the datagrams that were not taken yet
+	size   int    // of each datagram, but for the last
 }
 
 func newInlet(socket *net.UDPConn) *inlet {
@@ -55,26 +55,27 @@ func (in *inlet) read() (from netip.AddrPort, err error) {
 	return from, nil
 }
 
-// next takes the next of what was read, and reports whether it is the last.
+// next takes the next of the datagrams that were read, and reports whether it is the last.
 func (in *inlet) next() (datagram []byte, last bool) {
 	n := min(len(in.all), in.size)
 	datagram, in.all = in.all[:n], in.all[n:]
 	return datagram, len(in.all) == 0
 }
 
-// outlet sends runs of datagrams of the same size, but for the last, to the same destination.
+// outlet sends runs of datagrams to the same destination by one system call each. All but the last datagram of a run have
+// the same size.
 type outlet struct {
 	to     netip.AddrPort
 	buf    []byte
-	size   int // of each
+	size   int // of each datagram
 	count  int
-	ended  bool // the last is shorter
+	ended  bool // the last datagram is shorter, so the run is complete
 	oob    []byte
 	socket func(to netip.AddrPort) *net.UDPConn // nil: none of that family
-	single func(datagram []byte)                // sends one of a run that cannot be sent as one
+	single func(datagram []byte)                // sends one datagram of a run that could not be sent as a whole
 }
 
-// add adds a datagram, in two parts, to the run, or begins another.
+// add adds a datagram, given in two parts, to the run. If it does not fit, the run is sent and another begins.
 func (out *outlet) add(to netip.AddrPort, header, payload []byte) {
 	n := len(header) + len(payload)
 	if out.count > 0 && (out.ended || to != out.to || n > out.size || n == 0 || out.count == udpsegment.Most || len(out.buf)+n > udpsegment.MaxBytes) {
@@ -96,7 +97,7 @@ func (out *outlet) flush() {
 			out.count = 0
 		}
 	}
-	for b := out.buf; out.count > 0; out.count-- { // the one, or those that a device cannot split
+	for b := out.buf; out.count > 0; out.count-- { // a run of one, or one that the device cannot split
 		n := min(len(b), out.size)
 		out.single(b[:n])
 		b = b[n:]
@@ -123,7 +124,7 @@ func (a *association) upstreamJoined(ctx context.Context) {
 			datagram, last = in.next()
 			d, err := wire.ParseDatagram(datagram)
 			if err != nil || d.Frag != 0 {
-				continue // RFC 1928, section 7: who does not reassemble drops
+				continue // RFC 1928, section 7: without reassembly fragments are dropped
 			}
 			r := a.route(datagram[3:len(datagram)-len(d.Payload)], d)
 			if r != current && out.count > 0 {
@@ -153,7 +154,7 @@ func (a *association) socketFor(to netip.AddrPort) *net.UDPConn {
 // downstreamJoined is downstream for runs.
 func (a *association) downstreamJoined(socket *net.UDPConn) {
 	var header []byte
-	var source netip.AddrPort // that header is of
+	var source netip.AddrPort // whose header header is
 	in := newInlet(socket)
 	relay := func(netip.AddrPort) *net.UDPConn { return a.relay }
 	out := &outlet{socket: relay}

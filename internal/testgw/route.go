@@ -8,7 +8,7 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// route is where datagrams for one destination go.
+// route is the way to one destination.
 type route struct {
 	to    Target
 	addrs []netip.AddrPort // the first is tried first; none: not resolved yet
@@ -21,7 +21,8 @@ type hostPort string
 func (h hostPort) Network() string { return "udp" }
 func (h hostPort) String() string  { return string(h) }
 
-// route finds or makes the route for a destination, whose ATYP, ADDR and PORT are key, or returns nil.
+// route returns the route to a destination, whose ATYP, ADDR and PORT are key, and makes it if there is none. It returns
+// nil for a second destination if there may be only one.
 func (a *association) route(key []byte, d wire.Datagram) *route {
 	if r, ok := a.routes[string(key)]; ok {
 		return r
@@ -39,7 +40,7 @@ func (a *association) route(key []byte, d wire.Datagram) *route {
 	return r
 }
 
-// send sends to the first address of a route that takes it. What cannot be sent is lost, as datagrams are.
+// send sends to the first address of a route for which that does not fail. A datagram that cannot be sent is lost.
 func (a *association) send(ctx context.Context, r *route, payload []byte) {
 	if r.name != nil {
 		_, _ = a.behind.WriteTo(payload, r.name)

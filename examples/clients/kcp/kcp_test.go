@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"io"
 	"net"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -36,10 +35,7 @@ func TestKCP(t *testing.T) {
 		io.Copy(c, c)
 	}()
 
-	ips, err := n.Resolver.LookupNetIP(n.Context(), "ip4", behind.Name)
-	require.NoError(t, err)
-	port := netip.MustParseAddrPort(packets.LocalAddr().String()).Port()
-	session, p, err := Dial(n.Context(), n.Dialer, net.UDPAddrFromAddrPort(netip.AddrPortFrom(ips[0], port)), block)
+	session, p, err := Dial(n.Context(), n.Dialer, n.Address(packets.LocalAddr()), block)
 	require.NoError(t, err)
 	defer p.Close()
 	require.NoError(t, session.SetDeadline(time.Now().Add(20*time.Second)))
