@@ -50,8 +50,8 @@ func headerOnly(query []byte, rcode byte) []byte {
 // question returns the one question of r.
 func (x *exchange) question() *dns.Question { return &x.r.Question[0] }
 
-// The reasons that clients with EDNS are given (RFC 8914). They are short, so that no response is much longer than its
-// query.
+// The reasons that clients with EDNS are given (RFC 8914). They are short and fixed, so that no response is much longer
+// than its query or repeats its bytes.
 const (
 	reasonExpansion = "a search list's expansion: ask for the next name"
 	reasonBadName   = "not a host name"
