@@ -55,8 +55,9 @@ var linked = []string{
 // sizes is README.md's sentence about the size of a program that imports dialer alone.
 var sizes = regexp.MustCompile(`imports .dialer. alone has (\d+) packages and ([\d.]+) MB; one that\s+dials with .crypto/tls. has (\d+) and ([\d.]+) MB \((\w+),\s+(\w+),\s+Go ([\d.]+)\)`)
 
-// A program that imports dialer alone links the packages that README.md says, and has its size. Sizes are compared
-// where README.md's were measured, and may differ by 3 %.
+// A program that imports dialer alone links only the packages that README.md says, and has the size that README.md says.
+// Both are compared on a system like the one where README.md's were measured. Sizes may differ by 3 %, and the number of
+// packages by 3: it depends on whether there is a C compiler, for package net.
 func TestDialerAlone(t *testing.T) {
 	told := sizes.FindStringSubmatch(readme(t))
 	require.NotNil(t, told)
@@ -97,7 +98,9 @@ func build(t *testing.T, program string) (packages []string, size int64) {
 
 func requireSize(t *testing.T, packages, megabytes string, gotPackages int, gotBytes int64) {
 	t.Helper()
-	require.Equal(t, packages, strconv.Itoa(gotPackages))
+	number, err := strconv.Atoi(packages)
+	require.NoError(t, err)
+	require.InDelta(t, number, gotPackages, 3)
 	told, err := strconv.ParseFloat(megabytes, 64)
 	require.NoError(t, err)
 	require.InEpsilon(t, told, float64(gotBytes)/1e6, 0.03)
