@@ -3,6 +3,7 @@ package socks_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -51,7 +52,7 @@ func init() {
 	}
 }
 
-// network is that of the namespace, nil outside of it.
+// network is the namespace's, nil outside of it.
 var network *reflector
 
 // TestFastOpen runs in a network namespace of its own, whose system takes the data of a SYN.
@@ -120,6 +121,14 @@ func dialed(t *testing.T, c *socks.Client) *socks.Conn {
 	return conn.(*socks.Conn)
 }
 
+// certifiedByName is certified for an address that is not in the certificate.
+func certifiedByName() (server, client *tls.Config) {
+	server, client = certified()
+	client = client.Clone()
+	client.ServerName = "example.com"
+	return server, client
+}
+
 // inSYN reports whether the other side's system took data from the SYN of a connection.
 func inSYN(t *testing.T, c *socks.Conn) (acked bool) {
 	conn := c.NetConn()
@@ -137,9 +146,7 @@ func inSYN(t *testing.T, c *socks.Conn) (acked bool) {
 
 func testFastOpenDials(t *testing.T) {
 	userPass := socks.UserPass("user", "hunter2")
-	server, client := certified()
-	client = client.Clone()
-	client.ServerName = "example.com"
+	server, client := certifiedByName()
 	for what, c := range map[string]*socks.Client{
 		"auto":                   {},
 		"pipelined":              {Handshake: socks.HandshakePipelined},
@@ -277,9 +284,7 @@ func testFastOpenUnanswered(t *testing.T) {
 
 // The SYN is repeated without data, and a Client that has met such a network connects as usual from then on.
 func testFastOpenLost(t *testing.T) {
-	server, client := certified()
-	client = client.Clone()
-	client.ServerName = "example.com"
+	server, client := certifiedByName()
 	for what, c := range map[string]*socks.Client{
 		"auto":      {},
 		"pipelined": {Handshake: socks.HandshakePipelined},
@@ -316,9 +321,7 @@ func (f *forgetful) Read(b []byte) (int, error) {
 }
 
 func testFastOpenForgotten(t *testing.T) {
-	server, client := certified()
-	client = client.Clone()
-	client.ServerName = "example.com"
+	server, client := certifiedByName()
 	random := new(forgetful)
 	client.Rand = random // which TLS reads between connecting and the first write
 	g := &testgw.Gateway{Dial: toNobody, TLS: server}

@@ -1,0 +1,73 @@
+package socks
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+)
+
+// reach opens the transport to the gateway.
+func (h *handshake) reach(ctx context.Context) error {
+	h.begun = time.Now()
+	err := h.connect(ctx)
+	if h.deferred {
+		return err // connected calls the hook
+	}
+	h.took = time.Since(h.begun)
+	h.hooks.gatewayConnected(h.client, h.took, err)
+	return err
+}
+
+func (h *handshake) connect(ctx context.Context) (err error) {
+	c := h.client
+	h.dialing = deadlineContext{ctx, h.bounds.letIn}
+	if h.fastOpen {
+		h.raw, err = fastOpening.DialContext(&h.dialing, c.network(), c.Addr)
+	} else {
+		h.raw, err = c.dialTransport(&h.dialing, c.network(), c.Addr)
+	}
+	h.dialing = deadlineContext{}
+	switch {
+	case err != nil && isLocal(err):
+		return err
+	case err != nil:
+		return gatewayFailed("gateway unreachable", err)
+	}
+	h.deferred = h.fastOpen && synStateOf(h.raw).connecting
+	if !h.arm() && c.Handshake == HandshakeAuto {
+		h.pipelined = nil // without deadlines, silence would not be noticed
+	}
+	if c.TLS != nil {
+		return h.secure(ctx)
+	}
+	h.conn = h.raw
+	return nil
+}
+
+// secure runs TLS over the transport.
+func (h *handshake) secure(ctx context.Context) error {
+	config := h.client.TLS
+	switch unix := h.client.network() == "unix"; {
+	case config.ServerName != "", unix && config.InsecureSkipVerify:
+	case unix:
+		return gatewayFailed("TLS", errors.New("a ServerName is needed for a unix socket"))
+	default:
+		host, _, err := net.SplitHostPort(h.client.Addr)
+		if err != nil {
+			return gatewayFailed("TLS", err)
+		}
+		config = config.Clone()
+		config.ServerName = host // which is sent as SNI, verified or not
+	}
+	conn := newTLSConn(h.raw, config)
+	err := h.connected(conn.HandshakeContext(ctx))
+	switch {
+	case h.unreached:
+		return err
+	case err != nil:
+		return gatewayFailed("TLS", err)
+	}
+	h.conn = conn
+	return nil
+}
