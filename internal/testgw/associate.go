@@ -21,7 +21,7 @@ type association struct {
 	relay  *net.UDPConn   // towards the client
 	near   net.Conn       // relay for the client's datagrams alone, as the client's method protects them
 	client netip.Addr     // the client's; the zero Addr, over unix sockets, stands for loopback
-	port   uint16         // the client's, when it told; zero: that of its first datagram
+	port   uint16         // the client's, if it said so; zero: its first datagram's
 	out4   *net.UDPConn   // towards the destinations, one a family; nil: this machine lacks it
 	out6   *net.UDPConn   //
 	joined bool           // many datagrams go by one system call
