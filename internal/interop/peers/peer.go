@@ -108,8 +108,15 @@ func (p *Peer) Output() string {
 	return string(b)
 }
 
-// Stop ends the peer and what it has started, and returns when it has ended. Stop again does nothing.
+// Stop ends the peer and what it has started, and returns when it has ended. Nothing of it runs on for a moment: a
+// process of danted's that has lost its parent refuses its client's request. Stop again does nothing.
 func (p *Peer) Stop() {
+	select {
+	case <-p.ended:
+		return
+	default:
+	}
+	p.halt()
 	_ = p.process.Kill() // an error: it has ended
 	<-p.ended
 }
