@@ -12,15 +12,15 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestMatrix has every gateway fail in every way: each request, authentication, handshake, transport and mode
-// by each byte of the gateway's answers by what goes wrong there, and by each value of each byte that means
-// something. Whatever happens, there is the right data or an error of the table in the documentation, in
-// time; no gateway sees more than two requests; what was dialed works after all that bounded the dial; and
-// nothing is left.
+// TestMatrix has a gateway fail in every way: each request, authentication, handshake, transport and mode, by each
+// byte of the gateway's answers and what goes wrong there, and by each value of each byte that means something. Each
+// cell ends with the right data or with an error of the table in the documentation. A gateway sees at most two
+// requests of a dial. What was dialed works after everything that bounded the dial. Nothing is left.
 //
-// The short form deals the values out, so that each is met by each request, and those that mean something
-// everywhere; and it deals the cells of the modes with spares and groups out to the transports. Under the race detector,
-// which takes ten times as long, it deals all cells out, and half of those modes'. With -long each is met everywhere.
+// The short form distributes the values so that each request meets each of them, and the values that mean something
+// are met everywhere. It distributes the cells of the modes with spares and groups over the transports. Under the race
+// detector, which takes ten times as long, it distributes all cells, and runs half of those modes'. With -long each
+// cell is run everywhere.
 func TestMatrix(t *testing.T) {
 	begun := time.Now()
 	total, byMode, spareHits, usedLater, tooShort := 0, map[string]int{}, 0, 0, 0
