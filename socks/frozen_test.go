@@ -48,8 +48,8 @@ func frozenGroup(t *testing.T, first *freezable, timeout time.Duration) (g *sock
 	return g, second
 }
 
-// A frozen gateway costs one dial of those made one after another, which is lost on a spare: the gateway had let that in, so its silence
-// is the outcome. The spare that was to replace it has not been let in by then, which tells of the gateway.
+// A gateway that freezes costs one of the dials that follow each other. That one is lost on a spare: the gateway had let it
+// in, so its silence is the outcome. The spare that was to replace it is not let in meanwhile, so the gateway rests.
 func TestFrozenGatewayCostsOneDial(t *testing.T) {
 	for _, row := range []struct {
 		what             string
@@ -89,8 +89,8 @@ func TestFrozenGatewayCostsOneDial(t *testing.T) {
 	}
 }
 
-// Dials at once each take a spare of their own, and each is lost with it: all of them are on their way before
-// the first one knows. No more than those are affected.
+// Dials at once each take a spare of their own, and each is lost with it: all are on their way before the first one
+// knows. The next dial is neither lost nor late.
 func TestFrozenGatewayCostsTheDialsOnTheirWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := newFreezable(false)

@@ -90,14 +90,14 @@ func share(ctx context.Context, gateways int) time.Time {
 	return now.Add(deadline.Sub(now) / time.Duration(gateways))
 }
 
-// verdict is what the end of a request says of its gateway.
+// verdict is what follows from the end of a request.
 type verdict struct {
 	goesOn bool // the next gateway is tried
 	works  bool // the gateway has replied
 	rests  bool // it is the gateway that failed
 }
 
-// judge tells what a request's end says of its gateway.
+// judge decides, from the end of a request, about its gateway and the next one.
 func judge(ctx context.Context, t *turn, err error) verdict {
 	failed := errors.Is(err, ErrGateway) || errors.Is(err, ErrProtocol)
 	switch {

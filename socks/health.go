@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// GatewayHealth is what a gateway of a Group did last.
+// GatewayHealth is the state of a gateway of a Group.
 type GatewayHealth struct {
 	Used       time.Time // when a request last ended at it; zero: never
 	Failures   int       // in a row; zero: it works as far as is known
@@ -23,7 +23,7 @@ type member struct {
 	probed bool // its rest is over, and one request finds out whether it works
 }
 
-// Health returns what each of Clients did last, in their order.
+// Health returns the state of each of Clients, in their order.
 func (g *Group) Health() []GatewayHealth {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -112,7 +112,7 @@ func hostIn(address string) string {
 	return strings.ToLower(host)
 }
 
-// mix spreads the bits of a hash, of which FNV leaves the last octet's in the lowest ones.
+// mix spreads the bits of a hash, of which FNV leaves the last byte's in the lowest ones.
 func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb

@@ -59,6 +59,7 @@ func TestNothingIsLearntFromSilence(t *testing.T) {
 			_, err := c.DialContext(ctx, "tcp", "x.example:80")
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.Equal(t, asked, g.requests.Load())
+			synctest.Wait()
 			g.answer = hangsUp
 			_, err = c.DialContext(socks.WithTrace(t.Context(), order(&told)), "tcp", "x.example:80")
 			require.ErrorIs(t, err, socks.ErrGateway)

@@ -44,8 +44,7 @@ type spare struct {
 	begun  time.Time // when it was decided to make it
 	h      *handshake
 	since  time.Time
-	ctx    context.Context
-	cancel context.CancelFunc // ends ctx, and with it the goroutine
+	cancel context.CancelFunc // ends the goroutine
 	given  chan bool          // gets whether it is good, once it is no longer kept
 	made   bool               // the gateway has let it in; the spares' mu guards it
 	gone   bool               // it is no longer kept; the spares' mu guards it
@@ -185,25 +184,25 @@ func (c *Client) fill(most int, first bool) {
 		p.owned = make(map[*spare]struct{})
 	}
 	for p.trusted && !p.unfit && !p.closed && p.kept < min(most, c.Spare) {
-		s := &spare{begun: time.Now(), given: make(chan bool, 1)}
-		s.ctx, s.cancel = context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancel(context.Background())
+		s := &spare{begun: time.Now(), cancel: cancel, given: make(chan bool, 1)}
 		p.owned[s] = struct{}{}
 		p.kept++
-		p.running.Go(func() { c.ownSpare(s, first) }) // owned by c; ends with the spare's use or end, at the latest with Close
+		p.running.Go(func() { c.ownSpare(ctx, s, first) }) // owned by c; ends with the spare's use or end, at the latest with Close
 	}
 }
 
 // ownSpare makes a spare and reads from it until a dial takes it, the gateway ends or misuses it, or it is
 // too old. One that cannot be made, or ends, is not replaced before the next dial; one that is too old is
 // replaced while there are dials.
-func (c *Client) ownSpare(s *spare, first bool) {
+func (c *Client) ownSpare(ctx context.Context, s *spare, first bool) {
 	defer s.cancel()
 	p := &c.spares
 	defer p.leave(s)
-	if !c.makeSpare(s.ctx, s) {
+	if !c.makeSpare(ctx, s) {
 		return
 	}
-	stop := context.AfterFunc(s.ctx, s.h.abort)
+	stop := context.AfterFunc(ctx, s.h.abort)
 	p.offer(s)
 	if first {
 		c.refill()

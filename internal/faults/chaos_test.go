@@ -21,11 +21,11 @@ import (
 )
 
 // TestChaos does checked transfers while connections are cut on either side of the gateways and between,
-// gateways are restarted and contexts are cancelled, all at random. Each transfer is whole, or somebody is
-// told: none is silently short, and none hangs.
+// gateways are restarted and contexts are cancelled, all at random. Each transfer is whole or ends with an error:
+// none is silently short, and none hangs.
 //
-// Nobody cuts a bare TCP connection with a FIN, or one to a unix socket at all: that is how streams end
-// there, and no transport can tell.
+// A bare TCP connection is never cut with a FIN, nor one to a unix socket in any way: that is how streams end
+// there, and no transport can tell the difference.
 func TestChaos(t *testing.T) {
 	begun := begin()
 	t.Run("", func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestChaos(t *testing.T) {
 	begun.requireBack(t)
 }
 
-// chaos is what happens at once, and how often.
+// chaos holds what runs at once, and counts what came of it.
 type chaos struct {
 	archive  *archive
 	gateways []*mortal
@@ -107,7 +107,7 @@ func newChaos(t *testing.T) *chaos {
 	return c
 }
 
-// sometimesReset has a gateway reset one connection of four, at some octet.
+// sometimesReset has a gateway reset one connection of four, at some byte.
 func sometimesReset(int) testgw.Fault {
 	if rand.IntN(4) > 0 {
 		return testgw.Fault{}
@@ -121,7 +121,7 @@ func (m *mortal) restart(ctx context.Context, t *testing.T) {
 		m.Close()
 		m.restarts++
 		pause(ctx, 0, 50*time.Millisecond)
-		for m.Start("tcp", m.addr) != nil { // somebody has the port as their own for a moment
+		for m.Start("tcp", m.addr) != nil { // another socket has taken the port for a moment
 			if !pause(ctx, time.Millisecond, 10*time.Millisecond) {
 				return
 			}
@@ -163,8 +163,7 @@ func (c *chaos) watched(tls bool) dialFunc {
 	}
 }
 
-// cut cuts one connection after the other: as by a FIN of somebody on the way, where TLS can tell, or as by
-// a reset.
+// cut cuts one connection after another: by a FIN, where TLS can tell that from an end, or by a reset.
 func (c *chaos) cut(ctx context.Context) {
 	for pause(ctx, time.Millisecond, 10*time.Millisecond) {
 		v, ok := c.any()

@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// parrot is a gateway in memory that hears everything and says its piece, whatever it hears. It keeps what
-// each connection was sent. Safe for concurrent use.
+// parrot is a gateway in memory that sends its piece, whatever it is sent. It keeps what each connection was sent. It
+// is safe for concurrent use.
 type parrot struct {
 	piece string
 
@@ -38,7 +38,7 @@ func (p *parrot) dial(context.Context, string, string) (net.Conn, error) {
 	return near, nil
 }
 
-// all is what was heard on each connection. All have ended.
+// all waits until every connection has ended, and returns what was heard on each.
 func (p *parrot) all() [][]byte {
 	p.done.Wait()
 	var all [][]byte

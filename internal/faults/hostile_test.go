@@ -75,7 +75,7 @@ func TestEndlessGateway(t *testing.T) {
 	}
 }
 
-// Before a gateway has authenticated nobody, a dial allocates far less than 64 KiB, whatever it is told.
+// Until authentication has succeeded a dial allocates far less than 64 KiB, whatever the gateway sends.
 // TLS, where there is one, allocates as crypto/tls does.
 func TestAllocatesLittle(t *testing.T) {
 	const dials, most = 100, 64 << 10

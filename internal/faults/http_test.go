@@ -192,7 +192,7 @@ func (h *httpLab) trouble(ctx context.Context, t *testing.T, random *rand.Rand) 
 			h.kills++
 			m.Close()
 			wait(10*time.Millisecond, 500*time.Millisecond)
-			for m.Start("tcp", m.addr) != nil { // somebody has the port as their own for a moment
+			for m.Start("tcp", m.addr) != nil { // another socket has taken the port for a moment
 				time.Sleep(time.Millisecond)
 			}
 			continue

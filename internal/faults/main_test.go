@@ -19,8 +19,7 @@ import (
 
 var long = flag.Bool("long", false, "run the matrix over every transport, load, soak and chaos in full")
 
-// TestMain runs the tests, or where this is the process of a gateway, that.
-
+// TestMain runs the tests, or the gateway if this is the process of one.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if os.Getenv(gatewayVariable) != "" {
@@ -36,7 +35,7 @@ func TestMain(m *testing.M) {
 	leakcheck.Main(m)
 }
 
-// logged is what anybody wrote to the default logs, of package log too.
+// logged holds what was written to the default loggers of packages slog and log.
 var logged bytes.Buffer
 
 // scaled is short, or long with -long.

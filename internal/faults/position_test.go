@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/socks"
@@ -22,8 +21,8 @@ var noises = map[string]string{
 	"credentials": secretPassword + secretUser + secretPassword,
 }
 
-// positions are the cells of what goes wrong at each byte that the gateway sends. A silence ends after pause.
-func positions(r request, w way, credentials bool, pause time.Duration) (cells []cell) {
+// positions are the cells of what goes wrong at each byte that the gateway sends.
+func positions(r request, w way, credentials bool) (cells []cell) {
 	answers := r.answers(credentials)
 	total := 0
 	for _, a := range answers {
@@ -48,7 +47,7 @@ func positions(r request, w way, credentials bool, pause time.Duration) (cells [
 	}
 	for n := range total {
 		stage, _ := at(answers, n)
-		add(cell{fault: silentFrom(answers, n, pause), at: stage, silent: true, want: timesOut}, "silent after %d", n)
+		add(cell{fault: same(silentFrom(n)), at: stage, silent: true, want: timesOut}, "silent after %d", n)
 		if r.name == "ASSOCIATE" && n >= total-6 {
 			continue // datagrams would go to the address that the noise is: see TestRelayRule
 		}
@@ -63,8 +62,8 @@ func positions(r request, w way, credentials bool, pause time.Duration) (cells [
 	return cells
 }
 
-// afterFIN is what comes of an orderly end after n octets: one within the answers is an error, one within
-// the stream is the stream's end.
+// afterFIN returns the outcome of an orderly end after n bytes: within the answers it is an error, within the stream
+// it is the stream's end.
 func afterFIN(r request, n, total int) outcome {
 	switch {
 	case n < total:
@@ -82,7 +81,8 @@ func afterFIN(r request, n, total int) outcome {
 	}
 }
 
-// afterRST is what comes of a reset. It may overtake what was sent before, but it is never an end.
+// afterRST returns the outcome of a reset after n bytes. It may overtake what was sent before, but is never taken for
+// an end.
 func afterRST(r request, w way, n, total int) outcome {
 	broken := either(fails(socks.ErrGateway), fails(syscall.ECONNRESET))
 	if n < total {
@@ -99,7 +99,7 @@ func afterRST(r request, w way, n, total int) outcome {
 	}
 }
 
-// amidst is what comes of noise: an error, or where it is taken for an address, the rest as the stream.
+// amidst returns the outcome of noise: an error, or if a part is taken for an address, the rest as the stream.
 func amidst(r request, noise string) outcome {
 	return func(heard string, err error) error {
 		if r.streams && !strings.Contains(noise, heard) {
@@ -120,14 +120,9 @@ func at(answers []answer, n int) (stage testgw.Stage, offset int) {
 	return 0, 0
 }
 
-// silentFrom goes on after such a pause that nobody waits for it.
-func silentFrom(answers []answer, n int, pause time.Duration) func() testgw.Fault {
-	f := testgw.Fault{Split: n, Pause: pause}
-	if stage, offset := at(answers, n); offset == 0 {
-		f = testgw.Fault{Silent: stage}
-	}
-	return func() testgw.Fault { return f }
-}
+// silentFrom is a gateway that sends n bytes and no more. The silence has no end, so a client that is late does
+// not hear what comes after it.
+func silentFrom(n int) testgw.Fault { return testgw.Fault{End: testgw.Stall, After: n} }
 
 func noisyFrom(answers []answer, n int, noise string) func() testgw.Fault {
 	stage, offset := at(answers, n)

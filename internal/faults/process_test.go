@@ -70,7 +70,7 @@ func gatewayProcess(t testing.TB) string {
 	return strings.TrimSpace(line)
 }
 
-// beginning is what there was before a load.
+// beginning is the process's state before a load.
 type beginning struct {
 	left leakcheck.Snapshot
 	heap uint64
@@ -89,7 +89,7 @@ func (b beginning) requireBack(t testing.TB) {
 	require.Less(t, heap, b.heap+kept)
 }
 
-// heapNow is what is alive on the heap.
+// heapNow returns the number of live bytes on the heap.
 func heapNow() uint64 {
 	var m runtime.MemStats
 	runtime.GC() // a pool lets go of what was not used between two

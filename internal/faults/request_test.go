@@ -15,8 +15,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// destination is a name that the gateway alone knows; said is what is heard from there, in a stream or in
-// answer to a datagram.
+// destination is a name that only the gateway knows. The destination sends said, at the beginning of a stream and in
+// answer to each datagram.
 const (
 	destination = "destination.example"
 	said        = "first data"
@@ -141,20 +141,20 @@ var peerAddr = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711} // seen, nev
 func (peerConn) RemoteAddr() net.Addr { return peerAddr }
 func (peerConn) LocalAddr() net.Addr  { return peerAddr }
 
-// lobby is a listener to which somebody comes at once.
+// lobby is a listener whose Accept returns at once.
 type lobby struct{ g *testgw.Gateway }
 
 func (l lobby) Accept() (net.Conn, error) { return l.g.Dial(context.Background(), "tcp", "") }
 func (l lobby) Addr() net.Addr            { return peerAddr }
 func (l lobby) Close() error              { return nil }
 
-// answer is one that a gateway of the world's gives.
+// answer is a message of a gateway.
 type answer struct {
 	stage  testgw.Stage
 	length int
 }
 
-// answers are all of them, in their order, before the stream.
+// answers returns the gateway's messages before the stream, in order.
 func (r request) answers(credentials bool) []answer {
 	all := []answer{{testgw.StageMethod, wire.MethodLen}}
 	if credentials {

@@ -18,8 +18,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestSilence has a gateway fall silent after each octet, where time is not real: how long a request takes
-// is known to the nanosecond. The gateway is in memory, so ASSOCIATE is not here.
+// TestSilence has a gateway fall silent after each byte, in a synctest bubble, so how long a request takes is known to
+// the nanosecond. The gateway is in memory, so ASSOCIATE is not tested here.
 func TestSilence(t *testing.T) {
 	cells := 0
 	for _, r := range requests {
@@ -48,7 +48,7 @@ func TestSilence(t *testing.T) {
 	t.Logf("%d cells", cells)
 }
 
-// kind is whom the silence befalls, and what bounds it.
+// kind is which connections fall silent, and what bounds the request.
 type kind string
 
 const (
@@ -72,12 +72,11 @@ const silenceLimit = 3 * time.Second
 
 func (s silence) run(t *testing.T) {
 	name := fmt.Sprintf("%s, credentials %t, handshake %d, %s silent after %d", s.request.name, s.credentials, s.handshake, s.kind, s.after)
-	fault := silentFrom(s.request.answers(s.credentials), s.after, silenceLimit+time.Second)
 	g := &testgw.Gateway{Misbehave: func(conn int) testgw.Fault {
 		if conn > 0 && s.kind == firstOnly {
 			return testgw.Fault{}
 		}
-		return fault()
+		return silentFrom(s.after)
 	}}
 	client := &socks.Client{Addr: "gateway.example:1080", Handshake: s.handshake}
 	if s.credentials {
@@ -119,7 +118,7 @@ func (s silence) run(t *testing.T) {
 	require.Zero(t, client.Stats().Open, name)
 }
 
-// firstReply is how many octets there are up to the end of the first reply.
+// firstReply returns the number of bytes up to the end of the first reply.
 func firstReply(answers []answer) (n int) {
 	for _, a := range answers {
 		if a.stage <= testgw.StageReply {
@@ -129,7 +128,7 @@ func firstReply(answers []answer) (n int) {
 	return n
 }
 
-// letIn is how many octets it takes to be let in.
+// letIn returns the number of bytes before the request's reply.
 func letIn(credentials bool) int {
 	if credentials {
 		return 4
@@ -137,7 +136,7 @@ func letIn(credentials bool) int {
 	return 2
 }
 
-// hall is a listener in memory: what is sent to it is accepted. Nobody closes it twice.
+// hall is a listener in memory that accepts what is sent to it. It must be closed once.
 type hall chan net.Conn
 
 func (h hall) dial(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -150,8 +149,8 @@ func (h hall) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// pair is a connection in memory on which the near side's writes wait for nobody, as on a socket: the
-// gateway may answer before it has read everything.
+// pair returns a connection in memory. Writes to the near side do not wait for a read, as on a socket: the gateway may
+// answer before it has read everything.
 func pair() (near, far net.Conn) {
 	near, a := net.Pipe()
 	b, far := net.Pipe()

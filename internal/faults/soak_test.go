@@ -127,7 +127,7 @@ func repeaterOfDatagrams(t testing.TB) (port string) {
 	return port
 }
 
-// TestTableCycles has more names pass through a table than it holds. Its memory is that of those it holds,
+// TestTableCycles has more names pass through a table than it holds. Its memory is that of the names it holds,
 // and an address that was one name's is never another's.
 func TestTableCycles(t *testing.T) {
 	const size, sample = 100_000, 997

@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// transfer is a stream of so many octets to the archive, and then one of as many back as it asks for. What
-// the octets are follows from the transfer, so both sides know what is whole.
+// transfer is a stream of up bytes to the archive, and then one of down bytes back. The bytes follow from the transfer,
+// so both sides know what is whole.
 type transfer struct {
 	id       uint64
 	up, down uint32
@@ -36,7 +36,7 @@ func parseTransfer(b []byte) transfer {
 	return transfer{binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[12:])}
 }
 
-// content is n octets that no other transfer or direction has.
+// content returns n bytes that no other transfer or direction has.
 func (x transfer) content(direction byte, n uint32) []byte {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte(sha256.Sum256(append(x.header(), direction)))).Read(b)
@@ -45,7 +45,7 @@ func (x transfer) content(direction byte, n uint32) []byte {
 
 const upwards, downwards = 'u', 'd'
 
-// stream is what came of one direction, as seen where it ends.
+// stream is what arrived in one direction.
 type stream struct {
 	n   int64
 	sum [sha256.Size]byte
@@ -60,7 +60,7 @@ func receive(r io.Reader) stream {
 
 func sumOf(h hash.Hash) [sha256.Size]byte { return [sha256.Size]byte(h.Sum(nil)) }
 
-// is reports whether the stream is these octets, all of them.
+// is reports whether exactly these bytes arrived.
 func (s stream) is(b []byte) bool { return s.n == int64(len(b)) && s.sum == sha256.Sum256(b) }
 
 // archive is the destination of transfers. It keeps what it received of each. Safe for concurrent use.

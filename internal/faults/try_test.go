@@ -19,9 +19,11 @@ type try struct {
 	*batch
 	cell
 	limit   time.Duration
+	later   bool            // what it gives is used after the limit too
 	sites   []*site         // the gateways: one, or the two of a group
 	clients []*socks.Client // one for each
-	letIn   [2]atomic.Int64 // how often they were
+	letIn   [2]atomic.Int64 // how often they were, for a spare as well
+	entered atomic.Int64    // how often the dial itself was let in, or had a spare that was
 	group   *socks.Group    // of the clients; nil: there is one
 	seen    sightings
 
@@ -30,11 +32,11 @@ type try struct {
 	wrongs []error
 }
 
-func (b *batch) newTry(t testing.TB, c cell, limit time.Duration) *try {
-	x := &try{batch: b, cell: c, limit: limit}
+func (b *batch) newTry(t testing.TB, c cell, limit time.Duration, later bool) *try {
+	x := &try{batch: b, cell: c, limit: limit, later: later}
 	x.sites = append(x.sites, newSite(t, b, c.fault))
 	switch {
-	case x.secondWorks():
+	case b.secondWorks():
 		x.sites = append(x.sites, newSite(t, b, func() testgw.Fault { return testgw.Fault{} }))
 	case b.mode.group:
 		x.sites = append(x.sites, newSite(t, b, c.fault))
@@ -61,9 +63,6 @@ func (b *batch) newTry(t testing.TB, c cell, limit time.Duration) *try {
 	}
 	return x
 }
-
-// secondWorks reports whether the group's second gateway has no fault: so it is in every other cell.
-func (x *try) secondWorks() bool { return x.mode.group && x.batch.cells%2 == 0 }
 
 func (x *try) run() {
 	for i, s := range x.sites {
@@ -101,17 +100,39 @@ func (x *try) ask() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), x.limit)
 	defer cancel()
-	u := user{ends: x.fault().End != testgw.Open}
-	if !u.ends {
+	ctx = socks.WithTrace(ctx, &socks.Trace{
+		SpareTaken: func(time.Duration) { x.entered.Add(1) },
+		Authenticated: func(_ byte, err error) {
+			if err == nil {
+				x.entered.Add(1)
+			}
+		},
+	})
+	u := user{ends: x.ends()}
+	if x.later && !u.ends {
 		u.past = time.Now().Add(x.limit + time.Millisecond)
 	}
 	x.heard, x.err = x.request.do(ctx, d, x.port, u)
 	x.seen.see(x.err)
 }
 
-// hurried reports whether there was not enough time, be it for the first gateway's share.
-func (x *try) hurried() bool {
-	return timesOut("", x.err) == nil || x.group != nil && timesOut("", x.group.Health()[0].Err) == nil
+// ends reports whether the fault ends the connection.
+func (c cell) ends() bool {
+	end := c.fault().End
+	return end == testgw.FIN || end == testgw.RST
+}
+
+// report fails t for what is wrong.
+func (x *try) report(t testing.TB) {
+	for _, wrong := range x.wrongs {
+		t.Errorf("%v: %s: %v: heard %q, error %v", x.batch, x.name, wrong, x.heard, x.err)
+	}
+	x.seen.requireNoSecret(t)
+}
+
+// ranOut reports whether a cell that is not silent ended by its limit, or the first gateway by its share of that.
+func (x *try) ranOut() bool {
+	return !x.silent && (timesOut("", x.err) == nil || x.group != nil && timesOut("", x.group.Health()[0].Err) == nil)
 }
 
 func (x *try) note(format string, args ...any) {
@@ -120,12 +141,12 @@ func (x *try) note(format string, args ...any) {
 
 // judge notes what came of the request that should not.
 func (x *try) judge() {
-	want := x.want
-	if x.secondWorks() {
-		want = x.cell.failsOver()
-		if x.silent && timesOut("", x.group.Health()[0].Err) == nil {
-			want = either(whole, want) // a busy machine did not let the first one's dial in within its share
-		}
+	want := x.batch.want(x.cell)
+	if x.silent && x.secondWorks() && x.entered.Load() == 1 {
+		want = either(whole, want) // the first gateway's share was over before it let the dial in, which went to the second
+	}
+	if x.ranOut() {
+		x.note("out of time")
 	}
 	if wrong := want(x.heard, x.err); wrong != nil {
 		x.note("%w", wrong)

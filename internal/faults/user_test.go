@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// user is what an application does with what it dialed. It sets no deadline: one that a dial left would be
-// gone.
+// user is an application's use of what it dialed. It sets no deadline, which would undo one that the dial left behind.
 type user struct {
 	ends bool      // the stream ends by a fault, and is read up to there
 	past time.Time // it has to work after this; zero: it is not tried

@@ -10,8 +10,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// values are the cells of one octet of one answer having a value. Those for which chosen is false are left
-// out.
+// values returns the cells in which one byte of one answer has another value. Values for which chosen is false are
+// left out.
 func values(r request, h socks.Handshake, credentials bool, chosen func(v byte) bool) (cells []cell) {
 	add := func(stage testgw.Stage, octet string, v byte, change func([]byte) []byte, want outcome) {
 		cells = append(cells, cell{
@@ -49,7 +49,7 @@ func values(r request, h socks.Handshake, credentials bool, chosen func(v byte) 
 	return cells
 }
 
-// only is whole when the octet is the right one, and else the error.
+// only returns whole if the byte is the right one, and otherwise the error.
 func only(right bool, otherwise error) outcome {
 	if right {
 		return whole

@@ -64,11 +64,15 @@ func overUnix(t testing.TB, g *testgw.Gateway) template {
 	return func() *socks.Client { return &socks.Client{Network: "unix", Addr: path} }
 }
 
-// overChain has a gateway that works before the one that fails.
+// overChain has a gateway that works before the one that fails. A dial's Trace is not passed on to the former, so that it
+// tells of the latter alone.
 func overChain(t testing.TB, g *testgw.Gateway) template {
 	first := testgw.Start(t, &testgw.Gateway{Forgetful: true})
 	testgw.Start(t, g)
-	forward := &socks.Client{Addr: first.Addr().String(), Handshake: socks.HandshakePipelined}
+	front := &socks.Client{Addr: first.Addr().String(), Handshake: socks.HandshakePipelined}
+	forward := dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+		return front.DialContext(socks.WithTrace(ctx, nil), network, address)
+	})
 	return func() *socks.Client { return &socks.Client{Addr: g.Addr().String(), Forward: forward} }
 }
 

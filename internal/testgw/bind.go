@@ -27,7 +27,7 @@ func (s *session) bind(ctx context.Context) error {
 	}
 	peer, err := s.acceptOne(pending, cancel, l)
 	if errors.Is(err, context.Canceled) {
-		return err // nobody is left to be told
+		return err // the client has gone
 	}
 	if err != nil {
 		return s.fail(ctx, StageSecondReply, replyTo(err))
@@ -76,7 +76,7 @@ func (s *session) listen(ctx context.Context) (net.Listener, []netip.Addr, error
 }
 
 // acceptOne takes one connection. It is context.Canceled when the client has gone, and
-// context.DeadlineExceeded when nobody came in time.
+// context.DeadlineExceeded when no peer came in time.
 func (s *session) acceptOne(ctx context.Context, gone context.CancelFunc, l net.Listener) (net.Conn, error) {
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	stop := s.watch(gone)

@@ -99,7 +99,7 @@ func TestBindEnds(t *testing.T) {
 	c.expectReset("")
 }
 
-// TestBindEarly: octets sent before the second reply are kept for the peer.
+// TestBindEarly: bytes sent before the second reply are kept for the peer.
 func TestBindEarly(t *testing.T) {
 	g := Start(t, &Gateway{})
 	c := dialRaw(t, g)

@@ -30,7 +30,7 @@ func (s *session) connect(ctx context.Context) error {
 }
 
 // dial reaches a target: each of its addresses in turn, whatever their family, until one connects. The
-// error is that of the first.
+// error is the first address's.
 func (g *Gateway) dial(ctx context.Context, t Target) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout())
 	defer cancel()

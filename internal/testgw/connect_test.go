@@ -97,7 +97,7 @@ func TestReset(t *testing.T) {
 	}
 }
 
-// TestPipelined sends everything at once, cut in two at each octet, with application data behind.
+// TestPipelined sends everything at once, cut in two at each byte, with application data behind.
 func TestPipelined(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{Users: map[string]string{"alice": "secret"}})

@@ -24,26 +24,26 @@ const (
 type End int
 
 const (
-	Open End = iota // not at all
-	FIN             // as after the last octet
-	RST             // reset, where the transport has that
+	Open  End = iota // not at all
+	FIN              // as after the last byte
+	RST              // reset, where the transport has that
+	Stall            // not at all, but nothing more is sent
 )
 
-// Fault is what the gateway does wrong on one connection. The zero Fault is nothing. What the fields ask
-// for happens together; octets are counted over all that the gateway sends on the connection, answers
-// and relayed data alike.
+// Fault is what the gateway does wrong on one connection. The zero Fault is nothing. The fields combine. Bytes are
+// counted over all that the gateway sends on the connection, answers and relayed data alike.
 type Fault struct {
-	Silent Stage                                // this answer and later ones are never given, while the connection stays open
-	Hold   func(ctx context.Context, at Stage)  // called before an answer; it may wait, until ctx is done at most; nil: none waits
-	Answer func(at Stage, answer []byte) []byte // what is sent for an answer, a datagram that is nil being dropped; nil: the answer
+	Silent Stage                                // this answer and later ones are never given, and the connection stays open; zero: all are given
+	Hold   func(ctx context.Context, at Stage)  // called before an answer; may wait until ctx is done; nil: no answer waits
+	Answer func(at Stage, answer []byte) []byte // returns what is sent for an answer; a nil datagram is dropped; nil: the answer itself
 
-	End   End // ends the connection once After octets have been sent, and at the first answer when After is 0
+	End   End // of the connection, once After bytes have been sent; at the first answer when After is 0
 	After int
 
-	Split int           // what is sent is cut in two before the octet with this number; zero: none is
-	Drip  bool          // what is sent is sent one octet a segment
+	Split int           // what is sent is cut in two before the byte with this number; zero: it is not
+	Drip  bool          // what is sent goes out one byte per segment
 	Pause time.Duration // between such pieces
-	Join  bool          // a reply that grants a stream is sent in one segment with the first data of the destination, so it waits for that
+	Join  bool          // a reply that grants a stream waits for the destination's first data and goes out in one segment with it
 }
 
 // Delay is a Hold that waits before one answer.
@@ -122,8 +122,7 @@ func (c *bentConn) Write(b []byte) (int, error) {
 	var written int
 	for {
 		if c.fault.End != Open && c.sent >= c.fault.After {
-			c.end()
-			return written, errEnded
+			return written, c.end()
 		}
 		if len(b) == 0 {
 			return written, nil
@@ -139,7 +138,7 @@ func (c *bentConn) Write(b []byte) (int, error) {
 	}
 }
 
-// piece is how many of n octets go out together.
+// piece returns how many of n bytes go out together.
 func (c *bentConn) piece(n int) int {
 	if c.fault.Drip {
 		return 1
@@ -153,10 +152,15 @@ func (c *bentConn) piece(n int) int {
 	return n
 }
 
-func (c *bentConn) end() {
-	if c.fault.End == RST {
+// end does what the fault does to the connection, and returns the error that ends the session.
+func (c *bentConn) end() error {
+	switch c.fault.End {
+	case Stall:
+		return errSilent
+	case RST:
 		abort(c.Conn)
-		return
+	default:
+		closeWrite(c.Conn)
 	}
-	closeWrite(c.Conn)
+	return errEnded
 }

@@ -49,7 +49,7 @@ func TestFaultSilent(t *testing.T) {
 	}
 }
 
-// TestFaultEnd cuts after each octet, those of the destination included.
+// TestFaultEnd cuts, or falls silent, after each byte, including the destination's.
 func TestFaultEnd(t *testing.T) {
 	for after := range len(answers(netip.AddrPortFrom(ip4, 0))) {
 		t.Run(strconv.Itoa(after), func(t *testing.T) { // which closes its sockets before the next
@@ -57,11 +57,13 @@ func TestFaultEnd(t *testing.T) {
 			c.expectEnd(all[:after])
 			c, all = bent(t, Fault{End: RST, After: after})
 			c.expectReset(all[:after])
+			c, all = bent(t, Fault{End: Stall, After: after})
+			c.expectSilence(all[:after])
 		})
 	}
 }
 
-// TestFaultPieces splits at each octet, and drips. The first piece is read before the second is sent.
+// TestFaultPieces splits at each byte, and drips. The first piece is read before the second is sent.
 func TestFaultPieces(t *testing.T) {
 	for split := 1; split < len(answers(netip.AddrPortFrom(ip4, 0))); split++ {
 		t.Run(strconv.Itoa(split), func(t *testing.T) { // which closes its sockets before the next

@@ -18,7 +18,7 @@ import (
 )
 
 // Gateway is configured by its fields, then started with Start or Serve. Do not change the fields
-// afterwards. The zero Gateway authenticates nobody, knows no names and reaches what this machine
+// afterwards. The zero Gateway asks for no authentication, knows no names and reaches what this machine
 // reaches. Its methods are safe for concurrent use; the funcs among its fields must be too, and return
 // when their context is done, or Close waits for them.
 type Gateway struct {

@@ -46,7 +46,7 @@ func TestStartRefuses(t *testing.T) {
 	require.Error(t, new(Gateway).Start("tcp", g.Addr().String()))
 }
 
-// A name that exists nowhere else is resolved at the gateway, by a client that speaks octets.
+// A name that exists nowhere else is resolved at the gateway, by a client that speaks bytes.
 func ExampleGateway() {
 	g := &Gateway{Hosts: map[string][]netip.Addr{"www.test": {netip.IPv6Loopback()}}}
 	if err := g.Start("tcp", "127.0.0.1:0"); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// REP octets, RFC 1928, section 6.
+// REP bytes, RFC 1928, section 6.
 const (
 	repGeneralFailure          = 1
 	repNotAllowed              = 2
@@ -55,7 +55,7 @@ var errRefused = errors.New("refused")
 
 func (g *Gateway) serve(ctx context.Context, id int, raw net.Conn) {
 	defer raw.Close()
-	// Nobody is to take what Close cuts for a clean end.
+	// A connection that Close cuts must not look like a clean end.
 	defer context.AfterFunc(ctx, func() { abort(raw) })()
 
 	s := &session{g: g, raw: raw, conn: raw, request: Request{Conn: id}}

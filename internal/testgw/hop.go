@@ -14,7 +14,7 @@ type Hop struct {
 	moved sync.WaitGroup
 }
 
-// way is what leads to one relay, and is one client's.
+// way leads to one relay. It belongs to one client.
 type way struct {
 	at    netip.AddrPort // where the client finds it
 	near  *net.UDPConn   // there; nil: away

@@ -14,7 +14,7 @@ type Quirks struct {
 	Method0Unoffered   bool // chooses method 0 whatever was offered
 	NoReplyOnError     bool // ssh -D: hangs up instead
 	NameInErrorReply   bool // danted: the BND of an error is the name asked for, or a name of no length
-	ShortErrorReply    int  // replies that are errors end after so many octets, at least 2; zero: at their end
+	ShortErrorReply    int  // replies that are errors end after so many bytes, at least 2; zero: at their end
 	UnspecifiedBound   bool // microsocks, tor, wzshiming: BND has the unspecified address, and port 0 for CONNECT
 	ReplyInTwoWrites   bool // wzshiming
 	AnswerWithName     bool // things-go, txthinking: datagrams come from the name to which one was sent

@@ -30,7 +30,7 @@ var (
 	ip6 = netip.MustParseAddr("::1")
 )
 
-// raw is a client that sends and expects octets.
+// raw is a client that sends and expects bytes.
 type raw struct {
 	t *testing.T
 	net.Conn
@@ -69,7 +69,7 @@ func (r raw) expect(octets string) {
 	require.Equal(r.t, octets, r.take(len(octets)))
 }
 
-// expectEnd expects the octets, and then a clean end.
+// expectEnd expects the bytes, and then a clean end.
 func (r raw) expectEnd(octets string) {
 	r.t.Helper()
 	b, err := io.ReadAll(r)
@@ -77,7 +77,7 @@ func (r raw) expectEnd(octets string) {
 	require.Equal(r.t, octets, string(b))
 }
 
-// expectReset expects the octets, and then a reset.
+// expectReset expects the bytes, and then a reset.
 func (r raw) expectReset(octets string) {
 	r.t.Helper()
 	b, err := io.ReadAll(r)
@@ -85,7 +85,7 @@ func (r raw) expectReset(octets string) {
 	require.ErrorIs(r.t, err, syscall.ECONNRESET)
 }
 
-// expectSilence expects the octets, and then neither more nor an end.
+// expectSilence expects the bytes, and then neither more nor an end.
 func (r raw) expectSilence(octets string) {
 	r.t.Helper()
 	r.expect(octets)

@@ -9,7 +9,7 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// The ATYP octets of RFC 1928, section 5, for what a Target was asked as.
+// The ATYP bytes of RFC 1928, section 5, for what a Target was asked as.
 const (
 	IPv4 byte = 1
 	Name byte = 3
@@ -56,15 +56,15 @@ type Request struct {
 
 // Datagram is a destination of datagrams in an association. It is recorded once.
 type Datagram struct {
-	Conn int // that of the association
+	Conn int // the association's control connection
 	Target
 }
 
-// Outcome is what became of a request.
+// Outcome is the result of a request.
 type Outcome struct {
 	Reply  byte     // REP, RFC 1928, section 6
 	Bound  Target   // BND.ADDR and BND.PORT
-	Remote net.Addr // whom the gateway is connected with; nil: nobody
+	Remote net.Addr // what the gateway is connected with; nil: nothing
 }
 
 // replies are the meanings of REP, RFC 1928, section 6.

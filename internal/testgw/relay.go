@@ -17,6 +17,22 @@ type direction struct {
 	err    error         // of the copy
 }
 
+// ended reports whether err is known. It is before finish closes a connection.
+func (d *direction) ended() bool {
+	select {
+	case <-d.copied:
+		return true
+	default:
+		return false
+	}
+}
+
+// wasReset waits until err is known and reports whether it is a reset.
+func (d *direction) wasReset() bool {
+	<-d.copied
+	return errors.Is(d.err, errno.ECONNRESET)
+}
+
 // relay passes bytes on in both directions until both have ended. The end of one is passed on as a
 // half-close. A stream that breaks breaks the other side too, so that it is not taken for the end there.
 func (s *session) relay(ctx context.Context, dst net.Conn) error {
@@ -36,11 +52,8 @@ func (s *session) relay(ctx context.Context, dst net.Conn) error {
 func (s *session) finish(own, other *direction, from, to, dst net.Conn) error {
 	close(own.copied)
 	err := own.err
-	if err == nil && reset.Told(from) {
-		<-other.copied
-		if errors.Is(other.err, errno.ECONNRESET) {
-			err = other.err // its write was told of the reset
-		}
+	if err == nil && (reset.Told(from) || other.ended()) && other.wasReset() {
+		err = other.err // its write was told of the reset
 	}
 	if err != nil {
 		s.breakOff(dst)

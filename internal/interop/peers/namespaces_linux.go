@@ -14,13 +14,17 @@ func endsTogether(testing.TB) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
 }
 
-// signalAll sends a signal to every process of the PID namespace that endsTogether made for a process.
+// signalAll sends a signal to every process of the PID namespace that endsTogether made for a process. It is an error if
+// that has ended.
 func signalAll(first int, sig syscall.Signal) error {
 	namespace := func(pid string) string {
 		at, _ := os.Readlink("/proc/" + pid + "/ns/pid") // an error means that it has ended
 		return at
 	}
 	theirs := namespace(strconv.Itoa(first))
+	if theirs == "" || theirs == namespace("self") { // its number may be another process's by now
+		return os.ErrProcessDone
+	}
 	processes, err := os.ReadDir("/proc")
 	if err != nil {
 		return err
@@ -43,6 +47,9 @@ func (p *Peer) Freeze(t testing.TB) { p.signal(t, syscall.SIGSTOP) }
 
 // Thaw undoes Freeze.
 func (p *Peer) Thaw(t testing.TB) { p.signal(t, syscall.SIGCONT) }
+
+// halt stops the peer and what it has started, if it runs.
+func (p *Peer) halt() { _ = signalAll(p.process.Pid, syscall.SIGSTOP) }
 
 func (p *Peer) signal(t testing.TB, sig syscall.Signal) {
 	t.Helper()

@@ -17,6 +17,8 @@ func endsTogether(t testing.TB) *syscall.SysProcAttr {
 	return nil
 }
 
+func (p *Peer) halt() {}
+
 func runIsolated(*exec.Cmd) error { return errors.ErrUnsupported }
 
 func settle() error { return errors.ErrUnsupported }

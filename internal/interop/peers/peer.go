@@ -108,8 +108,15 @@ func (p *Peer) Output() string {
 	return string(b)
 }
 
-// Stop ends the peer and the processes that it has started, and waits for it. Stopping it again does nothing.
+// Stop ends the peer and the processes that it has started, and waits for it. All of them halt first: a process of
+// danted that has lost its parent refuses its client's request. Stopping it again does nothing.
 func (p *Peer) Stop() {
+	select {
+	case <-p.ended:
+		return
+	default:
+	}
+	p.halt()
 	_ = p.process.Kill() // an error means that it has ended
 	<-p.ended
 }
