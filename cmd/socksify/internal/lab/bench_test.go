@@ -21,7 +21,7 @@ import (
 
 var (
 	rounds  = flag.Int("rounds", 5, "of BenchmarkTable")
-	onlyRow = flag.String("row", "", "part of the names of the rows that BenchmarkTable measures")
+	onlyRow = flag.String("row", "", "a regular expression for the names of the rows that BenchmarkTable measures")
 )
 
 var figure = regexp.MustCompile(`[0-9.]+`)
@@ -45,7 +45,7 @@ func BenchmarkTable(b *testing.B) {
 	for b.Loop() {
 		b.Logf("| %s |", strings.Join(append([]string{""}, names(columns)...), " | "))
 		for _, r := range rows {
-			if strings.Contains(r.name, *onlyRow) {
+			if regexp.MustCompile(*onlyRow).MatchString(r.name) {
 				w.measureRow(b, columns, r)
 			}
 		}
