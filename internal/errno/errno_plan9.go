@@ -4,7 +4,7 @@ package errno
 
 import "syscall"
 
-// The errors are values for errors.Is. Those of the kernel's network have the kernel's words.
+// The errors are values for errors.Is. Those of the kernel's network have its texts.
 var (
 	EACCES        = syscall.EACCES
 	EADDRNOTAVAIL = syscall.NewError("cannot assign requested address")

@@ -34,8 +34,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Snapshot is what was there at one moment, by names that are not given twice: a goroutine that was about to
-// end then does not make up for one that is left.
+// Snapshot is the goroutines and descriptors at one moment, by names that are never reused: a goroutine that
+// ends after the snapshot does not make up for one that is left.
 type Snapshot struct {
 	goroutines  map[string]string // id to stack
 	descriptors []string

@@ -121,8 +121,8 @@ func (c Conn) SetWriteBuffer(bytes int) error {
 	return c.unsupported("set")
 }
 
-// socket returns the outermost of c and the connections within it that has the option T. An option of the
-// socket is as good with a layer over it, unlike its bytes: a TLS connection has those of its transport.
+// socket returns the outermost of c and the connections within it that has the option T. A layer
+// above the socket, such as TLS, changes its bytes but not its options: a TLS connection has its transport's.
 func socket[T any](c net.Conn) (option T, ok bool) {
 	for c != nil {
 		if option, ok = c.(T); ok {

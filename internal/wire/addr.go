@@ -14,7 +14,7 @@ const (
 	atypIPv6 = 4
 )
 
-// maxName is what the one length octet of a name can say.
+// maxName is the longest name that its one length byte can tell.
 const maxName = 255
 
 // MaxAddr is the length of the longest ATYP, ADDR and PORT.
@@ -35,22 +35,22 @@ func appendAddr(b []byte, a Addr) ([]byte, error) {
 	case ip.Zone() != "":
 		return nil, fmt.Errorf("address %s: a zone means nothing to a gateway", a.IP)
 	case ip.Is4():
-		octets := ip.As4()
-		b = append(append(b, atypIPv4), octets[:]...)
+		as4 := ip.As4()
+		b = append(append(b, atypIPv4), as4[:]...)
 	case ip.Is6():
-		octets := ip.As16()
-		b = append(append(b, atypIPv6), octets[:]...)
+		as16 := ip.As16()
+		b = append(append(b, atypIPv6), as16[:]...)
 	case a.Name == "":
 		return nil, errors.New("neither an address nor a name")
 	case len(a.Name) > maxName:
-		return nil, fmt.Errorf("name of %d octets, more than %d", len(a.Name), maxName)
+		return nil, fmt.Errorf("name of %d bytes, more than %d", len(a.Name), maxName)
 	default:
 		b = append(append(b, atypName, byte(len(a.Name))), a.Name...)
 	}
 	return binary.BigEndian.AppendUint16(b, a.Port), nil
 }
 
-// addrLen returns how many octets ATYP, ADDR and PORT have together, from their first two.
+// addrLen returns the length of ATYP, ADDR and PORT in bytes, from their first two bytes.
 func addrLen(atyp, next byte) (int, error) {
 	switch atyp {
 	case atypIPv4:

@@ -39,9 +39,9 @@ func AppendUserPass(b []byte, username, password string) ([]byte, error) {
 	case username == "":
 		return nil, errors.New("empty username")
 	case len(username) > maxField:
-		return nil, fmt.Errorf("username of more than %d octets", maxField)
+		return nil, fmt.Errorf("username of more than %d bytes", maxField)
 	case len(password) > maxField:
-		return nil, fmt.Errorf("password of more than %d octets", maxField)
+		return nil, fmt.Errorf("password of more than %d bytes", maxField)
 	}
 	b = append(append(b, UserPassVersion, byte(len(username))), username...)
 	return append(append(b, byte(len(password))), password...), nil

@@ -40,5 +40,5 @@ func ParseDatagram(b []byte) (Datagram, error) {
 }
 
 func shortDatagram(n int) error {
-	return fmt.Errorf("%w: datagram of %d octets ends in its header", ErrFormat, n)
+	return fmt.Errorf("%w: datagram of %d bytes ends in its header", ErrFormat, n)
 }

@@ -43,7 +43,7 @@ func xnetReply(in []byte) (bnd string, left int, err error) {
 
 // FuzzReplyLikeXNet: a reply that grants is read as golang.org/x/net's client reads it, address and length;
 // but for an RSV that is not 0. That client refuses it, as the RFC would have it; this package does not,
-// because the octet means nothing and a gateway that leaves anything there would be of no use.
+// because the byte means nothing, and refusing it would make such a gateway unusable.
 func FuzzReplyLikeXNet(f *testing.F) {
 	for _, v := range vectors {
 		f.Add(unhex(f, v.hex))
@@ -73,7 +73,7 @@ func FuzzReplyLikeXNet(f *testing.F) {
 }
 
 // asXNetPrints is an address as that client's Addr prints it: it has one for a name even if that is empty,
-// and an IPv4-mapped address is a net.IP of 16 octets, which prints as IPv4 like ours.
+// and an IPv4-mapped address is a net.IP of 16 bytes, which prints as IPv4 like ours.
 func asXNetPrints(a Addr) string {
 	host := a.Name
 	if a.IP.IsValid() {

@@ -3,11 +3,11 @@ package wire
 import "io"
 
 // Reader reads the messages of one stream. It never takes more from the stream than the peer owes at
-// that point, so whoever reads the stream afterwards misses nothing. The zero Reader must be Reset
-// before use. It is not safe for concurrent use.
+// that point, so a later reader of the stream misses nothing. The zero Reader must be Reset before use.
+// It is not safe for concurrent use.
 type Reader struct {
 	src  io.Reader
-	owed int // octets that the peer still owes at least; one read may take that many
+	owed int // bytes that the peer still owes at least; one read may take that many
 	r, w int // buf[r:w] has been read and not been consumed; never beyond what was owed
 	buf  [maxMessage]byte
 }
@@ -34,11 +34,11 @@ func (r *Reader) Reset(src io.Reader) {
 	r.src, r.owed, r.r, r.w = src, 0, 0, 0
 }
 
-// Owe tells that messages of n octets together at least follow in any case. Reading several of them
-// then costs one call where they come in one segment.
+// Owe says that messages of at least n bytes in all will follow. Several messages in one segment then take
+// one read.
 func (r *Reader) Owe(n int) { r.owed += n }
 
-// Peek returns the next n octets without consuming them.
+// Peek returns the next n bytes without consuming them.
 func (r *Reader) Peek(n int) ([]byte, error) {
 	have := r.w - r.r
 	if have >= n {
@@ -57,7 +57,7 @@ func (r *Reader) Peek(n int) ([]byte, error) {
 	return r.buf[:n], nil
 }
 
-// next consumes n octets. They are valid until the next call.
+// next consumes n bytes. They are valid until the next call.
 func (r *Reader) next(n int) ([]byte, error) {
 	p, err := r.Peek(n)
 	if err != nil {
@@ -72,7 +72,7 @@ func (r *Reader) consume(n int) {
 	r.owed = max(0, r.owed-n)
 }
 
-// rest is next in the midst of a message, where the end of the stream is never a clean one.
+// rest is next within a message, where the end of the stream is io.ErrUnexpectedEOF.
 func (r *Reader) rest(n int) ([]byte, error) {
 	p, err := r.next(n)
 	if err == io.EOF {
@@ -101,7 +101,7 @@ func (r *Reader) addr() (Addr, error) {
 	return newAddr(b), nil
 }
 
-// field reads a length octet and as many octets, RFC 1929, section 2.
+// field reads a length byte and as many bytes, RFC 1929, section 2.
 func (r *Reader) field() (string, error) {
 	n, err := r.rest(1)
 	if err != nil {
@@ -111,7 +111,7 @@ func (r *Reader) field() (string, error) {
 	return string(b), err
 }
 
-// pair reads a message of two octets, the first being its version.
+// pair reads a message of two bytes, the first being its version.
 func (r *Reader) pair(message string, version byte) (byte, error) {
 	b, err := r.next(2)
 	if err != nil {
@@ -123,6 +123,6 @@ func (r *Reader) pair(message string, version byte) (byte, error) {
 	return b[1], nil
 }
 
-// Buffered returns how many octets have been read ahead. It is 0 after messages that were as long as
-// was owed; a connection on which it is not must not be used any further.
+// Buffered returns how many bytes have been read ahead. It is 0 if the messages were as long as was owed. A
+// connection with bytes read ahead must not be used any further.
 func (r *Reader) Buffered() int { return r.w - r.r }

@@ -24,7 +24,7 @@ func AppendReply(b []byte, rep byte, bnd Addr) ([]byte, error) {
 }
 
 // ReadReply reads what AppendReply writes. Of a reply other than Succeeded it reads VER and REP alone:
-// gateways end such replies after 3, 4 or 10 octets, with an ATYP of 0 or an empty name, and close. When the
+// gateways end such replies after 3, 4 or 10 bytes, with an ATYP of 0 or an empty name, and close. When the
 // stream fails within the reply, nothing is consumed, and after a deadline it can be called again.
 func (r *Reader) ReadReply() (rep byte, bnd Addr, err error) {
 	r.owed = max(r.owed, ReplyLen)

@@ -28,7 +28,7 @@ const (
 	StatusSuccess   = 0
 )
 
-// Command is the CMD octet of a request.
+// Command is the CMD byte of a request.
 type Command byte
 
 // RFC 1928, section 4, and Tor's socks-extensions.txt.
@@ -56,7 +56,7 @@ func (c Command) String() string {
 	return fmt.Sprintf("command %#02x", byte(c))
 }
 
-// Succeeded is the REP octet of a reply that grants the request. The others are the errors of package socks.
+// Succeeded is the REP byte of a reply that grants the request. The others are the errors of package socks.
 const Succeeded = 0
 
 var (

@@ -145,7 +145,7 @@ func TestTruncations(t *testing.T) {
 			if n == 0 {
 				want = io.EOF
 			}
-			require.ErrorIs(t, err, want, "%s, %d octets", v.name, n)
+			require.ErrorIs(t, err, want, "%s, %d bytes", v.name, n)
 
 			broken := errors.New("broken")
 			_, err = readMessage(NewReader(io.MultiReader(bytes.NewReader(whole[:n]), iotest.ErrReader(broken))), v.message)

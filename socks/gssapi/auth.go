@@ -30,8 +30,8 @@ type Auth struct {
 type Protection int
 
 const (
-	Confidentiality Protection = iota // nobody between can read or change it
-	Integrity                         // nobody between can change it
+	Confidentiality Protection = iota // cannot be read or changed on the way
+	Integrity                         // can be read, but not changed on the way
 	None                              // authentication alone; not in the RFC, but Dante's "clear"
 )
 

@@ -248,7 +248,7 @@ func (f dialFunc) DialContext(ctx context.Context, network, address string) (net
 	return f(ctx, network, address)
 }
 
-// Nobody between sees what is confidential, the name that is asked for included.
+// Confidential bytes, the requested name included, cannot be read on the way.
 func TestNothingIsSeen(t *testing.T) {
 	for _, p := range protectionsAll {
 		c, g := world(t, p, new(acceptor.Acceptor))

@@ -35,7 +35,7 @@ func Keytab(path, principal string) Credentials {
 	}}
 }
 
-// Password is a principal, as that of Keytab, and its password.
+// Password is a principal, written as for Keytab, and its password.
 func Password(principal, password string) Credentials {
 	return Credentials{func(config, service string) (*krb5.Ticket, error) {
 		return krb5.FromPassword(principal, password, config, service)

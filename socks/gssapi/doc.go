@@ -8,10 +8,10 @@
 //
 // # What is protected
 //
-// With [Confidentiality], the default, nobody between the program and the gateway can read or change the
-// request, with the name in it, the stream, or the datagrams of UDP ASSOCIATE. With [Integrity] they can read
-// it. With [None] the user is authenticated, and so is the gateway, but what follows is as without this
-// package. The gateway itself sees everything, and so does whoever is behind it: TLS by the application
+// With [Confidentiality], the default, the request with its name, the stream and the datagrams of UDP
+// ASSOCIATE can be neither read nor changed between the program and the gateway. With [Integrity] they can be
+// read, but not changed. With [None] the user is authenticated, and so is the gateway, but what follows is as without this
+// package. The gateway itself sees everything, and so does the network behind it: TLS by the application
 // protects from both.
 //
 // RFC 1961 has no mark for the end of a stream. One that is cut within a message is an

@@ -47,7 +47,7 @@ func associate(t testing.TB, c *socks.Client) *socks.PacketConn {
 	return p.(*socks.PacketConn)
 }
 
-// maxOver is what one datagram over IPv4 carries to an IPv4 address at each protection.
+// maxOver is the payload that one datagram over IPv4 carries to an IPv4 address, by protection.
 var maxOver = map[Protection]int{Confidentiality: 65433, Integrity: 65465, None: 65497}
 
 func TestDatagrams(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 type tickets struct {
 	mu       sync.Mutex
 	kept     *krb5.Ticket
-	fetching *fetch // nil: nobody waits for one
+	fetching *fetch // nil: no dial waits for one
 }
 
 // fetch is one fetch, for which any number of dials wait.

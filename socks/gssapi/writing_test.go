@@ -71,7 +71,7 @@ func TestWritesGoOnAfterTimeouts(t *testing.T) {
 			done <- errors.Join(err, near.CloseWrite())
 		}()
 		select {
-		case <-timeouts: // nobody reads yet, so it comes
+		case <-timeouts: // the peer does not read yet, so it comes
 		case err := <-done: // unless the sockets on the way hold all of it
 			done <- err
 		}

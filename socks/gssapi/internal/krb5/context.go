@@ -78,7 +78,7 @@ func header(flags byte, ec uint16, seq uint64) [headerLen]byte {
 }
 
 // Wrap appends the token that protects plain to dst. They must not overlap. Each token has the sequence
-// number after that of the one before.
+// number after the previous one's.
 func (c *Context) Wrap(dst, plain []byte, sealed bool) []byte {
 	d := &c.out
 	d.mu.Lock()

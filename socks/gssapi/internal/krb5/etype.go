@@ -13,7 +13,7 @@ import (
 	"github.com/go-krb5/krb5/types"
 )
 
-// profile is what the encryption types differ in.
+// profile holds the parameters in which the encryption types differ.
 type profile struct {
 	keyLen int // bytes of a key for encryption
 	macLen int // bytes of an HMAC that are sent

@@ -70,7 +70,7 @@ func contents(b []byte, tag byte) ([]byte, error) {
 		b = b[k:]
 	}
 	if n != len(b) {
-		return nil, errors.New("malformed: the length is not that of what is there")
+		return nil, errors.New("malformed: the length does not match the token")
 	}
 	return b, nil
 }
