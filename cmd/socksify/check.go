@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
@@ -19,22 +20,17 @@ const checkTimeout = 10 * time.Second
 
 // check prints what is possible here. It returns 0 if a program could be run.
 func check(o *options) int {
-	possible := false
-	report := func(what string, err error) {
-		outcome := "yes"
+	report := func(what string, err error, means ...string) bool {
+		outcome := strings.Join(append([]string{"yes"}, means...), ", ")
 		if err != nil {
 			outcome = "no: " + err.Error()
 		}
 		fmt.Printf("%-10s %s\n", what, outcome)
+		return err == nil
 	}
-	for _, w := range []struct {
-		name  string
-		probe func() error
-	}{{byNamespace, namespace.Probe}, {bySeccomp, seccomp.Probe}} {
-		err := w.probe()
-		report(w.name, err)
-		possible = possible || err == nil
-	}
+	possible := report(byNamespace, namespace.Probe())
+	means, err := seccomp.Probe()
+	possible = report(bySeccomp, err, means) || possible
 	if err := o.complete(); err != nil {
 		report("gateway", err)
 		return execute.ExitSetup

@@ -22,10 +22,15 @@ type way interface {
 	Close()                         // end everything
 }
 
-// start prepares a program in the way that options ask for. No way is tried after another has started the program.
+// start prepares a program in the way that options ask for. Once a way has prepared it, no other way is tried.
 func start(o *options, program execute.Program, p *policy.Policy, publish []net.Listener) (way, error) {
 	if o.By == bySeccomp {
-		return bySeccompStart(o, program, p, publish)
+		w, err := bySeccompStart(o, program, p, publish)
+		if err != nil {
+			return nil, err // not w, which would be a way that is not nil
+		}
+		p.Log.Printf("by seccomp, %s", w.Means())
+		return w, nil
 	}
 	w, err := namespace.Start(program, p, o.Host, publish)
 	if err == nil {
@@ -40,12 +45,12 @@ func start(o *options, program execute.Program, p *policy.Policy, publish []net.
 	if err2 != nil {
 		return nil, fmt.Errorf("no way works here\n  %w\n  %w\nsee socksify -check", err, err2)
 	}
-	p.Log.Printf("by seccomp, since %v", err)
+	p.Log.Printf("by seccomp, %s; %v", second.Means(), err)
 	return second, nil
 }
 
-// bySeccompStart refuses what that way cannot do.
-func bySeccompStart(o *options, program execute.Program, p *policy.Policy, publish []net.Listener) (way, error) {
+// bySeccompStart prepares a program in the seccomp way. It refuses the flags that this way has no use for.
+func bySeccompStart(o *options, program execute.Program, p *policy.Policy, publish []net.Listener) (*seccomp.Session, error) {
 	if len(o.Host) > 0 || len(publish) > 0 {
 		return nil, errors.New("seccomp: -host and -publish are for the namespace way; in this one the program's 127.0.0.1 is this machine's")
 	}

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,31 +15,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// column is a way to run a client.
-type column struct {
-	name string
-	run  run
-	wrap func(w *world, argv []string) []string
-}
-
-func columns(b *testing.B, w *world) []column {
-	config := filepath.Join(w.dir, "proxychains.conf")
-	require.NoError(b, os.WriteFile(config, []byte("strict_chain\nquiet_mode\nproxy_dns\n[ProxyList]\nsocks5 "+gatewayIP+" 1080\n"), 0o644))
-	proxychains := func(w *world, argv []string) []string {
-		return append([]string{need(b, "proxychains4", "proxychains4"), "-f", config}, argv...)
-	}
-	library := func(w *world, argv []string) []string { return append([]string{argv[0], "socks"}, argv[1:]...) }
-	return []column{
-		{name: "library", run: run{bare: true, env: []string{"ALL_PROXY=socks5://" + gatewayIP + ":1080"}}, wrap: library},
-		{name: "namespace", run: run{way: "namespace"}},
-		{name: "seccomp", run: run{way: "seccomp"}},
-		{name: "proxychains4", run: run{bare: true}, wrap: proxychains},
-	}
-}
-
-var rounds = flag.Int("rounds", 5, "of BenchmarkTable")
+var (
+	rounds  = flag.Int("rounds", 5, "of BenchmarkTable")
+	onlyRow = flag.String("row", "", "a regular expression for the names of the rows that BenchmarkTable measures")
+)
 
 var figure = regexp.MustCompile(`[0-9.]+`)
 
@@ -49,96 +30,115 @@ var figure = regexp.MustCompile(`[0-9.]+`)
 func BenchmarkTable(b *testing.B) {
 	w := newWorld(b)
 	bulkServer(b)
-	rounds := *rounds
 	c := compile(b, w, "measure.c", "gcc", "gcc")
+	stall := testdata("nodejs", "node", "stall.js", "www.test", "7")(b, w)
 	rows := []row{
-		{name: "connect by name and a byte there and back, one by one, µs", c: []string{c, "connects", "www.test", "7"}, client: []string{"connects", "www.test:7", "500", "1"}},
-		{name: "2 000 of them, 100 at once, ms", client: []string{"connects", "www.test:7", "2000", "100"}},
-		{name: "bulk down / up, MB/s", c: []string{c, "bulk", "www.test", "19"}, client: []string{"bulk", "www.test:19"}},
-		{name: "datagrams by name there and back, 32 at once, per s", client: []string{"datagrams", "www.test:7", "20000"}, udp: true},
-		{name: "launch of true, ms", launch: true},
-		{name: "memory with 1 000 connections open, MB", c: []string{c, "open", "www.test", "7"}, client: []string{"open", "www.test:7", "1000"}, memory: true},
+		{name: "connect by name, and a byte there and back, one by one, µs", argv: []string{c, "connects", "www.test", "7"}, client: []string{"connects", "www.test:7", "500", "1"}},
+		{name: "2,000 of them, 100 at once, ms", client: []string{"connects", "www.test:7", "2000", "100"}},
+		{name: "bulk down / up, MB/s", argv: []string{c, "bulk", "www.test", "19"}, client: []string{"bulk", "www.test:19"}},
+		{name: "datagrams by name there and back, 32 at once, per second", argv: []string{c, "datagrams", "www.test", "7"}, client: []string{"datagrams", "www.test:7", "20000"}},
+		{name: "launch of `true`, until it has ended, ms", argv: []string{"true"}},
+		{name: "memory with 1,000 connections open, MB", argv: []string{c, "open", "www.test", "7"}, client: []string{"open", "www.test:7", "1000"}},
+		{name: "a gateway that takes 100 ms: 20 connects of node at once / longest stall of its loop, ms", argv: stall, client: []string{"connects", "www.test:7", "20", "20"}, slow: true},
 	}
+	columns := append([]column{{name: "library", run: run{bare: true, env: []string{"ALL_PROXY=socks5://" + gatewayIP + ":1080"}}}}, wrappers(b, w)...)
 	for b.Loop() {
+		b.Logf("| %s |", strings.Join(append([]string{""}, names(columns)...), " | "))
 		for _, r := range rows {
-			line := []string{r.name}
-			got := map[string][][]float64{}
-			for range rounds {
-				for _, c := range columns(b, w) {
-					if f := w.measure(b, c, r); f != nil {
-						got[c.name] = append(got[c.name], f)
-					}
-				}
+			if regexp.MustCompile(*onlyRow).MatchString(r.name) {
+				w.measureRow(b, columns, r)
 			}
-			for _, c := range columns(b, w) {
-				line = append(line, medians(got[c.name]))
-			}
-			b.Logf("| %s |", strings.Join(line, " | "))
 		}
 	}
 }
 
-// row is what is measured, with the client in C, and with the one in Go for the library and for what needs it.
+// row is a measurement: the program for it, and our Go client, which measures the library, and where there is no program.
 type row struct {
-	name                string
-	c, client           []string
-	udp, launch, memory bool
+	name         string
+	argv, client []string
+	slow         bool
+}
+
+func (w *world) measureRow(b *testing.B, columns []column, r row) {
+	if r.slow {
+		w.restart(b, func(g *testgw.Gateway) {
+			g.Misbehave = func(int) testgw.Fault {
+				return testgw.Fault{Hold: testgw.Delay(testgw.StageReply, 100*time.Millisecond)}
+			}
+		})
+	}
+	got := make([][][]float64, len(columns))
+	for range *rounds {
+		for i, c := range columns {
+			if f := w.measure(b, c, r); f != nil {
+				got[i] = append(got[i], f)
+			}
+		}
+	}
+	line := []string{r.name}
+	for _, figures := range got {
+		line = append(line, medians(figures))
+	}
+	b.Logf("| %s |", strings.Join(line, " | "))
 }
 
 // measure returns the figures of one run; nil: this column cannot.
 func (w *world) measure(b *testing.B, c column, r row) []float64 {
-	argv := r.c
-	if c.name == "library" || argv == nil {
+	argv := r.argv
+	switch {
+	case c.name == "library" && r.client != nil:
+		argv = append([]string{built("client"), "socks"}, r.client...)
+	case argv == nil && c.run.bare:
+		return nil // the client is static
+	case argv == nil:
 		argv = append([]string{built("client")}, r.client...)
 	}
-	switch {
-	case r.launch:
-		began := time.Now()
-		cmd := w.wrapped(c, "true")
-		w.start(cmd)
-		require.NoError(b, cmd.Wait())
-		return []float64{float64(time.Since(began).Microseconds()) / 1000}
-	case r.udp && c.name == "seccomp", r.c == nil && c.name == "proxychains4":
-		return nil
-	case r.memory:
-		return w.memory(b, c, argv)
+	cmd := c.run.command(w, argv...)
+	if strings.HasPrefix(r.name, "memory") {
+		return w.memory(b, cmd)
 	}
-	cmd := w.wrapped(c, argv...)
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	began := time.Now()
 	w.start(cmd)
-	late := time.AfterFunc(patience/2, func() { _ = cmd.Process.Kill() })
+	late := time.AfterFunc(patience/3, func() { _ = cmd.Process.Kill() })
 	defer late.Stop()
 	if err := cmd.Wait(); err != nil {
-		b.Logf("%s, %s: %v %s", c.name, r.name, err, out.String())
+		b.Logf("%s, %s: %v %s", c.name, r.name, err, stdout.String()+stderr.String())
 		return nil
 	}
-	last := strings.TrimSpace(out.String())
-	if at := strings.LastIndexByte(last, '\n'); at >= 0 {
-		last = last[at+1:] // after what proxychains4 says
+	if argv[0] == "true" {
+		return []float64{float64(time.Since(began).Microseconds()) / 1000}
 	}
-	var figures []float64
+	return figures(b, stdout.String())
+}
+
+// figures returns the numbers in the last line of an output. Our Go client's "500 connects in 12345 µs" is one of them
+// alone: µs per connect, or ms if there are many at once.
+func figures(b *testing.B, output string) (list []float64) {
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	last := lines[len(lines)-1]
 	for _, s := range figure.FindAllString(last, -1) {
 		f, err := strconv.ParseFloat(s, 64)
 		require.NoError(b, err)
-		figures = append(figures, f)
+		list = append(list, f)
 	}
-	if argv[1] == "connects" && len(argv) == 5 { // "2000 connects in 12345 µs"
-		if figures[0] == 2000 {
-			return []float64{figures[1] / 1000}
+	if strings.Contains(last, "connects in") {
+		if list[0] == 500 {
+			return []float64{list[1] / 500}
 		}
-		return []float64{figures[1] / figures[0]}
+		return []float64{list[1] / 1000}
 	}
-	return figures
+	return list
 }
 
-// memory returns what the supervisor, or the client itself, holds more with 1,000 connections open.
-func (w *world) memory(b *testing.B, c column, argv []string) []float64 {
-	cmd := w.wrapped(c, argv...)
+// memory returns what the supervisor, or the client itself, holds with 1,000 connections open.
+func (w *world) memory(b *testing.B, cmd *exec.Cmd) []float64 {
+	cmd.Stdin = nil
 	in, err := cmd.StdinPipe()
 	require.NoError(b, err)
 	p := startPiped(w, cmd)
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience / 3)
 	for !strings.Contains(p.output(), "open") {
 		if time.Now().After(deadline) {
 			_ = cmd.Process.Kill()
@@ -152,14 +152,10 @@ func (w *world) memory(b *testing.B, c column, argv []string) []float64 {
 		_, err := fmt.Sscanf(s, "/proc/%d ", &pid)
 		require.NoError(b, err)
 	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	require.NoError(b, err)
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
-	kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-	require.NoError(b, err)
+	memory := resident(b, pid)
 	require.NoError(b, in.Close())
 	p.wait()
-	return []float64{kb / 1000}
+	return []float64{float64(memory) / 1e6}
 }
 
 func medians(runs [][]float64) string {
@@ -212,11 +208,4 @@ func serveBulk(c net.Conn) {
 	}
 	_, _ = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{c}, b)
 	_, _ = c.Write([]byte("x"))
-}
-
-func (w *world) wrapped(c column, argv ...string) *exec.Cmd {
-	if c.wrap != nil && (argv[0] != "true" || c.name == "proxychains4") {
-		argv = c.wrap(w, argv)
-	}
-	return c.run.command(w, argv...)
 }

@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// ways are the values of -by that run programs.
-var ways = []string{"namespace", "seccomp"}
+// ways are the values of -by that run programs, and what auto finds in a container.
+var ways = []string{"namespace", "seccomp", byContainer}
 
 // inEachWay runs a test in a world of its own for each way, and requires that nothing is left.
 func inEachWay(t *testing.T, f func(t *testing.T, w *world, way string)) {
@@ -133,7 +135,7 @@ func TestDaemon(t *testing.T) {
 
 func TestDescriptors(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
-		socksify := built("socksify") + " -by " + way + " -gateway socks5://" + gatewayIP + ":1080 "
+		socksify := quoted(run{way: way}.socksify()) + " "
 		for script, prints := range map[string]string{
 			"exec 3< <(echo three); " + socksify + "cat /dev/fd/3 <(echo substituted)": "three\nsubstituted\n",
 			socksify + "cat <&-; echo $?":                                    "0\n",
@@ -169,7 +171,7 @@ func TestNested(t *testing.T) {
 		require.Equal(t, 125, res.code)
 		require.Contains(t, res.stderr, "-via")
 
-		// The mark alone convinces nobody.
+		// The mark alone does not count.
 		res = run{way: way, env: []string{"SOCKSIFY=1"}}.do(w, "curl", "-sS", "http://www.test/")
 		require.Zero(t, res.code, res.stderr)
 		w.requireNoLeak()
@@ -240,11 +242,9 @@ func TestSupervisorKilled(t *testing.T) {
 // look at the processes around.
 func TestCredentials(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
-		w.gateway.Close()
-		w.gateway.Users = map[string]string{"alice": "geheim"}
-		require.NoError(t, w.gateway.Start("tcp", gatewayIP+":1080"))
-		r := run{bare: true, user: true, env: []string{"ALL_PROXY=socks5://alice:geheim@" + gatewayIP, "http_proxy=http://127.0.0.1:3128", "https_proxy=http://proxy.test:3128"}}
-		res := r.do(w, built("socksify"), "-by", way, "-v", "sh", "-c", `env; curl -sS http://www.test/; cat /proc/[0-9]*/cmdline; cat /proc/$PPID/environ; cat /proc/[0-9]*/environ 2>/dev/null`)
+		w.restart(t, func(g *testgw.Gateway) { g.Users = map[string]string{"alice": "geheim"} })
+		r := run{way: way, flags: []string{"-v"}, user: true, named: true, env: []string{"ALL_PROXY=socks5://alice:geheim@" + gatewayIP, "http_proxy=http://127.0.0.1:3128", "https_proxy=http://proxy.test:3128"}}
+		res := r.do(w, "sh", "-c", `env; curl -sS http://www.test/; cat /proc/[0-9]*/cmdline; cat /proc/$PPID/environ; cat /proc/[0-9]*/environ 2>/dev/null`)
 		require.Contains(t, res.stdout, page, res.stderr)
 		require.NotContains(t, res.stdout+res.stderr, "geheim")
 		require.Contains(t, res.stdout, "https_proxy=")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -18,8 +19,8 @@ import (
 // insideVariable says that this process is in the lab's namespaces; its value is the directory with the binaries.
 const insideVariable = "SOCKSIFY_LAB"
 
-// TestMain runs the tests in a process of its own, in network, PID and mount namespaces of its own: nothing that
-// they do reaches a network, and nothing that they start outlives them. That takes root; who is not runs none.
+// TestMain runs the tests in a process of its own, in network, PID and mount namespaces of its own: nothing that they do
+// reaches a network, and no process that they start outlives them. That takes root; without it, they skip.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if os.Getenv(insideVariable) != "" {
@@ -65,7 +66,7 @@ func outside() int {
 	return 0
 }
 
-// build makes the binaries. Everybody may execute them.
+// build makes the binaries, which all users may execute.
 func build(dir string) error {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
@@ -74,8 +75,12 @@ func build(dir string) error {
 		{"socksify", "../..", "."}, {"client", ".", "./client"},
 	} {
 		cmd := exec.Command("go", "build", "-o", dir+"/"+b.name, b.pkg)
-		cmd.Dir = b.module
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if raced && b.name == "socksify" { // the client is to be static
+			cmd.Args = slices.Insert(cmd.Args, 2, "-race")
+			cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+		}
+		cmd.Dir = b.module
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%v: %w: %s", cmd, err, out)
 		}
@@ -83,7 +88,7 @@ func build(dir string) error {
 	return nil
 }
 
-// settle makes the namespaces fit to live in, and /dev/net/tun what it is on most systems: everybody's.
+// settle sets up the namespaces, and makes /dev/net/tun accessible to all users, as it is on most systems.
 func settle() error {
 	steps := []func() error{
 		func() error { return unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") },

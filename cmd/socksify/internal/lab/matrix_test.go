@@ -12,14 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// client is a program that others wrote, or a kind of program, and what shows that it reached its server by name.
+// client is a program under test, and what shows that it reached its server by name.
 type client struct {
 	name    string
 	prepare func(t testing.TB, w *world) []string // argv
 	prints  string                                // in standard output
 	target  string                                // as the gateway is asked; empty: CONNECT www.test:80
 	refused string                                // what the seccomp way says in place of running it; empty: it runs there too
-	hidden  bool                                  // the seccomp way cannot look at it, unless as root
+	hidden  bool                                  // the seccomp way cannot look at it, unless as root with all capabilities
+
+	contained string // what it says in a container, with or without socksify; empty: it runs there
 }
 
 // args is a prepare for a program of a Debian package.
@@ -87,14 +89,14 @@ var clients = []client{
 	{name: "netcat", prepare: args("netcat-openbsd", "nc", "-N", "www.test", "7"), prints: "through netcat", target: "www.test:7"},
 	{name: "chromium", prepare: args("chromium", "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "http://www.test/"), prints: "the page of the lab"},
 	{name: "strace inside", prepare: args("strace", "strace", "-f", "-o", "/dev/null", "curl", "-sS", "http://www.test/"), prints: page},
-	{name: "bwrap inside", prepare: args("bubblewrap", "bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--unshare-pid", "curl", "-sS", "http://www.test/"), prints: page},
+	{name: "bwrap inside", prepare: args("bubblewrap", "bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--unshare-pid", "curl", "-sS", "http://www.test/"), prints: page, contained: "bwrap: "},
 	{name: "dig", prepare: args("bind9-dnsutils", "dig", "+noall", "+answer", "www.test", "@192.0.2.53"), prints: "IN\tA\t", target: "-"},
 	{name: "UDP, two names on one socket", prepare: ours("echo", "www.test:7", "other.test:7", "_x.long-name-for-the-header.test:7"), prints: "echoed by _x.long", target: "-", refused: noUDP},
 	{name: "HTTP/3", prepare: ours("http3", "https://www.test/"), prints: page, target: "-", refused: noUDP},
 }
 
 // Every program reaches its server, in each way and as each user; the gateway is asked by name, and nothing else
-// leaves. What the seccomp way refuses, it refuses in so many words.
+// leaves. The seccomp way says what it refuses.
 func TestPrograms(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
@@ -110,11 +112,23 @@ func TestPrograms(t *testing.T) {
 }
 
 func (w *world) try(t *testing.T, c client, argv []string, r run) {
+	t.Helper()
 	w.gateway.Reset()
 	res := r.do(w, argv...)
 	about := fmt.Sprintf("%s, ordinary user: %v: %s%s", r.way, r.user, res.stdout, res.stderr)
+	if r.way == byContainer && c.contained != "" {
+		r.bare, r.wrap = true, contained("docker", r.user)
+		native := r.do(w, argv...)
+		require.NotZero(t, native.code)
+		require.Contains(t, native.stderr, c.contained)
+		require.Contains(t, res.stderr, c.contained)
+		return
+	}
+	if r.way == byContainer {
+		require.Contains(t, res.stderr, madeSockets)
+	}
 	switch refused := c.refused; {
-	case r.way == "seccomp" && (refused != "" || c.hidden && r.user):
+	case r.way != "namespace" && (refused != "" || c.hidden && (r.user || r.way == byContainer)):
 		require.NotZero(t, res.code, about)
 		require.Contains(t, res.stderr, cmp.Or(refused, "cannot be looked at"), about)
 	default:
@@ -164,7 +178,7 @@ git clone -q --bare . ../repository && cd ../repository && git update-server-inf
 	return []string{git, "ls-remote", "http://www.test/files/repository"}
 }
 
-// sshServer starts one, whose only user is root, by a key that everybody may use.
+// sshServer starts an SSH server that lets root in, by a key that each user of the lab has.
 func sshServer(t testing.TB, w *world) []string {
 	need(t, "ssh", "openssh-client")
 	sshd := need(t, "/usr/sbin/sshd", "openssh-server")
@@ -181,6 +195,6 @@ func sshServer(t testing.TB, w *world) []string {
 	require.NoError(t, server.Start())
 	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
 	waitForPort(t, serverIP+":22")
-	// ssh takes a key from a file that nobody else may read.
+	// ssh takes no key from a file that others may read.
 	return []string{"sh", "-c", `k=$(mktemp) && cat user >$k && ssh -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -i $k root@www.test echo by ssh; c=$?; rm -f $k $k.pub; exit $c`}
 }

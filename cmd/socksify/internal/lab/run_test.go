@@ -23,12 +23,13 @@ func built(name string) string { return filepath.Join(os.Getenv(insideVariable),
 
 // run is a program under socksify, in the launcher's namespace.
 type run struct {
-	way   string   // -by
+	way   string   // of ways; empty: auto
 	flags []string // of socksify, beside the gateway
 	env   []string
 	user  bool // as nobody
 	stdin string
 	bare  bool     // without socksify
+	named bool     // env names the gateway
 	wrap  []string // another program in its place
 }
 
@@ -38,19 +39,34 @@ type result struct {
 	signal         syscall.Signal
 }
 
+// socksify returns the command line of socksify, up to the program.
+func (r run) socksify() []string {
+	argv := append([]string{built("socksify")}, r.flags...)
+	if !r.named {
+		argv = append(argv, "-gateway", "socks5://"+gatewayIP+":1080")
+	}
+	switch r.way {
+	case "":
+	case byContainer:
+		argv = append(contained("docker", r.user), argv...)
+	default:
+		argv = append(argv, "-by", r.way)
+	}
+	return append(argv, "--")
+}
+
 // command returns what runs argv.
 func (r run) command(w *world, argv ...string) *exec.Cmd {
 	if !r.bare {
-		flags := append([]string{built("socksify"), "-gateway", "socks5://" + gatewayIP + ":1080"}, r.flags...)
-		if r.way != "" {
-			flags = append(flags, "-by", r.way)
-		}
-		argv = append(append(flags, "--"), argv...)
+		argv = append(r.socksify(), argv...)
 	}
 	argv = append(append([]string{}, r.wrap...), argv...)
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = w.dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.home(r.user), "LANG=C.UTF-8", "TMPDIR=" + os.TempDir()}, r.env...)
+	if raced {
+		cmd.Env = append(cmd.Env, "GORACE=log_path="+w.races()+"/race")
+	}
 	if r.stdin != "" {
 		cmd.Stdin = strings.NewReader(r.stdin)
 	}
@@ -59,6 +75,14 @@ func (r run) command(w *world, argv ...string) *exec.Cmd {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	}
 	return cmd
+}
+
+// races is where the race detector of socksify reports, as its processes have no standard error.
+func (w *world) races() string {
+	dir := w.dir + "/races"
+	require.NoError(w.t, os.MkdirAll(dir, 0o777))
+	require.NoError(w.t, os.Chmod(dir, 0o777))
+	return dir
 }
 
 // home is a user's own.

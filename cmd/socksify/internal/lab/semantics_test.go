@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -69,7 +68,7 @@ func serveOddly(t *testing.T) {
 	})
 }
 
-// What the gateway says of a destination is what connect says.
+// The gateway's reply becomes the error of connect.
 func TestErrors(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		fetch := compiled("gcc", "gcc", nil)(t, w)[0]
@@ -89,23 +88,60 @@ func TestErrors(t *testing.T) {
 // A gateway that is slow delays no other connection, and no loop of events.
 func TestSlowGateway(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
-		w.gateway.Close()
-		w.gateway.Misbehave = func(int) testgw.Fault {
-			return testgw.Fault{Hold: testgw.Delay(testgw.StageReply, 100*time.Millisecond)}
-		}
-		require.NoError(t, w.gateway.Start("tcp", gatewayIP+":1080"))
+		w.restart(t, func(g *testgw.Gateway) {
+			g.Misbehave = func(int) testgw.Fault {
+				return testgw.Fault{Hold: testgw.Delay(testgw.StageReply, 100*time.Millisecond)}
+			}
+		})
 		script := testdata("nodejs", "node", "stall.js", "www.test", "7")(t, w)
 		res := run{way: way}.do(w, script...)
 		require.Zero(t, res.code, res.stdout+res.stderr)
 		t.Logf("20 connects, longest stall, ms: %s", res.stdout)
 
-		w.gateway.Close()
-		w.gateway.Misbehave = func(int) testgw.Fault { return testgw.Fault{Silent: testgw.StageReply} }
-		require.NoError(t, w.gateway.Start("tcp", gatewayIP+":1080"))
+		w.restart(t, func(g *testgw.Gateway) {
+			g.Misbehave = func(int) testgw.Fault { return testgw.Fault{Silent: testgw.StageReply} }
+		})
 		res = run{way: way}.do(w, need(t, "curl", "curl"), "-sS", "--connect-timeout", "0.5", "http://www.test/")
 		require.Equal(t, 28, res.code, res.stderr)
 		res = run{way: way, flags: []string{"-timeout", "300ms", "-v"}}.do(w, need(t, "timeout", "coreutils"), "2", "curl", "-sS", "http://www.test/")
 		require.Contains(t, res.stderr, "deadline")
+	})
+}
+
+// interrupted connects twice to a gateway that takes a second, with a signal every 100 ms. The handler first lets the
+// call go on, then ends it.
+const interrupted = `
+import signal, socket, sys
+count = 0
+def handle(number, frame):
+    global count
+    count += 1
+    if ends:
+        raise InterruptedError
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+ends = False
+s = socket.create_connection((sys.argv[1], 7))
+s.sendall(b"x")
+print("connected", s.recv(1), count > 2)
+ends = True
+try:
+    socket.create_connection((sys.argv[1], 7))
+    print("connected")
+except InterruptedError:
+    print("interrupted")
+`
+
+// Signals reach a program whose call of connect waits.
+func TestInterruptedConnect(t *testing.T) {
+	inEachWay(t, func(t *testing.T, w *world, way string) {
+		w.restart(t, func(g *testgw.Gateway) {
+			g.Misbehave = func(int) testgw.Fault {
+				return testgw.Fault{Hold: testgw.Delay(testgw.StageReply, time.Second)}
+			}
+		})
+		res := run{way: way}.do(w, need(t, "python3", "python3"), "-c", interrupted, serverIP)
+		require.Equal(t, "connected b'x' True\ninterrupted\n", res.stdout, res.stderr)
 	})
 }
 
@@ -171,7 +207,7 @@ func TestFallback(t *testing.T) {
 	unshare := need(t, "unshare", "util-linux")
 	res := run{bare: true, user: true}.do(w, unshare, "--user", "--map-root-user", "sh", "-c", none+socksify+" curl -sS http://www.test/")
 	require.Equal(t, page, res.stdout, res.stderr)
-	require.Contains(t, res.stderr, "by seccomp, since namespace:")
+	require.Contains(t, res.stderr, "by seccomp, with duplicates of the program's sockets; namespace:")
 	require.Contains(t, res.stderr, "max_user_namespaces")
 	for flags, says := range map[string][]string{
 		"": {"namespace:", "max_user_namespaces", "seccomp:", "limit of open descriptors"}, "-by namespace": {"max_user_namespaces"}, "-by seccomp": {"limit of open descriptors"},
@@ -190,7 +226,10 @@ func TestCheck(t *testing.T) {
 	w := newWorld(t)
 	res := run{flags: []string{"-check"}}.do(w)
 	require.Zero(t, res.code, res.stderr)
-	require.Regexp(t, `(?s)^namespace +yes\nseccomp +yes\ngateway +yes\nudp +yes\n$`, strings.TrimSuffix(res.stdout, "--"))
+	require.Regexp(t, `^namespace +yes\nseccomp +yes, with duplicates of the program's sockets\ngateway +yes\nudp +yes\n$`, res.stdout)
+	res = run{way: byContainer, flags: []string{"-check"}}.do(w)
+	require.Zero(t, res.code, res.stderr)
+	require.Regexp(t, `^namespace +no: user, network and mount namespaces: operation not permitted .*\nseccomp +yes, with sockets that it makes .*\n`, res.stdout)
 	w.gateway.Close()
 	res = run{flags: []string{"-check"}}.do(w)
 	require.Equal(t, 125, res.code)

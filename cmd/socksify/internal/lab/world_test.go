@@ -47,6 +47,13 @@ func newWorld(t testing.TB) *world {
 	for dir := w.dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		require.NoError(t, os.Chmod(dir, 0o755)) // for programs of other users
 	}
+	t.Cleanup(func() {
+		reports, _ := filepath.Glob(w.dir + "/races/*")
+		for _, file := range reports {
+			text, _ := os.ReadFile(file)
+			t.Errorf("%s", text)
+		}
+	})
 	w.launcher = newNamespace(t)
 	w.link()
 	if _, bench := t.(*testing.B); !bench { // it would be measured, too
@@ -67,6 +74,14 @@ func newWorld(t testing.TB) *world {
 	require.NoError(t, w.gateway.Start("tcp", gatewayIP+":1080"))
 	t.Cleanup(w.gateway.Close)
 	return w
+}
+
+// restart starts the gateway anew, after a change.
+func (w *world) restart(t testing.TB, change func(*testgw.Gateway)) {
+	t.Helper()
+	w.gateway.Close()
+	change(w.gateway)
+	require.NoError(t, w.gateway.Start("tcp", gatewayIP+":1080"))
 }
 
 // link makes the veth pair. There is a way for every packet, so that a leak shows.

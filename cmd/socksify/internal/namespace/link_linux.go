@@ -60,17 +60,22 @@ func (l *link) Attach(d stack.NetworkDispatcher) {
 	l.reading.Go(func() { l.read(d) }) // ends with the file, which Attach(nil) and Close close; see Wait
 }
 
-// Packets up to smallPacket bytes are copied, so that they do not pin the memory of large ones.
-const smallPacket = 4 << 10
+const (
+	// headSize is the length of a packet's first view, which has the headers of IP and TCP. gVisor copies the view
+	// that has the header of IP, so that the payload is better off in another.
+	headSize = 128
+	// smallPacket is the longest rest of a packet that is copied, so that it does not pin the memory of a large one.
+	smallPacket = 4 << 10
+)
 
 // read delivers packets until the file is closed.
 func (l *link) read(d stack.NetworkDispatcher) {
 	var prefix [vnetHeader]byte
-	view := buffer.NewViewSize(buffer.MaxChunkSize)
-	defer func() { view.Release() }()
-	iov := [][]byte{prefix[:], nil}
+	head, rest := buffer.NewViewSize(headSize), buffer.NewViewSize(buffer.MaxChunkSize)
+	defer func() { head.Release(); rest.Release() }()
+	iov := [][]byte{prefix[:], nil, nil}
 	for {
-		iov[1] = view.AsSlice()
+		iov[1], iov[2] = head.AsSlice(), rest.AsSlice()
 		n := 0
 		err := l.raw.Read(func(fd uintptr) bool {
 			var err error
@@ -84,20 +89,25 @@ func (l *link) read(d stack.NetworkDispatcher) {
 		if n <= 0 {
 			continue
 		}
-		packet := view
-		if n <= smallPacket {
-			packet = buffer.NewViewWithData(view.AsSlice()[:n])
-		} else {
-			packet.CapLength(n)
-			view = buffer.NewViewSize(buffer.MaxChunkSize)
+		head.CapLength(min(n, headSize))
+		packet := buffer.MakeWithView(head)
+		head = buffer.NewViewSize(headSize)
+		switch n -= headSize; {
+		case n > smallPacket:
+			rest.CapLength(n)
+			_ = packet.Append(rest)
+			rest = buffer.NewViewSize(buffer.MaxChunkSize)
+		case n > 0:
+			_ = packet.Append(buffer.NewViewWithData(rest.AsSlice()[:n]))
 		}
-		deliver(d, packet)
+		deliver(d, iov[1][0]>>4, packet)
 	}
 }
 
-func deliver(d stack.NetworkDispatcher, packet *buffer.View) {
+// deliver delivers a packet of an IP version, unless there is no such version.
+func deliver(d stack.NetworkDispatcher, version byte, packet buffer.Buffer) {
 	var protocol tcpip.NetworkProtocolNumber
-	switch packet.AsSlice()[0] >> 4 {
+	switch version {
 	case 4:
 		protocol = header.IPv4ProtocolNumber
 	case 6:
@@ -106,7 +116,7 @@ func deliver(d stack.NetworkDispatcher, packet *buffer.View) {
 		packet.Release()
 		return
 	}
-	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithView(packet)})
+	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: packet})
 	d.DeliverNetworkPacket(protocol, pkt)
 	pkt.DecRef()
 }

@@ -14,10 +14,11 @@ import (
 
 const dnsPort = 53
 
-// daemons are the beginnings of the paths of unix sockets that would resolve names past the gateway.
+// daemons are prefixes of the paths of unix sockets whose daemons would resolve names without the gateway.
 var daemons = []string{"/run/nscd/", "/var/run/nscd/", "/run/systemd/resolve/", "/run/avahi-daemon/", "/var/run/avahi-daemon/"}
 
-// connect decides by what the socket is, which the program cannot change, and acts on our copy of the address.
+// connect answers a call of connect. It decides by the kind of the socket, which the program cannot change, and by its own
+// copy of the address, which the program could change meanwhile.
 func (s *Session) connect(n *notification) {
 	c, ok := s.lookAt(n)
 	if !ok {
@@ -32,8 +33,10 @@ func (s *Session) connect(n *notification) {
 	switch {
 	case err != nil:
 		s.listener.answer(n, 0, errnoOf(err))
-	case !c.internet():
+	case s.noNetwork(n, c):
 		s.connectOther(n, address)
+	case c.fd < 0:
+		s.connectReleased(n, c, address)
 	case len(address) >= 2 && familyOf(address) == unix.AF_UNSPEC:
 		s.disconnect(n, c, address)
 	case c.kind == unix.SOCK_STREAM:
@@ -45,7 +48,7 @@ func (s *Session) connect(n *notification) {
 	c.close()
 }
 
-// connectOther lets through what reaches no network, but for daemons that resolve names.
+// connectOther lets a connect proceed on a socket that reaches no network, except to a daemon that resolves names.
 func (s *Session) connectOther(n *notification, address []byte) {
 	path := unixPath(address)
 	if slices.ContainsFunc(daemons, func(d string) bool { return strings.HasPrefix(path, d) }) {
@@ -66,7 +69,7 @@ func (s *Session) disconnect(n *notification, c socket, address []byte) {
 	s.listener.answer(n, 0, errnoOf(err))
 }
 
-// connectStream takes over c.
+// connectStream connects a stream socket, which it takes over.
 func (s *Session) connectStream(n *notification, c socket, address []byte) {
 	to, err := streamAddress(c, address)
 	if err != nil {
@@ -76,16 +79,26 @@ func (s *Session) connectStream(n *notification, c socket, address []byte) {
 	}
 	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 0) // or connect would not connect
 	if ip := to.Addr().Unmap(); to.Port() != dnsPort && (ip.IsLoopback() || ip.IsUnspecified()) {
-		// This machine's; the program's loopback is the same.
-		err := rawConnect(c.fd, appendSockaddr(nil, loopbackOf(to)))
-		c.close()
-		s.listener.answer(n, 0, orZero(err))
+		s.connectLoopback(n, c, appendSockaddr(nil, loopbackOf(to)))
 		return
 	}
 	if s.joined(n, c) {
 		return
 	}
 	s.dial(n, c, to, address)
+}
+
+// connectLoopback connects to this machine: the program's loopback is the same. It takes over c.
+func (s *Session) connectLoopback(n *notification, c socket, sockaddr []byte) {
+	defer c.close()
+	err := rawConnect(c.fd, sockaddr)
+	if err == nil {
+		s.custody.release(c.cookie)
+	}
+	s.listener.answer(n, 0, orZero(err))
+	if err == unix.EINPROGRESS && s.custody != nil {
+		s.releaseConnected(c, sockaddr)
+	}
 }
 
 // streamAddress parses the address of a connect of TCP as the kernel does.
@@ -100,7 +113,7 @@ func streamAddress(c socket, address []byte) (netip.AddrPort, error) {
 	return to, err
 }
 
-// loopbackOf is an address of this machine: the unspecified one is loopback, as for the kernel.
+// loopbackOf returns the loopback address for an unspecified one, as the kernel understands it, and any other as it is.
 func loopbackOf(to netip.AddrPort) netip.AddrPort {
 	switch ip := to.Addr(); {
 	case ip == netip.IPv4Unspecified():
@@ -118,8 +131,8 @@ func orZero(err error) unix.Errno {
 	return errnoOf(err)
 }
 
-// joined answers a connect on a socket that has been connected before: a program asks how it went in that way too,
-// and a signal makes it ask again.
+// joined answers a connect on a socket with an earlier connect, and reports whether there was one. Programs call connect
+// again to learn its outcome, or after a signal.
 func (s *Session) joined(n *notification, c socket) bool {
 	var st state
 	s.states.change(c.cookie, func(now *state) {
@@ -127,13 +140,15 @@ func (s *Session) joined(n *notification, c socket) bool {
 		now.failed, now.untold = 0, false
 	})
 	switch {
-	case st.attempt != nil && c.nonblocking() && !c.established():
-		s.listener.answer(n, 0, unix.EALREADY)
-	case st.attempt != nil:
-		<-st.attempt.done // which Close ends too
-		s.listener.answer(n, 0, st.attempt.errno)
 	case st.failed != 0:
 		s.listener.answer(n, 0, st.failed)
+	case st.attempt != nil && c.nonblocking() && !c.established():
+		s.listener.answer(n, 0, unix.EALREADY)
+	case st.attempt != nil && c.nonblocking():
+		<-st.attempt.done // at once: poll has told the program already
+		s.listener.answer(n, 0, st.attempt.errno)
+	case st.attempt != nil:
+		s.await(n, c.cookie, st.attempt)
 	case st.untold:
 		s.listener.answer(n, 0, 0)
 	case st.peer != nil:
@@ -145,33 +160,31 @@ func (s *Session) joined(n *notification, c socket) bool {
 	return true
 }
 
-// dial connects a program's socket to a destination through the gateway, and takes the socket over. A blocking call
-// is answered when that has ended; the socket of another is parked meanwhile.
+// dial connects a program's socket to a destination through the gateway, and takes the socket over. The socket is parked
+// meanwhile. A blocking call is answered once the outcome is known.
 func (s *Session) dial(n *notification, c socket, to netip.AddrPort, address []byte) {
-	a := &attempt{done: make(chan struct{})}
+	a := &attempt{done: make(chan struct{}), left: c.nonblocking()}
 	s.states.change(c.cookie, func(st *state) { st.attempt = a })
-	var p *parked
-	if c.nonblocking() {
-		var err error
-		if p, err = s.lots.park(c, to.Addr()); err != nil {
-			s.settle(c, a, func(st *state) {})
-			c.close()
-			s.listener.answer(n, 0, errnoOf(err))
-			return
-		}
+	p, err := s.lots.park(c, to.Addr())
+	if err != nil {
+		s.settle(c, a, func(st *state) {})
+		c.close()
+		s.listener.answer(n, 0, errnoOf(err))
+		return
+	}
+	if a.left {
 		s.listener.answer(n, 0, unix.EINPROGRESS)
+	} else {
+		s.running.Go(func() { s.await(n, c.cookie, a) }) // ends with the dial, or before
 	}
 	r := s.connected(c, p, a, to, address, s.caller(n))
 	c.close()
-	if p == nil {
-		s.listener.answer(n, 0, a.errno)
-	}
 	if r != nil {
 		s.carry(r)
 	}
 }
 
-// caller is what the log calls the process of a call.
+// caller returns the name of the calling process, for the log.
 func (s *Session) caller(n *notification) string {
 	if s.policy.Log == nil {
 		return ""
@@ -179,37 +192,57 @@ func (s *Session) caller(n *notification) string {
 	return nameOf(int(n.pid))
 }
 
-// connected dials, connects the program's socket, and returns what has to be carried; nil: it failed.
+// connected dials the gateway, connects the program's socket to one of ours, and returns the two connections as a joint;
+// nil: that failed.
 func (s *Session) connected(c socket, p *parked, a *attempt, to netip.AddrPort, address []byte, who string) *joint {
 	began := time.Now()
 	d, gateway, err := s.dialed(to)
 	s.policy.Log.Dialed("tcp", d, who, began, err)
 	if err != nil {
-		a.errno = policy.Errno(err)
-		s.settle(c, a, func(st *state) {
-			if p != nil {
-				st.failed = a.errno
-			}
-		})
-		if p != nil {
-			p.fail(c)
-		}
+		s.fail(c, p, a, policy.Errno(err))
 		return nil
 	}
 	s.granted.Add(1) // until it is open, for Drain
 	defer s.granted.Add(-1)
-	program, err := s.meet(c, p, to.Addr())
+	program, err := p.complete()
 	if err != nil { // the program has given up
 		a.errno = unix.ECONNABORTED
 		s.settle(c, a, func(st *state) {})
 		gateway.Close()
 		return nil
 	}
-	s.settle(c, a, func(st *state) { st.peer, st.untold = address, p != nil })
+	s.settle(c, a, func(st *state) { st.peer, st.untold = address, a.left })
+	s.custody.release(c.cookie)
 	r := &joint{program: program, gateway: gateway, d: d, who: who, began: began}
 	s.add(r)
 	return r
 }
+
+// fail makes a connect fail. If no call waits, its outcome is known before poll tells the program that there is one. If
+// one waits, the socket is ready for another connect before it is answered.
+func (s *Session) fail(c socket, p *parked, a *attempt, errno unix.Errno) {
+	a.errno = errno
+	var left bool
+	s.states.change(c.cookie, func(st *state) {
+		if left = a.left; left {
+			st.attempt, st.failed = nil, errno
+		}
+	})
+	p.fail(c)
+	if left {
+		close(a.done)
+		return
+	}
+	clearError(c)
+	s.settle(c, a, func(st *state) {
+		if a.left { // since now
+			st.failed = errno
+		}
+	})
+}
+
+// clearError takes the kernel's error from a socket, which is ECONNRESET after parked.fail.
+func clearError(c socket) { _, _ = unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR) }
 
 // settle ends an attempt.
 func (s *Session) settle(c socket, a *attempt, change func(*state)) {
@@ -220,7 +253,7 @@ func (s *Session) settle(c socket, a *attempt, change func(*state)) {
 	close(a.done)
 }
 
-// dialed connects to a destination, or to our name server, whichever it is that the program asks.
+// dialed connects to a destination through the gateway, or for port 53 of any address to our name server.
 func (s *Session) dialed(to netip.AddrPort) (policy.Destination, net.Conn, error) {
 	if to.Port() == dnsPort {
 		c, err := new(net.Dialer).DialContext(s.ctx, "tcp", s.name4.String())
@@ -229,12 +262,4 @@ func (s *Session) dialed(to netip.AddrPort) (policy.Destination, net.Conn, error
 	d := s.policy.Destination("tcp", to)
 	c, err := s.policy.Dial(s.ctx, "tcp", d)
 	return d, c, err
-}
-
-// meet connects the program's socket to one of ours, which it returns.
-func (s *Session) meet(c socket, p *parked, to netip.Addr) (*net.TCPConn, error) {
-	if p != nil {
-		return p.complete()
-	}
-	return s.lots.pair(c, to)
 }

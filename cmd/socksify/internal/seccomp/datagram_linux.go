@@ -1,56 +1,10 @@
 package seccomp
 
-import (
-	"fmt"
-	"os"
-
-	"golang.org/x/sys/unix"
-)
-
-// datagramSocket makes a datagram socket for the program. It is bound to the loopback device, so that whatever the
-// program does with it by mistake stays on this machine.
-func (s *Session) datagramSocket(n *notification) {
-	kind := int(n.args[1])
-	fd, err := unix.Socket(int(int32(n.args[0])), unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|kind&unix.SOCK_NONBLOCK, 0)
-	if err == nil {
-		defer unix.Close(fd)
-		err = unix.BindToDevice(fd, "lo")
-	}
-	if err != nil {
-		s.listener.answer(n, 0, errnoOf(err))
-		return
-	}
-	s.naming.Lock()
-	defer s.naming.Unlock()
-	to, ok := s.freeTag(int(n.pid))
-	if !ok {
-		s.listener.answer(n, 0, unix.EMFILE)
-		return
-	}
-	switch errno := s.listener.give(n, fd, to, kind&unix.SOCK_CLOEXEC != 0); errno {
-	case 0, unix.ENOENT: // the call was interrupted
-	case unix.EBADF:
-		s.policy.Log.Printf("%sudp → refused: the limit of open descriptors has to be %d", nameOf(int(n.pid)), to+1)
-		s.listener.answer(n, 0, unix.EMFILE)
-	default:
-		s.listener.answer(n, 0, errno)
-	}
-}
-
-// freeTag returns a tag that a thread's process has not in use.
-func (s *Session) freeTag(thread int) (int, bool) {
-	for i := range tagCount {
-		to := int(s.tags.First) + i
-		if _, err := os.Lstat(fmt.Sprintf("/proc/%d/fd/%d", thread, to)); os.IsNotExist(err) {
-			return to, true
-		}
-	}
-	return 0, false
-}
+import "golang.org/x/sys/unix"
 
 // connectDatagram connects a datagram socket to our name server in place of another, or to this machine.
 func (s *Session) connectDatagram(n *notification, c socket, address []byte) {
-	where, err := s.judge(c, address)
+	where, err := s.judge(n, c, address)
 	if err != nil {
 		s.listener.answer(n, 0, errnoOf(err))
 		return
@@ -67,14 +21,14 @@ func (s *Session) connectDatagram(n *notification, c socket, address []byte) {
 	s.listener.answer(n, 0, orZero(err))
 }
 
-// target is where a datagram goes in truth.
+// target is the address that a datagram really goes to.
 type target struct {
 	sockaddr []byte
 	dns      bool
 }
 
-// judge returns the target for an address, or the call's errno: UDP is for the namespace way.
-func (s *Session) judge(c socket, address []byte) (target, error) {
+// judge returns the target for an address, or the call's errno: UDP is for the namespace way, which the log says.
+func (s *Session) judge(n *notification, c socket, address []byte) (target, error) {
 	to, err := parseSockaddr(address)
 	if err != nil {
 		return target{}, err
@@ -91,17 +45,10 @@ func (s *Session) judge(c socket, address []byte) (target, error) {
 	case ip.IsLoopback(), ip.IsUnspecified():
 		return target{appendSockaddr(nil, inFamily(loopbackOf(to), c.v6())), false}, nil
 	}
+	if s.policy.Log != nil {
+		s.policy.Log.Printf("%sudp %v → refused: UDP needs -by namespace", nameOf(int(n.pid)), s.policy.Destination("udp", to))
+	}
 	return target{}, unix.ENETUNREACH
-}
-
-// refused logs a datagram that goes nowhere.
-func (s *Session) refused(thread int, address []byte) {
-	if s.policy.Log == nil {
-		return
-	}
-	if to, err := parseSockaddr(address); err == nil {
-		s.policy.Log.Printf("%sudp %v → refused: UDP needs -by namespace", nameOf(thread), s.policy.Destination("udp", to))
-	}
 }
 
 // sendto sends a datagram with an address. Other sockets than UDP's reach no network in this way.
@@ -111,7 +58,7 @@ func (s *Session) sendto(n *notification) {
 		return
 	}
 	defer c.close()
-	if !c.internet() || c.kind == unix.SOCK_STREAM {
+	if !s.sendsElsewhere(n, c) {
 		s.listener.proceed(n)
 		return
 	}
@@ -137,9 +84,8 @@ func (s *Session) sendto(n *notification) {
 
 // send sends a datagram where judge says.
 func (s *Session) send(n *notification, c socket, address, payload []byte, flags int) error {
-	where, err := s.judge(c, address)
+	where, err := s.judge(n, c, address)
 	if err != nil {
-		s.refused(int(n.pid), address)
 		return err
 	}
 	if where.dns {
@@ -148,14 +94,14 @@ func (s *Session) send(n *notification, c socket, address, payload []byte, flags
 	return rawSendto(c.fd, payload, flags|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, where.sockaddr)
 }
 
-// sendmsg lets a message without an address go where its socket is connected to, which is on this machine.
+// sendmsg sends a message with an address, and lets one without go to the peer of its socket, which is on this machine.
 func (s *Session) sendmsg(n *notification) {
 	c, m, ok := s.messageOf(n, n.args[1])
 	if !ok {
 		return
 	}
 	defer c.close()
-	if !c.internet() || c.kind == unix.SOCK_STREAM || !m.named() {
+	if !m.named() || !s.sendsElsewhere(n, c) {
 		s.listener.proceed(n)
 		return
 	}
@@ -227,6 +173,10 @@ func (s *Session) sendmmsg(n *notification) {
 		return
 	}
 	defer c.close()
+	if !s.sendsElsewhere(n, c) {
+		s.listener.proceed(n)
+		return
+	}
 	m := memory{int(n.pid)}
 	count := min(int(uint32(n.args[2])), maxBuffers)
 	sent := 0

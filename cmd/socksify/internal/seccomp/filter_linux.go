@@ -43,12 +43,16 @@ const x32 = 0x40000000
 // architectures are AUDIT_ARCH by GOARCH.
 var architectures = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
 
-// filter returns the program of the filter. What is not mentioned costs a few instructions and nothing else: read,
-// write and poll among it.
-func filter(t Tags) ([]unix.SockFilter, error) {
+// filter returns the program of the filter. Calls that it does not name, such as read, write and poll, cost a few
+// instructions. With made, the supervisor makes the stream sockets too, and has to see what keeps a port in use.
+func filter(t Tags, made bool) ([]unix.SockFilter, error) {
 	arch, ok := architectures[runtime.GOARCH]
 	if !ok {
 		return nil, fmt.Errorf("not for %s", runtime.GOARCH)
+	}
+	portVerdict := uint32(allow)
+	if made {
+		portVerdict = notify
 	}
 	a := &assembler{}
 	a.load(offsetArch)
@@ -63,7 +67,9 @@ func filter(t Tags) ([]unix.SockFilter, error) {
 	}{
 		{unix.SYS_CONNECT, func() { a.ret(notify) }},
 		{unix.SYS_GETPEERNAME, func() { a.ret(notify) }},
-		{unix.SYS_SOCKET, a.socket},
+		{unix.SYS_SOCKET, func() { a.socket(made) }},
+		{unix.SYS_BIND, func() { a.ret(portVerdict) }},
+		{unix.SYS_LISTEN, func() { a.ret(portVerdict) }},
 		{unix.SYS_GETSOCKOPT, a.getsockopt},
 		{unix.SYS_SETSOCKOPT, a.setsockopt},
 		{unix.SYS_SENDTO, a.sendto},
@@ -80,8 +86,13 @@ func filter(t Tags) ([]unix.SockFilter, error) {
 	return a.program, a.err
 }
 
-// socket lets the program make stream sockets, and families that reach no network.
-func (a *assembler) socket() {
+// socket lets the program make sockets of families that reach no network, and stream sockets unless the supervisor
+// makes them.
+func (a *assembler) socket(made bool) {
+	stream := uint32(allow)
+	if made {
+		stream = notify
+	}
 	a.arg(0)
 	for _, family := range []uint32{unix.AF_INET, unix.AF_INET6} {
 		a.when(family, func() {
@@ -89,8 +100,8 @@ func (a *assembler) socket() {
 			a.and(0xf) // without SOCK_NONBLOCK and SOCK_CLOEXEC
 			a.when(unix.SOCK_STREAM, func() {
 				a.arg(2)
-				a.when(0, func() { a.ret(allow) })
-				a.when(unix.IPPROTO_TCP, func() { a.ret(allow) })
+				a.when(0, func() { a.ret(stream) })
+				a.when(unix.IPPROTO_TCP, func() { a.ret(stream) })
 				a.ret(refuse(unix.EPROTONOSUPPORT)) // MPTCP, SCTP
 			})
 			a.when(unix.SOCK_DGRAM, func() {

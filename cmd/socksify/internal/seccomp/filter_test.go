@@ -63,7 +63,7 @@ func simulate(t testing.TB, program []unix.SockFilter, c call) uint32 {
 var testTags = Tags{896}
 
 // expected is the filter once more, in Go.
-func expected(c call) uint32 {
+func expected(c call, made bool) uint32 {
 	if c.arch != architectures[runtime.GOARCH] || runtime.GOARCH == "amd64" && uint32(c.number) >= x32 {
 		return notify
 	}
@@ -79,7 +79,9 @@ func expected(c call) uint32 {
 	case unix.SYS_CONNECT, unix.SYS_GETPEERNAME:
 		return notify
 	case unix.SYS_SOCKET:
-		return expectedSocket(arg(0), arg(1)&0xf, arg(2))
+		return expectedSocket(arg(0), arg(1)&0xf, arg(2), made)
+	case unix.SYS_BIND, unix.SYS_LISTEN:
+		return notifyIf(made)
 	case unix.SYS_GETSOCKOPT:
 		return notifyIf(arg(1) == unix.SOL_SOCKET && arg(2) == unix.SO_ERROR)
 	case unix.SYS_SETSOCKOPT:
@@ -103,7 +105,7 @@ func expected(c call) uint32 {
 	return allow
 }
 
-func expectedSocket(family, kind, protocol uint32) uint32 {
+func expectedSocket(family, kind, protocol uint32, made bool) uint32 {
 	switch family {
 	case unix.AF_UNIX, unix.AF_NETLINK, unix.AF_ALG:
 		return allow
@@ -113,6 +115,9 @@ func expectedSocket(family, kind, protocol uint32) uint32 {
 	}
 	switch kind {
 	case unix.SOCK_STREAM:
+		if (protocol == 0 || protocol == unix.IPPROTO_TCP) && made {
+			return notify
+		}
 		if protocol == 0 || protocol == unix.IPPROTO_TCP {
 			return allow
 		}
@@ -130,7 +135,7 @@ func expectedSocket(family, kind, protocol uint32) uint32 {
 var numbers = []int32{
 	unix.SYS_CONNECT, unix.SYS_GETPEERNAME, unix.SYS_SOCKET, unix.SYS_GETSOCKOPT, unix.SYS_SETSOCKOPT, unix.SYS_SENDTO,
 	unix.SYS_SENDMSG, unix.SYS_SENDMMSG, unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_RECVMMSG, unix.SYS_IO_URING_SETUP,
-	unix.SYS_READ, unix.SYS_WRITE, unix.SYS_BIND, unix.SYS_ACCEPT4, 1000, x32 + 42, -1,
+	unix.SYS_READ, unix.SYS_WRITE, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_ACCEPT4, 1000, x32 + 42, -1,
 }
 
 // interesting are values of arguments at which the filter changes its mind.
@@ -139,38 +144,49 @@ var interesting = []uint64{
 	unix.MSG_FASTOPEN, unix.MSG_FASTOPEN | 1, 1 << 32, 1<<63 | 2, 1<<64 - 1,
 }
 
+// programs are the filter without stream sockets of the supervisor's making, and with.
+func programs(t testing.TB) map[bool][]unix.SockFilter {
+	both := map[bool][]unix.SockFilter{}
+	for _, made := range []bool{false, true} {
+		program, err := filter(testTags, made)
+		require.NoError(t, err)
+		require.Less(t, len(program), 4096)
+		both[made] = program
+	}
+	return both
+}
+
 func TestFilter(t *testing.T) {
-	program, err := filter(testTags)
-	require.NoError(t, err)
-	require.Less(t, len(program), 4096)
-	for _, number := range numbers {
-		for _, a := range interesting {
-			for _, b := range interesting {
-				for _, c := range interesting {
-					for _, d := range []uint64{0, 1, 1 << 40} {
-						check(t, program, call{number, architectures[runtime.GOARCH], [6]uint64{a, b, c, c, d}})
+	for made, program := range programs(t) {
+		for _, number := range numbers {
+			for _, a := range interesting {
+				for _, b := range interesting {
+					for _, c := range interesting {
+						for _, d := range []uint64{0, 1, 1 << 40} {
+							check(t, program, made, call{number, architectures[runtime.GOARCH], [6]uint64{a, b, c, c, d}})
+						}
 					}
 				}
 			}
 		}
-	}
-	for _, arch := range []uint32{unix.AUDIT_ARCH_I386, unix.AUDIT_ARCH_ARM, 0} {
-		check(t, program, call{unix.SYS_READ, arch, [6]uint64{}})
+		for _, arch := range []uint32{unix.AUDIT_ARCH_I386, unix.AUDIT_ARCH_ARM, 0} {
+			check(t, program, made, call{unix.SYS_READ, arch, [6]uint64{}})
+		}
 	}
 }
 
-func check(t testing.TB, program []unix.SockFilter, c call) {
-	if got := simulate(t, program, c); got != expected(c) {
-		t.Fatalf("%+v: %#x, want %#x", c, got, expected(c))
+func check(t testing.TB, program []unix.SockFilter, made bool, c call) {
+	if got := simulate(t, program, c); got != expected(c, made) {
+		t.Fatalf("%+v: %#x, want %#x", c, got, expected(c, made))
 	}
 }
 
 func FuzzFilter(f *testing.F) {
-	program, err := filter(testTags)
-	require.NoError(f, err)
-	f.Add(int32(unix.SYS_SENDTO), architectures[runtime.GOARCH], uint64(900), uint64(1), uint64(2), uint64(3), uint64(4))
-	f.Fuzz(func(t *testing.T, number int32, arch uint32, a, b, c, d, e uint64) {
-		check(t, program, call{number, arch, [6]uint64{a, b, c, d, e}})
+	both := programs(f)
+	f.Add(int32(unix.SYS_SENDTO), architectures[runtime.GOARCH], uint64(900), uint64(1), uint64(2), uint64(3), uint64(4), false)
+	f.Add(int32(unix.SYS_SOCKET), architectures[runtime.GOARCH], uint64(2), uint64(1), uint64(6), uint64(0), uint64(0), true)
+	f.Fuzz(func(t *testing.T, number int32, arch uint32, a, b, c, d, e uint64, made bool) {
+		check(t, both[made], made, call{number, arch, [6]uint64{a, b, c, d, e}})
 	})
 }
 

@@ -38,10 +38,18 @@ type addFD struct {
 const (
 	ioctlValid = 0x40082102 // SECCOMP_IOCTL_NOTIF_ID_VALID
 	ioctlAddFD = 0x40182103 // SECCOMP_IOCTL_NOTIF_ADDFD
+	ioctlFlags = 0x40082104 // SECCOMP_IOCTL_NOTIF_SET_FLAGS
 )
 
 // listener is the descriptor of a filter's notifications. Its methods are safe for concurrent use.
 type listener struct{ fd int }
+
+// hurry makes the kernel switch from a call to its supervisor at once, on the same processor. Before Linux 6.6 that
+// cannot be had.
+func (l listener) hurry() {
+	const syncWakeUp = 1 // SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), ioctlFlags, syncWakeUp)
+}
 
 // receive waits for the next notification. It reports false when no process has the filter any more, or when stop,
 // a descriptor, is readable.
@@ -84,27 +92,41 @@ func (l listener) valid(n *notification) bool {
 	return l.ioctl(ioctlValid, unsafe.Pointer(&id)) == 0
 }
 
-// give ends a call with a duplicate of a descriptor of ours as number to in the program.
+// lowest, as a number, is the lowest that is free.
+const lowest = -1
+
+// give ends a call with a duplicate of a descriptor of ours as number to in the program. ENOENT: the call was
+// interrupted.
 func (l listener) give(n *notification, from, to int, cloexec bool) unix.Errno {
-	a := addFD{id: n.id, flags: unix.SECCOMP_ADDFD_FLAG_SETFD | unix.SECCOMP_ADDFD_FLAG_SEND, from: uint32(from), to: uint32(to)}
+	a := addFD{id: n.id, from: uint32(from)}
+	if to != lowest {
+		a.flags, a.to = unix.SECCOMP_ADDFD_FLAG_SETFD, uint32(to)
+	}
 	if cloexec {
 		a.descriptor = unix.O_CLOEXEC
 	}
-	errno := l.ioctl(ioctlAddFD, unsafe.Pointer(&a))
-	if errno == unix.EINVAL { // before Linux 5.14 in two steps
-		a.flags = unix.SECCOMP_ADDFD_FLAG_SETFD
-		if errno = l.ioctl(ioctlAddFD, unsafe.Pointer(&a)); errno == 0 {
-			l.answer(n, int64(to), 0)
+	a.flags |= unix.SECCOMP_ADDFD_FLAG_SEND
+	_, errno := l.ioctlValue(ioctlAddFD, unsafe.Pointer(&a))
+	if errno == unix.EINVAL { // before Linux 5.14, in two steps
+		a.flags &^= unix.SECCOMP_ADDFD_FLAG_SEND
+		var number int64
+		if number, errno = l.ioctlValue(ioctlAddFD, unsafe.Pointer(&a)); errno == 0 {
+			l.answer(n, number, 0)
 		}
 	}
 	return errno
 }
 
 func (l listener) ioctl(request uintptr, arg unsafe.Pointer) unix.Errno {
+	_, errno := l.ioctlValue(request, arg)
+	return errno
+}
+
+func (l listener) ioctlValue(request uintptr, arg unsafe.Pointer) (int64, unix.Errno) {
 	for {
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), request, uintptr(arg))
+		value, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), request, uintptr(arg))
 		if errno != unix.EINTR {
-			return errno
+			return int64(value), errno
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (l *lots) close() {
 }
 
 func newLot(ip netip.Addr) (lot, error) {
-	fd, err := boundSocket(netip.AddrPortFrom(ip, 0), true)
+	fd, err := boundSocket(netip.AddrPortFrom(ip, 0))
 	if err != nil {
 		return lot{}, err
 	}
@@ -71,16 +71,13 @@ func familyFor(ip netip.Addr) int {
 	return unix.AF_INET6
 }
 
-// boundSocket returns a TCP socket that is bound to an address, which it shares with the lot if shared is set.
-func boundSocket(a netip.AddrPort, shared bool) (int, error) {
+// boundSocket returns a TCP socket that is bound to an address, which it may share with others of this process.
+func boundSocket(a netip.AddrPort) (int, error) {
 	fd, err := unix.Socket(familyFor(a.Addr()), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	if shared {
-		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-	}
-	if err == nil {
+	if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err == nil {
 		_, err = withSockaddr(unix.SYS_BIND, fd, appendSockaddr(nil, a))
 	}
 	if err != nil {
@@ -104,12 +101,20 @@ type parked struct {
 	addr netip.AddrPort // the socket's own
 }
 
-// park connects a non-blocking socket to a lot.
+// park connects a socket to a lot. A blocking socket does not block meanwhile.
 func (l *lots) park(c socket, to netip.Addr) (*parked, error) {
 	lot := l.lotFor(c, to)
-	err := rawConnect(c.fd, appendSockaddr(nil, inFamily(lot.addr, c.v6())))
+	flags, err := unix.FcntlInt(uintptr(c.fd), unix.F_GETFL, 0)
+	if err != nil {
+		return nil, err
+	}
+	if flags&unix.O_NONBLOCK == 0 {
+		_, _ = unix.FcntlInt(uintptr(c.fd), unix.F_SETFL, flags|unix.O_NONBLOCK)
+		defer func() { _, _ = unix.FcntlInt(uintptr(c.fd), unix.F_SETFL, flags) }()
+	}
+	err = rawConnect(c.fd, appendSockaddr(nil, inFamily(lot.addr, c.v6())))
 	if err != unix.EINPROGRESS {
-		if err == nil { // it blocks after all: another thread has changed it
+		if err == nil { // the lot is full of one connection: there is no way for this
 			err = unix.EAGAIN
 		}
 		return nil, err
@@ -134,7 +139,7 @@ const completeTimeout = 10
 
 // complete completes the connect, and returns our end.
 func (p *parked) complete() (*net.TCPConn, error) {
-	fd, err := boundSocket(p.lot.addr, true)
+	fd, err := boundSocket(p.lot.addr)
 	if err != nil {
 		return nil, err
 	}
@@ -152,60 +157,6 @@ func (p *parked) complete() (*net.TCPConn, error) {
 // fail makes the connect fail: the socket is disconnected, and polls as one with an error.
 func (p *parked) fail(c socket) {
 	_ = rawConnect(c.fd, make([]byte, sizeSockaddr4)) // AF_UNSPEC
-}
-
-// pair connects a blocking socket to one of the supervisor's, through a listener that serves this connection only.
-func (l *lots) pair(c socket, to netip.Addr) (*net.TCPConn, error) {
-	fd, err := boundSocket(netip.AddrPortFrom(l.lotFor(c, to).addr.Addr(), 0), false)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	if err := unix.Listen(fd, 1); err != nil {
-		return nil, err
-	}
-	at, err := addrOf(fd)
-	if err != nil {
-		return nil, err
-	}
-	if err := rawConnect(c.fd, appendSockaddr(nil, inFamily(at, c.v6()))); err != nil && err != unix.EINPROGRESS {
-		return nil, err
-	}
-	own, err := addrOf(c.fd)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		conn, from, err := accept(fd)
-		if err != nil {
-			return nil, err
-		}
-		if from == netip.AddrPortFrom(own.Addr().Unmap(), own.Port()) {
-			return connOf(conn)
-		}
-		unix.Close(conn) // from another program
-	}
-}
-
-func accept(fd int) (conn int, from netip.AddrPort, err error) {
-	for {
-		conn, _, err = unix.Accept4(fd, unix.SOCK_CLOEXEC)
-		if err != unix.EINTR {
-			break
-		}
-	}
-	if err != nil {
-		return -1, from, err
-	}
-	b, err := peerAddress(conn)
-	if err == nil {
-		from, err = parseSockaddr(b)
-	}
-	if err != nil {
-		unix.Close(conn)
-		return -1, from, err
-	}
-	return conn, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), nil
 }
 
 // connOf returns a net.Conn for a socket, which it takes over.

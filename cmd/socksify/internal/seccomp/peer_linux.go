@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// getpeername tells the program whom it believes to be connected with.
+// getpeername returns the address that the program connected to, in place of the relay's.
 func (s *Session) getpeername(n *notification) {
 	if int32(n.args[0]) == -1 && n.args[2] == insideMark {
 		s.listener.answer(n, 0, insideErrno)
@@ -23,7 +23,7 @@ func (s *Session) getpeername(n *notification) {
 		st = s.states.get(c.cookie)
 	}
 	switch {
-	case !c.internet() || st.peer == nil && st.attempt == nil:
+	case st.peer == nil && st.attempt == nil: // of another family, among others
 		s.listener.proceed(n)
 	case st.peer == nil:
 		s.listener.answer(n, 0, unix.ENOTCONN)
@@ -40,16 +40,12 @@ func (s *Session) socketError(n *notification) {
 	}
 	defer c.close()
 	var failed unix.Errno
-	s.states.change(c.cookie, func(st *state) {
-		if st.attempt == nil {
-			failed, st.failed = st.failed, 0
-		}
-	})
+	s.states.change(c.cookie, func(st *state) { failed, st.failed = st.failed, 0 })
 	if failed == 0 {
 		s.listener.proceed(n)
 		return
 	}
-	_, _ = unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR) // the kernel's own word for it is not to be told later
+	clearError(c)
 	value := binary.NativeEndian.AppendUint32(nil, uint32(failed))
 	s.listener.answer(n, 0, orZero(memory{int(n.pid)}.result(n.args[3], n.args[4], value)))
 }

@@ -45,16 +45,21 @@ func duplicate(pid, fd int) (int, error) {
 
 // socket is a duplicate of a program's socket.
 type socket struct {
-	fd     int
+	fd     int // -1: there is none; see custody
 	domain int
 	kind   int
-	cookie uint64 // the kernel's name for it, the same for all its descriptors
+	cookie uint64 // identifies the socket, by whichever descriptor: SO_COOKIE or, with a custody, the inode number
 }
 
 // internet reports whether a socket is TCP or UDP.
 func (c socket) internet() bool { return c.domain == unix.AF_INET || c.domain == unix.AF_INET6 }
 func (c socket) v6() bool       { return c.domain == unix.AF_INET6 }
-func (c socket) close()         { unix.Close(c.fd) }
+
+func (c socket) close() {
+	if c.fd >= 0 {
+		unix.Close(c.fd)
+	}
+}
 
 // nonblocking reports whether calls on a socket do not wait.
 func (c socket) nonblocking() bool {
@@ -71,6 +76,9 @@ func (c socket) established() bool {
 
 // socketOf duplicates the socket that a call is about. Its error is the call's errno.
 func (s *Session) socketOf(n *notification) (socket, error) {
+	if s.custody != nil {
+		return s.heldSocketOf(n)
+	}
 	pid, err := processOf(int(n.pid))
 	if err != nil {
 		return socket{}, unix.ESRCH
@@ -78,7 +86,7 @@ func (s *Session) socketOf(n *notification) (socket, error) {
 	fd, err := duplicate(pid, int(int32(n.args[0])))
 	if err != nil {
 		if err != unix.EBADF {
-			s.policy.Log.Printf("process %d → refused: its sockets cannot be looked at: %v", pid, err)
+			s.unseen(pid, err)
 		}
 		return socket{}, err
 	}
@@ -98,6 +106,11 @@ func (s *Session) socketOf(n *notification) (socket, error) {
 		return socket{}, err
 	}
 	return c, nil
+}
+
+// unseen logs a process that the kernel does not let this one look at.
+func (s *Session) unseen(pid int, err error) {
+	s.policy.Log.Printf("process %d → refused: its sockets cannot be looked at: %v", pid, err)
 }
 
 // lookAt is socketOf that answers the call when it cannot, and reports false then.

@@ -21,15 +21,10 @@ func withSockaddr(number uintptr, fd int, sockaddr []byte) (int, error) {
 }
 
 // localAddress returns a socket's own sockaddr.
-func localAddress(fd int) ([]byte, error) { return addressBy(unix.SYS_GETSOCKNAME, fd) }
-
-// peerAddress returns the sockaddr of a socket's peer.
-func peerAddress(fd int) ([]byte, error) { return addressBy(unix.SYS_GETPEERNAME, fd) }
-
-func addressBy(number uintptr, fd int) ([]byte, error) {
+func localAddress(fd int) ([]byte, error) {
 	b := make([]byte, maxSockaddr)
 	n := uint32(len(b))
-	if _, _, errno := unix.Syscall(number, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(unsafe.Pointer(&n))); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(unsafe.Pointer(&n))); errno != 0 {
 		return nil, errno
 	}
 	return b[:min(int(n), len(b))], nil

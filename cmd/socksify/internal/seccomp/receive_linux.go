@@ -7,9 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// look is how often a waiting receive looks whether its call still waits: a signal may have ended it.
-const look = 100 * time.Millisecond
-
 func uint32Bytes(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
 
 // recvfrom receives an answer of our name server under the address of the one that was asked: programs compare.
@@ -55,8 +52,8 @@ func (s *Session) receive(n *notification, c socket, b []byte, flags int) (got i
 		}
 		p := []unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}}
 		_, _ = unix.Poll(p, int(look.Milliseconds()))
-		if !s.listener.valid(n) {
-			return 0, false, unix.EINTR
+		if !s.listener.valid(n) || interrupted(n) {
+			return 0, false, restart
 		}
 	}
 }

@@ -25,6 +25,7 @@ type Session struct {
 	*execute.Shim
 	policy   *policy.Policy
 	tags     Tags
+	custody  *custody // nil: the program's sockets can be duplicated
 	file     *os.File // of the listener
 	listener listener
 	stop     int // an eventfd that ends the loop
@@ -46,23 +47,32 @@ type Session struct {
 }
 
 // Start starts the shim, waits until it has installed the filter, and returns the session; the program does not run
-// before Release. When any step fails nothing is left.
+// before Release. When any step fails nothing is left. Where the program's sockets cannot be duplicated, the
+// supervisor makes them.
 func Start(program execute.Program, p *policy.Policy) (*Session, error) {
+	s, err := start(program, p, nil)
+	if errors.Is(err, errNoDuplicates) {
+		s, err = start(program, p, newCustody())
+	}
+	return s, err
+}
+
+func start(program execute.Program, p *policy.Policy, c *custody) (*Session, error) {
 	t, err := tags()
 	if err != nil {
 		return nil, err
 	}
-	shim, files, err := execute.Start(program, ShimName, nil, setup{t})
+	shim, files, err := execute.Start(program, ShimName, nil, setup{t, c != nil})
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{Shim: shim, policy: p, tags: t, open: map[*joint]struct{}{}}
+	s := &Session{Shim: shim, policy: p, tags: t, custody: c, open: map[*joint]struct{}{}}
 	if len(files) != 1 {
 		err = fmt.Errorf("%d descriptors from the shim", len(files))
 	} else {
 		s.file = files[0]
 		s.listener = listener{int(s.file.Fd())}
-		err = mayLook(shim.Process())
+		err = mayLook(shim.Process(), c != nil)
 	}
 	if err != nil {
 		for _, f := range files {
@@ -74,27 +84,43 @@ func Start(program execute.Program, p *policy.Policy) (*Session, error) {
 	return s, nil
 }
 
-// Probe takes every step of Start and undoes it.
-func Probe() error {
-	s, err := Start(execute.Program{Path: "/", Argv: []string{""}}, nil)
-	if err != nil {
-		return err
+// Means says how the supervisor comes by the program's sockets.
+func (s *Session) Means() string {
+	if s.custody != nil {
+		return "with sockets that it makes for the program, since pidfd_getfd is forbidden here"
 	}
-	s.Discard()
-	return s.file.Close()
+	return "with duplicates of the program's sockets"
 }
 
-// mayLook reports whether this process may look at a process of the program, and take its sockets.
-func mayLook(pid int) error {
+// Probe takes every step of Start, undoes it, and returns the session's Means.
+func Probe() (means string, err error) {
+	s, err := Start(execute.Program{Path: "/", Argv: []string{""}}, nil)
+	if err != nil {
+		return "", err
+	}
+	s.Discard()
+	return s.Means(), s.file.Close()
+}
+
+// errNoDuplicates is the error of Start's first attempt that calls for a second.
+var errNoDuplicates = errors.New("pidfd_getfd is forbidden")
+
+// mayLook reports whether this process may look at a process of the program, and come by its sockets.
+func mayLook(pid int, made bool) error {
+	if _, err := (memory{pid}).read(0, 1); err != unix.EFAULT {
+		return fmt.Errorf("memory of the program: %w (forbidden here: by kernel.yama.ptrace_scope, or by a container's profile)", err)
+	}
+	if made {
+		if _, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/0", pid)); err != nil {
+			return fmt.Errorf("descriptors of the program: %w", err)
+		}
+		return nil
+	}
 	fd, err := duplicate(pid, 0)
 	if err != nil {
-		return fmt.Errorf("pidfd_getfd: %w (forbidden here: by a container's seccomp profile, which CAP_SYS_PTRACE changes, or by kernel.yama.ptrace_scope)", err)
+		return fmt.Errorf("%w: %w", errNoDuplicates, err)
 	}
-	unix.Close(fd)
-	if _, err := (memory{pid}).read(0, 1); err != unix.EFAULT {
-		return fmt.Errorf("process_vm_readv: %w (forbidden here: by a container's seccomp profile, or by kernel.yama.ptrace_scope)", err)
-	}
-	return nil
+	return unix.Close(fd)
 }
 
 // Serve begins to answer the filter's notifications.
@@ -104,6 +130,7 @@ func (s *Session) Serve() error {
 	if s.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
 		return os.NewSyscallError("eventfd", err)
 	}
+	s.listener.hurry()
 	if err := s.lots.open(); err != nil {
 		return err
 	}
@@ -170,7 +197,11 @@ func (s *Session) handle(n *notification) {
 	case unix.SYS_GETSOCKOPT:
 		s.socketError(n)
 	case unix.SYS_SOCKET:
-		s.datagramSocket(n)
+		s.makeSocket(n)
+	case unix.SYS_BIND:
+		s.bind(n)
+	case unix.SYS_LISTEN:
+		s.listen(n)
 	case unix.SYS_SENDTO:
 		s.sendto(n)
 	case unix.SYS_SENDMSG:
@@ -188,19 +219,23 @@ func (s *Session) handle(n *notification) {
 	}
 }
 
-// refuseForeign ends a process of another architecture, with one line on its standard error: its calls have other
-// numbers and other structures.
+// refuseForeign ends a process of another architecture, whose calls have other numbers and other structures. It says so
+// in the log and on the process's standard error, if that can be duplicated or opened.
 func (s *Session) refuseForeign(n *notification) {
-	const line = "socksify: 32-bit and x32 programs need -by namespace\n"
+	const line = "32-bit and x32 programs need -by namespace"
 	pid, err := processOf(int(n.pid))
 	if err != nil || !s.listener.valid(n) {
 		return
 	}
-	if fd, err := duplicate(pid, 2); err == nil {
-		_, _ = unix.Write(fd, []byte(line))
+	fd, err := duplicate(pid, 2)
+	if err != nil {
+		fd, err = unix.Open(fmt.Sprintf("/proc/%d/fd/2", pid), unix.O_WRONLY|unix.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	}
+	if err == nil {
+		_, _ = unix.Write(fd, []byte("socksify: "+line+"\n"))
 		unix.Close(fd)
 	}
-	s.policy.Log.Printf("process %d → refused: a 32-bit or x32 program", pid)
+	s.policy.Log.Printf("%srefused: %s", nameOf(pid), line)
 	_ = unix.Kill(pid, unix.SIGKILL)
 }
 
@@ -217,6 +252,7 @@ func (s *Session) Close() {
 	defer cancel()
 	_ = s.dns.Shutdown(ctx)
 	s.running.Wait()
+	s.custody.close()
 	s.lots.close()
 	unix.Close(s.stop)
 	s.file.Close()

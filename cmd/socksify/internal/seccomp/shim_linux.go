@@ -15,8 +15,11 @@ import (
 // ShimName is argv[0] of a process that has to call Shim.
 const ShimName = "socksify: shim with filter"
 
-// setup is what the supervisor tells the shim.
-type setup struct{ Tags Tags }
+// setup is the shim's configuration.
+type setup struct {
+	Tags Tags
+	Made bool // the supervisor makes the stream sockets too
+}
 
 // Shim is the process between fork and exec, which installs the filter; see execute.Become.
 func Shim(c *channel.Conn, path string, argv []string) int {
@@ -26,14 +29,14 @@ func Shim(c *channel.Conn, path string, argv []string) int {
 		if err := c.Configuration(&s); err != nil {
 			return nil, err
 		}
-		f, err := install(s.Tags)
+		f, err := install(s)
 		return []*os.File{f}, err
 	}, func() error { return nil })
 }
 
 // install installs the filter in this thread and returns the descriptor of its notifications.
-func install(t Tags) (*os.File, error) {
-	program, err := filter(t)
+func install(s setup) (*os.File, error) {
+	program, err := filter(s.Tags, s.Made)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +44,14 @@ func install(t Tags) (*os.File, error) {
 		return nil, os.NewSyscallError("prctl", err)
 	}
 	f := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, uintptr(unsafe.Pointer(&f)))
+	set := func(flags uintptr) (uintptr, unix.Errno) {
+		fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&f)))
+		return fd, errno
+	}
+	fd, errno := set(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER | waitKillable)
+	if errno == unix.EINVAL { // before Linux 5.19
+		fd, errno = set(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER)
+	}
 	if errno == unix.EBUSY {
 		return nil, fmt.Errorf("seccomp: %w (a filter with notifications is there already)", errno)
 	}
@@ -51,8 +61,8 @@ func install(t Tags) (*os.File, error) {
 	return os.NewFile(fd, "seccomp"), nil
 }
 
-// tags are those of programs that this process starts. Their limit of open descriptors may be lower than this one's,
-// which the Go runtime has raised; see datagramSocket.
+// tags returns the tags for the programs that this process starts. Their limit of open descriptors may be lower than this
+// process's, which the Go runtime has raised; see makeSocket.
 func tags() (Tags, error) {
 	var l unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {

@@ -15,7 +15,7 @@ const maxStates = 1 << 14
 type state struct {
 	peer    []byte     // the sockaddr that the program connected to; nil: none
 	attempt *attempt   // the dial that is going on; nil: there is none
-	failed  unix.Errno // of a connect while the socket was parked, to be told once
+	failed  unix.Errno // of a connect that was not answered with its outcome, to be told once
 	untold  bool       // such a connect has succeeded, and no connect has said so yet
 	asked   []byte     // of a datagram socket: the name server that it asked, as a sockaddr; nil: none
 }
@@ -24,6 +24,7 @@ type state struct {
 type attempt struct {
 	done  chan struct{}
 	errno unix.Errno
+	left  bool // no call waits for the outcome; the states guard it
 }
 
 // states holds the state of each of the program's sockets by cookie. The zero states is ready for use.

@@ -18,7 +18,7 @@ import (
 func main() {
 	modes := map[string]func([]string) error{
 		"get": get, "http3": getHTTP3, "echo": echo, "daemon": daemon, "connects": connects, "late": late,
-		"open": open, "bulk": bulk, "datagrams": datagrams,
+		"open": open, "bulk": bulk, "datagrams": datagrams, "confined": confined,
 	}
 	if len(os.Args) > 1 && os.Args[1] == "socks" { // by the library itself, at ALL_PROXY
 		os.Args = append(os.Args[:1], os.Args[2:]...)

@@ -1,5 +1,6 @@
 /* measure MODE HOST PORT: connects (500 one after the other, prints µs each), bulk (1 GiB down, then up, prints MB/s),
-   open (1000 connections, until standard input ends). */
+   datagrams (20000, 32 on their way at once, prints how many per second), open (1000 connections, until standard input
+   ends). */
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +18,12 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-static int dial(char **argv)
+static int dial(char **argv, int type)
 {
 	struct addrinfo hints = {0}, *a;
 	int s;
 
-	hints.ai_socktype = SOCK_STREAM;
+	hints.ai_socktype = type;
 	hints.ai_family = AF_INET;
 	if (getaddrinfo(argv[2], argv[3], &hints, &a) != 0)
 		exit(1);
@@ -45,7 +46,7 @@ int main(int argc, char **argv)
 		return 2;
 	if (strcmp(argv[1], "connects") == 0) {
 		for (i = 0; i < 500; i++) {
-			s = dial(argv);
+			s = dial(argv, SOCK_STREAM);
 			if (write(s, b, 1) != 1 || read(s, b, 1) != 1)
 				return 1;
 			close(s);
@@ -53,21 +54,35 @@ int main(int argc, char **argv)
 		printf("%.0f\n", (now() - began) / 500 * 1e6);
 		return 0;
 	}
+	if (strcmp(argv[1], "datagrams") == 0) {
+		struct timeval patience = {5, 0};
+		s = dial(argv, SOCK_DGRAM);
+		setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+		began = now();
+		for (i = 0; i < 32; i++)
+			if (write(s, b, 1200) != 1200)
+				return 1;
+		for (i = 0; i < 20000; i++)
+			if (read(s, b, sizeof b) != 1200 || write(s, b, 1200) != 1200)
+				return 1;
+		printf("%.0f\n", 20000 / (now() - began));
+		return 0;
+	}
 	if (strcmp(argv[1], "open") == 0) {
 		for (i = 0; i < 1000; i++)
-			dial(argv);
+			dial(argv, SOCK_STREAM);
 		printf("open\n");
 		fflush(stdout);
 		while (read(0, b, sizeof b) > 0)
 			;
 		return 0;
 	}
-	s = dial(argv);
+	s = dial(argv, SOCK_STREAM);
 	began = now();
 	for (n = write(s, "d", 1), n = 0; (i = read(s, b, sizeof b)) > 0; n += i)
 		;
 	printf("%.0f ", n / 1e6 / (now() - began));
-	s = dial(argv);
+	s = dial(argv, SOCK_STREAM);
 	began = now();
 	for (n = write(s, "u", 1), n = 0; n < size && (i = write(s, b, sizeof b)) > 0; n += i)
 		;
