@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"slices"
 	"syscall"
@@ -47,7 +48,10 @@ func outside() int {
 		fmt.Fprintln(os.Stderr, "lab:", err)
 		return 1
 	}
-	runtime.LockOSThread() // the process inside ends with this thread
+	runtime.LockOSThread()              // the process inside ends with this thread
+	if signal.Ignored(syscall.SIGHUP) { // as under nohup; the programs inside get the default action
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), insideVariable+"="+dir)
