@@ -14,14 +14,15 @@ type dnsPeer struct {
 	name    string
 	addr    string
 	queries [][]byte
-	plain   int // the index of the plain handler that it is compared with
+	plain   int    // the index of the plain handler that it is compared with
+	cache   string // its program, if it is a cache of the system's packages
 	used    func() (time.Duration, error)
 	stop    func()
 
 	rate, cpu, load report.Sample
 }
 
-// The indexes of dnsPeers. The caches follow.
+// The indexes of dnsServers and of the peers. The caches follow.
 const (
 	peerSpecific = iota
 	peerPlain
@@ -32,6 +33,25 @@ const (
 	peerPlainSearch
 	peerCaches
 )
+
+const plainName = "miekg/dns, a handler that looks nothing up"
+
+// dnsServers are the servers that this program starts, each as a process of its own.
+var dnsServers = []struct {
+	name  string
+	role  string
+	mode  servers.DNSMode
+	pod   bool // asked by a pod
+	plain int  // see dnsPeer
+}{
+	peerSpecific:    {"**resolver.Server**", roleDNS, servers.DNSSpecific, false, peerPlain},
+	peerPlain:       {plainName, rolePlainDNS, servers.DNSSpecific, false, peerPlain},
+	peerAny:         {"**resolver.Server**, bound to 0.0.0.0", roleDNS, servers.DNSAny, false, peerPlainAny},
+	peerPlainAny:    {plainName + ", bound to 0.0.0.0", rolePlainDNS, servers.DNSAny, false, peerPlainAny},
+	peerDirect:      {"**resolver.Server** with Direct", roleDNS, servers.DNSDirect, false, peerPlain},
+	peerSearch:      {"**resolver.Server** with Kubernetes' search list, asked by a pod", roleDNS, servers.DNSSearch, true, peerPlainSearch},
+	peerPlainSearch: {plainName + ", asked by a pod", rolePlainDNS, servers.DNSSpecific, true, peerPlainSearch},
+}
 
 // dnsPeers starts the servers. The caches of the system's packages come last; missing tells which are not installed.
 func dnsPeers() (peers []*dnsPeer, missing string, err error) {
@@ -48,28 +68,17 @@ func dnsPeers() (peers []*dnsPeer, missing string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	const plainName = "miekg/dns, a handler that looks nothing up"
-	for _, p := range []struct {
-		name    string
-		role    string
-		mode    servers.DNSMode
-		queries [][]byte
-		plain   int
-	}{
-		peerSpecific:    {"**resolver.Server**", roleDNS, servers.DNSSpecific, names, peerPlain},
-		peerPlain:       {plainName, rolePlainDNS, servers.DNSSpecific, names, peerPlain},
-		peerAny:         {"**resolver.Server**, bound to 0.0.0.0", roleDNS, servers.DNSAny, names, peerPlainAny},
-		peerPlainAny:    {plainName + ", bound to 0.0.0.0", rolePlainDNS, servers.DNSAny, names, peerPlainAny},
-		peerDirect:      {"**resolver.Server** with Direct", roleDNS, servers.DNSDirect, names, peerPlain},
-		peerSearch:      {"**resolver.Server** with Kubernetes' search list, asked by a pod", roleDNS, servers.DNSSearch, pod, peerPlainSearch},
-		peerPlainSearch: {plainName + ", asked by a pod", rolePlainDNS, servers.DNSSpecific, pod, peerPlainSearch},
-	} {
-		var addr string
-		c, err := start(dnsRole(p.role, p.mode), &addr, nil)
+	for _, s := range dnsServers {
+		p := &dnsPeer{name: s.name, queries: names, plain: s.plain}
+		if s.pod {
+			p.queries = pod
+		}
+		c, err := start(dnsRole(s.role, s.mode), &p.addr, nil)
 		if err != nil {
 			return peers, "", err
 		}
-		peers = append(peers, &dnsPeer{name: p.name, addr: addr, queries: p.queries, plain: p.plain, used: c.cpu, stop: c.stop})
+		p.used, p.stop = c.cpu, c.stop
+		peers = append(peers, p)
 	}
 	for _, program := range []string{"dnsmasq", "unbound"} {
 		c, err := startCache(program, names)
@@ -80,7 +89,8 @@ func dnsPeers() (peers []*dnsPeer, missing string, err error) {
 		if err != nil {
 			return peers, "", err
 		}
-		peers = append(peers, &dnsPeer{name: program + ", one thread, the names cached", addr: c.addr, queries: names, plain: peerPlain, used: c.used, stop: c.stop})
+		name := program + ", one thread, the names cached"
+		peers = append(peers, &dnsPeer{name: name, addr: c.addr, queries: names, plain: peerPlain, cache: program, used: c.used, stop: c.stop})
 	}
 	return peers, missing, nil
 }
@@ -160,8 +170,7 @@ func dnsFigures(peers []*dnsPeer) (figures []report.Figure) {
 	}
 	bounds := map[string]float64{"dnsmasq": 0.7, "unbound": 1}
 	for _, p := range peers[peerCaches:] {
-		program := p.name[:len("dnsmasq")] // as long as "unbound"
-		figures = append(figures, report.AtMost("DNS server's processor time per query, of "+program+"'s", peers[peerSpecific].cpu.Over(p.cpu), bounds[program]))
+		figures = append(figures, report.AtMost("DNS server's processor time per query, of "+p.cache+"'s", peers[peerSpecific].cpu.Over(p.cpu), bounds[p.cache]))
 	}
 	return figures
 }

@@ -3,6 +3,7 @@ package dnstools
 import (
 	"context"
 	"net"
+	"runtime"
 	"testing"
 	"time"
 
@@ -12,6 +13,11 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/resolver"
 )
+
+// serverHost is the address of the DNS server. dig shares its ports with other programs of the user, so the system may
+// give it the server's port. With 127.0.0.1 as both addresses, dig would then receive its own query. Other systems than
+// Linux have no other loopback address.
+var serverHost = map[bool]string{true: "127.0.0.53", false: "127.0.0.1"}[runtime.GOOS == "linux"]
 
 // zone has the upstream's records.
 var zone = []string{
@@ -25,7 +31,7 @@ var zone = []string{
 	"9.2.0.192.in-addr.arpa. 60 IN PTR nine.example.",
 }
 
-// startServer starts the DNS server and its upstream, and returns the server's port on loopback.
+// startServer starts the DNS server and its upstream, and returns the server's port.
 func startServer(t *testing.T) (table *mapping.Table, port string) {
 	table, err := mapping.New(mapping.Config{})
 	require.NoError(t, err)
@@ -36,7 +42,7 @@ func startServer(t *testing.T) (table *mapping.Table, port string) {
 		Search:    []string{"corp.example"},
 		Listening: func(a net.Addr) { listening <- a },
 	}
-	go func() { ended <- s.ListenAndServe(context.Background(), "127.0.0.1:0") }() // ends with the Shutdown below
+	go func() { ended <- s.ListenAndServe(context.Background(), net.JoinHostPort(serverHost, "0")) }() // ends with the Shutdown below
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()

@@ -20,13 +20,13 @@ var tools = []struct {
 	modes           [][]string
 }{
 	{"dig", "bind9-dnsutils", func(port string, q question) []string {
-		return []string{"@127.0.0.1", "-p", port, "+tries=1", "+time=5", "-t", q.qtype, "-q", q.name}
+		return []string{"@" + serverHost, "-p", port, "+tries=1", "+time=5", "-t", q.qtype, "-q", q.name}
 	}, [][]string{{}, {"+tcp"}, {"+noedns"}, {"+dnssec", "+cd", "+noadflag"}, {"+nocookie", "+bufsize=65535", "+norecurse"}, {"+tcp", "+dnssec", "+nsid", "+subnet=192.0.2.0/24"}}},
 	{"kdig", "knot-dnsutils", func(port string, q question) []string {
-		return []string{"@127.0.0.1", "-p", port, "+noidn", "+retry=0", "+time=5", "-t", q.qtype, "-q", q.name}
+		return []string{"@" + serverHost, "-p", port, "+noidn", "+retry=0", "+time=5", "-t", q.qtype, "-q", q.name}
 	}, [][]string{{}, {"+tcp"}, {"+edns", "+dnssec", "+cdflag"}, {"+edns", "+padding=128", "+cookie"}}},
 	{"drill", "ldnsutils", func(port string, q question) []string {
-		return []string{"-p", port, q.name, "@127.0.0.1", q.qtype}
+		return []string{"-p", port, q.name, "@" + serverHost, q.qtype}
 	}, [][]string{{}, {"-t"}, {"-D"}, {"-b", "4096"}}},
 }
 
@@ -107,7 +107,7 @@ func TestDnsperf(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(lines.String()), 0o644))
 	for _, mode := range [][]string{{}, {"-e", "-D"}, {"-m", "tcp"}} {
 		t.Run(strings.Join(append([]string{"dnsperf"}, mode...), " "), func(t *testing.T) {
-			args := append([]string{"-s", "127.0.0.1", "-p", port, "-d", file, "-n", strconv.Itoa(rounds), "-c", "4", "-q", "64", "-t", "5"}, mode...)
+			args := append([]string{"-s", serverHost, "-p", port, "-d", file, "-n", strconv.Itoa(rounds), "-c", "4", "-q", "64", "-t", "5"}, mode...)
 			out, err := exec.Command("dnsperf", args...).CombinedOutput()
 			require.NoError(t, err, string(out))
 			require.NotContains(t, string(out), "Warning")
