@@ -11,7 +11,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -229,20 +228,22 @@ func TestStreamThatReadsNothing(t *testing.T) {
 	addr := newServer(t, s)
 	c := streamFrom(t, 2, addr)
 	require.NoError(t, c.(*net.TCPConn).SetReadBuffer(4096))
-	var asking sync.WaitGroup
-	asking.Go(func() { // ends with the connection
-		for i := range 2 * maxWaiting {
-			if _, err := c.Write(frame(packQuery(t, fmt.Sprintf("big%d.example.", i), dns.TypeTXT))); err != nil {
-				return
+	full := 0 // how many times in a row all slots were taken: the responses have filled the buffers
+	require.Eventually(t, func() bool {
+		full++
+		for range maxWaiting - busy(s) {
+			full = 0
+			if _, err := c.Write(frame(packQuery(t, "big.example.", dns.TypeTXT))); err != nil {
+				t.Error(err)
+				return true
 			}
 		}
-	})
-	require.Eventually(t, func() bool { return busy(s) == maxWaiting }, patience, time.Millisecond)
+		return full == 50
+	}, patience, time.Millisecond)
 	client := &dns.Client{Timeout: patience}
 	answer, _, err := client.Exchange(newQuery("others.example.", dns.TypeTXT), addr)
 	require.NoError(t, err)
 	require.Equal(t, dns.RcodeSuccess, answer.Rcode)
 	require.NoError(t, c.Close())
-	asking.Wait()
 	require.Eventually(t, func() bool { return busy(s) == 0 }, patience, time.Millisecond)
 }
