@@ -27,12 +27,12 @@ func (d *Dialer) Control(network, address string, _ syscall.RawConn) error {
 	return fmt.Errorf("%w: %s", mapping.ErrStale, address)
 }
 
-// addrIn finds the address in what a Control is given: with a port, or without one for an IP network. A
-// unix socket's path has none.
+// addrIn returns the address in the argument of a Control, without a zone. It has a port, or none for an IP network.
+// A unix socket's path has no address.
 func addrIn(address string) (netip.Addr, bool) {
 	if ap, err := netip.ParseAddrPort(address); err == nil {
-		return ap.Addr(), true
+		return ap.Addr().WithZone(""), true
 	}
 	ip, err := netip.ParseAddr(address)
-	return ip, err == nil
+	return ip.WithZone(""), err == nil
 }

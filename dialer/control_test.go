@@ -31,7 +31,8 @@ func TestControl(t *testing.T) {
 	_, err = config.ListenPacket(t.Context(), "udp4", at(fake4, 0))
 	require.ErrorAs(t, err, &bad)
 
-	for _, address := range []string{at(fake6, 80), fake6.String(), fake4.String(), "[::ffff:" + fake4.String() + "]:80"} {
+	for _, address := range []string{at(fake6, 80), fake6.String(), fake4.String(), "[::ffff:" + fake4.String() + "]:80",
+		"[" + fake6.String() + "%eth0]:80", fake6.String() + "%1", "[::ffff:" + fake4.String() + "%eth0]:80"} {
 		require.ErrorAs(t, d.Control("tcp6", address, nil), &bad, address)
 	}
 	for _, address := range []string{"192.0.2.1:80", "[2001:db8::1]:80", "[fe80::1%eth0]:80", "192.0.2.1", "", "/run/socket", "@abstract"} {

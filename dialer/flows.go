@@ -209,6 +209,9 @@ func (p *PacketConn) origin(a *association, from netip.AddrPort) (netip.AddrPort
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f := a.flow
+	if f.gone {
+		return netip.AddrPort{}, false
+	}
 	p.use(f)
 	f.proven = true
 	if f.lease.Lease != nil {

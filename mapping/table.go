@@ -49,8 +49,10 @@ type Entry struct {
 	Leases     int       // that are not released
 }
 
-// Contains reports whether addr is in the reserved space, mapped or not.
-func (t *Table) Contains(addr netip.Addr) bool { return t.made() && t.space.contains(addr.Unmap()) }
+// Contains reports whether addr is in the reserved space, mapped or not. A zone does not matter: the system ignores it.
+func (t *Table) Contains(addr netip.Addr) bool {
+	return t.made() && t.space.contains(addr.Unmap().WithZone(""))
+}
 
 // Name returns the name that addr stands for. It reports false for an address outside the reserved space, and for one
 // that stands for no name, now or any longer.

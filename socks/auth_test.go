@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -102,6 +103,31 @@ func (tlsAuth) Method() byte { return 0x86 }
 func (a tlsAuth) Negotiate(ctx context.Context, c net.Conn) (net.Conn, error) {
 	secure := tls.Client(c, a.config)
 	return secure, secure.HandshakeContext(ctx)
+}
+
+// lateAuth needs no messages, and leaves a deadline that has passed.
+type lateAuth struct{}
+
+func (lateAuth) Method() byte { return wire.MethodNone }
+
+func (lateAuth) Negotiate(_ context.Context, c net.Conn) (net.Conn, error) {
+	return c, c.SetDeadline(time.Unix(1, 0))
+}
+
+// A deadline that an Auth leaves on the connection ends with its negotiation.
+func TestAuthLeavesADeadline(t *testing.T) {
+	for way, clientOf := range ways {
+		t.Run(way, func(t *testing.T) {
+			c := clientOf(t, new(testgw.Gateway))
+			c.Auth = []socks.Auth{lateAuth{}}
+			near, far := connect(t, c, listen(t))
+			go io.Copy(far, far) // ends with the stream
+			_, err := near.Write([]byte("x"))
+			require.NoError(t, err)
+			_, err = io.ReadFull(near, make([]byte, 1))
+			require.NoError(t, err)
+		})
+	}
 }
 
 // failingAuth is one that gives up.

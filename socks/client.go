@@ -99,7 +99,7 @@ func (c *Client) dial(ctx context.Context, network, address string, t *turn) (ne
 	dst, err := parseAddr(network, address)
 	switch {
 	case err != nil:
-		return nil, c.opError(opFor(network), network, asGiven{network, address}, err)
+		return nil, c.unsendable(opFor(network), network, asGiven{network, address}, err)
 	case dst.Net == "udp":
 		p, err := c.associate(ctx, network, dst, t)
 		if err != nil {

@@ -46,6 +46,12 @@ func (c *Client) opError(op, network string, dst net.Addr, err error) error {
 	return &net.OpError{Op: op, Net: network, Source: c.source(), Addr: dst, Err: err}
 }
 
+// unsendable counts a request that cannot be sent, and wraps its error.
+func (c *Client) unsendable(op, network string, dst net.Addr, err error) error {
+	c.countUnsendable()
+	return c.opError(op, network, dst, err)
+}
+
 // source is the gateway's address for an error.
 func (c *Client) source() net.Addr {
 	if c == nil {

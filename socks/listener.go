@@ -45,7 +45,7 @@ func (c *Client) Listen(ctx context.Context, network, peer string) (net.Listener
 func (c *Client) listen(ctx context.Context, network, peer string, t *turn) (net.Listener, error) {
 	dst, err := parsePeer(network, peer)
 	if err != nil {
-		return nil, c.opError(opBind, network, asGiven{network, peer}, err)
+		return nil, c.unsendable(opBind, network, asGiven{network, peer}, err)
 	}
 	g, err := c.request(ctx, wire.Bind, dst, t)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"github.com/sockslib/sockslib/internal/wire"
 )
@@ -104,6 +105,7 @@ func (h *handshake) subNegotiate(ctx context.Context, auth Auth) (net.Conn, erro
 	}
 	stop := context.AfterFunc(ctx, h.abort)
 	conn, err := auth.Negotiate(ctx, h.conn)
+	_ = h.conn.SetDeadline(time.Time{}) // TLS keeps a record of its own of what the Auth has set
 	switch {
 	case !stop(): // closed, even when the negotiation was faster; explain tells letIn from the end of the dial's context
 		return nil, os.ErrDeadlineExceeded

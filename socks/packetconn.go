@@ -63,7 +63,7 @@ func (c *Client) ListenPacket(ctx context.Context, network, address string) (net
 
 func (c *Client) listenPacket(ctx context.Context, network, address string, t *turn) (net.PacketConn, error) {
 	if err := checkLocal(network, address); err != nil {
-		return nil, c.opError(opAssociate, network, nil, err)
+		return nil, c.unsendable(opAssociate, network, nil, err)
 	}
 	p, err := c.associate(ctx, network, Addr{Net: "udp"}, t)
 	if err != nil {

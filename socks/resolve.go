@@ -18,6 +18,7 @@ import (
 func (c *Client) Resolve(ctx context.Context, name string) (netip.Addr, error) {
 	dst, err := resolvable(name)
 	if err != nil {
+		c.countUnsendable()
 		return netip.Addr{}, c.dnsError(name, err)
 	}
 	bound, err := c.resolve(ctx, wire.Resolve, dst)
@@ -37,6 +38,7 @@ func (c *Client) Resolve(ctx context.Context, name string) (netip.Addr, error) {
 // ResolveAddr asks the gateway for the name of addr by Tor's RESOLVE_PTR, 0xF1. Its errors are as Resolve's.
 func (c *Client) ResolveAddr(ctx context.Context, addr netip.Addr) (string, error) {
 	if !addr.IsValid() || addr.Zone() != "" {
+		c.countUnsendable()
 		return "", c.dnsError(addr.String(), &net.AddrError{Err: "not an address that a gateway can be sent", Addr: addr.String()})
 	}
 	bound, err := c.resolve(ctx, wire.ResolvePTR, Addr{Net: "tcp", IP: addr.Unmap()})

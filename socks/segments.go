@@ -98,7 +98,7 @@ func (p *PacketConn) single(out *outgoing, header int, b []byte) error {
 		return err
 	})
 	if err != nil && len(b) <= minQUIC && errors.Is(err, errno.EMSGSIZE) {
-		err = p.squeeze(msg)
+		err = p.persist(func() error { return p.squeeze(msg) })
 	}
 	if err == nil {
 		p.countSent(1, len(b))

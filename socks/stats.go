@@ -100,6 +100,13 @@ func (c *counters) count(took time.Duration, err error) {
 	c.sum.Add(int64(took))
 }
 
+// countUnsendable counts a request that cannot be sent.
+func (c *Client) countUnsendable() {
+	if c != nil {
+		c.counters.outcomes[invalid].Add(1)
+	}
+}
+
 func failure(err error) int {
 	var reply Reply
 	var timeout interface{ Timeout() bool }

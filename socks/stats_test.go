@@ -3,6 +3,7 @@ package socks_test
 import (
 	"context"
 	"io"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -60,6 +61,18 @@ func TestStatsByOutcome(t *testing.T) {
 		require.Error(t, err)
 		require.EqualValues(t, 1, test.count(test.client.Stats()), "%v", err)
 	}
+
+	_, err = c.Dial("tcp", "no port")
+	require.Error(t, err)
+	_, err = c.Listen(t.Context(), "tcp", "peer:port")
+	require.Error(t, err)
+	_, err = c.ListenPacket(t.Context(), "udp", "127.0.0.1:1")
+	require.Error(t, err)
+	_, err = c.Resolve(t.Context(), "no name")
+	require.Error(t, err)
+	_, err = c.ResolveAddr(t.Context(), netip.Addr{})
+	require.Error(t, err)
+	require.EqualValues(t, 5, c.Stats().InvalidRequests)
 }
 
 func TestHistogram(t *testing.T) {

@@ -34,15 +34,16 @@ func (p *PacketConn) heard(n int, err error) error {
 		return gatewayFailed("association ended", err)
 	}
 	if p.chatter += n; p.chatter >= maxChatter {
-		p.control.Close()
 		return fmt.Errorf("%w: it goes on talking on the control connection", ErrProtocol)
 	}
 	return nil
 }
 
-// end ends reads and writes for the reason err. It is called once.
+// end ends reads and writes for the reason err, and closes the control connection. It is called once, when the
+// watcher has let go of the connection: its descriptor may be another's at once.
 func (p *PacketConn) end(err error) {
 	p.cause.Store(&err)
+	p.control.Close()
 	p.relay.Close()
 	close(p.ended)
 }
