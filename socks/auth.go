@@ -86,9 +86,9 @@ func (userPass) Format(f fmt.State, _ rune)   { fmt.Fprint(f, redacted) }
 func (userPass) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (userPass) LogValue() slog.Value         { return slog.StringValue(redacted) }
 
-// oneMessage is an Auth of one message each way, or none. Its part of the handshake can be sent
+// pipelinedAuth is an Auth of one message each way, or none. Its part of the handshake can be sent
 // together with what goes before and after it.
-type oneMessage interface {
+type pipelinedAuth interface {
 	Auth
 	message(b []byte) ([]byte, error) // appended to b
 	answerLen() int

@@ -7,6 +7,28 @@ import (
 	"time"
 )
 
+// Handshake is how the messages to the gateway are grouped. Greeting, authentication and request together
+// cost one round trip, one by one two or three. RFC 1928 does not forbid the former, but some gateways
+// read one message a time and lose the rest. No octet of the application is ever sent before the reply.
+type Handshake int
+
+const (
+	// HandshakeAuto sends everything in one write, and offers the first method of Auth alone. When the gateway
+	// answers that with garbage or hangs up before it replies, a second attempt is made step by step. When
+	// it is silent for 250 ms, or three times what its connection needed, the second attempt runs beside the
+	// first, and the first to get a reply is the outcome. With FastOpen, silence counts from when the connection is
+	// known to be made, and the second attempt is without it. What the gateway takes is learnt from its replies, and
+	// found out again when that fails; a gateway that needed steps is tried with one write again after ten
+	// minutes. A transport without deadlines is asked step by step.
+	HandshakeAuto Handshake = iota
+	// HandshakeStepwise sends each message in a write of its own, after the answer to the one before.
+	HandshakeStepwise
+	// HandshakePipelined sends everything in one write; a gateway that cannot take that fails. A gateway that
+	// refuses the one method offered, of several, is asked once step by step which it takes, and so is one
+	// that hangs up on a method other than the first, or on a spare connection.
+	HandshakePipelined
+)
+
 const (
 	// minSilence is the least time for which a gateway may say nothing to a pipelined handshake before
 	// another attempt is made step by step. A slow network gets three times what its connection needed.
@@ -22,8 +44,8 @@ type knowledge struct {
 	method    atomic.Int32 // index in the Client's Auth of the method to offer alone
 }
 
-// first returns the Auth to pipeline with, or nil when the gateway is to be asked step by step.
-func (c *Client) first() oneMessage {
+// authToPipeline returns the Auth to pipeline with, or nil when the gateway is to be asked step by step.
+func (c *Client) authToPipeline() pipelinedAuth {
 	switch c.Handshake {
 	case HandshakeStepwise:
 		return nil
@@ -32,27 +54,30 @@ func (c *Client) first() oneMessage {
 			return nil
 		}
 	}
-	auth, _ := c.auths()[c.learnt.method.Load()].(oneMessage)
+	auth, _ := c.auths()[c.learnt.method.Load()].(pipelinedAuth)
 	return auth
 }
 
-// explore asks with everything in one write. Where that gets no reply, a second attempt, made step by step,
+// patience is how long the gateway may be silent.
+func (h *handshake) patience() time.Duration { return max(minSilence, 3*h.took) }
+
+// tryPipelined asks with everything in one write. Where that gets no reply, a second attempt, made step by step,
 // may: at once when the gateway answers with garbage or hangs up, and beside the first attempt when it is
 // silent. A gateway that is known to pipeline, and has let us in, is only slow or has hung up on the
 // destination: that is the outcome.
-func (c *Client) explore(ctx context.Context, q question, auth oneMessage) *handshake {
-	h := newHandshake(c, q, auth)
+func (c *Client) tryPipelined(ctx context.Context, req request, auth pipelinedAuth) *handshake {
+	h := newHandshake(c, req, auth)
 	h.impatient = c.Handshake == HandshakeAuto
 	h.known = c.learnt.pipelines.Load()
 	h.finish(ctx)
 	switch {
 	case h.err == errSilent:
 		return c.race(ctx, h)
-	case !c.explores(h) || ended(ctx) != nil:
+	case !c.retriesStepwise(h) || ended(ctx) != nil:
 		c.learn(h)
 		return h
 	}
-	stepwise := c.attempt(ctx, q.again(), nil)
+	stepwise := c.attempt(ctx, req.again(), nil)
 	if errors.Is(h.err, ErrNoAcceptableAuth) {
 		c.learnMethod(stepwise)
 	} else {
@@ -61,8 +86,8 @@ func (c *Client) explore(ctx context.Context, q question, auth oneMessage) *hand
 	return stepwise
 }
 
-// explores reports whether what came of a pipelined handshake calls for one step by step.
-func (c *Client) explores(h *handshake) bool {
+// retriesStepwise reports whether what came of a pipelined handshake calls for one step by step.
+func (c *Client) retriesStepwise(h *handshake) bool {
 	switch {
 	case h.final():
 		return false
@@ -76,17 +101,17 @@ func (c *Client) explores(h *handshake) bool {
 
 // race goes on with a pipelined handshake on which the gateway was silent, beside one step by step. The
 // first to get a reply is the outcome, and what is learnt.
-func (c *Client) race(ctx context.Context, together *handshake) *handshake {
+func (c *Client) race(ctx context.Context, pipelined *handshake) *handshake {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	together.impatient = false
-	stepwise := newHandshake(c, together.question.again(), nil)
-	ended, endedToo := together.start(ctx), stepwise.start(ctx)
-	winner, loser, loserEnded := together, stepwise, endedToo
+	pipelined.impatient = false
+	stepwise := newHandshake(c, pipelined.request.again(), nil)
+	ended, endedToo := pipelined.start(ctx), stepwise.start(ctx)
+	winner, loser, loserEnded := pipelined, stepwise, endedToo
 	select {
 	case <-ended:
 	case <-endedToo:
-		winner, loser, loserEnded = stepwise, together, ended
+		winner, loser, loserEnded = stepwise, pipelined, ended
 	}
 	if !winner.decisive() {
 		<-loserEnded

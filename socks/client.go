@@ -59,28 +59,6 @@ type Client struct {
 	counters counters
 }
 
-// Handshake is how the messages to the gateway are grouped. Greeting, authentication and request together
-// cost one round trip, one by one two or three. RFC 1928 does not forbid the former, but some gateways
-// read one message a time and lose the rest. No octet of the application is ever sent before the reply.
-type Handshake int
-
-const (
-	// HandshakeAuto sends everything in one write, and offers the first method of Auth alone. When the gateway
-	// answers that with garbage or hangs up before it replies, a second attempt is made step by step. When
-	// it is silent for 250 ms, or three times what its connection needed, the second attempt runs beside the
-	// first, and the first to get a reply is the outcome. With FastOpen, silence counts from when the connection is
-	// known to be made, and the second attempt is without it. What the gateway takes is learnt from its replies, and
-	// found out again when that fails; a gateway that needed steps is tried with one write again after ten
-	// minutes. A transport without deadlines is asked step by step.
-	HandshakeAuto Handshake = iota
-	// HandshakeStepwise sends each message in a write of its own, after the answer to the one before.
-	HandshakeStepwise
-	// HandshakePipelined sends everything in one write; a gateway that cannot take that fails. A gateway that
-	// refuses the one method offered, of several, is asked once step by step which it takes, and so is one
-	// that hangs up on a method other than the first, or on a spare connection.
-	HandshakePipelined
-)
-
 // Dial is DialContext with the background context.
 func (c *Client) Dial(network, address string) (net.Conn, error) {
 	return c.DialContext(context.Background(), network, address)
@@ -154,7 +132,7 @@ func (c *Client) check() error {
 		if u, ok := a.(userPass); ok && u.invalid != nil {
 			return u.invalid
 		}
-		_, ok := a.(oneMessage)
+		_, ok := a.(pipelinedAuth)
 		pipelines = pipelines || ok
 	}
 	if c.Handshake == HandshakePipelined && !pipelines {

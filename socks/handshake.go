@@ -15,13 +15,13 @@ import (
 // handshake is one attempt to get from nothing to the gateway's first reply. The first fields say what to do, outcome
 // what came of it; the others are the state in between. It is not safe for concurrent use, but for abort and expire.
 type handshake struct {
-	question
+	request
 	client    *Client
-	pipelined oneMessage // the one method offered when everything is sent in one write; nil: stepwise
-	impatient bool       // end with errSilent when the gateway is silent for too long
-	onSpare   bool       // it began on a spare connection, which was let in before
-	shut      bool       // the spare was silent while the gateway let no new connection in
-	known     bool       // to pipeline: once it has let us in, its silence is the destination's
+	pipelined pipelinedAuth // the one method offered when everything is sent in one write; nil: stepwise
+	impatient bool          // end with errSilent when the gateway is silent for too long
+	onSpare   bool          // it began on a spare connection, which was let in before
+	shut      bool          // the spare was silent while the gateway let no new connection in
+	known     bool          // to pipeline: once it has let us in, its silence is the destination's
 
 	outcome
 
@@ -84,18 +84,18 @@ func (h *handshake) run(ctx context.Context) error {
 		}
 	}
 	if ctx.Done() == nil {
-		return h.talk(ctx)
+		return h.runExchange(ctx)
 	}
 	stop := context.AfterFunc(ctx, h.abort)
-	err := h.talk(ctx)
+	err := h.runExchange(ctx)
 	if !stop() {
 		return ctx.Err() // closed, even when the reply was faster
 	}
 	return err
 }
 
-// talk says what is left to be said, and leaves the connection without a deadline.
-func (h *handshake) talk(ctx context.Context) error {
+// runExchange says what is left to be said, and leaves the connection without a deadline.
+func (h *handshake) runExchange(ctx context.Context) error {
 	if h.scratch == nil {
 		h.scratch = getScratch(h.conn)
 	} else {
@@ -113,17 +113,17 @@ func (h *handshake) talk(ctx context.Context) error {
 
 func (h *handshake) exchange(ctx context.Context, s *scratch) error {
 	if h.pipelined != nil {
-		return h.judge(h.together(s))
+		return h.preferWriteError(h.exchangePipelined(s))
 	}
 	if !h.letIn {
 		if err := h.authenticate(ctx, s); err != nil {
-			return h.judge(err)
+			return h.preferWriteError(err)
 		}
 	}
 	if h.cmd == 0 {
 		return nil // a spare has nothing to ask yet
 	}
-	return h.judge(h.ask(s))
+	return h.preferWriteError(h.exchangeRequest(s))
 }
 
 // lastWords is how long an answer is waited for after a write has failed.
@@ -144,16 +144,16 @@ func (h *handshake) send(msg []byte) {
 	}
 }
 
-// judge prefers a failed write's error to the one of the read that followed, unless that told a reason.
-func (h *handshake) judge(err error) error {
+// preferWriteError prefers a failed write's error to the one of the read that followed, unless that told a reason.
+func (h *handshake) preferWriteError(err error) error {
 	if h.unsent != nil && (err == nil || errors.Is(err, ErrGateway)) {
 		return gatewayFailed("request", h.unsent)
 	}
 	return err
 }
 
-// ask sends the request and reads the first reply.
-func (h *handshake) ask(s *scratch) error {
+// exchangeRequest sends the request and reads the first reply.
+func (h *handshake) exchangeRequest(s *scratch) error {
 	if h.replaced && h.cmd == wire.Associate {
 		if err := h.protectRelay(); err != nil {
 			return err

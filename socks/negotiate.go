@@ -31,13 +31,13 @@ func (h *handshake) authenticate(ctx context.Context, s *scratch) error {
 	err = h.negotiate(ctx, s, auth)
 	h.hooks.authenticated(h.method, err)
 	if err == nil {
-		h.enter()
+		h.noteLetIn()
 	}
 	return err
 }
 
-// enter notes that the gateway has let us in: from now on the bound is that of the whole dial.
-func (h *handshake) enter() {
+// noteLetIn notes that the gateway has let us in: from now on the bound is that of the whole dial.
+func (h *handshake) noteLetIn() {
 	h.letIn = true
 	h.arm()
 }
@@ -74,7 +74,7 @@ func unoffered(method byte) error {
 }
 
 func (h *handshake) negotiate(ctx context.Context, s *scratch, auth Auth) error {
-	if a, ok := auth.(oneMessage); ok {
+	if a, ok := auth.(pipelinedAuth); ok {
 		msg, err := a.message(s.out[:0])
 		if err != nil {
 			return err

@@ -7,9 +7,9 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// together sends greeting, authentication and request in one write, and reads the answers. One method is
+// exchangePipelined sends greeting, authentication and request in one write, and reads the answers. One method is
 // offered, so what is sent with it is right, or the connection useless, whatever the gateway chooses.
-func (h *handshake) together(s *scratch) error {
+func (h *handshake) exchangePipelined(s *scratch) error {
 	if !h.sent {
 		if err := h.sendAll(s); err != nil {
 			return err
@@ -32,7 +32,7 @@ func (h *handshake) together(s *scratch) error {
 			return err
 		}
 		h.impatient = h.impatient && !h.known
-		h.enter()
+		h.noteLetIn()
 	}
 	return h.readReply(s)
 }
@@ -57,9 +57,6 @@ func (h *handshake) sendAll(s *scratch) error {
 	s.in.Owe(wire.MethodLen + h.pipelined.answerLen() + wire.ReplyLen)
 	return nil
 }
-
-// patience is how long the gateway may be silent.
-func (h *handshake) patience() time.Duration { return max(minSilence, 3*h.took) }
 
 // errStuck is a write that a gateway took only a part of.
 var errStuck = errors.New("the gateway does not read it")

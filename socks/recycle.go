@@ -11,9 +11,9 @@ var handshakes = sync.Pool{New: func() any {
 
 // newHandshake returns a handshake that is yet to begin: everything in one write, with auth as the one method
 // offered, or stepwise if auth is nil.
-func newHandshake(c *Client, q question, auth oneMessage) *handshake {
+func newHandshake(c *Client, req request, auth pipelinedAuth) *handshake {
 	h := handshakes.Get().(*handshake)
-	h.client, h.question, h.pipelined = c, q, auth
+	h.client, h.request, h.pipelined = c, req, auth
 	return h
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// question is what the gateway is asked in one dial or listen, and by when.
-type question struct {
+// request is one dial or listen: the command, the destination, and the bounds.
+type request struct {
 	cmd      wire.Command
 	dst      Addr // without host and port: the wildcard of the family in which the gateway was reached
 	hooks    hooks
@@ -18,10 +18,10 @@ type question struct {
 	fastOpen bool // send the first message in the SYN, where the system can
 }
 
-// again returns q for a second attempt, which connects as usual.
-func (q question) again() question {
-	q.fastOpen = false
-	return q
+// again returns req for a second attempt, which connects as usual.
+func (req request) again() question {
+	req.fastOpen = false
+	return req
 }
 
 // turn is what a Group gives one of its Clients, and what it learns about its gateway.
@@ -48,11 +48,11 @@ func (c *Client) request(ctx context.Context, cmd wire.Command, dst Addr, t *tur
 		return grant{}, gatewayFailed("configuration", errors.New("nil Client"))
 	}
 	begun := time.Now()
-	q := question{cmd: cmd, dst: dst, hooks: c.hooks(ctx), bounds: c.bounds(begun), fastOpen: c.fastOpens()}
+	req := request{cmd: cmd, dst: dst, hooks: c.hooks(ctx), bounds: c.bounds(begun), fastOpen: c.fastOpens()}
 	if t != nil {
-		q.bounds.letIn = earlier(q.bounds.letIn, t.letInBy)
+		req.bounds.letIn = earlier(req.bounds.letIn, t.letInBy)
 	}
-	h, err := c.ask(ctx, q)
+	h, err := c.doRequest(ctx, req)
 	c.counters.count(time.Since(begun), err)
 	if t != nil && h != nil {
 		t.begun, t.letIn, t.replied, t.granted, t.shut = true, h.letIn, h.replied, err == nil, h.shut
@@ -60,43 +60,43 @@ func (c *Client) request(ctx context.Context, cmd wire.Command, dst Addr, t *tur
 	if err != nil {
 		return grant{}, err
 	}
-	g := grant{h.conn, h.bound, q.bounds.whole}
+	g := grant{h.conn, h.bound, req.bounds.whole}
 	h.recycle()
 	return g, nil
 }
 
-// ask asks the gateway, and has the error say why it failed. The handshake is nil when none was tried.
-func (c *Client) ask(ctx context.Context, q question) (*handshake, error) {
+// doRequest asks the gateway, and has the error say why it failed. The handshake is nil when none was tried.
+func (c *Client) doRequest(ctx context.Context, req request) (*handshake, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	h := c.try(ctx, q)
+	h := c.try(ctx, req)
 	c.spares.judge(ctx, c, h)
 	return h, h.explain(ctx)
 }
 
 // try asks the gateway in the way that the Client's fields, and what is known of the gateway, allow. It
 // sends the request at most twice: what the destination does with it may not be idempotent.
-func (c *Client) try(ctx context.Context, q question) *handshake {
-	if h := c.trySpare(ctx, q); h != nil {
+func (c *Client) try(ctx context.Context, req request) *handshake {
+	if h := c.trySpare(ctx, req); h != nil {
 		if h.final() || ended(ctx) != nil {
 			return h
 		}
-		return c.attempt(ctx, q.again(), nil) // the second request: in the way that every gateway takes
+		return c.attempt(ctx, req.again(), nil) // the second request: in the way that every gateway takes
 	}
-	if auth := c.first(); auth != nil {
-		return c.explore(ctx, q, auth)
+	if auth := c.authToPipeline(); auth != nil {
+		return c.tryPipelined(ctx, req, auth)
 	}
-	return c.attempt(ctx, q, nil)
+	return c.attempt(ctx, req, nil)
 }
 
 // attempt runs one handshake to its end: everything in one write, with auth as the one method offered, or
 // step by step when auth is nil.
-func (c *Client) attempt(ctx context.Context, q question, auth oneMessage) *handshake {
-	h := newHandshake(c, q, auth)
+func (c *Client) attempt(ctx context.Context, req request, auth pipelinedAuth) *handshake {
+	h := newHandshake(c, req, auth)
 	h.finish(ctx)
 	return h
 }

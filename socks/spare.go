@@ -51,7 +51,7 @@ type spare struct {
 }
 
 // trySpare asks on a spare connection. It returns nil when nothing was sent.
-func (c *Client) trySpare(ctx context.Context, q question) *handshake {
+func (c *Client) trySpare(ctx context.Context, req request) *handshake {
 	if c.Spare <= 0 {
 		return nil
 	}
@@ -63,10 +63,10 @@ func (c *Client) trySpare(ctx context.Context, q question) *handshake {
 	if !s.reclaim(ctx) {
 		return nil
 	}
-	q.hooks.spareTaken(time.Since(s.since))
+	req.hooks.spareTaken(time.Since(s.since))
 	c.counters.spareHits.Add(1)
 	h := s.h
-	h.question, h.onSpare = q, true
+	h.request, h.onSpare = req, true
 	h.arm()
 	restore := setUserTimeout(h.raw, max(deadPath, 3*h.took))
 	asked := time.Now()
@@ -253,7 +253,7 @@ func (c *Client) makeSpare(ctx context.Context, s *spare) bool {
 	if bounds.letIn.IsZero() {
 		bounds.letIn = time.Now().Add(spareTimeout)
 	}
-	h := newHandshake(c, question{hooks: c.hooks(ctx), bounds: bounds}, nil)
+	h := newHandshake(c, request{hooks: c.hooks(ctx), bounds: bounds}, nil)
 	h.finish(ctx)
 	s.h = h
 	if h.err == nil {
