@@ -18,7 +18,7 @@ type request struct {
 	fastOpen bool // send the first message in the SYN, where the system can
 }
 
-// again returns req for a second attempt, which connects as usual.
+// again returns req for a second attempt, which does not use Fast Open.
 func (req request) again() question {
 	req.fastOpen = false
 	return req
