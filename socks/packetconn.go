@@ -139,7 +139,7 @@ func (p *PacketConn) openRelay() error {
 }
 
 // Close ends the association by closing its control connection. Waiting reads and writes fail with [net.ErrClosed]. No
-// goroutine of the PacketConn is left when Close returns. A second Close fails with net.ErrClosed.
+// goroutine of the PacketConn outlives Close. A second Close fails with net.ErrClosed.
 func (p *PacketConn) Close() error {
 	err := p.fail("close", net.ErrClosed)
 	p.close.Do(func() {
