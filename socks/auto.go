@@ -34,7 +34,8 @@ const (
 	// minSilence is the minimum time without an answer to a pipelined handshake before a stepwise attempt is
 	// made. On a slow network it is three times the connect time; see patience.
 	minSilence = 250 * time.Millisecond
-	// stepsFor is how long handshakes are stepwise after only a stepwise attempt got a reply. Then one is pipelined again.
+	// stepsFor is how long handshakes are stepwise after only a stepwise attempt got a reply. Then one is pipelined
+	// again.
 	stepsFor = 10 * time.Minute
 )
 
@@ -143,9 +144,9 @@ func (h *handshake) start(ctx context.Context) <-chan struct{} {
 	return ended
 }
 
-// learn records what handshake h shows about the gateway. A reply shows that the gateway supports h's way. A pipelined
-// request that failed without a reply clears pipelines, so that the next dial makes a stepwise attempt too. Silence
-// shorter than patience changes nothing.
+// learn records what handshake h shows about the gateway. A reply shows that the gateway supports h's way. A
+// pipelined request that failed without a reply clears pipelines, so that the next dial makes a stepwise attempt
+// too. Silence shorter than patience changes nothing.
 func (c *Client) learn(h *handshake) {
 	switch {
 	case h.replied && h.pipelined != nil:

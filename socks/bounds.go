@@ -76,7 +76,8 @@ func isLiteral(address string) bool {
 	return err == nil
 }
 
-// deadlineContext is a context with an earlier Deadline, which does not close its Done channel. It needs no allocation.
+// deadlineContext is a context with an earlier Deadline, which does not close its Done channel. It needs no
+// allocation.
 type deadlineContext struct {
 	context.Context
 	by time.Time // zero: none
@@ -97,7 +98,8 @@ func (c *deadlineContext) cancelling() (context.Context, context.CancelFunc) {
 }
 
 // arm sets the transport's deadline to the bound of the handshake's current step. The deadlines of a Forward's
-// transport may have no effect, so a timer also closes it at that bound. arm reports whether the transport has deadlines.
+// transport may have no effect, so a timer also closes it at that bound. arm reports whether the transport has
+// deadlines.
 func (h *handshake) arm() bool {
 	until := h.bounds.letIn
 	if h.letIn {
@@ -159,8 +161,8 @@ func (h *handshake) timedOut() bool {
 // errNoAnswer is the error if the gateway has accepted the connection and has sent nothing.
 var errNoAnswer = fmt.Errorf("the gateway accepted the connection and has not answered: does it speak SOCKS5?: %w", os.ErrDeadlineExceeded)
 
-// explain returns the error of the handshake. If ctx has ended, it is the context's error, whatever the socket's error
-// is. If a bound ended the handshake, it says what the handshake was waiting for.
+// explain returns the error of the handshake. If ctx has ended, it is the context's error, whatever the socket's
+// error is. If a bound ended the handshake, it says what the handshake was waiting for.
 func (h *handshake) explain(ctx context.Context) error {
 	switch err := ended(ctx); {
 	case h.err == nil:

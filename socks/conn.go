@@ -21,7 +21,7 @@ import (
 type Conn struct {
 	conn     netconn.Conn
 	counters *counters
-	bytes    *byteCounters // those of the Client that this Conn adds to
+	bytes    *byteCounters // the counters of the Client to which this Conn adds
 	remote   Addr
 	bound    Addr
 	opened   time.Time
@@ -56,8 +56,8 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom copies from r to the stream until EOF, with splice or sendfile if the system supports that. [io.Copy] calls it
-// to send a file or another connection.
+// ReadFrom copies from r to the stream until EOF, with splice or sendfile if the system supports that. [io.Copy]
+// calls it to send a file or another connection.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	n, err := c.conn.ReadFrom(r)
 	c.countWritten(n)
@@ -98,12 +98,12 @@ func (c *Conn) countWritten(n int64) {
 // LocalAddr returns the local end of the connection to the gateway.
 func (c *Conn) LocalAddr() net.Addr { return c.conn.LocalAddr() }
 
-// RemoteAddr returns the destination of the CONNECT, or the peer that connected to a BIND: a *net.TCPAddr, or an *[Addr]
-// if it is a name.
+// RemoteAddr returns the destination of the CONNECT, or the peer that connected to a BIND: a *net.TCPAddr, or an
+// *[Addr] if it is a name.
 func (c *Conn) RemoteAddr() net.Addr { return c.remote.std() }
 
-// NetConn returns the connection to the gateway. Bytes read from it or written to it directly are part of the stream, and
-// are not counted by [Conn.Stats].
+// NetConn returns the connection to the gateway. Bytes read from it or written to it directly are part of the
+// stream, and are not counted by [Conn.Stats].
 func (c *Conn) NetConn() net.Conn { return c.conn.Conn }
 
 // SyscallConn returns access to the socket of the connection to the gateway. Bytes read or written there are part

@@ -12,8 +12,9 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// receive reads the payload of the next datagram into b, and its sender as reported by the relay into from. If named is
-// true, a sender's name is copied too. A waiting reader keeps the stack frames from here on, so they are small.
+// receive reads the payload of the next datagram into b, and its sender as reported by the relay into from. If
+// named is true, a sender's name is copied too. A waiting reader keeps the stack frames from here on, so they are
+// small.
 func (p *PacketConn) receive(b []byte, from *wire.Addr, named bool) (int, error) {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
@@ -61,8 +62,8 @@ func (p *PacketConn) late() error {
 	return nil
 }
 
-// deliver takes the next held datagram. If it is for the application, deliver copies it; otherwise it counts it as dropped
-// and reports false. p.in.mu is held.
+// deliver takes the next held datagram. If it is for the application, deliver copies it; otherwise it counts it as
+// dropped and reports false. p.in.mu is held.
 func (p *PacketConn) deliver(b []byte, from *wire.Addr, named bool) (n int, ok bool) {
 	defer p.in.release()
 	d, err := wire.ParseDatagram(p.in.next())
@@ -116,23 +117,23 @@ func sender(from *wire.Addr) net.Addr { // keeps ReadFrom's frame small
 	return addrFrom("udp", *from).pointer()
 }
 
-// ReadFromAddrPort is [PacketConn.ReadFrom] without an allocation. If the gateway reports a name, the returned address has
-// only a port.
+// ReadFromAddrPort is [PacketConn.ReadFrom] without an allocation. If the gateway reports a name, the returned
+// address has only a port.
 func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	var from wire.Addr
 	n, err := p.receive(b, &from, false)
 	return n, netip.AddrPortFrom(from.IP, from.Port), err
 }
 
-// Read reads a datagram's payload into b. The part that does not fit is discarded. Without a fixed peer, the payload may
-// come from any sender.
+// Read reads a datagram's payload into b. The part that does not fit is discarded. Without a fixed peer, the
+// payload may come from any sender.
 func (p *PacketConn) Read(b []byte) (int, error) {
 	var from wire.Addr
 	return p.receive(b, &from, false)
 }
 
-// WaitRead waits until there is a datagram to read, or returns the error that a read would return. On Linux it holds no
-// buffer while it waits. The datagram may still be dropped when it is read.
+// WaitRead waits until there is a datagram to read, or returns the error that a read would return. On Linux it
+// holds no buffer while it waits. The datagram may still be dropped when it is read.
 func (p *PacketConn) WaitRead() error {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
@@ -191,8 +192,8 @@ func (p *PacketConn) Write(b []byte) (int, error) {
 	return p.transmit(out, header, err, b, len(b))
 }
 
-// transmit sends b as datagrams of size bytes each. header is the SOCKS header of each, at the beginning of out; err is
-// the error of making it.
+// transmit sends b as datagrams of size bytes each. header is the SOCKS header of each, at the beginning of out;
+// err is the error of making it.
 func (p *PacketConn) transmit(out *outgoing, header []byte, err error, b []byte, size int) (n int, _ error) {
 	switch {
 	case err != nil:
@@ -209,7 +210,8 @@ func (p *PacketConn) transmit(out *outgoing, header []byte, err error, b []byte,
 	return n, nil
 }
 
-// prepared is the encoded header for a name, kept so that the name is not validated and encoded again for each datagram.
+// prepared is the encoded header for a name, kept so that the name is not validated and encoded again for each
+// datagram.
 type prepared struct {
 	addr   Addr
 	length int // of the header

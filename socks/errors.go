@@ -109,8 +109,8 @@ func readFailed(doing string, err error) error {
 	return gatewayFailed(doing, err)
 }
 
-// replyFailed returns the error for a REP that is not success. Most gateways send the same REP for an unknown name and
-// for an unreachable host (RFC 3089, section 3), so the error for a name says that it may be either.
+// replyFailed returns the error for a REP that is not success. Most gateways send the same REP for an unknown name
+// and for an unreachable host (RFC 3089, section 3), so the error for a name says that it may be either.
 func replyFailed(rep byte, dst *Addr) error {
 	r := Reply(rep)
 	if !dst.IP.IsValid() && dst.Name != "" && (r == ErrHostUnreachable || r == ErrGeneralFailure) {

@@ -9,9 +9,10 @@ import (
 )
 
 // With TCP Fast Open (RFC 7413) the first message to the gateway is in the SYN. The connection is deferred: the
-// system sends the SYN at the first write, and the first read returns the error of connecting. The system defers only
-// connections to an address that gave it a cookie on an earlier connection; to others it connects at once and asks for
-// a cookie. If the gateway's system does not accept the data in the SYN, it is sent again after the SYN-ACK.
+// system sends the SYN at the first write, and the first read returns the error of connecting. The system defers
+// only connections to an address that gave it a cookie on an earlier connection; to others it connects at once and
+// asks for a cookie. If the gateway's system does not accept the data in the SYN, it is sent again after the
+// SYN-ACK.
 
 const (
 	// synTimeout is the time after which Linux sends an unanswered SYN again, without data.
@@ -27,8 +28,8 @@ type synState struct {
 	rtt        time.Duration // of a connection that is established
 }
 
-// fastOpens reports whether the first attempt of a dial uses Fast Open. It does not for a gateway's name, which may have
-// several addresses: a deferred connection does not show which of them answers.
+// fastOpens reports whether the first attempt of a dial uses Fast Open. It does not for a gateway's name, which may
+// have several addresses: a deferred connection does not show which of them answers.
 func (c *Client) fastOpens() bool {
 	if !c.FastOpen || c.Forward != nil || c.network() == "unix" || !isLiteral(c.Addr) {
 		return false

@@ -8,21 +8,23 @@ import (
 	"time"
 )
 
-// Group uses several gateways as one. If a gateway fails a request, the request goes to the next gateway. If a gateway
-// refuses the destination or the credentials, that is the outcome. Each remaining gateway has an equal share of the
-// context's remaining time to let the request in; the gateway that has let it in has all of that time.
+// Group uses several gateways as one. If a gateway fails a request, the request goes to the next gateway. If a
+// gateway refuses the destination or the credentials, that is the outcome. Each remaining gateway has an equal
+// share of the context's remaining time to let the request in; the gateway that has let it in has all of that time.
 //
 // A gateway that cannot be reached, or does not let a request in, rests. The time of the rest doubles with each
 // consecutive failure. A gateway also rests if it is silent to a request on a spare connection and lets in no new
-// connection meanwhile; that request fails, and later requests go to other gateways. When a rest is over, one request
-// probes the gateway; other requests use the gateway again when the probe has succeeded. If all other gateways have
-// failed, those that rest are tried too, beginning with the one whose rest ends first.
+// connection meanwhile; that request fails, and later requests go to other gateways. When a rest is over, one
+// request probes the gateway; other requests use the gateway again when the probe has succeeded. If all other
+// gateways have failed, those that rest are tried too, beginning with the one whose rest ends first.
 //
 // A Group is safe for concurrent use; do not change it after first use. Without Clients, every request fails with
 // [ErrGateway]. Errors are those of the Clients' methods.
 type Group struct {
-	Clients []*Client     // the gateways, in order of preference
-	Spread  bool          // true: begin at the gateway that the destination's host hashes to, so that all requests for a host, BIND included, use one gateway; false: in order
+	Clients []*Client // the gateways, in order of preference
+	// Spread makes a request begin at the gateway that the destination's host hashes to, so that all requests for a
+	// host, BIND included, use one gateway. False: in order.
+	Spread  bool
 	Rest    time.Duration // rest of a gateway after its first failure; zero: 1 second
 	MaxRest time.Duration // longest rest; zero: 1 minute
 
@@ -81,8 +83,8 @@ func failOver[T any](ctx context.Context, g *Group, address string, request func
 	return result, err
 }
 
-// share returns the end of the next gateway's share of the context's remaining time, with the given number of gateways
-// left. It is zero if ctx has no deadline.
+// share returns the end of the next gateway's share of the context's remaining time, with the given number of
+// gateways left. It is zero if ctx has no deadline.
 func share(ctx context.Context, gateways int) time.Time {
 	deadline, ok := ctx.Deadline()
 	if !ok {

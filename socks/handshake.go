@@ -12,8 +12,9 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// handshake is one attempt at a request, from connecting to the gateway's first reply. The fields before outcome are its
-// input, outcome is its result, and the fields after are its state. Only abort and expire may be called concurrently.
+// handshake is one attempt at a request, from connecting to the gateway's first reply. The fields before outcome
+// are its input, outcome is its result, and the fields after are its state. Only abort and expire may be called
+// concurrently.
 type handshake struct {
 	request
 	client    *Client
@@ -62,8 +63,8 @@ func (h *handshake) silent(err error) bool {
 	return h.impatient && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(h.silentBy)
 }
 
-// finish runs the handshake, or resumes it after errSilent. It sets h.err, and closes the connection if the error is not
-// errSilent.
+// finish runs the handshake, or resumes it after errSilent. It sets h.err, and closes the connection if the error
+// is not errSilent.
 func (h *handshake) finish(ctx context.Context) {
 	h.err = h.run(ctx)
 	if h.err == errSilent {
@@ -130,8 +131,8 @@ func (h *handshake) exchange(ctx context.Context, s *scratch) error {
 // lastWords is how long a handshake waits for an answer after a write has failed.
 const lastWords = time.Second
 
-// send writes a message. Its error is kept until after the next read: a gateway that refuses and resets the connection
-// has often sent the reason before.
+// send writes a message. Its error is kept until after the next read: a gateway that refuses and resets the
+// connection has often sent the reason before.
 func (h *handshake) send(msg []byte) {
 	_, err := h.conn.Write(msg)
 	if inProgress(err) {

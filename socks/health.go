@@ -42,9 +42,9 @@ type candidate struct {
 	probe  bool // the request probes the gateway after its rest
 }
 
-// queue returns the gateways in the order in which a request tries them: first those that work or whose rest is over, by
-// preference, then those that rest or are being probed, by the end of their rest. Only one request at a time probes a
-// gateway; it must pass the candidate to note or release.
+// queue returns the gateways in the order in which a request tries them: first those that work or whose rest is
+// over, by preference, then those that rest or are being probed, by the end of their rest. Only one request at a
+// time probes a gateway; it must pass the candidate to note or release.
 func (g *Group) queue(address string, now time.Time) []candidate {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -138,7 +138,8 @@ func (g *Group) note(c candidate, v verdict, now time.Time, err error) {
 	switch {
 	case v.works:
 		m.GatewayHealth = GatewayHealth{Used: now}
-	case v.rests && !now.Before(m.RestsUntil): // during a rest, another failure does not count: it was concurrent, or a last resort
+	case v.rests && !now.Before(m.RestsUntil):
+		// A failure during a rest does not count: it was concurrent, or the gateway was a last resort.
 		m.Failures++
 		m.Err = err
 		m.RestsUntil = now.Add(g.rest(m.Failures))

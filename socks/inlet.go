@@ -9,8 +9,8 @@ import (
 // maxDatagram is the size of a read buffer: more than the longest datagram, and as many bytes as the system joins.
 const maxDatagram = 1 << 16
 
-// datagrams is the result of one read from the relay. There are several datagrams if the system has joined consecutive
-// ones (UDP_GRO); then all but the last have the same size.
+// datagrams is the result of one read from the relay. There are several datagrams if the system has joined
+// consecutive ones (UDP_GRO); then all but the last have the same size.
 type datagrams struct {
 	receipt
 	buf  [maxDatagram]byte
@@ -20,8 +20,8 @@ type datagrams struct {
 
 var datagramsPool = sync.Pool{New: func() any { return new(datagrams) }}
 
-// inlet reads from the relay. On a system where a reader can wait without a buffer, it holds a buffer only while the buffer
-// has datagrams.
+// inlet reads from the relay. On a system where a reader can wait without a buffer, it holds a buffer only while
+// the buffer has datagrams.
 type inlet struct {
 	relay net.Conn
 	raw   syscall.RawConn // the relay's socket; nil: a waiting reader holds a buffer

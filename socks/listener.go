@@ -34,11 +34,11 @@ type Listener struct {
 	closed bool
 }
 
-// Listen sends BIND: the gateway waits for a connection from peer. Listen returns a *[Listener] after the gateway's first
-// reply; the application sends the Listener's Addr to the peer. The network is "tcp", "tcp4" or "tcp6". The peer is
-// "host:port", of which gateways use only the host. An empty peer, or a wildcard with port 0, is any peer. A wildcard with
-// another port is an error, because the gateway chooses the address. The end of ctx ends the call; it has no effect on the
-// Listener.
+// Listen sends BIND: the gateway waits for a connection from peer. Listen returns a *[Listener] after the gateway's
+// first reply; the application sends the Listener's Addr to the peer. The network is "tcp", "tcp4" or "tcp6". The
+// peer is "host:port", of which gateways use only the host. An empty peer, or a wildcard with port 0, is any peer.
+// A wildcard with another port is an error, because the gateway chooses the address. The end of ctx ends the call;
+// it has no effect on the Listener.
 func (c *Client) Listen(ctx context.Context, network, peer string) (net.Listener, error) {
 	return c.listen(ctx, network, peer, nil)
 }
@@ -151,8 +151,8 @@ func (l *Listener) Close() error {
 // *[Addr] if it is a name. An unspecified BND.ADDR is replaced by the gateway's own address.
 func (l *Listener) Addr() net.Addr { return l.addr.std() }
 
-// SetDeadline sets the time after which Accept fails with [os.ErrDeadlineExceeded]. The zero time means no deadline. When
-// the Listener has no connection to wait for any more, SetDeadline fails with [net.ErrClosed].
+// SetDeadline sets the time after which Accept fails with [os.ErrDeadlineExceeded]. The zero time means no
+// deadline. When the Listener has no connection to wait for any more, SetDeadline fails with [net.ErrClosed].
 func (l *Listener) SetDeadline(t time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// authenticate sends the greeting with the Client's methods, and runs the sub-negotiation of the method that the gateway
-// chooses.
+// authenticate sends the greeting with the Client's methods, and runs the sub-negotiation of the method that the
+// gateway chooses.
 func (h *handshake) authenticate(ctx context.Context, s *scratch) error {
 	auths := h.client.auths()
 	msg, err := appendGreeting(s.out[:0], auths)
@@ -97,8 +97,8 @@ func (h *handshake) negotiate(ctx context.Context, s *scratch, auth Auth) error 
 	return nil
 }
 
-// subNegotiate calls Negotiate of another package's Auth. The Auth may change the connection's deadlines, so the bound is
-// applied by a context, whose end closes the connection.
+// subNegotiate calls Negotiate of another package's Auth. The Auth may change the connection's deadlines, so the
+// bound is applied by a context, whose end closes the connection.
 func (h *handshake) subNegotiate(ctx context.Context, auth Auth) (net.Conn, error) {
 	if !h.bounds.letIn.IsZero() {
 		var cancel context.CancelFunc

@@ -24,9 +24,9 @@ func (c *Conn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
 // SetNoDelay sets whether data is sent as soon as it is written (true, the default) or delayed by Nagle's algorithm.
 func (c *Conn) SetNoDelay(noDelay bool) error { return c.conn.SetNoDelay(noDelay) }
 
-// SetLinger sets what Close does with data that the gateway has not acknowledged. If sec is negative, the default, the
-// data is sent in the background. If sec is zero, the data is discarded and the connection is reset. If sec is positive,
-// the data is sent for at most sec seconds.
+// SetLinger sets what Close does with data that the gateway has not acknowledged. If sec is negative, the default,
+// the data is sent in the background. If sec is zero, the data is discarded and the connection is reset. If sec is
+// positive, the data is sent for at most sec seconds.
 func (c *Conn) SetLinger(sec int) error { return c.conn.SetLinger(sec) }
 
 // SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of the connection to the gateway.

@@ -15,21 +15,21 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// PacketConn is a UDP association: it sends and receives datagrams through the gateway's relay (UDP ASSOCIATE, RFC 1928,
-// sections 6 and 7). It implements net.PacketConn and net.Conn, and behaves like a *net.UDPConn. A PacketConn that
-// [Client.DialContext] returned has a fixed peer, like a connected UDP socket. It is safe for concurrent use. The zero
-// PacketConn is not usable.
+// PacketConn is a UDP association: it sends and receives datagrams through the gateway's relay (UDP ASSOCIATE, RFC
+// 1928, sections 6 and 7). It implements net.PacketConn and net.Conn, and behaves like a *net.UDPConn. A PacketConn
+// that [Client.DialContext] returned has a fixed peer, like a connected UDP socket. It is safe for concurrent use.
+// The zero PacketConn is not usable.
 //
-// The association ends with its control connection. When the gateway closes that, reads and writes fail with an error that
-// matches [net.ErrClosed] and the cause. Close closes the control connection. ICMP errors of the relay's host, for example
-// that no process listens at the relay's port, are counted and traced ([DropUnreachable]). They make no read or write
-// fail, and do not end the association.
+// The association ends with its control connection. When the gateway closes that, reads and writes fail with an
+// error that matches [net.ErrClosed] and the cause. Close closes the control connection. ICMP errors of the relay's
+// host, for example that no process listens at the relay's port, are counted and traced ([DropUnreachable]). They
+// make no read or write fail, and do not end the association.
 //
 // Datagrams may be lost, duplicated or reordered, as always with UDP. Only datagrams from the relay are received.
-// Malformed datagrams, fragments and, with a fixed peer, datagrams from other senders are dropped. The gateway sees every
-// payload. It reports a sender by the address to which it resolved the name, not by the name. A [Client]'s TLS does not
-// protect datagrams. Request-response protocols such as DNS, QUIC and NTP work; multicast, broadcast and protocols that put
-// their own address in the payload do not (RFC 3089, section 5).
+// Malformed datagrams, fragments and, with a fixed peer, datagrams from other senders are dropped. The gateway sees
+// every payload. It reports a sender by the address to which it resolved the name, not by the name. A [Client]'s
+// TLS does not protect datagrams. Request-response protocols such as DNS, QUIC and NTP work; multicast, broadcast
+// and protocols that put their own address in the payload do not (RFC 3089, section 5).
 type PacketConn struct {
 	client  *Client
 	control net.Conn     // the control connection; the association ends with it
@@ -55,9 +55,9 @@ type PacketConn struct {
 	counters packetCounters
 }
 
-// ListenPacket sends UDP ASSOCIATE and returns a *[PacketConn] without a fixed peer. The network is "udp", "udp4" or
-// "udp6". The gateway chooses the address that destinations see, so address must be empty or a wildcard with port 0. The
-// end of ctx ends the call; it has no effect on the association.
+// ListenPacket sends UDP ASSOCIATE and returns a *[PacketConn] without a fixed peer. The network is "udp", "udp4"
+// or "udp6". The gateway chooses the address that destinations see, so address must be empty or a wildcard with
+// port 0. The end of ctx ends the call; it has no effect on the association.
 func (c *Client) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	return c.listenPacket(ctx, network, address, nil)
 }
@@ -138,8 +138,8 @@ func (p *PacketConn) openRelay() error {
 	return nil
 }
 
-// Close ends the association by closing its control connection. Waiting reads and writes fail with [net.ErrClosed]. No
-// goroutine of the PacketConn outlives Close. A second Close fails with net.ErrClosed.
+// Close ends the association by closing its control connection. Waiting reads and writes fail with [net.ErrClosed].
+// No goroutine of the PacketConn outlives Close. A second Close fails with net.ErrClosed.
 func (p *PacketConn) Close() error {
 	err := p.fail("close", net.ErrClosed)
 	p.close.Do(func() {
@@ -169,8 +169,8 @@ func (p *PacketConn) fail(op string, err error) error {
 	return p.client.opError(op, p.network, p.RemoteAddr(), err)
 }
 
-// relayFailed turns an ICMP error of the relay's host into an error that matches ErrGateway too. Its errno is that of the
-// relay, not of a destination.
+// relayFailed turns an ICMP error of the relay's host into an error that matches ErrGateway too. Its errno is that
+// of the relay, not of a destination.
 func relayFailed(err error) error {
 	for _, reported := range []error{errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH} {
 		if errors.Is(err, reported) {
@@ -227,8 +227,8 @@ func (p *PacketConn) setReadBy(t time.Time) {
 	}
 }
 
-// SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of the socket to the relay. The error
-// matches [errors.ErrUnsupported] if the relay is not a socket.
+// SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of the socket to the relay. The
+// error matches [errors.ErrUnsupported] if the relay is not a socket.
 func (p *PacketConn) SetReadBuffer(bytes int) error {
 	if s, ok := p.relay.(interface{ SetReadBuffer(int) error }); ok {
 		return p.set(s.SetReadBuffer(bytes))
@@ -236,8 +236,8 @@ func (p *PacketConn) SetReadBuffer(bytes int) error {
 	return p.set(errors.ErrUnsupported)
 }
 
-// SetWriteBuffer sets the size, in bytes, of the operating system's transmit buffer of the socket to the relay. The error
-// matches [errors.ErrUnsupported] if the relay is not a socket.
+// SetWriteBuffer sets the size, in bytes, of the operating system's transmit buffer of the socket to the relay. The
+// error matches [errors.ErrUnsupported] if the relay is not a socket.
 func (p *PacketConn) SetWriteBuffer(bytes int) error {
 	if s, ok := p.relay.(interface{ SetWriteBuffer(int) error }); ok {
 		return p.set(s.SetWriteBuffer(bytes))

@@ -7,9 +7,9 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// exchangePipelined sends greeting, authentication and request in one write, and reads the answers. Only one method is
-// offered, so a gateway that chooses a method has chosen the one whose message was sent. It can be called again after
-// errSilent, and continues with the answer that is due.
+// exchangePipelined sends greeting, authentication and request in one write, and reads the answers. Only one method
+// is offered, so a gateway that chooses a method has chosen the one whose message was sent. It can be called again
+// after errSilent, and continues with the answer that is due.
 func (h *handshake) exchangePipelined(s *scratch) error {
 	if !h.sent {
 		if err := h.sendAll(s); err != nil {
@@ -75,8 +75,8 @@ func (h *handshake) appendAll(b []byte) ([]byte, error) {
 }
 
 // readMethod reads the gateway's choice of method. Tor omits the choice if the username and password came with the
-// greeting, so its answer begins with the status of RFC 1929. If Tor rejects the request while parsing, its answer is only
-// the reply. readMethod distinguishes a reply from a choice by the RSV byte, and reads the reply too.
+// greeting, so its answer begins with the status of RFC 1929. If Tor rejects the request while parsing, its answer
+// is only the reply. readMethod distinguishes a reply from a choice by the RSV byte, and reads the reply too.
 func (h *handshake) readMethod(s *scratch) error {
 	offered := h.pipelined.Method()
 	h.method = offered

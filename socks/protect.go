@@ -18,15 +18,15 @@ type protectedControl struct {
 	protector relayProtector
 }
 
-// sameConn reports whether a and b are the same connection. Connections that cannot be compared count as different, so
-// that UDP ASSOCIATE fails and datagrams are not sent in clear text.
+// sameConn reports whether a and b are the same connection. Connections that cannot be compared count as different,
+// so that UDP ASSOCIATE fails and datagrams are not sent in clear text.
 func sameConn(a, b net.Conn) bool {
 	t := reflect.TypeOf(a)
 	return t == reflect.TypeOf(b) && (t == nil || t.Comparable() && a == b)
 }
 
-// protectRelay makes the datagrams of the requested association protected by the Auth that protects h.conn. It returns
-// an error if the Auth cannot do that.
+// protectRelay makes the datagrams of the requested association protected by the Auth that protects h.conn. It
+// returns an error if the Auth cannot do that.
 func (h *handshake) protectRelay() error {
 	protector, ok := h.conn.(relayProtector)
 	if !ok {

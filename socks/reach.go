@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// reach connects to the gateway, with TLS if the Client has it, and calls the hook GatewayConnected unless the connection
-// is deferred.
+// reach connects to the gateway, with TLS if the Client has it, and calls the hook GatewayConnected unless the
+// connection is deferred.
 func (h *handshake) reach(ctx context.Context) error {
 	h.begun = time.Now()
 	err := h.connect(ctx)

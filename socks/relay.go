@@ -20,8 +20,9 @@ func hostOf(a net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// wildcard returns the unspecified address of the family of the connection to the gateway. If the gateway is reached through
-// another one and known only by name, it is the family of the BND.ADDR of that CONNECT, or IPv4 if that is unknown too.
+// wildcard returns the unspecified address of the family of the connection to the gateway. If the gateway is
+// reached through another one and known only by name, it is the family of the BND.ADDR of that CONNECT, or IPv4 if
+// that is unknown too.
 func wildcard(gateway net.Conn) netip.Addr {
 	host := hostOf(gateway.RemoteAddr())
 	if behind, ok := gateway.(interface{ BoundAddr() net.Addr }); ok && !host.IsValid() {
@@ -33,8 +34,8 @@ func wildcard(gateway net.Conn) netip.Addr {
 	return netip.IPv4Unspecified()
 }
 
-// reachable returns bound as an address to connect to: an unspecified BND.ADDR is replaced by the gateway's own address,
-// or by a loopback address if the gateway is reached by a unix socket.
+// reachable returns bound as an address to connect to: an unspecified BND.ADDR is replaced by the gateway's own
+// address, or by a loopback address if the gateway is reached by a unix socket.
 func reachable(bound wire.Addr, gateway net.Addr) (wire.Addr, error) {
 	if bound.Name != "" || bound.IP.IsValid() && !bound.IP.IsUnspecified() {
 		return bound, nil
@@ -57,10 +58,10 @@ func reachable(bound wire.Addr, gateway net.Addr) (wire.Addr, error) {
 	return bound, nil
 }
 
-// relayAddr returns the address of an association's relay. RFC 1928, section 6, allows the address of another host. A
-// name is an error, because it would be resolved locally; so are port 0 and a multicast or broadcast address. A loopback
-// address is an error unless the gateway itself was reached at one or its address is unknown: it would make a Client
-// send datagrams to services of its own machine.
+// relayAddr returns the address of an association's relay. RFC 1928, section 6, allows the address of another host.
+// A name is an error, because it would be resolved locally; so are port 0 and a multicast or broadcast address. A
+// loopback address is an error unless the gateway itself was reached at one or its address is unknown: it would
+// make a Client send datagrams to services of its own machine.
 func relayAddr(bound wire.Addr, gateway net.Addr) (wire.Addr, error) {
 	relay, err := reachable(bound, gateway)
 	if err != nil {

@@ -7,8 +7,9 @@ import (
 	"github.com/sockslib/sockslib/internal/errno"
 )
 
-// Reply is the REP byte of a reply that refuses a request (RFC 1928, section 6), or one of Tor's extended errors. It is an
-// error, and matches the system's error of the same meaning: errors.Is(ErrConnectionRefused, syscall.ECONNREFUSED).
+// Reply is the REP byte of a reply that refuses a request (RFC 1928, section 6), or one of Tor's extended errors.
+// It is an error, and matches the system's error of the same meaning: errors.Is(ErrConnectionRefused,
+// syscall.ECONNREFUSED).
 type Reply byte
 
 // The replies of RFC 1928.

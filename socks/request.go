@@ -41,8 +41,8 @@ type grant struct {
 	whole time.Time // the bound of the whole dial, for the connection to a relay; zero: none
 }
 
-// request connects to the gateway, authenticates, sends the request cmd for dst and waits for the first reply. It counts
-// the outcome and records it in t, which is nil outside a Group.
+// request connects to the gateway, authenticates, sends the request cmd for dst and waits for the first reply. It
+// counts the outcome and records it in t, which is nil outside a Group.
 func (c *Client) request(ctx context.Context, cmd wire.Command, dst Addr, t *turn) (grant, error) {
 	if c == nil {
 		return grant{}, gatewayFailed("configuration", errors.New("nil Client"))
@@ -101,8 +101,8 @@ func (c *Client) attempt(ctx context.Context, req request, auth pipelinedAuth) *
 	return h
 }
 
-// final reports whether the outcome of h stands, so that the dial makes no second attempt: the gateway has replied, the
-// request was not sent, the same credentials were refused, or there is no time left to be let in again.
+// final reports whether the outcome of h stands, so that the dial makes no second attempt: the gateway has replied,
+// the request was not sent, the same credentials were refused, or there is no time left to be let in again.
 func (h *handshake) final() bool {
 	switch {
 	case h.err == nil, h.replied, !h.sent, h.timedOut(), h.bounds.overdue(), errors.Is(h.err, ErrAuthFailed):

@@ -18,11 +18,11 @@ type outgoing struct {
 
 var outgoingPool = sync.Pool{New: func() any { return new(outgoing) }}
 
-// WriteSegments sends b to addr as datagrams of size bytes each, the last of which may be shorter. It returns how many
-// bytes of b were sent. On Linux one system call sends up to 64 datagrams (UDP_SEGMENT). On other systems, through a
-// Forward, and if an Auth protects datagrams, there is one system call per datagram. If the network device cannot
-// split, the error matches EIO, and [PacketConn.WriteTo] still works. With a fixed peer, the error matches
-// [net.ErrWriteToConnected].
+// WriteSegments sends b to addr as datagrams of size bytes each, the last of which may be shorter. It returns how
+// many bytes of b were sent. On Linux one system call sends up to 64 datagrams (UDP_SEGMENT). On other systems,
+// through a Forward, and if an Auth protects datagrams, there is one system call per datagram. If the network
+// device cannot split, the error matches EIO, and [PacketConn.WriteTo] still works. With a fixed peer, the error
+// matches [net.ErrWriteToConnected].
 func (p *PacketConn) WriteSegments(b []byte, size int, addr net.Addr) (int, error) {
 	if size <= 0 {
 		return 0, p.fail("write", errors.New("segments of no size"))
@@ -56,7 +56,8 @@ func (p *PacketConn) segmented(out *outgoing, header int, b []byte, size int) (s
 	return sent, err
 }
 
-// singly sends b as datagrams of size bytes, one per system call. The error for a datagram that is too long is EMSGSIZE.
+// singly sends b as datagrams of size bytes, one per system call. The error for a datagram that is too long is
+// EMSGSIZE.
 func (p *PacketConn) singly(out *outgoing, header int, b []byte, size int) (sent int, err error) {
 	for one := range slices.Chunk(b, size) {
 		if err := p.single(out, header, one); err != nil {

@@ -13,15 +13,16 @@ import (
 )
 
 const (
-	// spareAge is the age at which an idle spare is closed. Gateways give a client more time to send its request: 30 s
-	// in danted.
+	// spareAge is the age at which an idle spare is closed. Gateways give a client more time to send its request:
+	// 30 s in danted.
 	spareAge = 20 * time.Second
 	// spareRest is how long after the last dial spares that are too old are still replaced.
 	spareRest = time.Minute
 	// spareTimeout bounds the making of a spare if dials have no bound.
 	spareTimeout = 30 * time.Second
 	// deadPath is the minimum time for the gateway's system to acknowledge a request on a spare. Without an
-	// acknowledgement the request is lost: a NAT on the path has forgotten the connection, or a machine was suspended.
+	// acknowledgement the request is lost: a NAT on the path has forgotten the connection, or a machine was
+	// suspended.
 	deadPath = time.Second
 )
 
@@ -39,8 +40,8 @@ type spares struct {
 	running sync.WaitGroup // the goroutines of spares
 }
 
-// spare is a spare connection. The goroutine that makes it owns it, and reads from it to notice when the gateway closes
-// it. A dial that reclaims the spare owns it from then on.
+// spare is a spare connection. The goroutine that makes it owns it, and reads from it to notice when the gateway
+// closes it. A dial that reclaims the spare owns it from then on.
 type spare struct {
 	begun  time.Time          // when its goroutine was started
 	h      *handshake         // ended before its request
@@ -86,8 +87,8 @@ func pathIsDead(err error) bool {
 	return errors.Is(err, errno.ETIMEDOUT) || errors.Is(err, errno.EHOSTUNREACH) || errors.Is(err, errno.ENETUNREACH)
 }
 
-// shut reports whether the gateway has let in no new connection since asked, when a dial sent its request on a spare: a
-// spare that was begun by then is still being made, or one has failed since.
+// shut reports whether the gateway has let in no new connection since asked, when a dial sent its request on a
+// spare: a spare that was begun by then is still being made, or one has failed since.
 func (p *spares) shut(asked time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -125,8 +126,8 @@ func (p *spares) remove(s *spare) bool {
 	return true
 }
 
-// reclaim takes over the connection of a spare that was taken, from its goroutine, by making the goroutine's read time out.
-// It reports whether the connection is good, and otherwise closes it.
+// reclaim takes over the connection of a spare that was taken, from its goroutine, by making the goroutine's read
+// time out. It reports whether the connection is good, and otherwise closes it.
 func (s *spare) reclaim(ctx context.Context) bool {
 	s.h.conn.SetReadDeadline(time.Unix(1, 0)) // ends the read: see tryDeadline
 	select {
@@ -140,8 +141,8 @@ func (s *spare) reclaim(ctx context.Context) bool {
 	return false
 }
 
-// judge decides after the dial h whether to make spares: yes if the gateway let it in, no if it did not. A dial on a spare
-// does not change that decision, because the spare was let in before.
+// judge decides after the dial h whether to make spares: yes if the gateway let it in, no if it did not. A dial on
+// a spare does not change that decision, because the spare was let in before.
 func (p *spares) judge(ctx context.Context, c *Client, h *handshake) {
 	if c.Spare <= 0 || !h.letIn && ended(ctx) != nil {
 		return
@@ -158,8 +159,8 @@ func (p *spares) judge(ctx context.Context, c *Client, h *handshake) {
 	}
 }
 
-// renew starts making one spare, unless one is being made. When the gateway has let that in, refill starts the others.
-// They wait because the gateway may no longer accept the credentials.
+// renew starts making one spare, unless one is being made. When the gateway has let that in, refill starts the
+// others. They wait because the gateway may no longer accept the credentials.
 func (c *Client) renew() {
 	p := &c.spares
 	p.mu.Lock()
@@ -177,7 +178,8 @@ func (c *Client) refill() {
 	c.fill(c.Spare, false)
 }
 
-// fill starts making spares until most are kept. If first is true, each calls refill when it is made. c.spares.mu is held.
+// fill starts making spares until most are kept. If first is true, each calls refill when it is made. c.spares.mu
+// is held.
 func (c *Client) fill(most int, first bool) {
 	p := &c.spares
 	if p.owned == nil {
@@ -188,13 +190,13 @@ func (c *Client) fill(most int, first bool) {
 		s := &spare{begun: time.Now(), cancel: cancel, given: make(chan bool, 1)}
 		p.owned[s] = struct{}{}
 		p.kept++
-		p.running.Go(func() { c.ownSpare(ctx, s, first) }) // owned by c; ends when the spare is used or ends, at the latest in Close
+		p.running.Go(func() { c.ownSpare(ctx, s, first) }) // owned by c; ends with the spare, at the latest in Close
 	}
 }
 
-// ownSpare makes a spare and reads from it until a dial takes it, the gateway closes it or sends on it, or it is too old.
-// A spare that could not be made, or that the gateway has closed, is replaced after the next dial. A spare that is too old
-// is replaced at once if there was a dial within spareRest.
+// ownSpare makes a spare and reads from it until a dial takes it, the gateway closes it or sends on it, or it is
+// too old. A spare that could not be made, or that the gateway has closed, is replaced after the next dial. A spare
+// that is too old is replaced at once if there was a dial within spareRest.
 func (c *Client) ownSpare(ctx context.Context, s *spare, first bool) {
 	defer s.cancel()
 	p := &c.spares
@@ -231,8 +233,8 @@ func (p *spares) offer(s *spare) {
 	}
 }
 
-// withdraw removes s from the spares that are kept. It reports whether a dial has taken s, and whether there was a dial
-// within spareRest.
+// withdraw removes s from the spares that are kept. It reports whether a dial has taken s, and whether there was a
+// dial within spareRest.
 func (p *spares) withdraw(s *spare) (taken, used bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -247,7 +249,8 @@ func (p *spares) leave(s *spare) {
 	delete(p.owned, s)
 }
 
-// makeSpare makes the connection of s, and sets its read deadline to its maximum age. It reports whether that succeeded.
+// makeSpare makes the connection of s, and sets its read deadline to its maximum age. It reports whether that
+// succeeded.
 func (c *Client) makeSpare(ctx context.Context, s *spare) bool {
 	bounds := c.bounds(time.Now())
 	if bounds.letIn.IsZero() {
@@ -272,8 +275,8 @@ func (c *Client) makeSpare(ctx context.Context, s *spare) bool {
 // errUnfit is the error for a transport whose deadlines are not supported or have no effect.
 var errUnfit = errors.New("the transport's deadlines do not work")
 
-// tryDeadline returns nil if a deadline ends a Read, errUnfit if it does not, and another error if the gateway has closed
-// the connection or sent something.
+// tryDeadline returns nil if a deadline ends a Read, errUnfit if it does not, and another error if the gateway has
+// closed the connection or sent something.
 func (h *handshake) tryDeadline(ctx context.Context) error {
 	if h.conn.SetReadDeadline(time.Unix(1, 0)) != nil {
 		return errUnfit
@@ -322,8 +325,8 @@ func (p *spares) drop() {
 	}
 }
 
-// Close closes the spare connections, and waits for their goroutines. Dialed connections stay open, and later dials work
-// without spares. It always returns nil, and may be called more than once.
+// Close closes the spare connections, and waits for their goroutines. Dialed connections stay open, and later dials
+// work without spares. It always returns nil, and may be called more than once.
 func (c *Client) Close() error {
 	if c == nil {
 		return nil

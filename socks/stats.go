@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// ClientStats has the counters of a [Client]. The first seven fields count requests of all commands. Each request is counted
-// once, by its outcome, no matter how many connections it made.
+// ClientStats has the counters of a [Client]. The first seven fields count requests of all commands. Each request
+// is counted once, by its outcome, no matter how many connections it made.
 type ClientStats struct {
 	Granted         uint64 // the gateway granted the request
 	Refused         uint64 // the gateway refused it: a Reply
@@ -24,22 +24,24 @@ type ClientStats struct {
 	SpareHits uint64    // requests that were sent on a spare
 
 	Open         int64  // streams and associations that are not closed
-	BytesRead    uint64 // bytes that the application read from streams; those of io.Copy are counted when it ends
-	BytesWritten uint64 // bytes that the application wrote to streams; those of io.Copy are counted when it ends
+	BytesRead    uint64 // bytes that the application read from streams; a call of io.Copy is counted when it ends
+	BytesWritten uint64 // bytes that the application wrote to streams; a call of io.Copy is counted when it ends
 }
 
 // Histogram counts durations in buckets that double in width. The zero Histogram is empty.
 type Histogram struct {
-	Counts [20]uint64    // Counts[i]: durations below HistogramBound(i) and not below HistogramBound(i-1); the last: all longer ones too
+	// Counts[i] is the number of durations below HistogramBound(i) and not below HistogramBound(i-1). The last
+	// element also counts all longer durations.
+	Counts [20]uint64
 	Sum    time.Duration // sum of all durations
 }
 
-// histogramUnit is the binary logarithm of the first bucket's bound, 2^16 ns or about 66 µs, which is shorter than a dial
-// within one machine.
+// histogramUnit is the binary logarithm of the first bucket's bound, 2^16 ns or about 66 µs, which is shorter than
+// a dial within one machine.
 const histogramUnit = 16
 
-// HistogramBound returns the upper bound of bucket i of a [Histogram]: 65.536 µs for 0, and twice the previous bound for
-// each next bucket.
+// HistogramBound returns the upper bound of bucket i of a [Histogram]: 65.536 µs for 0, and twice the previous
+// bound for each next bucket.
 func HistogramBound(i int) time.Duration { return time.Duration(1) << (histogramUnit + i) }
 
 // Count returns how many durations were counted.

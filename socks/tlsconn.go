@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// tlsConn is a TLS connection on which a write can be repeated after a timeout, as on any net.Conn. A *tls.Conn does not
-// allow that, because a part of a record may have been sent. A tlsConn keeps the rest of the record and sends it first.
-// A read returns io.EOF only after TLS's close_notify; the end of the TCP connection without it is an error. It is safe
-// for concurrent use.
+// tlsConn is a TLS connection on which a write can be repeated after a timeout, as on any net.Conn. A *tls.Conn
+// does not allow that, because a part of a record may have been sent. A tlsConn keeps the rest of the record and
+// sends it first. A read returns io.EOF only after TLS's close_notify; the end of the TCP connection without it is
+// an error. It is safe for concurrent use.
 type tlsConn struct {
 	*tls.Conn
 	records *recordConn
@@ -32,8 +32,8 @@ func newTLSConn(c net.Conn, config *tls.Config) *tlsConn {
 // maxPlaintext is the most plaintext bytes of one record (RFC 8446, section 5.1).
 const maxPlaintext = 1 << 14
 
-// Write writes b. After a timeout, the returned count has all bytes that were encrypted, although the last of them may
-// not have been sent yet.
+// Write writes b. After a timeout, the returned count has all bytes that were encrypted, although the last of them
+// may not have been sent yet.
 func (c *tlsConn) Write(b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -53,8 +53,8 @@ func (c *tlsConn) Write(b []byte) (int, error) {
 	}
 }
 
-// ready sends the rest of an earlier write. It returns an error if the write deadline has passed, so that nothing of the
-// next write is encrypted.
+// ready sends the rest of an earlier write. It returns an error if the write deadline has passed, so that nothing
+// of the next write is encrypted.
 func (c *tlsConn) ready() error {
 	if t := c.expiry.Load(); t != 0 && time.Now().UnixNano() >= t {
 		return &net.OpError{Op: "write", Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.ErrDeadlineExceeded}
@@ -93,8 +93,8 @@ func (c *tlsConn) CloseWrite() error {
 	return c.records.late()
 }
 
-// Close closes the connection. If a part of a record was not sent, Close neither sends it nor a close_notify, and resets
-// the TCP connection: some peers take a FIN between records for the close_notify.
+// Close closes the connection. If a part of a record was not sent, Close neither sends it nor a close_notify, and
+// resets the TCP connection: some peers take a FIN between records for the close_notify.
 func (c *tlsConn) Close() error {
 	if c.records.kept.Load() {
 		if tcp, ok := c.records.Conn.(interface{ SetLinger(sec int) error }); ok {
@@ -121,8 +121,8 @@ type recordConn struct {
 // maxRest bounds rest: a gateway can make TLS itself write answers while nothing can be sent.
 const maxRest = 4 * maxPlaintext
 
-// errCut is the error for the end of the TCP connection without close_notify, which an attacker on the network can cause.
-// A *tls.Conn returns io.EOF for it between records (RFC 8446, section 6.1).
+// errCut is the error for the end of the TCP connection without close_notify, which an attacker on the network can
+// cause. A *tls.Conn returns io.EOF for it between records (RFC 8446, section 6.1).
 var errCut = fmt.Errorf("the connection ended without TLS's notice: %w", io.ErrUnexpectedEOF)
 
 func (c *recordConn) Read(b []byte) (int, error) {

@@ -8,10 +8,10 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// Trace is a set of hooks that a [Client] calls during requests, like those of net/http/httptrace. Any hook may be nil.
-// Hooks are called in the goroutine that does the work, concurrently for concurrent dials, and must not block. No hook
-// is given a credential. Set a Trace as Client.Trace, or by [WithTrace] for one dial. If there are both, both are called,
-// the Client's first.
+// Trace is a set of hooks that a [Client] calls during requests, like those of net/http/httptrace. Any hook may be
+// nil. Hooks are called in the goroutine that does the work, concurrently for concurrent dials, and must not block.
+// No hook is given a credential. Set a Trace as Client.Trace, or by [WithTrace] for one dial. If there are both,
+// both are called, the Client's first.
 type Trace struct {
 	// GatewayConnected is called when the transport to the gateway, TLS included, is up or has failed with err, took
 	// after connecting began. With FastOpen it is called when the gateway first answers, after RequestSent if the
@@ -26,8 +26,8 @@ type Trace struct {
 	// RequestSent is called when a request was sent: "CONNECT", "BIND", "UDP ASSOCIATE", "RESOLVE" or "RESOLVE_PTR".
 	RequestSent func(command string, dst *Addr)
 	// Replied is called when the wait for a reply has ended. If the reply grants the request, bound is BND.ADDR and
-	// BND.PORT, and err is nil. Otherwise err is the Reply, or the reason why there is no valid reply. For BIND, Replied
-	// is called for each of the two replies.
+	// BND.PORT, and err is nil. Otherwise err is the Reply, or the reason why there is no valid reply. For BIND,
+	// Replied is called for each of the two replies.
 	Replied func(command string, dst, bound *Addr, err error)
 	// PacketDropped is called when a datagram from the relay was dropped, or with DropUnreachable, when an ICMP error
 	// reported that a datagram to the relay did not arrive. It must not read from the PacketConn.
@@ -36,8 +36,9 @@ type Trace struct {
 
 type traceKey struct{}
 
-// WithTrace returns a copy of ctx with t. A request with that context calls the hooks of t. PacketDropped, and Replied for
-// the second reply to a BIND, are called only for the Client's Trace, because they come after that request.
+// WithTrace returns a copy of ctx with t. A request with that context calls the hooks of t. PacketDropped, and
+// Replied for the second reply to a BIND, are called only for the Client's Trace, because they come after that
+// request.
 func WithTrace(ctx context.Context, t *Trace) context.Context {
 	return context.WithValue(ctx, traceKey{}, t)
 }

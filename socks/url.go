@@ -22,8 +22,8 @@ const defaultPort = "1080"
 //	                                             later connections resume the TLS session
 //	socks5+unix://[user[:password]@]/path        a unix socket
 //
-// With a user, the Client offers [UserPass], then [NoAuth]; without, only NoAuth. The error for a malformed URL does not
-// contain the credentials.
+// With a user, the Client offers [UserPass], then [NoAuth]; without, only NoAuth. The error for a malformed URL
+// does not contain the credentials.
 func ParseURL(rawURL string) (*Client, error) {
 	if err := checkShape(rawURL); err != nil {
 		return nil, urlError(err)

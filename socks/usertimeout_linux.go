@@ -10,9 +10,9 @@ import (
 // connection with ETIMEDOUT.
 const tcpUserTimeout = 0x12
 
-// setUserTimeout sets TCP_USER_TIMEOUT on the socket of c, if it has one, and returns a function that restores the earlier
-// value. The option distinguishes a dead path from a slow destination: the gateway's system acknowledges a request before
-// the gateway answers it.
+// setUserTimeout sets TCP_USER_TIMEOUT on the socket of c, if it has one, and returns a function that restores the
+// earlier value. The option distinguishes a dead path from a slow destination: the gateway's system acknowledges a
+// request before the gateway answers it.
 func setUserTimeout(c net.Conn, d time.Duration) (restore func()) {
 	sc, ok := c.(syscall.Conn)
 	if !ok {

@@ -5,11 +5,12 @@ import (
 	"net"
 )
 
-// maxChatter is the limit of the bytes that a gateway sends on a control connection after the reply. The protocol has none.
+// maxChatter is the limit of the bytes that a gateway sends on a control connection after the reply. The protocol
+// has none.
 const maxChatter = 1 << 16
 
-// watch makes p.end be called when the control connection ends: by the Client's watcher, which is one goroutine for all
-// its associations, or if the watcher cannot watch p, by a goroutine of p.
+// watch makes p.end be called when the control connection ends: by the Client's watcher, which is one goroutine for
+// all its associations, or if the watcher cannot watch p, by a goroutine of p.
 func (p *PacketConn) watch() {
 	if !p.client.watcher.add(p) {
 		go func() { p.end(p.silence()) }() // owned by p; ends with the control connection, which Close closes

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watcher watches the control connections of a Client in one goroutine, by epoll. With package net, each idle association
-// would hold the stack of a goroutine. The zero watcher is ready for use.
+// watcher watches the control connections of a Client in one goroutine, by epoll. With package net, each idle
+// association would hold the stack of a goroutine. The zero watcher is ready for use.
 type watcher struct {
 	mu    sync.Mutex
 	epoll *epoll // nil: nothing is watched
@@ -58,7 +58,8 @@ func (w *watcher) add(p *PacketConn) bool {
 	return added
 }
 
-// plainSocket returns access to the socket of c if c is a TCP or unix connection without a wrapper, and nil otherwise.
+// plainSocket returns access to the socket of c if c is a TCP or unix connection without a wrapper, and nil
+// otherwise.
 func plainSocket(c net.Conn) syscall.RawConn {
 	switch c.(type) {
 	case *net.TCPConn, *net.UnixConn:
@@ -83,8 +84,8 @@ func newEpoll() *epoll {
 	return &epoll{fd: fd, file: file, conns: make(map[int32]*PacketConn)}
 }
 
-// remove stops watching p, and reports whether p was watched. If so, the caller must call p.end. The watcher's goroutine
-// ends when the last association is removed.
+// remove stops watching p, and reports whether p was watched. If so, the caller must call p.end. The watcher's
+// goroutine ends when the last association is removed.
 func (w *watcher) remove(p *PacketConn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -128,8 +129,8 @@ func (w *watcher) run(e *epoll) {
 	}
 }
 
-// listen reads from the control connection without waiting, and returns an error if the association has ended. There may be
-// nothing to read, because the event may be of an earlier connection with the same descriptor.
+// listen reads from the control connection without waiting, and returns an error if the association has ended.
+// There may be nothing to read, because the event may be of an earlier connection with the same descriptor.
 func (p *PacketConn) listen() error {
 	var b [64]byte
 	var n int
