@@ -16,14 +16,14 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// What is offered is what is configured, in its order; what the gateway chooses is done.
+// A Client offers the configured methods in order, and runs the one that the gateway chooses.
 func TestOffers(t *testing.T) {
 	users := map[string]string{"user": "pass"}
 	right := socks.UserPass("user", "pass")
 	tests := map[string]struct {
 		gateway *testgw.Gateway
 		auth    []socks.Auth
-		user    string // that the gateway let in
+		user    string // the user that the gateway authenticated
 		err     error
 	}{
 		"nothing configured":          {&testgw.Gateway{}, nil, "", nil},
@@ -61,7 +61,7 @@ func TestOffers(t *testing.T) {
 
 var longest = strings.Repeat("x", 255)
 
-// Credentials that RFC 1929 cannot carry are an error before the gateway is reached.
+// Credentials that RFC 1929 cannot encode are an error before the Client connects to the gateway.
 func TestCredentialsThatCannotBeSent(t *testing.T) {
 	c := func(auth ...socks.Auth) *socks.Client {
 		return &socks.Client{Addr: "127.0.0.1:1", Auth: auth, Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
@@ -94,7 +94,7 @@ func TestCredentialsThatCannotBeSent(t *testing.T) {
 	require.ErrorContains(t, err, "256")
 }
 
-// tlsAuth is a method of somebody else's that protects the connection, as GSSAPI may.
+// tlsAuth is a method of another package that protects the connection, as GSSAPI may.
 type tlsAuth struct{ config *tls.Config }
 
 func (tlsAuth) Method() byte { return 0x86 }
@@ -104,7 +104,7 @@ func (a tlsAuth) Negotiate(ctx context.Context, c net.Conn) (net.Conn, error) {
 	return secure, secure.HandshakeContext(ctx)
 }
 
-// failingAuth is one that gives up.
+// failingAuth is a method whose Negotiate fails.
 type failingAuth struct{ err error }
 
 func (failingAuth) Method() byte { return 0x80 }
@@ -112,7 +112,7 @@ func (a failingAuth) Negotiate(context.Context, net.Conn) (net.Conn, error) {
 	return nil, a.err
 }
 
-// chooses is a Forward to a gateway in memory that chooses a method of its own, and goes on as told.
+// chooses is a Forward to a gateway in memory that chooses the given method, and then calls the given func.
 func chooses(method byte, then func(net.Conn) net.Conn) dialFunc {
 	return func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
@@ -129,7 +129,7 @@ func chooses(method byte, then func(net.Conn) net.Conn) dialFunc {
 	}
 }
 
-// An Auth may wrap the connection; everything afterwards goes through what it returned.
+// An Auth may wrap the connection; the request and the stream use the connection that it returned.
 func TestAuthThatWraps(t *testing.T) {
 	server, client := certified()
 	client = client.Clone()
@@ -164,7 +164,7 @@ func TestAuthThatFails(t *testing.T) {
 	require.NotErrorIs(t, err, socks.ErrGateway)
 }
 
-// An Auth of somebody else's may build on UserPass.
+// An Auth of another package may use a UserPass.
 func TestUserPassNegotiates(t *testing.T) {
 	for status, want := range map[byte]error{0: nil, 1: socks.ErrAuthFailed, 255: socks.ErrAuthFailed} {
 		near, far := net.Pipe()

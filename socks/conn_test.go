@@ -63,7 +63,7 @@ func TestConnBehavesAsAConn(t *testing.T) {
 	})
 }
 
-// Each side ends its direction first, and the other goes on.
+// Each side closes its write direction first, and the other side still writes.
 func TestHalfClose(t *testing.T) {
 	streams := map[string]func(testing.TB, *socks.Client) (*socks.Conn, *net.TCPConn){
 		"CONNECT": func(t testing.TB, c *socks.Client) (*socks.Conn, *net.TCPConn) { return connect(t, c, listen(t)) },
@@ -125,7 +125,7 @@ func TestConnAddresses(t *testing.T) {
 	require.Equal(t, "only.gateway.example", g.Requests()[1].Name, "names go out in their canonical form")
 }
 
-// A name has whatever family the gateway finds, and the digit of the network is the application's business.
+// The gateway chooses the family of a name; the digit of the network is ignored.
 func TestFamilies(t *testing.T) {
 	needsIPv6(t)
 	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{"six.example": {loopback6}}}
@@ -147,7 +147,7 @@ func TestFamilies(t *testing.T) {
 	require.Equal(t, testgw.IPv4, requests[len(requests)-1].ATYP, "an IPv4-mapped address goes out as IPv4")
 }
 
-// A stream that the gateway resets must not look like one that ended.
+// A reset by the gateway is not io.EOF.
 func TestResetIsNoEnd(t *testing.T) {
 	near, far := connect(t, clientOf(t, new(testgw.Gateway)), listen(t))
 	_, err := far.Write([]byte("the beginning"))

@@ -20,7 +20,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// classes are what errors are told apart by. An error matches those of its row, and no other.
+// classes are the distinct errors of this package. An error matches the one of its row, and no other.
 var classes = []error{
 	socks.ErrGateway, socks.ErrProtocol, socks.ErrNoAcceptableAuth, socks.ErrAuthFailed,
 	socks.ErrGeneralFailure, socks.ErrNotAllowed, socks.ErrNetworkUnreachable, socks.ErrHostUnreachable,
@@ -41,7 +41,7 @@ func requireClasses(t testing.TB, err error, want ...error) {
 	}
 }
 
-// answering is a fault that gives one answer in place of the gateway's.
+// answering returns a fault that replaces the gateway's answer.
 func answering(at testgw.Stage, answer string) func(int) testgw.Fault {
 	return func(int) testgw.Fault {
 		return testgw.Fault{Answer: func(stage testgw.Stage, b []byte) []byte {
@@ -127,7 +127,7 @@ func TestOpErrors(t *testing.T) {
 	require.NotContains(t, err.Error(), "nil")
 }
 
-// What would panic later is an error before anything is sent.
+// A Client that could panic later is an error before anything is sent.
 func TestNilInAClient(t *testing.T) {
 	g := testgw.Start(t, new(testgw.Gateway))
 	for want, c := range map[string]*socks.Client{
@@ -151,7 +151,7 @@ func TestNilInAClient(t *testing.T) {
 
 func TestDeadGateway(t *testing.T) {
 	_, roots := certified()
-	silent := testgw.Start(t, new(testgw.Gateway)) // it waits for a SOCKS greeting, and gets a TLS one
+	silent := testgw.Start(t, new(testgw.Gateway)) // it waits for a SOCKS greeting, and receives a TLS one
 	tests := map[string]struct {
 		client *socks.Client
 		cause  []error
@@ -173,7 +173,7 @@ func TestDeadGateway(t *testing.T) {
 	require.ErrorAs(t, err, new(net.UnknownNetworkError))
 }
 
-// A gateway with a certificate that nobody vouches for is not talked to.
+// A Client does not use a gateway whose certificate is not trusted.
 func TestUntrustedGateway(t *testing.T) {
 	c := clientOverTLS(t, &testgw.Gateway{Users: map[string]string{"user": "right"}})
 	for name, refusal := range map[string]error{"other.example": socks.ErrGateway, "example.com": socks.ErrAuthFailed} {
@@ -231,7 +231,7 @@ func TestReplies(t *testing.T) {
 	conn.Close()
 }
 
-// REP decides, whatever comes behind it or does not.
+// The REP byte decides, whatever follows it.
 func TestErrorRepliesOfAnyLength(t *testing.T) {
 	for _, quirks := range []testgw.Quirks{
 		{ShortErrorReply: 2}, {ShortErrorReply: 3}, {ShortErrorReply: 4}, {ShortErrorReply: 10},
@@ -249,7 +249,7 @@ func TestErrorRepliesOfAnyLength(t *testing.T) {
 	}
 }
 
-// The gateway hangs up behind each of its octets: that is the gateway's failure, never a success.
+// If the gateway hangs up after any of its bytes, that is an error of the gateway, never a success.
 func TestHangUpAtEachByte(t *testing.T) {
 	const all = 2 + 2 + 10
 	for _, end := range []testgw.End{testgw.FIN, testgw.RST} {
@@ -269,7 +269,7 @@ func TestHangUpAtEachByte(t *testing.T) {
 	}
 }
 
-// The same answer is given for a name that the gateway does not know and for a host that is not there.
+// Gateways send the same reply for an unknown name and for an unreachable host.
 func TestUnknownName(t *testing.T) {
 	c := clientOf(t, new(testgw.Gateway))
 	_, err := c.Dial("tcp", "unknown.example:80")
@@ -278,7 +278,7 @@ func TestUnknownName(t *testing.T) {
 	require.ErrorContains(t, err, "unknown.example:80")
 }
 
-// What cannot be sent is an error before the gateway is even reached.
+// An address that cannot be sent is an error before the Client connects to the gateway.
 func TestNothingIsSentOfWhatCannotBe(t *testing.T) {
 	c := &socks.Client{Addr: "127.0.0.1:1", Forward: dialFunc(func(_ context.Context, network, address string) (net.Conn, error) {
 		t.Errorf("dialed %s %s", network, address)
