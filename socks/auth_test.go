@@ -26,24 +26,24 @@ func TestOffers(t *testing.T) {
 		user    string // the user that the gateway authenticated
 		err     error
 	}{
-		"nothing configured":          {&testgw.Gateway{}, nil, "", nil},
-		"none":                        {&testgw.Gateway{}, []socks.Auth{socks.NoAuth}, "", nil},
-		"user":                        {&testgw.Gateway{Users: users}, []socks.Auth{right}, "user", nil},
-		"user, where none is wanted":  {&testgw.Gateway{}, []socks.Auth{right}, "", socks.ErrNoAcceptableAuth},
-		"user or none, none wanted":   {&testgw.Gateway{}, []socks.Auth{right, socks.NoAuth}, "", nil},
-		"none or user, user wanted":   {&testgw.Gateway{Users: users}, []socks.Auth{socks.NoAuth, right}, "user", nil},
-		"none, where user is wanted":  {&testgw.Gateway{Users: users}, nil, "", socks.ErrNoAcceptableAuth},
-		"none, where it is let be":    {&testgw.Gateway{Users: users, Optional: true}, nil, "", nil},
-		"longest":                     {&testgw.Gateway{Users: map[string]string{longest: longest}}, []socks.Auth{socks.UserPass(longest, longest)}, longest, nil},
-		"empty password":              {&testgw.Gateway{Users: map[string]string{"user": ""}}, []socks.Auth{socks.UserPass("user", "")}, "user", nil},
-		"octets that are not letters": {&testgw.Gateway{Users: map[string]string{"\x00\xff:@": "\r\n%"}}, []socks.Auth{socks.UserPass("\x00\xff:@", "\r\n%")}, "\x00\xff:@", nil},
-		"wrong user":                  {&testgw.Gateway{Users: users}, []socks.Auth{socks.UserPass("User", "pass")}, "", socks.ErrAuthFailed},
-		"wrong password, or none":     {&testgw.Gateway{Users: users}, []socks.Auth{socks.UserPass("user", "pas"), socks.NoAuth}, "", socks.ErrAuthFailed},
+		"nothing configured":         {&testgw.Gateway{}, nil, "", nil},
+		"none":                       {&testgw.Gateway{}, []socks.Auth{socks.NoAuth}, "", nil},
+		"user":                       {&testgw.Gateway{Users: users}, []socks.Auth{right}, "user", nil},
+		"user, where none is wanted": {&testgw.Gateway{}, []socks.Auth{right}, "", socks.ErrNoAcceptableAuth},
+		"user or none, none wanted":  {&testgw.Gateway{}, []socks.Auth{right, socks.NoAuth}, "", nil},
+		"none or user, user wanted":  {&testgw.Gateway{Users: users}, []socks.Auth{socks.NoAuth, right}, "user", nil},
+		"none, where user is wanted": {&testgw.Gateway{Users: users}, nil, "", socks.ErrNoAcceptableAuth},
+		"none, where it is let be":   {&testgw.Gateway{Users: users, Optional: true}, nil, "", nil},
+		"longest":                    {&testgw.Gateway{Users: map[string]string{longest: longest}}, []socks.Auth{socks.UserPass(longest, longest)}, longest, nil},
+		"empty password":             {&testgw.Gateway{Users: map[string]string{"user": ""}}, []socks.Auth{socks.UserPass("user", "")}, "user", nil},
+		"bytes that are not letters": {&testgw.Gateway{Users: map[string]string{"\x00\xff:@": "\r\n%"}}, []socks.Auth{socks.UserPass("\x00\xff:@", "\r\n%")}, "\x00\xff:@", nil},
+		"wrong user":                 {&testgw.Gateway{Users: users}, []socks.Auth{socks.UserPass("User", "pass")}, "", socks.ErrAuthFailed},
+		"wrong password, or none":    {&testgw.Gateway{Users: users}, []socks.Auth{socks.UserPass("user", "pas"), socks.NoAuth}, "", socks.ErrAuthFailed},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			g := test.gateway
-			g.Dial = toNobody
+			g.Dial = toSilence
 			c := clientOf(t, g)
 			c.Auth = test.auth
 			conn, err := c.Dial("tcp", "name.example:80")

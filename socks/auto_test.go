@@ -105,7 +105,7 @@ func TestAutoTakesRefusals(t *testing.T) {
 			forward := new(counted)
 			c.Forward = forward
 			require.EqualValues(t, 1, forward.took(func() {
-				_, err := c.Dial("tcp", nobody)
+				_, err := c.Dial("tcp", closedAddr)
 				if name == "wrong password is final" {
 					require.ErrorIs(t, err, socks.ErrAuthFailed)
 					require.Empty(t, g.Requests())
@@ -117,7 +117,7 @@ func TestAutoTakesRefusals(t *testing.T) {
 	}
 }
 
-// Tor rejects an unknown address type before it answers the authentication.
+// Tor rejects an invalid request before it answers the authentication.
 func TestAutoTorRejects(t *testing.T) {
 	c := clientOf(t, &testgw.Gateway{
 		Users:  map[string]string{"user": "pass"},
@@ -211,7 +211,7 @@ func TestPipelined(t *testing.T) {
 	forward := new(counted)
 	c.Forward = forward
 	l := listen(t)
-	require.EqualValues(t, 2, forward.took(func() { connect(t, c, l) }), "the gateway takes the other method")
+	require.EqualValues(t, 2, forward.took(func() { connect(t, c, l) }), "the gateway accepts the other method")
 	require.EqualValues(t, 1, forward.took(func() { connect(t, c, l) }))
 }
 
@@ -224,7 +224,7 @@ func (mutualAuth) Negotiate(_ context.Context, c net.Conn) (net.Conn, error) {
 
 // A method of several messages is negotiated stepwise, and cannot be pipelined.
 func TestCustomAuthIsStepwise(t *testing.T) {
-	c := &socks.Client{Addr: nobody, Handshake: socks.HandshakePipelined, Auth: []socks.Auth{mutualAuth{}}}
+	c := &socks.Client{Addr: closedAddr, Handshake: socks.HandshakePipelined, Auth: []socks.Auth{mutualAuth{}}}
 	_, err := c.Dial("tcp", "x.example:80")
 	require.ErrorContains(t, err, "can be pipelined")
 

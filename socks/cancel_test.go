@@ -45,9 +45,9 @@ func closing(c interface{ Close() error }, err error) error {
 
 // credentials are the credentials of a Client and of its gateway.
 var credentials = map[string]struct {
-	auth   []socks.Auth
-	users  map[string]string
-	octets int // number of bytes that the gateway sends before the request
+	auth  []socks.Auth
+	users map[string]string
+	sends int // number of bytes that the gateway sends before the request
 }{
 	"NoAuth":   {nil, nil, 2},
 	"UserPass": {[]socks.Auth{socks.UserPass("user", "pass")}, map[string]string{"user": "pass"}, 2 + 2},
@@ -127,14 +127,14 @@ func muted(t *testing.T, g *testgw.Gateway, transport string) (*socks.Client, *m
 	return c, l
 }
 
-// toNobody is a dial func for a gateway's CONNECT. Its connections are silent.
-func toNobody(context.Context, string, string) (net.Conn, error) {
+// toSilence is a dial func for a gateway's CONNECT. Its connections are silent.
+func toSilence(context.Context, string, string) (net.Conn, error) {
 	near, _ := net.Pipe()
 	return near, nil
 }
 
-// replyOctets is the length of a reply with an IPv4 address.
-const replyOctets = 10
+// replyLen is the length of a reply with an IPv4 address.
+const replyLen = 10
 
 // atOnce is a generous bound, because the machine may be busy.
 const atOnce = 2 * time.Second
@@ -151,7 +151,7 @@ func TestCancelAtEachByte(t *testing.T) {
 					g := &testgw.Gateway{
 						Users: cred.users,
 						Hosts: map[string][]netip.Addr{"name.example": {loopback4}},
-						Dial:  toNobody,
+						Dial:  toSilence,
 					}
 					c, l := muted(t, g, transport)
 					c.Auth = cred.auth
@@ -169,7 +169,7 @@ func TestCancelAtEachByte(t *testing.T) {
 					if transport == "TLS" {
 						require.Greater(t, after, total/2)
 					} else {
-						require.Equal(t, cred.octets+replyOctets, after)
+						require.Equal(t, cred.sends+replyLen, after)
 					}
 					g.Close()
 					require.Empty(t, before.Left(5*time.Second))
@@ -191,7 +191,7 @@ func cancelledWhenSilent(t *testing.T, s *silence, c *socks.Client, request func
 	select {
 	case <-s.mute:
 	case err := <-done:
-		require.NoError(t, err, "after %d octets", s.after)
+		require.NoError(t, err, "after %d bytes", s.after)
 		return false
 	}
 	begun := time.Now()

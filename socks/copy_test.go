@@ -51,7 +51,7 @@ func TestCopyReachesTheSocket(t *testing.T) {
 		return conn, nil
 	})
 	near, far := connect(t, c, listen(t))
-	require.Zero(t, conn.readFrom.Load()+conn.writeTo.Load(), "the handshake has no need of it")
+	require.Zero(t, conn.readFrom.Load()+conn.writeTo.Load(), "the handshake uses neither")
 
 	application, local := tcpPair(t)
 	transfer(t, application, local, near, far)

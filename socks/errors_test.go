@@ -86,7 +86,7 @@ func TestErrors(t *testing.T) {
 			want: []error{socks.ErrGateway, io.ErrUnexpectedEOF}, says: "hung up"},
 		{name: "refused", want: []error{socks.ErrConnectionRefused, syscall.ECONNREFUSED}, says: "connection refused"},
 	}
-	dst := nobody
+	dst := closedAddr
 	for i := range rows {
 		row := &rows[i]
 		t.Run(row.name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func requireOpError(t testing.TB, err error, op, network, gateway, dst string) {
 }
 
 func TestOpErrors(t *testing.T) {
-	c := &socks.Client{Addr: nobody}
+	c := &socks.Client{Addr: closedAddr}
 	ctx := t.Context()
 	_, err := c.DialContext(ctx, "tcp4", "name.example:80")
 	requireOpError(t, err, "socks connect", "tcp4", c.Addr, "name.example:80")
@@ -156,12 +156,12 @@ func TestDeadGateway(t *testing.T) {
 		client *socks.Client
 		cause  []error
 	}{
-		"nobody listens":     {&socks.Client{Addr: nobody}, []error{syscall.ECONNREFUSED}},
+		"nothing listens":    {&socks.Client{Addr: closedAddr}, []error{syscall.ECONNREFUSED}},
 		"no socket":          {&socks.Client{Network: "unix", Addr: need.SocketPath(t)}, []error{syscall.ENOENT, fs.ErrNotExist}},
 		"no TLS":             {&socks.Client{Addr: silent.Addr().String(), TLS: roots}, nil},
 		"not an address":     {&socks.Client{Addr: "127.0.0.1"}, nil},
 		"no address":         {&socks.Client{}, nil},
-		"dead behind a live": {&socks.Client{Addr: nobody, Forward: clientOf(t, new(testgw.Gateway))}, []error{syscall.ECONNREFUSED, socks.ErrConnectionRefused}},
+		"dead behind a live": {&socks.Client{Addr: closedAddr, Forward: clientOf(t, new(testgw.Gateway))}, []error{syscall.ECONNREFUSED, socks.ErrConnectionRefused}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -190,7 +190,7 @@ func TestUntrustedGateway(t *testing.T) {
 	}
 }
 
-// Every REP is an error of its own.
+// Each REP is a distinct error.
 func TestReplies(t *testing.T) {
 	also := map[socks.Reply][]error{
 		socks.ErrNotAllowed:              {syscall.EACCES, fs.ErrPermission},
@@ -211,7 +211,7 @@ func TestReplies(t *testing.T) {
 		}}
 	}})
 	c.Handshake = socks.HandshakeStepwise
-	dst := nobody
+	dst := closedAddr
 	texts := make(map[string]socks.Reply)
 	for r := 1; r <= 255; r++ {
 		rep.Store(uint32(r))
@@ -222,7 +222,7 @@ func TestReplies(t *testing.T) {
 		require.ErrorAs(t, err, &got)
 		require.Equal(t, reply, got)
 		require.Equal(t, reply == socks.ErrTTLExpired || reply == socks.ErrOnionIntroTimedOut, err.(net.Error).Timeout(), "%v", err)
-		require.NotContains(t, texts, err.Error(), "each has a text of its own")
+		require.NotContains(t, texts, err.Error(), "each has a distinct text")
 		texts[err.Error()] = reply
 	}
 	rep.Store(0)
@@ -239,7 +239,7 @@ func TestErrorRepliesOfAnyLength(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%+v", quirks), func(t *testing.T) {
 			g := &testgw.Gateway{Quirks: quirks, Hosts: map[string][]netip.Addr{"name.example": {loopback4}}}
-			_, port, err := net.SplitHostPort(nobody)
+			_, port, err := net.SplitHostPort(closedAddr)
 			require.NoError(t, err)
 			for _, host := range []string{"127.0.0.1", "name.example"} {
 				_, err := clientOf(t, g).Dial("tcp", net.JoinHostPort(host, port))
@@ -261,7 +261,7 @@ func TestHangUpAtEachByte(t *testing.T) {
 			c := clientOf(t, g)
 			c.Auth = []socks.Auth{socks.UserPass("user", "pass")}
 			_, err := c.Dial("tcp", listen(t).Addr().String())
-			require.ErrorIs(t, err, socks.ErrGateway, "%d octets", after)
+			require.ErrorIs(t, err, socks.ErrGateway, "%d bytes", after)
 			if end == testgw.FIN {
 				requireClasses(t, err, socks.ErrGateway, io.ErrUnexpectedEOF)
 			}
@@ -285,7 +285,7 @@ func TestNothingIsSentOfWhatCannotBe(t *testing.T) {
 		return nil, net.ErrClosed
 	})}
 	hosts := map[string]string{
-		"300 octets":          strings.Repeat("a.", 150) + "x",
+		"300 bytes":           strings.Repeat("a.", 150) + "x",
 		"a label of 64":       strings.Repeat("a", 64) + ".example",
 		"NUL":                 "a\x00b",
 		"CR LF":               "a\r\nb",
@@ -323,7 +323,7 @@ func TestNothingIsSentOfWhatCannotBe(t *testing.T) {
 				require.IsType(t, (*net.OpError)(nil), err)
 				require.ErrorContains(t, err, prefix)
 				for _, control := range "\x00\r\n\xff" {
-					require.NotContains(t, err.Error(), string(control), "the message is fit for a log")
+					require.NotContains(t, err.Error(), string(control), "the message has no control character")
 				}
 			}
 			if address != host {

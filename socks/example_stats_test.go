@@ -33,7 +33,7 @@ func ExampleGroup() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
 	group := &socks.Group{Clients: []*socks.Client{
-		{Addr: nobody},
+		{Addr: closedAddr},
 		{Addr: gateway.Addr().String()},
 	}}
 	defer group.Close()
@@ -49,7 +49,7 @@ func ExampleGroup() {
 
 // Health shows which gateways of a Group work.
 func ExampleGroup_Health() {
-	group := &socks.Group{Clients: []*socks.Client{{Addr: nobody}}}
+	group := &socks.Group{Clients: []*socks.Client{{Addr: closedAddr}}}
 	defer group.Close()
 	if _, err := group.Dial("tcp", "intranet.example:80"); err != nil {
 		for _, h := range group.Health() {
@@ -69,7 +69,7 @@ func ExampleClientStats() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.Dial("tcp", nobody)
+	client.Dial("tcp", closedAddr)
 	s := client.Stats()
 	fmt.Println(s.Granted, "granted,", s.Refused, "refused,", s.Open, "open")
 	conn.Close()
@@ -140,7 +140,7 @@ func (a questionAuth) Negotiate(_ context.Context, c net.Conn) (net.Conn, error)
 }
 
 func ExampleAuth() {
-	client := &socks.Client{Addr: nobody, Auth: []socks.Auth{questionAuth{"42"}, socks.NoAuth}}
+	client := &socks.Client{Addr: closedAddr, Auth: []socks.Auth{questionAuth{"42"}, socks.NoAuth}}
 	for _, a := range client.Auth {
 		fmt.Printf("offers method %#02x\n", a.Method())
 	}

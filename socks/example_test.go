@@ -91,7 +91,7 @@ func ExampleConn() {
 		}
 		defer c.Close()
 		n, _ := io.Copy(io.Discard, c)
-		fmt.Fprintf(c, "%d octets received", n)
+		fmt.Fprintf(c, "%d bytes received", n)
 	}()
 
 	client := &socks.Client{Addr: gateway.Addr().String()}
@@ -105,7 +105,7 @@ func ExampleConn() {
 	conn.CloseWrite()
 	answer, _ := io.ReadAll(conn)
 	fmt.Println(string(answer))
-	// Output: 12 octets received
+	// Output: 12 bytes received
 }
 
 // A Listener accepts the data connection of a protocol such as active FTP.

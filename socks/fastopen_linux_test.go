@@ -106,7 +106,7 @@ func fastGatewayAt(t *testing.T, g *testgw.Gateway, ip string) net.Addr {
 
 // warm makes the system get the cookie of farIP.
 func warm(t *testing.T) {
-	addr := fastGateway(t, &testgw.Gateway{Dial: toNobody})
+	addr := fastGateway(t, &testgw.Gateway{Dial: toSilence})
 	c := &socks.Client{Addr: addr, FastOpen: true}
 	conn := dialed(t, c)
 	require.False(t, inSYN(t, conn), "without a cookie")
@@ -155,7 +155,7 @@ func testFastOpenDials(t *testing.T) {
 		"password, stepwise":     {Auth: []socks.Auth{userPass, socks.NoAuth}, Handshake: socks.HandshakeStepwise},
 		"TLS":                    {TLS: client},
 		"no bound, no deadline":  {Timeout: -1},
-		"a bound of its own":     {Timeout: time.Minute},
+		"its own bound":          {Timeout: time.Minute},
 		"the second of a Client": {},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -195,24 +195,24 @@ func testFastOpenDials(t *testing.T) {
 }
 
 func testFastOpenIsOff(t *testing.T) {
-	addr := fastGateway(t, &testgw.Gateway{Dial: toNobody})
+	addr := fastGateway(t, &testgw.Gateway{Dial: toSilence})
 	require.False(t, inSYN(t, dialed(t, &socks.Client{Addr: addr})))
 	require.False(t, inSYN(t, dialed(t, &socks.Client{Addr: addr, FastOpen: true, Forward: new(net.Dialer)})), "a Forward")
 
-	local := fastGatewayAt(t, &testgw.Gateway{Dial: toNobody}, "127.0.0.1").(*net.TCPAddr)
+	local := fastGatewayAt(t, &testgw.Gateway{Dial: toSilence}, "127.0.0.1").(*net.TCPAddr)
 	c := &socks.Client{Addr: local.String(), FastOpen: true}
 	require.False(t, inSYN(t, dialed(t, c)), "no cookie")
 	require.True(t, inSYN(t, dialed(t, c)))
 	c = &socks.Client{Addr: fmt.Sprint("localhost:", local.Port), Network: "tcp4", FastOpen: true}
 	require.False(t, inSYN(t, dialed(t, c)), "a name")
 
-	unix := clientOverUnix(t, &testgw.Gateway{Dial: toNobody})
+	unix := clientOverUnix(t, &testgw.Gateway{Dial: toSilence})
 	unix.FastOpen = true
 	dialed(t, unix)
 }
 
 func testFastOpenNotTaken(t *testing.T) {
-	g := &testgw.Gateway{Dial: toNobody}
+	g := &testgw.Gateway{Dial: toSilence}
 	require.NoError(t, g.Start("tcp", nearIP+":0"))
 	t.Cleanup(g.Close)
 	c := &socks.Client{Addr: atFar(t, g.Addr()), FastOpen: true}
@@ -260,7 +260,7 @@ func losing(withDataAlone bool) (stop func()) {
 
 func testFastOpenUnanswered(t *testing.T) {
 	for _, h := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakePipelined, socks.HandshakeStepwise} {
-		g := &testgw.Gateway{Dial: toNobody}
+		g := &testgw.Gateway{Dial: toSilence}
 		addr := fastGateway(t, g)
 		stop := losing(false)
 		c := &socks.Client{Addr: addr, FastOpen: true, Handshake: h, Timeout: 600 * time.Millisecond}
@@ -292,7 +292,7 @@ func testFastOpenLost(t *testing.T) {
 		"TLS":       {TLS: client},
 	} {
 		t.Run(what, func(t *testing.T) {
-			g := &testgw.Gateway{Dial: toNobody}
+			g := &testgw.Gateway{Dial: toSilence}
 			if c.TLS != nil {
 				g.TLS = server
 			}
@@ -302,7 +302,7 @@ func testFastOpenLost(t *testing.T) {
 			require.False(t, inSYN(t, dialed(t, c)))
 			require.False(t, inSYN(t, dialed(t, c)))
 			stop()
-			require.False(t, inSYN(t, dialed(t, c)), "the Client goes without it")
+			require.False(t, inSYN(t, dialed(t, c)), "the Client does not use Fast Open")
 			require.Len(t, g.Requests(), 3)
 		})
 	}
@@ -324,7 +324,7 @@ func testFastOpenForgotten(t *testing.T) {
 	server, client := certifiedByName()
 	random := new(forgetful)
 	client.Rand = random // TLS reads it between connecting and the first write
-	g := &testgw.Gateway{Dial: toNobody, TLS: server}
+	g := &testgw.Gateway{Dial: toSilence, TLS: server}
 	addr := fastGateway(t, g)
 	c := &socks.Client{Addr: addr, TLS: client, FastOpen: true}
 	require.False(t, inSYN(t, dialed(t, c)))
@@ -335,7 +335,7 @@ func testFastOpenForgotten(t *testing.T) {
 
 // If a gateway is silent after the connection is established, a stepwise attempt is made, as without Fast Open.
 func testFastOpenSilence(t *testing.T) {
-	g := &testgw.Gateway{Dial: toNobody, Misbehave: func(conn int) testgw.Fault {
+	g := &testgw.Gateway{Dial: toSilence, Misbehave: func(conn int) testgw.Fault {
 		if conn == 0 {
 			return testgw.Fault{Silent: testgw.StageMethod}
 		}
@@ -343,13 +343,13 @@ func testFastOpenSilence(t *testing.T) {
 	}}
 	addr := fastGateway(t, g)
 	c := &socks.Client{Addr: addr, FastOpen: true}
-	require.False(t, inSYN(t, dialed(t, c)), "the second attempt connects as usual")
-	require.True(t, inSYN(t, dialed(t, c)), "and the next dial does not")
+	require.False(t, inSYN(t, dialed(t, c)), "the second attempt does not use Fast Open")
+	require.True(t, inSYN(t, dialed(t, c)), "the next dial uses Fast Open")
 }
 
 func testFastOpenFeatures(t *testing.T) {
 	t.Run("a spare", func(t *testing.T) {
-		g := &testgw.Gateway{Dial: toNobody}
+		g := &testgw.Gateway{Dial: toSilence}
 		addr := fastGateway(t, g)
 		c := &socks.Client{Addr: addr, FastOpen: true, Spare: 1}
 		require.True(t, inSYN(t, dialed(t, c)))
@@ -360,7 +360,7 @@ func testFastOpenFeatures(t *testing.T) {
 		require.NoError(t, c.Close())
 	})
 	t.Run("a group", func(t *testing.T) {
-		g := &testgw.Gateway{Dial: toNobody}
+		g := &testgw.Gateway{Dial: toSilence}
 		addr := fastGateway(t, g)
 		group := &socks.Group{Clients: []*socks.Client{{Addr: refusedAddr(t), FastOpen: true}, {Addr: addr, FastOpen: true}}}
 		conn, err := group.Dial("tcp", "name.example:80")
@@ -371,7 +371,7 @@ func testFastOpenFeatures(t *testing.T) {
 	t.Run("a chain", func(t *testing.T) {
 		first := &testgw.Gateway{}
 		firstAddr := fastGateway(t, first)
-		addr := fastGateway(t, &testgw.Gateway{Dial: toNobody})
+		addr := fastGateway(t, &testgw.Gateway{Dial: toSilence})
 		c := &socks.Client{Addr: addr, FastOpen: true, Forward: &socks.Client{Addr: firstAddr, FastOpen: true}}
 		require.True(t, inSYN(t, dialed(t, c).NetConn().(*socks.Conn)))
 	})

@@ -21,7 +21,7 @@ type handshake struct {
 	pipelined pipelinedAuth // the one method offered in a pipelined handshake; nil: stepwise
 	impatient bool          // end with errSilent if the gateway is silent until silentBy
 	onSpare   bool          // it sends its request on a spare connection
-	known     bool          // the gateway is known to pipeline: once it has let us in, its silence is about the destination
+	known     bool          // the gateway is known to pipeline, so once it has let us in, the destination is silent
 
 	outcome
 
@@ -50,7 +50,7 @@ type outcome struct {
 	letIn     bool      // the authentication has succeeded
 	sent      bool      // the request was sent, or a part of it
 	replied   bool      // the gateway has sent a valid reply, a grant or a refusal
-	shut      bool      // the request was on a spare that was silent, and the gateway let in no new connection meanwhile
+	shut      bool      // the spare was silent, and the gateway let in no new connection meanwhile
 	bound     wire.Addr // BND.ADDR and BND.PORT
 	err       error
 }

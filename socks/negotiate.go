@@ -108,7 +108,7 @@ func (h *handshake) subNegotiate(ctx context.Context, auth Auth) (net.Conn, erro
 	stop := context.AfterFunc(ctx, h.abort)
 	conn, err := auth.Negotiate(ctx, h.conn)
 	switch {
-	case !stop(): // the connection is closed, even if the negotiation was faster; explain finds out which bound has passed
+	case !stop(): // the connection is closed, even if the negotiation was faster; explain finds out by which bound
 		return nil, os.ErrDeadlineExceeded
 	case err == nil && conn == nil:
 		return nil, errors.New("the negotiation returned no connection")

@@ -49,7 +49,7 @@ type PacketConn struct {
 	close     sync.Once
 	ended     chan struct{}         // closed by end
 	cause     atomic.Pointer[error] // why the association ended
-	chatter   int                   // bytes received on the control connection; used only by the goroutine that watches it
+	chatter   int                   // bytes received on the control connection; for the goroutine that watches it
 	watchedAs int32                 // the key in the watcher's map
 
 	counters packetCounters
