@@ -42,7 +42,7 @@ const (
 // knowledge is what a Client has learnt about its gateway. The zero knowledge is ready for use.
 type knowledge struct {
 	pipelines atomic.Bool  // the gateway has replied to a pipelined request since one last failed
-	steps     atomic.Int64 // when only a stepwise attempt last got a reply, in Unix nanoseconds; zero: pipelining works
+	steps     atomic.Int64 // when only a stepwise attempt last got a reply, in Unix nanoseconds; zero: never, or pipelining has worked since
 	method    atomic.Int32 // index in the Client's Auth of the method to offer alone
 }
 

@@ -19,7 +19,7 @@ type request struct {
 }
 
 // again returns req for a second attempt, which does not use Fast Open.
-func (req request) again() question {
+func (req request) again() request {
 	req.fastOpen = false
 	return req
 }
