@@ -41,9 +41,11 @@ const (
 
 // knowledge is what a Client has learnt about its gateway. The zero knowledge is ready for use.
 type knowledge struct {
-	pipelines atomic.Bool  // the gateway has replied to a pipelined request since one last failed
-	steps     atomic.Int64 // when only a stepwise attempt last got a reply, in Unix nanoseconds; zero: never, or pipelining has worked since
-	method    atomic.Int32 // index in the Client's Auth of the method to offer alone
+	pipelines atomic.Bool // the gateway has replied to a pipelined request since one last failed
+	// steps is when only the stepwise attempt of a dial last got a reply, in Unix nanoseconds. Zero: never, or a
+	// pipelined request has got a reply since.
+	steps  atomic.Int64
+	method atomic.Int32 // index in Client.Auth of the method to offer in a pipelined handshake
 }
 
 // authToPipeline returns the one method to offer in a pipelined handshake, or nil if the handshake is to be stepwise.
