@@ -11,7 +11,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// A nil Client among others is passed over, in order and spread.
+// A Group skips a nil Client, in order and with Spread.
 func TestNilClientAmongOthers(t *testing.T) {
 	for _, spread := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -26,7 +26,7 @@ func TestNilClientAmongOthers(t *testing.T) {
 	}
 }
 
-// A Forward that returns neither a connection to the relay nor an error is an error.
+// A Forward that returns neither a connection to the relay nor an error makes the request fail.
 func TestForwardWithoutARelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{answer: grants}

@@ -11,8 +11,8 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// Addr is an address as SOCKS knows it: an IP or a name, and a port. *Addr is a [net.Addr]. Name
-// counts when IP is not valid. The zero Addr stands for no address.
+// Addr is a SOCKS address: an IP address or a host name, and a port. *Addr is a [net.Addr]. Name
+// is used if IP is not valid. The zero Addr is no address.
 type Addr struct {
 	Net  string // "tcp" or "udp"
 	Name string
@@ -20,10 +20,10 @@ type Addr struct {
 	Port uint16
 }
 
-// ParseAddr takes apart "host:port", as net.Dial takes it, without asking a DNS. The network is "tcp"
-// or "udp", or one of these with a 4 or a 6 behind it; the digit is the application's family and means
-// nothing to the gateway. A literal becomes the IP, anything else the name in its canonical form. The
-// error is a *[net.AddrError] for a host that cannot be sent: an empty one, a zone, or what is no name.
+// ParseAddr parses address, "host:port" as in [net.Dial], without a DNS query. The network is "tcp", "tcp4",
+// "tcp6", "udp", "udp4" or "udp6"; the digit is ignored, because the gateway chooses the family. An IP literal
+// becomes IP; any other host becomes Name, in its canonical form. The port is a number or the name of a service.
+// The error is a *[net.AddrError] if the host cannot be sent: if it is empty, has a zone or is not a valid name.
 func ParseAddr(network, address string) (*Addr, error) {
 	a, err := parseAddr(network, address)
 	if err != nil {
@@ -40,7 +40,7 @@ func parseAddr(network, address string) (Addr, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		if e, ok := err.(*net.AddrError); ok {
-			e.Addr = asGiven{proto, e.Addr}.String() // quoted where it could spoil a log
+			e.Addr = asGiven{proto, e.Addr}.String() // quoted if it could corrupt a log
 		}
 		return Addr{}, err
 	}
@@ -73,13 +73,13 @@ func transport(network string) (string, error) {
 	return "", net.UnknownNetworkError(network)
 }
 
-// parsePort takes a number or, as package net does, a service's name; that asks no DNS.
+// parsePort parses a port number or, as package net does, the name of a service. It makes no DNS query.
 func parsePort(proto, service string) (uint16, error) {
 	number, err := strconv.ParseUint(service, 10, 16)
 	switch {
 	case err == nil:
 		return uint16(number), nil
-	case errors.Is(err, strconv.ErrRange): // LookupPort wraps some of these around: 2^32+80 is 80 to it
+	case errors.Is(err, strconv.ErrRange): // LookupPort wraps some of these around: it takes 2^32+80 for 80
 		return 0, &net.AddrError{Err: "invalid port", Addr: service}
 	case service == "":
 		return 0, &net.AddrError{Err: "missing port in address", Addr: service}
@@ -88,13 +88,13 @@ func parsePort(proto, service string) (uint16, error) {
 	if err != nil {
 		return 0, err
 	}
-	return uint16(port), nil // LookupPort refuses what is outside 0 to 65535
+	return uint16(port), nil // LookupPort returns an error for a port outside 0 to 65535
 }
 
 // Network returns "tcp" or "udp".
 func (a *Addr) Network() string { return a.Net }
 
-// String returns "host:port", with brackets around an IPv6 address.
+// String returns "host:port", with brackets around an IPv6 address, or "<nil>" if a is nil.
 func (a *Addr) String() string {
 	if a == nil {
 		return "<nil>"
@@ -106,7 +106,7 @@ func (a *Addr) String() string {
 	return net.JoinHostPort(host, strconv.Itoa(int(a.Port)))
 }
 
-// pointer returns a copy on the heap, where only the case that needs it pays for it.
+// pointer returns a pointer to a copy of a. Only the code path that calls it pays for the allocation.
 func (a Addr) pointer() *Addr { return &a }
 
 func (a *Addr) wire() wire.Addr { return wire.Addr{Name: a.Name, IP: a.IP, Port: a.Port} }
@@ -115,8 +115,8 @@ func addrFrom(proto string, w wire.Addr) Addr {
 	return Addr{Net: proto, Name: w.Name, IP: w.IP, Port: w.Port}
 }
 
-// printable reports whether a name that a gateway gave can be shown, or told to a peer in a line of its
-// protocol, as FTP's PORT: whether it is of graphic ASCII characters alone.
+// printable reports whether name, which a gateway sent, consists of graphic ASCII characters only. Such a name can
+// be shown, and sent to a peer in a line of a protocol such as FTP's PORT.
 func printable[S string | []byte](name S) bool {
 	for i := range len(name) {
 		if name[i] <= ' ' || name[i] >= 0x7f {
@@ -126,7 +126,7 @@ func printable[S string | []byte](name S) bool {
 	return true
 }
 
-// std returns what package net's users expect where it can: a *net.TCPAddr or *net.UDPAddr for an IP.
+// std returns a *net.TCPAddr or *net.UDPAddr, which users of package net expect, if a has an IP, and a otherwise.
 func (a *Addr) std() net.Addr {
 	if !a.IP.IsValid() {
 		return a
@@ -138,7 +138,7 @@ func (a *Addr) std() net.Addr {
 	return net.TCPAddrFromAddrPort(ap)
 }
 
-// fromNet takes an address that somebody else made, as WriteTo is given.
+// fromNet converts an address of any type, for example WriteTo's argument.
 func fromNet(addr net.Addr) (Addr, error) {
 	switch a := addr.(type) {
 	case *net.UDPAddr:

@@ -59,7 +59,7 @@ func TestParseAddrRefuses(t *testing.T) {
 	require.Error(t, err)
 }
 
-// Reading an address costs the *Addr and no more.
+// ParseAddr allocates only the *Addr.
 func TestParseAddrAllocations(t *testing.T) {
 	for _, address := range []string{"name.example:443", "192.0.2.1:443", "[2001:db8::1]:443"} {
 		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { socks.ParseAddr("tcp", address) }), 1.0, address)

@@ -12,8 +12,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// A datagram costs no allocation, but for the address that ReadFrom returns. Not under the race detector, where a
-// sync.Pool forgets at random.
+// Sending and receiving a datagram allocates nothing but the address that ReadFrom returns. This does not hold
+// under the race detector, with which a sync.Pool drops items at random.
 func TestPacketAllocations(t *testing.T) {
 	const runs = 100
 	p, relay := relayed(t, new(socks.Client), "")
@@ -32,7 +32,7 @@ func TestPacketAllocations(t *testing.T) {
 	const fromName = "\x00\x00\x00\x03\x0cname.example\x00\x35"
 	for what, tt := range map[string]struct {
 		most     float64
-		received string // what there is to read; empty: nothing is read
+		received string // the datagram that is read; empty: nothing is read
 		f        func()
 	}{
 		"WriteToAddrPort":    {0, "", func() { note(p.WriteToAddrPort(payload, ap)) }},

@@ -10,21 +10,22 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// Auth is one authentication method, RFC 1928, section 3. Implementations are safe for concurrent use.
+// Auth is an authentication method (RFC 1928, section 3). Implementations must be safe for concurrent use.
 type Auth interface {
-	// Method is the octet that is offered and chosen.
+	// Method returns the method's number, which is a byte of the greeting and of the gateway's choice.
 	Method() byte
-	// Negotiate runs the method's sub-negotiation on c, right after the gateway chose it, and returns the
-	// connection to go on with: c, or one that protects c. The end of ctx closes c.
+	// Negotiate runs the method's sub-negotiation on c after the gateway has chosen the method. It returns the
+	// connection for the request and the stream: c, or a connection that protects c. The end of ctx closes c.
 	//
-	// A connection that is not c may have the method ProtectRelay(net.Conn) net.Conn. It is given the
-	// socket to the relay of a UDP ASSOCIATE, where each Read and Write is one datagram, and returns what
-	// the datagrams, SOCKS header included, go through. Without it UDP ASSOCIATE is an error that matches
-	// errors.ErrUnsupported: what was negotiated to be protected is never sent in clear text.
+	// A returned connection other than c may have the method ProtectRelay(net.Conn) net.Conn. Its argument is the
+	// socket to the relay of a UDP ASSOCIATE, on which each Read and Write is one datagram. It returns the
+	// connection on which datagrams, including their SOCKS header, are read and written. Without this method,
+	// UDP ASSOCIATE fails with an error that matches errors.ErrUnsupported, because datagrams would be sent in
+	// clear text.
 	Negotiate(ctx context.Context, c net.Conn) (net.Conn, error)
 }
 
-// NoAuth is method 0: nothing is negotiated.
+// NoAuth is method 0, NO AUTHENTICATION REQUIRED. It has no sub-negotiation.
 var NoAuth Auth = noAuth{}
 
 type noAuth struct{}
@@ -36,19 +37,19 @@ func (noAuth) answerLen() int                                            { retur
 func (noAuth) readAnswer(*wire.Reader) error                             { return nil }
 func (noAuth) String() string                                            { return "socks.NoAuth" }
 
-// UserPass is RFC 1929. The username has 1 to 255 octets and the password at most 255; others are an
-// error at the dial, before anything is sent. Both cross the network to the gateway as they are, unless
-// the Client has a TLS. The secret never prints, under any verb, in JSON or in slog.
+// UserPass returns method 2, username and password (RFC 1929). The username must have 1 to 255 bytes and the
+// password at most 255 bytes; otherwise every dial fails before anything is sent. Both are sent to the gateway in
+// clear text unless Client.TLS is set. Neither is printed by any verb of package fmt, nor in JSON or slog.
 func UserPass(username, password string) Auth {
 	appendTo := func(b []byte) ([]byte, error) { return wire.AppendUserPass(b, username, password) }
 	_, err := appendTo(nil)
 	return userPass{appendTo, err}
 }
 
-// userPass keeps the secret in a closure, where no printing finds it.
+// userPass keeps the username and password in a closure, which cannot be printed.
 type userPass struct {
 	appendTo func([]byte) ([]byte, error)
-	invalid  error // why it cannot be sent
+	invalid  error // why the username and password cannot be sent; nil: they can
 }
 
 func (u userPass) Method() byte                     { return wire.MethodUserPass }
@@ -66,7 +67,7 @@ func (u userPass) readAnswer(r *wire.Reader) error {
 	return nil
 }
 
-// Negotiate makes a UserPass usable by an Auth that goes on from it.
+// Negotiate runs the sub-negotiation for another Auth that wraps this one. A Client uses message and readAnswer.
 func (u userPass) Negotiate(_ context.Context, c net.Conn) (net.Conn, error) {
 	s := getScratch(c)
 	defer s.put()
@@ -86,16 +87,16 @@ func (userPass) Format(f fmt.State, _ rune)   { fmt.Fprint(f, redacted) }
 func (userPass) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (userPass) LogValue() slog.Value         { return slog.StringValue(redacted) }
 
-// oneMessage is an Auth of one message each way, or none. Its part of the handshake can be sent
-// together with what goes before and after it.
-type oneMessage interface {
+// pipelinedAuth is an Auth whose sub-negotiation is one message and one answer, or nothing. The message can be
+// sent in one write with the greeting and the request.
+type pipelinedAuth interface {
 	Auth
-	message(b []byte) ([]byte, error) // appended to b
-	answerLen() int
+	message(b []byte) ([]byte, error) // appends the message to b
+	answerLen() int                   // in bytes
 	readAnswer(r *wire.Reader) error
 }
 
-// scratch is what a handshake reads and writes with.
+// scratch has the reader and the write buffer of a handshake.
 type scratch struct {
 	in  wire.Reader
 	out []byte
@@ -109,7 +110,7 @@ func getScratch(c net.Conn) *scratch {
 	return s
 }
 
-// put clears what was written: it may have been a password.
+// put returns s to the pool. It clears the write buffer, which may have held a password.
 func (s *scratch) put() {
 	s.in.Reset(nil)
 	clear(s.out[:cap(s.out)])

@@ -17,34 +17,34 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// What is offered is what is configured, in its order; what the gateway chooses is done.
+// A Client offers the configured methods in order, and runs the one that the gateway chooses.
 func TestOffers(t *testing.T) {
 	users := map[string]string{"user": "pass"}
 	right := socks.UserPass("user", "pass")
 	tests := map[string]struct {
 		gateway *testgw.Gateway
 		auth    []socks.Auth
-		user    string // that the gateway let in
+		user    string // the user that the gateway authenticated
 		err     error
 	}{
-		"nothing configured":          {&testgw.Gateway{}, nil, "", nil},
-		"none":                        {&testgw.Gateway{}, []socks.Auth{socks.NoAuth}, "", nil},
-		"user":                        {&testgw.Gateway{Users: users}, []socks.Auth{right}, "user", nil},
-		"user, where none is wanted":  {&testgw.Gateway{}, []socks.Auth{right}, "", socks.ErrNoAcceptableAuth},
-		"user or none, none wanted":   {&testgw.Gateway{}, []socks.Auth{right, socks.NoAuth}, "", nil},
-		"none or user, user wanted":   {&testgw.Gateway{Users: users}, []socks.Auth{socks.NoAuth, right}, "user", nil},
-		"none, where user is wanted":  {&testgw.Gateway{Users: users}, nil, "", socks.ErrNoAcceptableAuth},
-		"none, where it is let be":    {&testgw.Gateway{Users: users, Optional: true}, nil, "", nil},
-		"longest":                     {&testgw.Gateway{Users: map[string]string{longest: longest}}, []socks.Auth{socks.UserPass(longest, longest)}, longest, nil},
-		"empty password":              {&testgw.Gateway{Users: map[string]string{"user": ""}}, []socks.Auth{socks.UserPass("user", "")}, "user", nil},
-		"octets that are not letters": {&testgw.Gateway{Users: map[string]string{"\x00\xff:@": "\r\n%"}}, []socks.Auth{socks.UserPass("\x00\xff:@", "\r\n%")}, "\x00\xff:@", nil},
-		"wrong user":                  {&testgw.Gateway{Users: users}, []socks.Auth{socks.UserPass("User", "pass")}, "", socks.ErrAuthFailed},
-		"wrong password, or none":     {&testgw.Gateway{Users: users}, []socks.Auth{socks.UserPass("user", "pas"), socks.NoAuth}, "", socks.ErrAuthFailed},
+		"nothing configured":         {&testgw.Gateway{}, nil, "", nil},
+		"none":                       {&testgw.Gateway{}, []socks.Auth{socks.NoAuth}, "", nil},
+		"user":                       {&testgw.Gateway{Users: users}, []socks.Auth{right}, "user", nil},
+		"user, where none is wanted": {&testgw.Gateway{}, []socks.Auth{right}, "", socks.ErrNoAcceptableAuth},
+		"user or none, none wanted":  {&testgw.Gateway{}, []socks.Auth{right, socks.NoAuth}, "", nil},
+		"none or user, user wanted":  {&testgw.Gateway{Users: users}, []socks.Auth{socks.NoAuth, right}, "user", nil},
+		"none, where user is wanted": {&testgw.Gateway{Users: users}, nil, "", socks.ErrNoAcceptableAuth},
+		"none, where it is let be":   {&testgw.Gateway{Users: users, Optional: true}, nil, "", nil},
+		"longest":                    {&testgw.Gateway{Users: map[string]string{longest: longest}}, []socks.Auth{socks.UserPass(longest, longest)}, longest, nil},
+		"empty password":             {&testgw.Gateway{Users: map[string]string{"user": ""}}, []socks.Auth{socks.UserPass("user", "")}, "user", nil},
+		"bytes that are not letters": {&testgw.Gateway{Users: map[string]string{"\x00\xff:@": "\r\n%"}}, []socks.Auth{socks.UserPass("\x00\xff:@", "\r\n%")}, "\x00\xff:@", nil},
+		"wrong user":                 {&testgw.Gateway{Users: users}, []socks.Auth{socks.UserPass("User", "pass")}, "", socks.ErrAuthFailed},
+		"wrong password, or none":    {&testgw.Gateway{Users: users}, []socks.Auth{socks.UserPass("user", "pas"), socks.NoAuth}, "", socks.ErrAuthFailed},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			g := test.gateway
-			g.Dial = toNobody
+			g.Dial = toSilence
 			c := clientOf(t, g)
 			c.Auth = test.auth
 			conn, err := c.Dial("tcp", "name.example:80")
@@ -62,7 +62,7 @@ func TestOffers(t *testing.T) {
 
 var longest = strings.Repeat("x", 255)
 
-// Credentials that RFC 1929 cannot carry are an error before the gateway is reached.
+// Credentials that RFC 1929 cannot encode are an error before the Client connects to the gateway.
 func TestCredentialsThatCannotBeSent(t *testing.T) {
 	c := func(auth ...socks.Auth) *socks.Client {
 		return &socks.Client{Addr: "127.0.0.1:1", Auth: auth, Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
@@ -95,7 +95,7 @@ func TestCredentialsThatCannotBeSent(t *testing.T) {
 	require.ErrorContains(t, err, "256")
 }
 
-// tlsAuth is a method of somebody else's that protects the connection, as GSSAPI may.
+// tlsAuth is a method of another package that protects the connection, as GSSAPI may.
 type tlsAuth struct{ config *tls.Config }
 
 func (tlsAuth) Method() byte { return 0x86 }
@@ -130,7 +130,7 @@ func TestAuthLeavesADeadline(t *testing.T) {
 	}
 }
 
-// failingAuth is one that gives up.
+// failingAuth is a method whose Negotiate fails.
 type failingAuth struct{ err error }
 
 func (failingAuth) Method() byte { return 0x80 }
@@ -138,7 +138,7 @@ func (a failingAuth) Negotiate(context.Context, net.Conn) (net.Conn, error) {
 	return nil, a.err
 }
 
-// chooses is a Forward to a gateway in memory that chooses a method of its own, and goes on as told.
+// chooses is a Forward to a gateway in memory that chooses the given method, and then calls the given func.
 func chooses(method byte, then func(net.Conn) net.Conn) dialFunc {
 	return func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
@@ -155,7 +155,7 @@ func chooses(method byte, then func(net.Conn) net.Conn) dialFunc {
 	}
 }
 
-// An Auth may wrap the connection; everything afterwards goes through what it returned.
+// An Auth may wrap the connection; the request and the stream use the connection that it returned.
 func TestAuthThatWraps(t *testing.T) {
 	server, client := certified()
 	client = client.Clone()
@@ -190,7 +190,7 @@ func TestAuthThatFails(t *testing.T) {
 	require.NotErrorIs(t, err, socks.ErrGateway)
 }
 
-// An Auth of somebody else's may build on UserPass.
+// An Auth of another package may use a UserPass.
 func TestUserPassNegotiates(t *testing.T) {
 	for status, want := range map[byte]error{0: nil, 1: socks.ErrAuthFailed, 255: socks.ErrAuthFailed} {
 		near, far := net.Pipe()

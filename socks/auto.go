@@ -7,23 +7,49 @@ import (
 	"time"
 )
 
+// Handshake selects whether greeting, authentication and request are sent in one write. In one write they take one
+// round trip; separately they take two or three. RFC 1928 does not forbid one write, but some gateways read one
+// message at a time and lose the rest. No byte of the application is sent before the reply.
+type Handshake int
+
 const (
-	// minSilence is the least time for which a gateway may say nothing to a pipelined handshake before
-	// another attempt is made step by step. A slow network gets three times what its connection needed.
+	// HandshakeAuto sends everything in one write, and offers only the first method of Auth, or the method that the
+	// gateway chose before. If the gateway answers with garbage or hangs up before the reply, the Client makes a
+	// second, stepwise attempt. If the gateway is silent for the longer of 250 ms and three times the connect time,
+	// the stepwise attempt runs concurrently with the first, and the first reply wins. With FastOpen, silence is
+	// counted from when the connection is known to be established, and the second attempt does not use FastOpen.
+	// The Client remembers from the replies whether the gateway supports pipelining, until that fails. It tries a
+	// gateway that needed steps with one write again after ten minutes. A transport without deadlines gets stepwise
+	// handshakes only.
+	HandshakeAuto Handshake = iota
+	// HandshakeStepwise sends each message in its own write, after the answer to the previous one.
+	HandshakeStepwise
+	// HandshakePipelined sends everything in one write. A dial fails if the gateway does not support that. There is
+	// one stepwise attempt if the gateway refuses the one method offered of several, or hangs up on a method
+	// other than the first or on a spare connection.
+	HandshakePipelined
+)
+
+const (
+	// minSilence is the minimum time without an answer to a pipelined handshake before a stepwise attempt is
+	// made. On a slow network it is three times the connect time; see patience.
 	minSilence = 250 * time.Millisecond
-	// stepsFor is how long a gateway is asked step by step before it is tried with everything at once again.
+	// stepsFor is how long handshakes are stepwise after only a stepwise attempt got a reply. Then one is pipelined
+	// again.
 	stepsFor = 10 * time.Minute
 )
 
-// knowledge is what a Client has learnt of its gateway. The zero knowledge is none.
+// knowledge is what a Client has learnt about its gateway. The zero knowledge is ready for use.
 type knowledge struct {
-	pipelines atomic.Bool  // it has replied to a pipelined request since one last failed
-	steps     atomic.Int64 // since when, in Unix nanoseconds, it is known to reply step by step only; zero: it is not
-	method    atomic.Int32 // index in the Client's Auth of the method to offer alone
+	pipelines atomic.Bool // the gateway has replied to a pipelined request since one last failed
+	// steps is when only the stepwise attempt of a dial last got a reply, in Unix nanoseconds. Zero: never, or a
+	// pipelined request has got a reply since.
+	steps  atomic.Int64
+	method atomic.Int32 // index in Client.Auth of the method to offer in a pipelined handshake
 }
 
-// first returns the Auth to pipeline with, or nil when the gateway is to be asked step by step.
-func (c *Client) first() oneMessage {
+// authToPipeline returns the one method to offer in a pipelined handshake, or nil if the handshake is to be stepwise.
+func (c *Client) authToPipeline() pipelinedAuth {
 	switch c.Handshake {
 	case HandshakeStepwise:
 		return nil
@@ -32,27 +58,29 @@ func (c *Client) first() oneMessage {
 			return nil
 		}
 	}
-	auth, _ := c.auths()[c.learnt.method.Load()].(oneMessage)
+	auth, _ := c.auths()[c.learnt.method.Load()].(pipelinedAuth)
 	return auth
 }
 
-// explore asks with everything in one write. Where that gets no reply, a second attempt, made step by step,
-// may: at once when the gateway answers with garbage or hangs up, and beside the first attempt when it is
-// silent. A gateway that is known to pipeline, and has let us in, is only slow or has hung up on the
-// destination: that is the outcome.
-func (c *Client) explore(ctx context.Context, q question, auth oneMessage) *handshake {
-	h := newHandshake(c, q, auth)
+// patience returns how long the gateway may be silent after a pipelined handshake was sent.
+func (h *handshake) patience() time.Duration { return max(minSilence, 3*h.took) }
+
+// tryPipelined runs a pipelined handshake, and if that gets no reply, a stepwise one: after the first if the gateway
+// answered with garbage or hung up, and concurrently with it if the gateway is silent. If the gateway is known to
+// pipeline and has let us in, there is no second attempt: silence or a hang-up is then about the destination.
+func (c *Client) tryPipelined(ctx context.Context, req request, auth pipelinedAuth) *handshake {
+	h := newHandshake(c, req, auth)
 	h.impatient = c.Handshake == HandshakeAuto
 	h.known = c.learnt.pipelines.Load()
 	h.finish(ctx)
 	switch {
 	case h.err == errSilent:
 		return c.race(ctx, h)
-	case !c.explores(h) || ended(ctx) != nil:
+	case !c.retriesStepwise(h) || ended(ctx) != nil:
 		c.learn(h)
 		return h
 	}
-	stepwise := c.attempt(ctx, q.again(), nil)
+	stepwise := c.attempt(ctx, req.again(), nil)
 	if errors.Is(h.err, ErrNoAcceptableAuth) {
 		c.learnMethod(stepwise)
 	} else {
@@ -61,32 +89,32 @@ func (c *Client) explore(ctx context.Context, q question, auth oneMessage) *hand
 	return stepwise
 }
 
-// explores reports whether what came of a pipelined handshake calls for one step by step.
-func (c *Client) explores(h *handshake) bool {
+// retriesStepwise reports whether a stepwise handshake follows the pipelined handshake h, which has ended.
+func (c *Client) retriesStepwise(h *handshake) bool {
 	switch {
 	case h.final():
 		return false
 	case errors.Is(h.err, ErrNoAcceptableAuth):
 		return true
 	case c.Handshake != HandshakeAuto:
-		return !h.letIn && c.learnt.method.Load() != 0 // the method that was learnt may not be the gateway's any more
+		return !h.letIn && c.learnt.method.Load() != 0 // the gateway may no longer accept the method that was learnt
 	}
 	return !(h.known && h.letIn)
 }
 
-// race goes on with a pipelined handshake on which the gateway was silent, beside one step by step. The
-// first to get a reply is the outcome, and what is learnt.
-func (c *Client) race(ctx context.Context, together *handshake) *handshake {
+// race resumes a pipelined handshake on which the gateway was silent, and runs a stepwise one concurrently. It
+// returns the first that gets a reply, and learns from it.
+func (c *Client) race(ctx context.Context, pipelined *handshake) *handshake {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	together.impatient = false
-	stepwise := newHandshake(c, together.question.again(), nil)
-	ended, endedToo := together.start(ctx), stepwise.start(ctx)
-	winner, loser, loserEnded := together, stepwise, endedToo
+	pipelined.impatient = false
+	stepwise := newHandshake(c, pipelined.request.again(), nil)
+	ended, endedToo := pipelined.start(ctx), stepwise.start(ctx)
+	winner, loser, loserEnded := pipelined, stepwise, endedToo
 	select {
 	case <-ended:
 	case <-endedToo:
-		winner, loser, loserEnded = stepwise, together, ended
+		winner, loser, loserEnded = stepwise, pipelined, ended
 	}
 	if !winner.decisive() {
 		<-loserEnded
@@ -101,14 +129,14 @@ func (c *Client) race(ctx context.Context, together *handshake) *handshake {
 	return winner
 }
 
-// decisive reports whether no handshake beside this one could end better.
+// decisive reports whether the outcome of h stands, so that a concurrent handshake is not waited for.
 func (h *handshake) decisive() bool {
 	return h.err == nil || h.replied || errors.Is(h.err, ErrAuthFailed) ||
 		errors.Is(h.err, ErrNoAcceptableAuth) && !h.offeredPart()
 }
 
-// start runs the handshake in a goroutine and returns a channel that its end closes. The goroutine is
-// race's, and ends at the latest when ctx does.
+// start runs the handshake in a goroutine and returns a channel that is closed when the handshake has ended. The
+// goroutine is owned by race, and ends at the latest with ctx.
 func (h *handshake) start(ctx context.Context) <-chan struct{} {
 	ended := make(chan struct{})
 	go func() {
@@ -118,9 +146,9 @@ func (h *handshake) start(ctx context.Context) <-chan struct{} {
 	return ended
 }
 
-// learn notes what a handshake tells about the gateway. A reply tells the way that the gateway takes.
-// A pipelined request without a reply takes back that the gateway pipelines, unless the silence was too
-// short to mean anything: the next dial explores.
+// learn records what handshake h shows about the gateway. A reply shows that the gateway supports h's way. A
+// pipelined request that failed without a reply clears pipelines, so that the next dial makes a stepwise attempt
+// too. Silence shorter than patience changes nothing.
 func (c *Client) learn(h *handshake) {
 	switch {
 	case h.replied && h.pipelined != nil:
@@ -135,13 +163,13 @@ func (c *Client) learn(h *handshake) {
 	}
 }
 
-// failed reports whether a handshake without a reply failed by the gateway's doing: it hung up, sent
-// garbage, or was silent for long enough.
+// failed reports whether the gateway made a handshake without a reply fail: it hung up, sent garbage, or was silent
+// until silentBy.
 func (h *handshake) failed() bool {
 	return (errors.Is(h.err, ErrGateway) || errors.Is(h.err, ErrProtocol)) && !h.timedOut() || !time.Now().Before(h.silentBy)
 }
 
-// learnMethod notes which method the gateway chose when it had the choice.
+// learnMethod records the method that the gateway chose in the stepwise handshake h, which offered all methods.
 func (c *Client) learnMethod(h *handshake) {
 	for i, a := range c.auths() {
 		if h.letIn && a.Method() == h.method {

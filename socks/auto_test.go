@@ -31,7 +31,7 @@ func (c *counted) took(f func()) int64 {
 
 var both = []socks.Auth{socks.UserPass("user", "pass"), socks.NoAuth}
 
-// What a gateway takes is found out by the first dial, and used from then on.
+// The first dial finds out whether the gateway pipelines; later dials use that.
 func TestAutoLearns(t *testing.T) {
 	users := map[string]string{"user": "pass"}
 	password := both[:1]
@@ -39,7 +39,7 @@ func TestAutoLearns(t *testing.T) {
 		gateway *testgw.Gateway
 		auth    []socks.Auth
 		first   int64 // connections of the first dial
-		silent  bool  // it needs the silence to be found out
+		silent  bool  // a silence of the gateway makes the first dial find out
 	}{
 		"no auth":                          {gateway: &testgw.Gateway{}, first: 1},
 		"password":                         {gateway: &testgw.Gateway{Users: users}, auth: password, first: 1},
@@ -86,7 +86,7 @@ func firstOnly(f testgw.Fault) func(int) testgw.Fault {
 
 func garbage(testgw.Stage, []byte) []byte { return []byte("HTTP/1.1 400 Bad Request\r\n\r\n") }
 
-// A destination's error is the outcome, also of the first dial; nothing is asked twice for it.
+// A refusal of the destination is the outcome, in the first dial too; the request is not sent twice.
 func TestAutoTakesRefusals(t *testing.T) {
 	for name, test := range map[string]struct {
 		quirks testgw.Quirks
@@ -105,7 +105,7 @@ func TestAutoTakesRefusals(t *testing.T) {
 			forward := new(counted)
 			c.Forward = forward
 			require.EqualValues(t, 1, forward.took(func() {
-				_, err := c.Dial("tcp", nobody)
+				_, err := c.Dial("tcp", closedAddr)
 				if name == "wrong password is final" {
 					require.ErrorIs(t, err, socks.ErrAuthFailed)
 					require.Empty(t, g.Requests())
@@ -117,7 +117,7 @@ func TestAutoTakesRefusals(t *testing.T) {
 	}
 }
 
-// Tor rejects what it does not know before it answers to the credentials.
+// Tor rejects an invalid request before it answers the authentication.
 func TestAutoTorRejects(t *testing.T) {
 	c := clientOf(t, &testgw.Gateway{
 		Users:  map[string]string{"user": "pass"},
@@ -136,7 +136,7 @@ func TestAutoTorRejects(t *testing.T) {
 	require.ErrorIs(t, err, socks.ErrCommandNotSupported)
 }
 
-// The same without credentials: the choice of a method is missing too.
+// The same without credentials: Tor omits the choice of a method too.
 func TestPipelinedTorRejects(t *testing.T) {
 	for rep, want := range map[byte]error{1: socks.ErrGeneralFailure, 7: socks.ErrCommandNotSupported, 8: socks.ErrAddressTypeNotSupported} {
 		for _, h := range []socks.Handshake{socks.HandshakePipelined, socks.HandshakeAuto} {
@@ -150,7 +150,7 @@ func TestPipelinedTorRejects(t *testing.T) {
 	require.ErrorIs(t, err, socks.ErrProtocol, "a method that was not offered")
 }
 
-// A slow destination looks like a gateway that cannot pipeline, until the gateway is known.
+// A slow destination looks like a gateway that cannot pipeline, until the gateway is known to pipeline.
 func TestAutoSlowDestination(t *testing.T) {
 	slow := make(chan struct{})
 	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{"slow.example": {loopback4}, "fast.example": {loopback4}}}
@@ -185,7 +185,7 @@ func TestAutoSlowDestination(t *testing.T) {
 	require.Len(t, g2.Requests(), 2)
 }
 
-// Pipelined is one write, and a gateway that cannot take it fails.
+// HandshakePipelined makes one write, and fails if the gateway does not support that.
 func TestPipelined(t *testing.T) {
 	c := clientOf(t, &testgw.Gateway{Users: map[string]string{"user": "pass"}, Hosts: map[string][]netip.Addr{"x": {loopback4}}})
 	c.Handshake, c.Auth = socks.HandshakePipelined, both[:1]
@@ -211,7 +211,7 @@ func TestPipelined(t *testing.T) {
 	forward := new(counted)
 	c.Forward = forward
 	l := listen(t)
-	require.EqualValues(t, 2, forward.took(func() { connect(t, c, l) }), "the gateway takes the other method")
+	require.EqualValues(t, 2, forward.took(func() { connect(t, c, l) }), "the gateway accepts the other method")
 	require.EqualValues(t, 1, forward.took(func() { connect(t, c, l) }))
 }
 
@@ -222,9 +222,9 @@ func (mutualAuth) Negotiate(_ context.Context, c net.Conn) (net.Conn, error) {
 	return c, nil
 }
 
-// A method of several messages goes step by step, and cannot be pipelined.
+// A method of several messages is negotiated stepwise, and cannot be pipelined.
 func TestCustomAuthIsStepwise(t *testing.T) {
-	c := &socks.Client{Addr: nobody, Handshake: socks.HandshakePipelined, Auth: []socks.Auth{mutualAuth{}}}
+	c := &socks.Client{Addr: closedAddr, Handshake: socks.HandshakePipelined, Auth: []socks.Auth{mutualAuth{}}}
 	_, err := c.Dial("tcp", "x.example:80")
 	require.ErrorContains(t, err, "can be pipelined")
 

@@ -13,8 +13,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// FuzzSecondReplies: whatever a gateway says after the first reply to a BIND, Accept ends, with an error of
-// its kind or with a stream that begins right behind the second.
+// FuzzSecondReplies checks that Accept ends whatever a gateway sends after the first reply to a BIND: with an
+// expected error, or with a stream that begins directly after the second reply.
 func FuzzSecondReplies(f *testing.F) {
 	const first = "\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x15"
 	for _, says := range []string{
@@ -50,7 +50,7 @@ func FuzzSecondReplies(f *testing.F) {
 	})
 }
 
-// FuzzResolutions: what RESOLVE and RESOLVE_PTR give is an address and a name, or there is an error.
+// FuzzResolutions checks that RESOLVE and RESOLVE_PTR return an address and a name, or an error.
 func FuzzResolutions(f *testing.F) {
 	for _, says := range []string{
 		"\x05\x00\x05\x00\x00\x01\xc0\x00\x02\x01\x00\x00", "\x05\x00\x05\x00\x00\x03\x0cname.example\x00\x00", "\x05\x00\x05\x00\x00\x03\x00\x00\x00",

@@ -10,13 +10,14 @@ import (
 	"time"
 )
 
-// bounds are the times that end a dial. A zero time is no bound.
+// bounds are the times that end a dial. A zero time is no bound. "Let in" means that the transport is up, the
+// gateway has chosen a method, and the authentication has succeeded.
 type bounds struct {
-	letIn time.Time // the gateway must have let us in by then
-	whole time.Time // and must have replied by then
+	letIn time.Time // when the gateway must have let us in
+	whole time.Time // when the gateway must have replied
 }
 
-// overdue reports whether a gateway that has yet to let us in is too late.
+// overdue reports whether it is too late for the gateway to let us in.
 func (b bounds) overdue() bool { return !b.letIn.IsZero() && !time.Now().Before(b.letIn) }
 
 // Bounds of a Client without a Timeout.
@@ -37,7 +38,7 @@ func (c *Client) bounds(now time.Time) bounds {
 	return bounds{letIn: now.Add(letInTimeout), whole: now.Add(wholeTimeout)}
 }
 
-// earlier returns the earlier of two bounds.
+// earlier returns the earlier of two bounds. A zero bound is later than any other.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -45,14 +46,14 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// direct reaches gateways and relays without a Forward. It never asks net.DefaultResolver, which the
-// application may have replaced by one that gives fake addresses.
+// direct reaches gateways and relays of a Client without a Forward. It does not use net.DefaultResolver, because the
+// application may have replaced it by a resolver that returns fake addresses.
 var direct = net.Dialer{Resolver: &net.Resolver{}}
 
-// dialTransport reaches the gateway or its relay, until the limit at the latest.
+// dialTransport connects to the gateway or its relay. It fails at limit's deadline.
 func (c *Client) dialTransport(limit *deadlineContext, network, address string) (conn net.Conn, err error) {
 	if c.Forward == nil && (network == "unix" || isLiteral(address)) {
-		return direct.DialContext(limit, network, address) // without a lookup, package net heeds the deadline alone
+		return direct.DialContext(limit, network, address) // without a lookup, package net uses only limit.Deadline
 	}
 	ctx, cancel := limit.cancelling()
 	defer cancel()
@@ -75,7 +76,8 @@ func isLiteral(address string) bool {
 	return err == nil
 }
 
-// deadlineContext is a context with a bound that does not end it, and costs no allocation.
+// deadlineContext is a context with an earlier Deadline, which does not close its Done channel. It needs no
+// allocation.
 type deadlineContext struct {
 	context.Context
 	by time.Time // zero: none
@@ -87,7 +89,7 @@ func (c *deadlineContext) Deadline() (time.Time, bool) {
 	return by, !by.IsZero()
 }
 
-// cancelling returns a context that the bound ends.
+// cancelling returns a context that ends at the bound.
 func (c *deadlineContext) cancelling() (context.Context, context.CancelFunc) {
 	if c.by.IsZero() {
 		return c.Context, func() {}
@@ -95,9 +97,9 @@ func (c *deadlineContext) cancelling() (context.Context, context.CancelFunc) {
 	return context.WithDeadline(c.Context, c.by)
 }
 
-// arm bounds the waits on the transport by what the handshake waits for now. A deadline does that. A Forward's
-// transport may have deadlines that do nothing: there a timer closes it in the end. arm reports whether the
-// transport has deadlines.
+// arm sets the transport's deadline to the bound of the handshake's current step. The deadlines of a Forward's
+// transport may have no effect, so a timer also closes it at that bound. arm reports whether the transport has
+// deadlines.
 func (h *handshake) arm() bool {
 	until := h.bounds.letIn
 	if h.letIn {
@@ -113,7 +115,7 @@ func (h *handshake) arm() bool {
 	return h.raw.SetDeadline(by) == nil
 }
 
-// setTimer has the transport closed at a time, or not when that is zero.
+// setTimer sets the timer to close the transport at the given time. Zero stops the timer.
 func (h *handshake) setTimer(until time.Time) {
 	if !h.stopTimer() {
 		return // the transport is closed, or is about to be
@@ -127,7 +129,7 @@ func (h *handshake) setTimer(until time.Time) {
 	}
 }
 
-// stopTimer reports whether the timer has not run out.
+// stopTimer stops the timer. It returns false if the timer has already expired.
 func (h *handshake) stopTimer() bool {
 	if h.ticking && !h.timer.Stop() {
 		return false
@@ -136,13 +138,13 @@ func (h *handshake) stopTimer() bool {
 	return true
 }
 
-// expire runs at most once, in a goroutine of the timer's.
+// expire closes the transport when a timer expires. It runs in the timer's goroutine.
 func (h *handshake) expire() {
 	h.expired.Store(true)
 	h.raw.Close()
 }
 
-// disarm ends the bound, and returns an error when the bound has ended the handshake.
+// disarm clears the transport's deadline and timer. It returns os.ErrDeadlineExceeded if the timer has expired.
 func (h *handshake) disarm() error {
 	if !h.stopTimer() {
 		return os.ErrDeadlineExceeded
@@ -151,16 +153,16 @@ func (h *handshake) disarm() error {
 	return nil
 }
 
-// timedOut reports whether it was a bound that ended the handshake.
+// timedOut reports whether a bound ended the handshake.
 func (h *handshake) timedOut() bool {
 	return h.expired.Load() || errors.Is(h.err, os.ErrDeadlineExceeded)
 }
 
-// errNoAnswer is the silence of a gateway from the start.
+// errNoAnswer is the error if the gateway has accepted the connection and has sent nothing.
 var errNoAnswer = fmt.Errorf("the gateway accepted the connection and has not answered: does it speak SOCKS5?: %w", os.ErrDeadlineExceeded)
 
-// explain returns the handshake's error: the context's own when that has ended, whatever the socket said,
-// and where a bound has ended it, what was waited for.
+// explain returns the error of the handshake. If ctx has ended, it is the context's error, whatever the socket's
+// error is. If a bound ended the handshake, it says what the handshake was waiting for.
 func (h *handshake) explain(ctx context.Context) error {
 	switch err := ended(ctx); {
 	case h.err == nil:
@@ -170,7 +172,7 @@ func (h *handshake) explain(ctx context.Context) error {
 	case !h.timedOut() || h.raw == nil || h.unreached || h.answered():
 		return h.err
 	case h.letIn:
-		return os.ErrDeadlineExceeded // the gateway is there; what it reaches for is slow
+		return os.ErrDeadlineExceeded // the gateway works; the destination is slow
 	case h.conn == nil:
 		return gatewayFailed("TLS", os.ErrDeadlineExceeded)
 	case !h.chosen:
@@ -179,12 +181,13 @@ func (h *handshake) explain(ctx context.Context) error {
 	return gatewayFailed("authentication", os.ErrDeadlineExceeded)
 }
 
-// answered reports whether the error is what the gateway has said, which counts although a bound has passed since.
+// answered reports whether the error comes from an answer of the gateway. It stands even if a bound has passed since.
 func (h *handshake) answered() bool {
 	return h.replied || errors.Is(h.err, ErrProtocol) || errors.Is(h.err, ErrAuthFailed) || errors.Is(h.err, ErrNoAcceptableAuth)
 }
 
-// ended is ctx.Err, but for the moment in which a socket sees a deadline before the context does.
+// ended returns ctx.Err, or context.DeadlineExceeded if ctx's deadline has passed and ctx does not report that yet: a
+// socket may notice the deadline first.
 func ended(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded

@@ -12,8 +12,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// A reply that comes in the moment of the bound is a success with a connection that works, or no success: the
-// timer that closes the transport may have begun and not come to it.
+// A dial whose reply comes at the time of the bound succeeds with a connection that works, or fails: the timer
+// that closes the transport may be running concurrently.
 func TestReplyInTheMomentOfTheBound(t *testing.T) {
 	granted := 0
 	for range 3000 {

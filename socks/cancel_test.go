@@ -16,7 +16,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// commands are what a Client asks a gateway for.
+// commands are the requests that a Client can send.
 var commands = map[string]func(ctx context.Context, c *socks.Client) error{
 	"CONNECT": func(ctx context.Context, c *socks.Client) error {
 		conn, err := c.DialContext(ctx, "tcp", "name.example:80")
@@ -43,22 +43,22 @@ func closing(c interface{ Close() error }, err error) error {
 	return c.Close()
 }
 
-// credentials are those that a Client has, and what a gateway knows of them.
+// credentials are the credentials of a Client and of its gateway.
 var credentials = map[string]struct {
-	auth   []socks.Auth
-	users  map[string]string
-	octets int // that the gateway sends before it is asked for something
+	auth  []socks.Auth
+	users map[string]string
+	sends int // number of bytes that the gateway sends before the request
 }{
 	"NoAuth":   {nil, nil, 2},
 	"UserPass": {[]socks.Auth{socks.UserPass("user", "pass")}, map[string]string{"user": "pass"}, 2 + 2},
 }
 
-// muteConn swallows what is sent after so many octets. One goroutine at a time writes.
+// muteConn discards bytes that are written after a given number of bytes. One goroutine at a time writes.
 type muteConn struct {
 	net.Conn
 	left int
 	sent *atomic.Int64
-	mute chan struct{} // has one when it fell silent
+	mute chan struct{} // receives once, when the connection falls silent
 }
 
 func (c *muteConn) Write(b []byte) (int, error) {
@@ -79,17 +79,17 @@ func (c *muteConn) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// CloseWrite is silent too.
+// CloseWrite does nothing after the connection has fallen silent.
 func (c *muteConn) CloseWrite() error { return nil }
 
-// silence is when the connections of one request fall silent.
+// silence says when the connections of one request fall silent.
 type silence struct {
-	after int           // octets
-	mute  chan struct{} // has one when it came
+	after int           // in bytes
+	mute  chan struct{} // receives once, when the silence begins
 }
 
-// muteListener gives connections on which the gateway falls silent. Each request has a silence of its own:
-// what an earlier one's connection still swallows is no sign of this one's.
+// muteListener returns connections on which the gateway falls silent. Each request has its own silence, so that
+// discarded bytes of an earlier request's connection are not taken for bytes of this one.
 type muteListener struct {
 	net.Listener
 	silence atomic.Pointer[silence]
@@ -127,20 +127,20 @@ func muted(t *testing.T, g *testgw.Gateway, transport string) (*socks.Client, *m
 	return c, l
 }
 
-// toNobody is where a gateway's CONNECT finds an end that is silent.
-func toNobody(context.Context, string, string) (net.Conn, error) {
+// toSilence is a dial func for a gateway's CONNECT. Its connections are silent.
+func toSilence(context.Context, string, string) (net.Conn, error) {
 	near, _ := net.Pipe()
 	return near, nil
 }
 
-// replyOctets is the length of a reply with an IPv4 address.
-const replyOctets = 10
+// replyLen is the length of a reply with an IPv4 address.
+const replyLen = 10
 
-// atOnce is generous: the machine may be busy.
+// atOnce is a generous bound, because the machine may be busy.
 const atOnce = 2 * time.Second
 
-// Wherever a gateway falls silent, cancelling the context ends the request at once, with the context's
-// error, and leaves neither a goroutine nor a descriptor.
+// Cancelling the context ends the request at once, with the context's error, at whatever byte the gateway has
+// fallen silent. It leaves no goroutine and no descriptor.
 func TestCancelAtEachByte(t *testing.T) {
 	cells := 0
 	for command, request := range commands {
@@ -151,7 +151,7 @@ func TestCancelAtEachByte(t *testing.T) {
 					g := &testgw.Gateway{
 						Users: cred.users,
 						Hosts: map[string][]netip.Addr{"name.example": {loopback4}},
-						Dial:  toNobody,
+						Dial:  toSilence,
 					}
 					c, l := muted(t, g, transport)
 					c.Auth = cred.auth
@@ -162,14 +162,14 @@ func TestCancelAtEachByte(t *testing.T) {
 					for cancelledWhenSilent(t, l.fallSilent(after), c, request) {
 						after++
 						if transport == "TLS" && after < total-100 {
-							after += 60 // most of it is the certificate
+							after += 60 // skip most of the certificate
 						}
 						cells++
 					}
 					if transport == "TLS" {
 						require.Greater(t, after, total/2)
 					} else {
-						require.Equal(t, cred.octets+replyOctets, after)
+						require.Equal(t, cred.sends+replyLen, after)
 					}
 					g.Close()
 					require.Empty(t, before.Left(5*time.Second))
@@ -181,7 +181,7 @@ func TestCancelAtEachByte(t *testing.T) {
 	require.Greater(t, cells, 500)
 }
 
-// cancelledWhenSilent is false when the gateway gave all its answers.
+// cancelledWhenSilent returns false if the gateway has sent all its answers.
 func cancelledWhenSilent(t *testing.T, s *silence, c *socks.Client, request func(context.Context, *socks.Client) error) bool {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -191,7 +191,7 @@ func cancelledWhenSilent(t *testing.T, s *silence, c *socks.Client, request func
 	select {
 	case <-s.mute:
 	case err := <-done:
-		require.NoError(t, err, "after %d octets", s.after)
+		require.NoError(t, err, "after %d bytes", s.after)
 		return false
 	}
 	begun := time.Now()
@@ -199,7 +199,7 @@ func cancelledWhenSilent(t *testing.T, s *silence, c *socks.Client, request func
 	err := <-done
 	require.Less(t, time.Since(begun), atOnce)
 	if err == nil {
-		return false // only what TLS says behind the reply was swallowed
+		return false // only TLS records after the reply were discarded
 	}
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorIs(t, err, socks.ErrGateway)

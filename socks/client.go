@@ -13,84 +13,69 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// Client sends requests to one gateway. It is safe for concurrent use; do not change it after first
-// use. The zero Client has no gateway, and every request fails: there is no direct connection to fall
-// back to.
+// Client sends requests to one gateway. It is safe for concurrent use; do not change or copy it after first use.
+// The zero Client has no gateway, and every request on it fails. A Client never falls back to a direct connection.
 //
-// Every error is a *[net.OpError] whose Source is the gateway and whose Addr is the destination, except
-// those of Resolve and ResolveAddr.
+// Every error is a *[net.OpError] whose Source is the gateway and whose Addr is the destination, except the errors
+// of Resolve and ResolveAddr, which are *[net.DNSError].
 //
-// One dial sends its request at most twice, since what a destination does with it may not be idempotent:
-// a second time only after the gateway hung up, sent garbage or was silent. A dial uses at most one spare
-// connection. Spares are made after a gateway has let a dial in, and not after it refused the credentials
-// or could not be reached, until it has let in a dial without a spare. A transport whose deadlines do not work gets none.
+// A dial sends its request at most twice, because a request may not be idempotent at its destination: the second
+// time only after the gateway hung up, sent garbage or was silent. The gateway "lets in" a dial when the transport
+// is up, the gateway has chosen a method, and the authentication has succeeded.
 //
-// A spare saves a dial the round trips in which the gateway is reached and authenticates it. A good size is the number of
-// dials per second times the time to make a spare in seconds, which is two round trips, or three with a password: 2 for 50
-// dials per second over a link of 20 ms. Dials at random moments then find a spare in about 70 % of cases, and with twice
-// that size in over 90 %; the others are as without. Each dial makes a spare for a later one, which costs about 40 % more
-// processor time per dial.
+// A spare is a connection that the gateway has let in and that waits for a request. A dial uses at most one spare.
+// Spares are made after the gateway has let in a dial. None are made after the gateway refused the credentials or
+// could not be reached, until it has let in a dial that used no spare. A transport whose deadlines do not work has
+// no spares.
 //
-// TLS protects the requests and the streams. It does not protect datagrams: those of UDP ASSOCIATE go to the
-// relay in clear text. An [Auth] can protect them, and so can the application, as QUIC does.
+// A spare saves the round trips for connecting and authenticating. A good number of spares is the number of dials
+// per second times the time to make a spare in seconds, which is two round trips, or three with a password: 2 for
+// 50 dials per second and a round trip of 20 ms. Dials at random times then find a spare in about 70 % of cases,
+// and with twice that number in over 90 %; the other dials take as long as without spares. Each dial makes a spare
+// for a later one, which costs about 40 % more processor time per dial.
+//
+// TLS protects requests and streams. It does not protect datagrams: after UDP ASSOCIATE they go to the relay in
+// clear text, unless an [Auth] or the application protects them, as QUIC does.
 type Client struct {
-	Network   string              // how to reach Addr: "tcp", "tcp4", "tcp6" or "unix"; empty: "tcp"
-	Addr      string              // "host:port" or socket path of the gateway; empty: an error
-	Auth      []Auth              // methods to offer, in order; empty: NoAuth alone
-	TLS       *tls.Config         // for TLS to the gateway, which does not protect datagrams; without a ServerName, Addr's host is taken; nil: no TLS
-	Forward   proxy.ContextDialer // reaches the gateway and its relay, e.g. another Client for a chain; nil: a net.Dialer
-	Timeout   time.Duration       // the whole dial or listen; zero: 2 minutes, and 15 seconds until the gateway has let us in; positive: the only bound; negative: no bound but the context's
-	Handshake Handshake           // how many round trips to save; zero: HandshakeAuto
-	Spare     int                 // authenticated connections kept ready; zero: none
-	Trace     *Trace              // hooks for what happens; nil: none
+	Network string              // how to reach Addr: "tcp", "tcp4", "tcp6" or "unix"; empty: "tcp"
+	Addr    string              // "host:port" or socket path of the gateway; empty: an error
+	Auth    []Auth              // methods to offer, in order; empty: NoAuth alone
+	TLS     *tls.Config         // TLS to the gateway; without a ServerName, Addr's host is used; nil: no TLS
+	Forward proxy.ContextDialer // reaches the gateway and its relay, e.g. another Client for a chain; nil: a net.Dialer
+	// Timeout bounds a dial or listen, besides the context. Zero: 2 minutes, and 15 seconds until the gateway has let
+	// us in. Positive: that time, for all of it. Negative: only the context is a bound.
+	Timeout   time.Duration
+	Handshake Handshake // which messages are sent in one write; zero: HandshakeAuto
+	Spare     int       // number of spare connections kept ready; zero: none
+	Trace     *Trace    // hooks called during requests; nil: none
 
-	// FastOpen sends the first message to the gateway in the SYN, by TCP Fast Open (RFC 7413), which saves one round
-	// trip of a dial that finds no spare. False: off. It has an effect on Linux only, for an Addr that is an IP address
-	// and without a Forward, once the gateway's system has given a cookie on an earlier connection. Elsewhere, and where the
-	// gateway's system does not take the data, the dial is as without it. A SYN with data that is lost costs one second;
-	// the Client then goes without Fast Open for ten minutes. The network may duplicate a SYN, and the gateway then gets the
-	// request twice: do not set FastOpen if an idle second connection to a destination does harm.
+	// FastOpen sends the first message to the gateway in the SYN, by TCP Fast Open (RFC 7413), which saves one
+	// round trip of a dial that finds no spare. False: off. It has an effect on Linux only, if Addr has an IP
+	// address and there is no Forward, once the gateway's system has given a cookie on an earlier connection.
+	// Otherwise, and if the gateway's system does not accept the data, the dial is as without it. A lost SYN with
+	// data costs one second; the Client then does not use Fast Open for ten minutes. The network may duplicate a
+	// SYN, and the gateway then gets the request twice: do not set FastOpen if an idle second connection to a
+	// destination does harm.
 	FastOpen bool
 
-	synLost  atomic.Int64 // when Fast Open last failed, in Unix nanoseconds; zero: never
+	synLost  atomic.Int64 // when a SYN with data was last lost, in Unix nanoseconds; zero: never
 	learnt   knowledge
 	spares   spares
 	watcher  watcher
 	counters counters
 }
 
-// Handshake is how the messages to the gateway are grouped. Greeting, authentication and request together
-// cost one round trip, one by one two or three. RFC 1928 does not forbid the former, but some gateways
-// read one message a time and lose the rest. No octet of the application is ever sent before the reply.
-type Handshake int
-
-const (
-	// HandshakeAuto sends everything in one write, and offers the first method of Auth alone. When the gateway
-	// answers that with garbage or hangs up before it replies, a second attempt is made step by step. When
-	// it is silent for 250 ms, or three times what its connection needed, the second attempt runs beside the
-	// first, and the first to get a reply is the outcome. With FastOpen, silence counts from when the connection is
-	// known to be made, and the second attempt is without it. What the gateway takes is learnt from its replies, and
-	// found out again when that fails; a gateway that needed steps is tried with one write again after ten
-	// minutes. A transport without deadlines is asked step by step.
-	HandshakeAuto Handshake = iota
-	// HandshakeStepwise sends each message in a write of its own, after the answer to the one before.
-	HandshakeStepwise
-	// HandshakePipelined sends everything in one write; a gateway that cannot take that fails. A gateway that
-	// refuses the one method offered, of several, is asked once step by step which it takes, and so is one
-	// that hangs up on a method other than the first, or on a spare connection.
-	HandshakePipelined
-)
-
-// Dial is DialContext with the background context.
+// Dial calls [Client.DialContext] with the background context.
 func (c *Client) Dial(network, address string) (net.Conn, error) {
 	return c.DialContext(context.Background(), network, address)
 }
 
-// DialContext asks the gateway to reach address, "host:port". A name is resolved by the gateway, never
-// here, and reached in whichever family it has there: "tcp4" and "tcp6" are as "tcp".
+// DialContext connects to address, "host:port", through the gateway. The gateway resolves a host name and chooses
+// the family, so "tcp4" and "tcp6" are the same as "tcp".
 //
-// For tcp networks it sends CONNECT and returns a *[Conn]. For udp networks it sends UDP ASSOCIATE and
-// returns a *[PacketConn] whose fixed peer is address. The context governs the dial, not the connection.
+// For tcp networks, DialContext sends CONNECT and returns a *[Conn]. For udp networks, it sends UDP ASSOCIATE and
+// returns a *[PacketConn] whose fixed peer is address. The end of ctx ends the dial; it has no effect on the
+// connection.
 func (c *Client) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	return c.dial(ctx, network, address, nil)
 }
@@ -130,7 +115,7 @@ func (c *Client) auths() []Auth {
 	return c.Auth
 }
 
-// check refuses a Client that cannot work, before anything is sent.
+// check returns an error if the Client's fields are invalid. It is called before anything is sent.
 func (c *Client) check() error {
 	switch c.network() {
 	case "tcp", "tcp4", "tcp6", "unix":
@@ -154,7 +139,7 @@ func (c *Client) check() error {
 		if u, ok := a.(userPass); ok && u.invalid != nil {
 			return u.invalid
 		}
-		_, ok := a.(oneMessage)
+		_, ok := a.(pipelinedAuth)
 		pipelines = pipelines || ok
 	}
 	if c.Handshake == HandshakePipelined && !pipelines {

@@ -11,20 +11,17 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// Conn is a stream through the gateway, made by CONNECT or BIND. It behaves like the connection to the
-// gateway, which is a *net.TCPConn unless TLS, a unix socket or a chain is between: deadlines, half-close,
-// splice, sendfile and socket options are that connection's own. It is safe for concurrent use.
+// Conn is a stream through the gateway, made by CONNECT or BIND. It is the connection to the gateway, which is a
+// *net.TCPConn unless TLS, a unix socket or a chain is used: deadlines, half-close, splice, sendfile and socket
+// options work as on that connection. It is safe for concurrent use. The zero Conn is not usable.
 //
-// LocalAddr is the local end of the connection to the gateway. RemoteAddr is the destination: a
-// *net.TCPAddr, or for a name an *[Addr].
-//
-// What the connection to the gateway cannot do fails with [errors.ErrUnsupported]. TLS passes socket options
-// to its transport; it has no CloseRead, for which TLS has no message, and no
-// SyscallConn, because bytes written to the socket would bypass it.
+// A method that the connection to the gateway does not support returns an error that matches
+// [errors.ErrUnsupported]. With TLS, socket options apply to the transport below TLS. CloseRead is not supported with
+// TLS, which has no message for it, nor is SyscallConn, because bytes written to the socket would bypass TLS.
 type Conn struct {
 	conn     netconn.Conn
 	counters *counters
-	bytes    *byteCounters // those of the Client that this Conn adds to
+	bytes    *byteCounters // the counters of the Client to which this Conn adds
 	remote   Addr
 	bound    Addr
 	opened   time.Time
@@ -59,15 +56,15 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom copies from r to the stream until EOF, by splice or sendfile where the system can. It is what
-// io.Copy uses to send a file or another connection.
+// ReadFrom copies from r to the stream until EOF, with splice or sendfile if the system supports that. [io.Copy]
+// calls it to send a file or another connection.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	n, err := c.conn.ReadFrom(r)
 	c.countWritten(n)
 	return n, err
 }
 
-// WriteTo copies the stream to w until EOF, by splice where the system can. It is what io.Copy uses.
+// WriteTo copies the stream to w until EOF, with splice if the system supports that. [io.Copy] calls it.
 func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 	n, err := c.conn.WriteTo(w)
 	c.countRead(n)
@@ -101,14 +98,16 @@ func (c *Conn) countWritten(n int64) {
 // LocalAddr returns the local end of the connection to the gateway.
 func (c *Conn) LocalAddr() net.Addr { return c.conn.LocalAddr() }
 
-// RemoteAddr returns the destination as it was asked for, or the peer that BIND let in.
+// RemoteAddr returns the destination of the CONNECT, or the peer that connected to a BIND: a *net.TCPAddr, or an
+// *[Addr] if it is a name.
 func (c *Conn) RemoteAddr() net.Addr { return c.remote.std() }
 
-// NetConn returns the connection to the gateway. What is read from it or written to it directly is part of the stream.
+// NetConn returns the connection to the gateway. Bytes read from it or written to it directly are part of the
+// stream, and are not counted by [Conn.Stats].
 func (c *Conn) NetConn() net.Conn { return c.conn.Conn }
 
-// SyscallConn gives access to the socket of the connection to the gateway. What is read or written there is part
-// of the stream and is not counted.
+// SyscallConn returns access to the socket of the connection to the gateway. Bytes read or written there are part
+// of the stream, and are not counted by [Conn.Stats].
 func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.conn.SyscallConn() }
 
 // SetDeadline sets the read and write deadlines.
@@ -120,11 +119,11 @@ func (c *Conn) SetReadDeadline(t time.Time) error { return c.conn.SetReadDeadlin
 // SetWriteDeadline sets the time after which writes fail. Zero means no deadline.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.conn.SetWriteDeadline(t) }
 
-// BoundAddr returns the address from which the gateway reaches the destination, BND.ADDR and BND.PORT,
-// as it was told. Many gateways tell 0.0.0.0:0.
+// BoundAddr returns BND.ADDR and BND.PORT of the reply: the address from which the gateway reaches the destination.
+// Many gateways send 0.0.0.0:0. For a Conn that Accept returned, it is the address of the [Listener].
 func (c *Conn) BoundAddr() net.Addr { return c.bound.std() }
 
-// ConnStats is what went through a Conn. What one call of io.Copy moves is counted when that ends.
+// ConnStats has the counters of a Conn. The bytes that one call of io.Copy copies are counted when the call ends.
 type ConnStats struct {
 	Opened       time.Time // when the gateway granted it
 	BytesRead    uint64

@@ -63,7 +63,7 @@ func TestConnBehavesAsAConn(t *testing.T) {
 	})
 }
 
-// Each side ends its direction first, and the other goes on.
+// Each side closes its write direction first, and the other side still writes.
 func TestHalfClose(t *testing.T) {
 	streams := map[string]func(testing.TB, *socks.Client) (*socks.Conn, *net.TCPConn){
 		"CONNECT": func(t testing.TB, c *socks.Client) (*socks.Conn, *net.TCPConn) { return connect(t, c, listen(t)) },
@@ -110,7 +110,7 @@ func TestConnAddresses(t *testing.T) {
 	l := listen(t)
 	near, far := connect(t, c, l)
 	require.Equal(t, l.Addr(), near.RemoteAddr(), "an IP is a *net.TCPAddr")
-	require.Equal(t, far.RemoteAddr().String(), near.BoundAddr().String(), "what the destination sees is what the gateway bound")
+	require.Equal(t, far.RemoteAddr().String(), near.BoundAddr().String(), "the destination sees BND.ADDR")
 	require.IsType(t, (*net.TCPAddr)(nil), near.LocalAddr())
 	require.IsType(t, (*net.TCPConn)(nil), near.NetConn())
 	require.Equal(t, near.NetConn().LocalAddr(), near.LocalAddr())
@@ -122,10 +122,10 @@ func TestConnAddresses(t *testing.T) {
 	require.Equal(t, &socks.Addr{Net: "tcp", Name: "only.gateway.example", Port: uint16(l.Addr().(*net.TCPAddr).Port)}, named.RemoteAddr())
 	require.Equal(t, "only.gateway.example:"+port, named.RemoteAddr().String())
 	require.Equal(t, testgw.Name, g.Requests()[1].ATYP)
-	require.Equal(t, "only.gateway.example", g.Requests()[1].Name, "names go out in their canonical form")
+	require.Equal(t, "only.gateway.example", g.Requests()[1].Name, "names are sent in canonical form")
 }
 
-// A name has whatever family the gateway finds, and the digit of the network is the application's business.
+// The gateway chooses the family of a name; the digit of the network is ignored.
 func TestFamilies(t *testing.T) {
 	needsIPv6(t)
 	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{"six.example": {loopback6}}}
@@ -144,10 +144,10 @@ func TestFamilies(t *testing.T) {
 	_, err = c.Dial("tcp", net.JoinHostPort("::ffff:127.0.0.1", port))
 	require.ErrorIs(t, err, socks.ErrConnectionRefused)
 	requests := g.Requests()
-	require.Equal(t, testgw.IPv4, requests[len(requests)-1].ATYP, "an IPv4-mapped address goes out as IPv4")
+	require.Equal(t, testgw.IPv4, requests[len(requests)-1].ATYP, "an IPv4-mapped address is sent as IPv4")
 }
 
-// A stream that the gateway resets must not look like one that ended.
+// A reset by the gateway is not io.EOF.
 func TestResetIsNoEnd(t *testing.T) {
 	near, far := connect(t, clientOf(t, new(testgw.Gateway)), listen(t))
 	_, err := far.Write([]byte("the beginning"))

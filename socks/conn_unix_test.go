@@ -29,7 +29,7 @@ func TestSyscallConn(t *testing.T) {
 	}
 }
 
-// An option reaches the socket: that of the TCP connection below TLS, and of the first one of a chain.
+// A socket option is set on the TCP connection below TLS, and in a chain on the first connection.
 func TestOptionReachesTheSocket(t *testing.T) {
 	for name, socket := range map[string]func(*socks.Conn) net.Conn{
 		"tcp":   func(c *socks.Conn) net.Conn { return c },

@@ -20,7 +20,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// noting is a connection to the gateway that notes the copies that reach it.
+// noting is a connection to the gateway that counts calls of ReadFrom and WriteTo.
 type noting struct {
 	*net.TCPConn
 	readFrom, writeTo atomic.Int64
@@ -38,7 +38,7 @@ func (c *noting) WriteTo(w io.Writer) (int64, error) {
 	return n, err
 }
 
-// io.Copy reaches the connection's own ReadFrom and WriteTo, which is where package net splices.
+// io.Copy calls the connection's own ReadFrom and WriteTo, in which package net uses splice.
 func TestCopyReachesTheSocket(t *testing.T) {
 	c := clientOf(t, new(testgw.Gateway))
 	var conn *noting
@@ -51,7 +51,7 @@ func TestCopyReachesTheSocket(t *testing.T) {
 		return conn, nil
 	})
 	near, far := connect(t, c, listen(t))
-	require.Zero(t, conn.readFrom.Load()+conn.writeTo.Load(), "the handshake has no need of it")
+	require.Zero(t, conn.readFrom.Load()+conn.writeTo.Load(), "the handshake uses neither")
 
 	application, local := tcpPair(t)
 	transfer(t, application, local, near, far)
@@ -62,8 +62,8 @@ func TestCopyReachesTheSocket(t *testing.T) {
 	require.EqualValues(t, len(bulk), conn.writeTo.Load(), "from the Conn to a socket")
 }
 
-// A file that io.Copy sends is counted. An *os.File would send itself to the socket, past the Conn, if SyscallConn
-// let it.
+// A file that io.Copy sends is counted. If SyscallConn allowed it, an *os.File would send itself to the socket,
+// without the Conn.
 func TestCopyFromAFile(t *testing.T) {
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestCopyFromAFile(t *testing.T) {
 	}
 }
 
-// sendFile copies a file of bulk to near, and has to find it whole at far.
+// sendFile copies a file with the contents bulk to near, and checks what arrives at far.
 func sendFile(t testing.TB, near, far halfCloser) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "bulk")
@@ -94,10 +94,10 @@ func sendFile(t testing.TB, near, far halfCloser) {
 
 var bulk = bytes.Repeat([]byte("0123456789abcdef"), 4<<20/16)
 
-// transfer feeds bulk in at one end, copies from src to dst, and has to find it whole at the other end.
+// transfer writes bulk at one end, copies from src to dst, and checks what arrives at the other end.
 func transfer(t testing.TB, in, src, dst, out halfCloser) {
 	t.Helper()
-	go func() { // ends when all is fed, which the copy waits for
+	go func() { // ends when bulk is written, for which the copy waits
 		in.Write(bulk)
 		in.CloseWrite()
 	}()
@@ -109,17 +109,17 @@ func transfer(t testing.TB, in, src, dst, out halfCloser) {
 	require.True(t, bytes.Equal(bulk, <-arrived))
 }
 
-// collect reads c to its end, and sends all of it.
+// collect reads c until EOF, and sends what it has read.
 func collect(c io.Reader) <-chan []byte {
 	arrived := make(chan []byte)
-	go func() { // the caller's, which receives; ends with the end of c
+	go func() { // owned by the caller, which receives; ends with the end of c
 		all, _ := io.ReadAll(c)
 		arrived <- all
 	}()
 	return arrived
 }
 
-// tcpPair is a connection without a gateway.
+// tcpPair returns the two ends of a connection without a gateway.
 func tcpPair(t testing.TB) (a, b *net.TCPConn) {
 	l := listen(t)
 	dialed, err := net.Dial("tcp", l.Addr().String())
@@ -131,7 +131,7 @@ func tcpPair(t testing.TB) (a, b *net.TCPConn) {
 	return dialed.(*net.TCPConn), accepted.(*net.TCPConn)
 }
 
-// A process of its own copies, so that what strace sees is the client alone and not the gateway.
+// The copies are made in a separate process, so that strace sees only the client and not the gateway.
 const (
 	spliceGateway   = "SOCKS_TEST_SPLICE_GATEWAY"
 	spliceDirection = "SOCKS_TEST_SPLICE_DIRECTION"
@@ -153,12 +153,12 @@ func TestCopySplices(t *testing.T) {
 	}
 	strace := need.Path(t, "strace", "strace")
 	if out, err := exec.Command(strace, "-f", "--seccomp-bpf", "-e", "trace=splice", os.Args[0], "-test.run=^$").CombinedOutput(); err != nil {
-		need.All(t, fmt.Errorf("to trace this program: %w: %s", err, out)) // an emulator runs it, not the kernel
+		need.All(t, fmt.Errorf("to trace this program: %w: %s", err, out)) // an emulator runs this program, not the kernel
 	}
 	gateway := clientOf(t, new(testgw.Gateway)).Addr
 	for direction, call := range map[string]string{"up": "splice", "down": "splice", "file": "sendfile"} {
 		used := regexp.MustCompile(call + `(64)?\(.*\) += [1-9]`)
-		// A file for each thread: in one for all, the lines of one thread break those of another.
+		// One file per thread: in one file, the lines of different threads would be mixed.
 		traces := filepath.Join(t.TempDir(), "trace")
 		child := exec.Command(strace, "-ff", "-o", traces, "--seccomp-bpf", "-e", "trace=splice,sendfile,?sendfile64", os.Args[0], "-test.run=^TestCopySplices$")
 		child.Env = append(os.Environ(), spliceGateway+"="+gateway, spliceDirection+"="+direction)
@@ -169,7 +169,7 @@ func TestCopySplices(t *testing.T) {
 	}
 }
 
-// readAll is what the files that match the pattern hold.
+// readAll returns the contents of the files that match the pattern.
 func readAll(t *testing.T, pattern string) []byte {
 	names, err := filepath.Glob(pattern)
 	require.NoError(t, err)

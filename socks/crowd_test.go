@@ -15,8 +15,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// A hundred dials at once, some of them cancelled at any time, at two gateways that do anything: each ends, sends at
-// most two requests to each gateway, and is usable or leaves nothing.
+// A hundred concurrent dials, some of them cancelled at random, use two gateways that behave arbitrarily. Each
+// dial ends, sends at most two requests to each gateway, and returns a usable connection or leaves nothing.
 func TestCrowd(t *testing.T) {
 	for seed := range uint64(8) {
 		synctest.Test(t, func(t *testing.T) {

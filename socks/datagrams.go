@@ -12,8 +12,9 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// receive reads the payload of the next datagram into b, and its sender as the relay gives it into from. If named, a
-// sender's name is copied too. A reader that waits holds the stack frames from here on, so they are small.
+// receive reads the payload of the next datagram into b, and its sender as reported by the relay into from. If
+// named is true, a sender's name is copied too. A waiting reader keeps the stack frames from here on, so they are
+// small.
 func (p *PacketConn) receive(b []byte, from *wire.Addr, named bool) (int, error) {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
@@ -27,8 +28,8 @@ func (p *PacketConn) receive(b []byte, from *wire.Addr, named bool) (int, error)
 	}
 }
 
-// await waits for datagrams. Datagrams that were read before are not delivered after Close or the read deadline.
-// p.in.mu is held.
+// await waits until datagrams are held. It returns an error after Close or the read deadline, even if datagrams are
+// held. p.in.mu is held.
 func (p *PacketConn) await() error {
 	if p.in.held != nil {
 		return p.late()
@@ -61,7 +62,8 @@ func (p *PacketConn) late() error {
 	return nil
 }
 
-// deliver takes the next of the held datagrams, and reports whether it is one for the application. p.in.mu is held.
+// deliver takes the next held datagram. If it is for the application, deliver copies it; otherwise it counts it as
+// dropped and reports false. p.in.mu is held.
 func (p *PacketConn) deliver(b []byte, from *wire.Addr, named bool) (n int, ok bool) {
 	defer p.in.release()
 	d, err := wire.ParseDatagram(p.in.next())
@@ -81,7 +83,7 @@ func (p *PacketConn) deliver(b []byte, from *wire.Addr, named bool) (n int, ok b
 	return copy(b, d.Payload), true
 }
 
-// judge reports whether to deliver a datagram, and if not, the reason.
+// judge reports whether to deliver the datagram d, and if not, the reason. err is the error of parsing it.
 func (p *PacketConn) judge(d *wire.Datagram, err error) (DropReason, bool) {
 	switch {
 	case err != nil, !printable(d.Name):
@@ -96,8 +98,8 @@ func (p *PacketConn) judge(d *wire.Datagram, err error) (DropReason, bool) {
 	return 0, true
 }
 
-// ReadFrom reads a datagram's payload into b. What does not fit is lost, as with UDP. The address is a *net.UDPAddr, or
-// an *Addr if the gateway reports a name. It is ReadFrom's only allocation.
+// ReadFrom reads a datagram's payload into b. The part that does not fit is discarded, as with UDP. The address is a
+// *net.UDPAddr, or an *[Addr] if the gateway reports a name. ReadFrom allocates only this address.
 func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	var from wire.Addr
 	n, err := p.receive(b, &from, true)
@@ -115,29 +117,31 @@ func sender(from *wire.Addr) net.Addr { // keeps ReadFrom's frame small
 	return addrFrom("udp", *from).pointer()
 }
 
-// ReadFromAddrPort is ReadFrom without an allocation. If the gateway reports a name, only the port is returned.
+// ReadFromAddrPort is [PacketConn.ReadFrom] without an allocation. If the gateway reports a name, the returned
+// address has only a port.
 func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	var from wire.Addr
 	n, err := p.receive(b, &from, false)
 	return n, netip.AddrPortFrom(from.IP, from.Port), err
 }
 
-// Read reads a datagram's payload into b.
+// Read reads a datagram's payload into b. The part that does not fit is discarded. Without a fixed peer, the
+// payload may come from any sender.
 func (p *PacketConn) Read(b []byte) (int, error) {
 	var from wire.Addr
 	return p.receive(b, &from, false)
 }
 
-// WaitRead waits until there is a datagram to read, and returns the error that a read would return. On Linux it holds no
-// buffer while it waits. The datagram may turn out to be one to drop.
+// WaitRead waits until there is a datagram to read, or returns the error that a read would return. On Linux it
+// holds no buffer while it waits. The datagram may still be dropped when it is read.
 func (p *PacketConn) WaitRead() error {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
 	return p.await()
 }
 
-// ReadBuffered is ReadFromAddrPort for datagrams that were received together with one that was read before, or that
-// WaitRead has waited for. It never waits, and reports false if there is none.
+// ReadBuffered is [PacketConn.ReadFromAddrPort] for datagrams that the system has already handed over, in a previous
+// read or in [PacketConn.WaitRead]. It never waits for the network, and reports false if there is no such datagram.
 func (p *PacketConn) ReadBuffered(b []byte) (n int, addr netip.AddrPort, ok bool) {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
@@ -148,9 +152,9 @@ func (p *PacketConn) ReadBuffered(b []byte) (n int, addr netip.AddrPort, ok bool
 	return n, netip.AddrPortFrom(from.IP, from.Port), ok
 }
 
-// WriteTo sends b to addr, a *net.UDPAddr, an *Addr with an IP or a name, or any address whose String is
-// "host:port". It returns len(b), which does not mean that b arrives. A PacketConn with a fixed peer returns
-// net.ErrWriteToConnected.
+// WriteTo sends b to addr, which is a *net.UDPAddr, an *[Addr] with an IP or a name, or any address whose String
+// is "host:port". It returns len(b) when b was sent, which does not mean that b arrives. With a fixed peer, the error
+// matches [net.ErrWriteToConnected].
 func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	return p.writeTo(b, len(b), addr)
 }
@@ -166,7 +170,7 @@ func (p *PacketConn) writeTo(b []byte, size int, addr net.Addr) (int, error) {
 	return p.transmit(out, header, err, b, size)
 }
 
-// WriteToAddrPort is WriteTo without an allocation.
+// WriteToAddrPort is [PacketConn.WriteTo] without an allocation.
 func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
 	if p.connected() {
 		return 0, p.fail("write", net.ErrWriteToConnected)
@@ -177,7 +181,7 @@ func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error)
 	return p.transmit(out, header, err, b, len(b))
 }
 
-// Write sends b to the fixed peer.
+// Write sends b to the fixed peer. Without a fixed peer, the error matches EDESTADDRREQ.
 func (p *PacketConn) Write(b []byte) (int, error) {
 	if !p.connected() {
 		return 0, p.fail("write", errno.EDESTADDRREQ)
@@ -188,8 +192,8 @@ func (p *PacketConn) Write(b []byte) (int, error) {
 	return p.transmit(out, header, err, b, len(b))
 }
 
-// transmit sends b as datagrams of size bytes each. The header for each is at the beginning of out; err is the error of
-// making it.
+// transmit sends b as datagrams of size bytes each. header is the SOCKS header of each, at the beginning of out;
+// err is the error of making it.
 func (p *PacketConn) transmit(out *outgoing, header []byte, err error, b []byte, size int) (n int, _ error) {
 	switch {
 	case err != nil:
@@ -206,14 +210,15 @@ func (p *PacketConn) transmit(out *outgoing, header []byte, err error, b []byte,
 	return n, nil
 }
 
-// prepared is the header for a name. It is kept because a name is checked and encoded to make it.
+// prepared is the encoded header for a name, kept so that the name is not validated and encoded again for each
+// datagram.
 type prepared struct {
 	addr   Addr
 	length int // of the header
 	header [wire.MaxHeader]byte
 }
 
-// appendHeader appends the header for addr to b. The header for the name of the last datagram is kept.
+// appendHeader appends the header for addr to b. If addr is a name, it keeps the header for the next datagram.
 func (p *PacketConn) appendHeader(b []byte, addr net.Addr) ([]byte, error) {
 	named, ok := addr.(*Addr)
 	ok = ok && named != nil && !named.IP.IsValid()

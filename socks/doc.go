@@ -1,16 +1,16 @@
-// Package socks is a SOCKS5 client: CONNECT, BIND and UDP ASSOCIATE (RFC 1928), username and password
-// (RFC 1929), and Tor's RESOLVE, as package net would have it.
+// Package socks is a SOCKS5 client in the style of package net: CONNECT, BIND and UDP ASSOCIATE (RFC 1928),
+// username and password authentication (RFC 1929), and Tor's RESOLVE.
 //
-// A [Client] stands for one gateway. Its DialContext is what [net.Dialer]'s is, Listen gives a
-// net.Listener, and ListenPacket a net.PacketConn. A name goes to the gateway as it is; nothing is
-// resolved here but the gateway's own address. Nothing ever goes past the gateway: where it cannot be
-// used, there is an error.
+// A [Client] represents one gateway. [Client.DialContext] has the signature of [net.Dialer]'s, [Client.Listen]
+// returns a net.Listener, and [Client.ListenPacket] returns a net.PacketConn. Host names are sent to the gateway,
+// which resolves them; only the gateway's own address is resolved locally. Nothing bypasses the gateway: if it
+// cannot be used, the request fails.
 //
-// A [Group] is several gateways as one, and a Client with a Forward one behind another. What happens can be
-// seen while it does, by a [Trace], and counted, by [Client.Stats].
+// A [Group] uses several gateways as one. A Client with a Forward reaches its gateway through another one, as a
+// chain. A [Trace] has hooks for the steps of a request, and [Client.Stats] returns counters.
 //
-// The stream is the gateway's TCP connection itself, so half-close, deadlines, splice and sendfile are
-// those of a *net.TCPConn. SOCKS gives no privacy of its own: the gateway, and whoever sees the network to
-// it, can read what the application does not encrypt (RFC 1928, section 9). Client.TLS protects the way to
-// the gateway, TLS by the application over the connection protects all of it.
+// A stream is the TCP connection to the gateway itself, so half-close, deadlines, splice and sendfile work as for a
+// *net.TCPConn. SOCKS itself does not encrypt: the gateway, and anyone on the network between, can read unencrypted
+// data of the application (RFC 1928, section 9). Client.TLS protects the connection to the gateway. TLS that the
+// application runs over the stream protects the whole path.
 package socks

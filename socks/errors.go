@@ -11,26 +11,26 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// What an error of this package matches by errors.Is, beside a [Reply], the cause, and the context's error.
+// Errors that errors of this package match by errors.Is, besides a [Reply], the cause, and the context's error.
 var (
-	// ErrGateway: the gateway cannot be reached, or hung up before it answered.
+	// ErrGateway: the gateway cannot be reached, did not let us in in time, or hung up before it answered.
 	ErrGateway = errors.New("SOCKS gateway failed")
-	// ErrNoAcceptableAuth: the gateway takes none of the methods that were offered.
+	// ErrNoAcceptableAuth: the gateway accepts none of the methods that were offered.
 	ErrNoAcceptableAuth = errors.New("the gateway accepts none of the authentication methods offered")
 	// ErrAuthFailed: the gateway refused the username or password.
 	ErrAuthFailed = errors.New("the gateway refused the credentials")
-	// ErrProtocol: what the gateway sent is not SOCKS 5, or not an answer to what it was asked.
+	// ErrProtocol: the gateway sent something other than SOCKS 5, or an invalid answer to a message.
 	ErrProtocol = errors.New("the gateway broke the protocol")
 )
 
-// Op of the *net.OpError that every error is.
+// Op of the *net.OpError that wraps the error of a request.
 const (
 	opConnect   = "socks connect"
 	opBind      = "socks bind"
 	opAssociate = "socks associate"
 )
 
-// opFor is the operation of a dial.
+// opFor returns the Op of a dial on network.
 func opFor(network string) string {
 	if proto, err := transport(network); err == nil && proto == "udp" {
 		return opAssociate
@@ -38,7 +38,7 @@ func opFor(network string) string {
 	return opConnect
 }
 
-// opError wraps err in the *net.OpError that package net's users look for. It keeps nil.
+// opError wraps err in a *net.OpError, as package net does. It returns nil if err is nil.
 func (c *Client) opError(op, network string, dst net.Addr, err error) error {
 	if err == nil {
 		return nil
@@ -52,7 +52,7 @@ func (c *Client) unsendable(op, network string, dst net.Addr, err error) error {
 	return c.opError(op, network, dst, err)
 }
 
-// source is the gateway's address for an error.
+// source returns the gateway's address, for errors and hooks.
 func (c *Client) source() net.Addr {
 	if c == nil {
 		return asGiven{"tcp", "<nil>"}
@@ -64,12 +64,12 @@ func (c *Client) source() net.Addr {
 	return asGiven{network, c.Addr}
 }
 
-// asGiven is an address that has not been parsed: it may be what the error is about.
+// asGiven is an unparsed address, for the error about an address that cannot be parsed.
 type asGiven struct{ network, address string }
 
 func (a asGiven) Network() string { return a.network }
 
-// String quotes what could spoil a log.
+// String returns the address, quoted if it could corrupt a log.
 func (a asGiven) String() string {
 	if quoted := strconv.QuoteToASCII(a.address); quoted != `"`+a.address+`"` {
 		return quoted
@@ -77,12 +77,13 @@ func (a asGiven) String() string {
 	return a.address
 }
 
-// gatewayError is ErrGateway with its cause.
+// gatewayError matches ErrGateway and its cause.
 type gatewayError struct {
-	doing string
+	doing string // the step that failed
 	err   error
 }
 
+// gatewayFailed returns an error that matches ErrGateway. An EOF becomes errHungUp.
 func gatewayFailed(doing string, err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return &gatewayError{doing, errHungUp}
@@ -90,7 +91,7 @@ func gatewayFailed(doing string, err error) error {
 	return &gatewayError{doing, err}
 }
 
-// errHungUp is an io.ErrUnexpectedEOF that says what it means here.
+// errHungUp is io.ErrUnexpectedEOF with its meaning in a handshake.
 var errHungUp = fmt.Errorf("the gateway hung up: %w", io.ErrUnexpectedEOF)
 
 func (e *gatewayError) Error() string        { return e.doing + ": " + e.err.Error() }
@@ -102,20 +103,20 @@ func (e *gatewayError) Timeout() bool {
 	return errors.As(e.err, &t) && t.Timeout()
 }
 
-// readFailed judges an error of reading the gateway's answer: what is malformed breaks the protocol,
-// everything else is the connection's end.
+// readFailed returns the error for a failed read of the gateway's answer: it matches ErrProtocol if the answer is
+// malformed, and ErrGateway otherwise.
 func readFailed(doing string, err error) error {
 	switch {
 	case errors.Is(err, wire.ErrFormat):
 		return fmt.Errorf("%w: %w", ErrProtocol, err)
 	case errors.Is(err, ErrGateway):
-		return err // it says more already
+		return err // it already says which step failed
 	}
 	return gatewayFailed(doing, err)
 }
 
-// replyFailed is the error for a REP. Most gateways give the same one for a name that they do not know
-// and for a host that they cannot reach, RFC 3089, section 3: the error says so.
+// replyFailed returns the error for a REP that is not success. Most gateways send the same REP for an unknown name
+// and for an unreachable host (RFC 3089, section 3), so the error for a name says that it may be either.
 func replyFailed(rep byte, dst *Addr) error {
 	r := Reply(rep)
 	if !dst.IP.IsValid() && dst.Name != "" && (r == ErrHostUnreachable || r == ErrGeneralFailure) {
@@ -124,7 +125,7 @@ func replyFailed(rep byte, dst *Addr) error {
 	return r
 }
 
-// isLocal reports whether an error is this machine's and not the gateway's.
+// isLocal reports whether err is due to this machine and not to the gateway.
 func isLocal(err error) bool {
 	for _, errno := range localErrors {
 		if errors.Is(err, errno) {
@@ -134,8 +135,8 @@ func isLocal(err error) bool {
 	return false
 }
 
-// negotiationFailed makes the error of an Auth's negotiation. The end of the connection, and what the network
-// says of it, are the gateway's failure.
+// negotiationFailed returns the error for a failed Negotiate of another package's Auth. It matches ErrGateway if the
+// connection to the gateway ended or had a network error.
 func negotiationFailed(method byte, err error) error {
 	doing := fmt.Sprintf("authentication method %d", method)
 	var op *net.OpError

@@ -20,7 +20,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// classes are what errors are told apart by. An error matches those of its row, and no other.
+// classes are the distinct errors of this package. An error matches the one of its row, and no other.
 var classes = []error{
 	socks.ErrGateway, socks.ErrProtocol, socks.ErrNoAcceptableAuth, socks.ErrAuthFailed,
 	socks.ErrGeneralFailure, socks.ErrNotAllowed, socks.ErrNetworkUnreachable, socks.ErrHostUnreachable,
@@ -41,7 +41,7 @@ func requireClasses(t testing.TB, err error, want ...error) {
 	}
 }
 
-// answering is a fault that gives one answer in place of the gateway's.
+// answering returns a fault that replaces the gateway's answer.
 func answering(at testgw.Stage, answer string) func(int) testgw.Fault {
 	return func(int) testgw.Fault {
 		return testgw.Fault{Answer: func(stage testgw.Stage, b []byte) []byte {
@@ -86,7 +86,7 @@ func TestErrors(t *testing.T) {
 			want: []error{socks.ErrGateway, io.ErrUnexpectedEOF}, says: "hung up"},
 		{name: "refused", want: []error{socks.ErrConnectionRefused, syscall.ECONNREFUSED}, says: "connection refused"},
 	}
-	dst := nobody
+	dst := closedAddr
 	for i := range rows {
 		row := &rows[i]
 		t.Run(row.name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func requireOpError(t testing.TB, err error, op, network, gateway, dst string) {
 }
 
 func TestOpErrors(t *testing.T) {
-	c := &socks.Client{Addr: nobody}
+	c := &socks.Client{Addr: closedAddr}
 	ctx := t.Context()
 	_, err := c.DialContext(ctx, "tcp4", "name.example:80")
 	requireOpError(t, err, "socks connect", "tcp4", c.Addr, "name.example:80")
@@ -127,7 +127,7 @@ func TestOpErrors(t *testing.T) {
 	require.NotContains(t, err.Error(), "nil")
 }
 
-// What would panic later is an error before anything is sent.
+// A Client that could panic later is an error before anything is sent.
 func TestNilInAClient(t *testing.T) {
 	g := testgw.Start(t, new(testgw.Gateway))
 	for want, c := range map[string]*socks.Client{
@@ -151,17 +151,17 @@ func TestNilInAClient(t *testing.T) {
 
 func TestDeadGateway(t *testing.T) {
 	_, roots := certified()
-	silent := testgw.Start(t, new(testgw.Gateway)) // it waits for a SOCKS greeting, and gets a TLS one
+	silent := testgw.Start(t, new(testgw.Gateway)) // it waits for a SOCKS greeting, and receives a TLS one
 	tests := map[string]struct {
 		client *socks.Client
 		cause  []error
 	}{
-		"nobody listens":     {&socks.Client{Addr: nobody}, []error{syscall.ECONNREFUSED}},
+		"nothing listens":    {&socks.Client{Addr: closedAddr}, []error{syscall.ECONNREFUSED}},
 		"no socket":          {&socks.Client{Network: "unix", Addr: need.SocketPath(t)}, []error{syscall.ENOENT, fs.ErrNotExist}},
 		"no TLS":             {&socks.Client{Addr: silent.Addr().String(), TLS: roots}, nil},
 		"not an address":     {&socks.Client{Addr: "127.0.0.1"}, nil},
 		"no address":         {&socks.Client{}, nil},
-		"dead behind a live": {&socks.Client{Addr: nobody, Forward: clientOf(t, new(testgw.Gateway))}, []error{syscall.ECONNREFUSED, socks.ErrConnectionRefused}},
+		"dead behind a live": {&socks.Client{Addr: closedAddr, Forward: clientOf(t, new(testgw.Gateway))}, []error{syscall.ECONNREFUSED, socks.ErrConnectionRefused}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestDeadGateway(t *testing.T) {
 	require.ErrorAs(t, err, new(net.UnknownNetworkError))
 }
 
-// A gateway with a certificate that nobody vouches for is not talked to.
+// A Client does not use a gateway whose certificate is not trusted.
 func TestUntrustedGateway(t *testing.T) {
 	c := clientOverTLS(t, &testgw.Gateway{Users: map[string]string{"user": "right"}})
 	for name, refusal := range map[string]error{"other.example": socks.ErrGateway, "example.com": socks.ErrAuthFailed} {
@@ -190,7 +190,7 @@ func TestUntrustedGateway(t *testing.T) {
 	}
 }
 
-// Every REP is an error of its own.
+// Each REP is a distinct error.
 func TestReplies(t *testing.T) {
 	also := map[socks.Reply][]error{
 		socks.ErrNotAllowed:              {syscall.EACCES, fs.ErrPermission},
@@ -211,7 +211,7 @@ func TestReplies(t *testing.T) {
 		}}
 	}})
 	c.Handshake = socks.HandshakeStepwise
-	dst := nobody
+	dst := closedAddr
 	texts := make(map[string]socks.Reply)
 	for r := 1; r <= 255; r++ {
 		rep.Store(uint32(r))
@@ -222,7 +222,7 @@ func TestReplies(t *testing.T) {
 		require.ErrorAs(t, err, &got)
 		require.Equal(t, reply, got)
 		require.Equal(t, reply == socks.ErrTTLExpired || reply == socks.ErrOnionIntroTimedOut, err.(net.Error).Timeout(), "%v", err)
-		require.NotContains(t, texts, err.Error(), "each has a text of its own")
+		require.NotContains(t, texts, err.Error(), "each has a distinct text")
 		texts[err.Error()] = reply
 	}
 	rep.Store(0)
@@ -231,7 +231,7 @@ func TestReplies(t *testing.T) {
 	conn.Close()
 }
 
-// REP decides, whatever comes behind it or does not.
+// The REP byte decides, whatever follows it.
 func TestErrorRepliesOfAnyLength(t *testing.T) {
 	for _, quirks := range []testgw.Quirks{
 		{ShortErrorReply: 2}, {ShortErrorReply: 3}, {ShortErrorReply: 4}, {ShortErrorReply: 10},
@@ -239,7 +239,7 @@ func TestErrorRepliesOfAnyLength(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%+v", quirks), func(t *testing.T) {
 			g := &testgw.Gateway{Quirks: quirks, Hosts: map[string][]netip.Addr{"name.example": {loopback4}}}
-			_, port, err := net.SplitHostPort(nobody)
+			_, port, err := net.SplitHostPort(closedAddr)
 			require.NoError(t, err)
 			for _, host := range []string{"127.0.0.1", "name.example"} {
 				_, err := clientOf(t, g).Dial("tcp", net.JoinHostPort(host, port))
@@ -249,7 +249,7 @@ func TestErrorRepliesOfAnyLength(t *testing.T) {
 	}
 }
 
-// The gateway hangs up behind each of its octets: that is the gateway's failure, never a success.
+// If the gateway hangs up after any of its bytes, that is an error of the gateway, never a success.
 func TestHangUpAtEachByte(t *testing.T) {
 	const all = 2 + 2 + 10
 	for _, end := range []testgw.End{testgw.FIN, testgw.RST} {
@@ -261,7 +261,7 @@ func TestHangUpAtEachByte(t *testing.T) {
 			c := clientOf(t, g)
 			c.Auth = []socks.Auth{socks.UserPass("user", "pass")}
 			_, err := c.Dial("tcp", listen(t).Addr().String())
-			require.ErrorIs(t, err, socks.ErrGateway, "%d octets", after)
+			require.ErrorIs(t, err, socks.ErrGateway, "%d bytes", after)
 			if end == testgw.FIN {
 				requireClasses(t, err, socks.ErrGateway, io.ErrUnexpectedEOF)
 			}
@@ -269,7 +269,7 @@ func TestHangUpAtEachByte(t *testing.T) {
 	}
 }
 
-// The same answer is given for a name that the gateway does not know and for a host that is not there.
+// Gateways send the same reply for an unknown name and for an unreachable host.
 func TestUnknownName(t *testing.T) {
 	c := clientOf(t, new(testgw.Gateway))
 	_, err := c.Dial("tcp", "unknown.example:80")
@@ -278,14 +278,14 @@ func TestUnknownName(t *testing.T) {
 	require.ErrorContains(t, err, "unknown.example:80")
 }
 
-// What cannot be sent is an error before the gateway is even reached.
+// An address that cannot be sent is an error before the Client connects to the gateway.
 func TestNothingIsSentOfWhatCannotBe(t *testing.T) {
 	c := &socks.Client{Addr: "127.0.0.1:1", Forward: dialFunc(func(_ context.Context, network, address string) (net.Conn, error) {
 		t.Errorf("dialed %s %s", network, address)
 		return nil, net.ErrClosed
 	})}
 	hosts := map[string]string{
-		"300 octets":          strings.Repeat("a.", 150) + "x",
+		"300 bytes":           strings.Repeat("a.", 150) + "x",
 		"a label of 64":       strings.Repeat("a", 64) + ".example",
 		"NUL":                 "a\x00b",
 		"CR LF":               "a\r\nb",
@@ -323,7 +323,7 @@ func TestNothingIsSentOfWhatCannotBe(t *testing.T) {
 				require.IsType(t, (*net.OpError)(nil), err)
 				require.ErrorContains(t, err, prefix)
 				for _, control := range "\x00\r\n\xff" {
-					require.NotContains(t, err.Error(), string(control), "the message is fit for a log")
+					require.NotContains(t, err.Error(), string(control), "the message has no control character")
 				}
 			}
 			if address != host {

@@ -12,7 +12,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// echoAddress sends back what the first client sends, and returns the address at which it does.
+// echoAddress returns an address at which the first client's bytes are sent back.
 func echoAddress() string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -28,12 +28,12 @@ func echoAddress() string {
 	return l.Addr().String()
 }
 
-// When the first gateway is down, the second one is used, and the first rests.
+// If the first gateway is down, the request goes to the second one, and the first rests.
 func ExampleGroup() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
 	group := &socks.Group{Clients: []*socks.Client{
-		{Addr: nobody},
+		{Addr: closedAddr},
 		{Addr: gateway.Addr().String()},
 	}}
 	defer group.Close()
@@ -47,9 +47,9 @@ func ExampleGroup() {
 	// Output: 1 request at the second
 }
 
-// The health tells which gateways of a Group work.
+// Health shows which gateways of a Group work.
 func ExampleGroup_Health() {
-	group := &socks.Group{Clients: []*socks.Client{{Addr: nobody}}}
+	group := &socks.Group{Clients: []*socks.Client{{Addr: closedAddr}}}
 	defer group.Close()
 	if _, err := group.Dial("tcp", "intranet.example:80"); err != nil {
 		for _, h := range group.Health() {
@@ -59,7 +59,7 @@ func ExampleGroup_Health() {
 	// Output: 1 failure, resting: true
 }
 
-// Stats tell how requests ended.
+// Stats shows how requests ended.
 func ExampleClientStats() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
@@ -69,7 +69,7 @@ func ExampleClientStats() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.Dial("tcp", nobody)
+	client.Dial("tcp", closedAddr)
 	s := client.Stats()
 	fmt.Println(s.Granted, "granted,", s.Refused, "refused,", s.Open, "open")
 	conn.Close()
@@ -79,7 +79,7 @@ func ExampleClientStats() {
 	// 0 open
 }
 
-// A Histogram's bounds are those of its buckets, each twice as wide as the one before.
+// HistogramBound gives the upper bound of each bucket, which is twice the previous one.
 func ExampleHistogram() {
 	var h socks.Histogram
 	h.Counts[3]++
@@ -87,7 +87,7 @@ func ExampleHistogram() {
 	// Output: 1 handshake took less than 524.288µs
 }
 
-// ConnStats count what the application read and wrote.
+// ConnStats counts the bytes that the application read and wrote.
 func ExampleConnStats() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
@@ -105,7 +105,7 @@ func ExampleConnStats() {
 	// Output: 5 written, 5 read
 }
 
-// PacketStats count what was sent and received, and what was dropped for which reason.
+// PacketStats counts datagrams sent and received, and dropped datagrams by reason.
 func ExamplePacketStats() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
@@ -123,13 +123,13 @@ func ExamplePacketStats() {
 	// Output: 1 sent, 0 malformed
 }
 
-// A DropReason says why in a Trace.
+// A Trace gets the DropReason of each dropped datagram.
 func ExampleDropReason() {
 	fmt.Println(socks.DropStranger)
 	// Output: stranger
 }
 
-// An Auth of one's own runs its method on the connection, step by step.
+// A custom Auth runs its method on the connection, stepwise.
 type questionAuth struct{ answer string }
 
 func (questionAuth) Method() byte { return 0x80 } // RFC 1928, section 3: reserved for private methods
@@ -140,7 +140,7 @@ func (a questionAuth) Negotiate(_ context.Context, c net.Conn) (net.Conn, error)
 }
 
 func ExampleAuth() {
-	client := &socks.Client{Addr: nobody, Auth: []socks.Auth{questionAuth{"42"}, socks.NoAuth}}
+	client := &socks.Client{Addr: closedAddr, Auth: []socks.Auth{questionAuth{"42"}, socks.NoAuth}}
 	for _, a := range client.Auth {
 		fmt.Printf("offers method %#02x\n", a.Method())
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// startGateway starts a gateway that alone knows where intranet.example is.
+// startGateway starts a gateway. Only the gateway can resolve intranet.example.
 func startGateway(g *testgw.Gateway) *testgw.Gateway {
 	g.Hosts = map[string][]netip.Addr{"intranet.example": {netip.MustParseAddr("127.0.0.1")}}
 	if err := g.Start("tcp", "127.0.0.1:0"); err != nil {
@@ -50,7 +50,7 @@ func ExampleClient() {
 	// Output: 200 OK welcome
 }
 
-// One gateway behind another: Forward reaches the second through the first.
+// A chain of two gateways: Forward connects to the second gateway through the first.
 func ExampleClient_chain() {
 	first, second := startGateway(new(testgw.Gateway)), startGateway(new(testgw.Gateway))
 	defer first.Close()
@@ -75,7 +75,7 @@ func ExampleClient_chain() {
 	// second gateway asked for: intranet.example
 }
 
-// A Conn ends its own direction, and goes on reading.
+// CloseWrite ends one direction of a Conn; reads still work.
 func ExampleConn() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
@@ -91,7 +91,7 @@ func ExampleConn() {
 		}
 		defer c.Close()
 		n, _ := io.Copy(io.Discard, c)
-		fmt.Fprintf(c, "%d octets received", n)
+		fmt.Fprintf(c, "%d bytes received", n)
 	}()
 
 	client := &socks.Client{Addr: gateway.Addr().String()}
@@ -105,10 +105,10 @@ func ExampleConn() {
 	conn.CloseWrite()
 	answer, _ := io.ReadAll(conn)
 	fmt.Println(string(answer))
-	// Output: 12 octets received
+	// Output: 12 bytes received
 }
 
-// A Listener lets in the data connection of active FTP and its kind.
+// A Listener accepts the data connection of a protocol such as active FTP.
 func ExampleListener() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
@@ -120,7 +120,7 @@ func ExampleListener() {
 	}
 	defer l.Close()
 
-	// The application tells the server this address, as FTP's PORT does; the server connects to it.
+	// The application sends this address to the server, as FTP's PORT does; the server connects to it.
 	go func(address string) { // ends with the connection
 		c, err := net.Dial("tcp", address)
 		if err != nil {
@@ -225,13 +225,13 @@ func ExampleParseURL() {
 	// gateway URL: malformed; percent-encode what is special in the user and the password
 }
 
-// A Reply tells a destination that refuses from a gateway that is gone.
+// A Reply distinguishes a destination that refuses from a gateway that is down.
 func ExampleReply() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
 
 	client := &socks.Client{Addr: gateway.Addr().String()}
-	_, err := client.Dial("tcp", "127.0.0.1:1") // nobody listens there
+	_, err := client.Dial("tcp", "127.0.0.1:1") // nothing listens there
 	fmt.Println(errors.Is(err, socks.ErrConnectionRefused), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, socks.ErrGateway))
 
 	var reply socks.Reply
@@ -264,8 +264,8 @@ func ExampleTrace() {
 	// reply: 127.0.0.1:0 <nil>
 }
 
-// A gateway that takes one message a time needs each in a write of its own. Auto finds that out; a
-// Client that is told does not have to.
+// Some gateways read one message at a time and need each message in its own write. HandshakeAuto finds that out;
+// HandshakeStepwise saves the attempt.
 func ExampleHandshake() {
 	gateway := startGateway(&testgw.Gateway{Quirks: testgw.Quirks{OneRecv: true}})
 	defer gateway.Close()

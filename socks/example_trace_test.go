@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// logged tells a logger of every step.
+// logged returns a Trace that logs every step.
 func logged(l *slog.Logger) *socks.Trace {
 	return &socks.Trace{
 		GatewayConnected: func(gateway net.Addr, took time.Duration, err error) {
@@ -34,13 +34,13 @@ func logged(l *slog.Logger) *socks.Trace {
 	}
 }
 
-// An adapter to log/slog is a func of a few lines.
+// A Trace can write to log/slog with a few lines.
 func ExampleTrace_slog() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		switch a.Key {
-		case slog.TimeKey, "gateway", "took": // differ from run to run
+		case slog.TimeKey, "gateway", "took": // these differ from run to run
 			return slog.Attr{}
 		}
 		return a
@@ -58,7 +58,7 @@ func ExampleTrace_slog() {
 	// level=INFO msg=replied command=RESOLVE dst=intranet.example:0 bound=127.0.0.1:0 err=<nil>
 }
 
-// A context's Trace answers, for one dial: did it go through the gateway, by name, and how long did it take?
+// WithTrace traces one dial: was the name sent to the gateway, and how long did the reply take?
 func ExampleWithTrace() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
@@ -82,7 +82,7 @@ func ExampleWithTrace() {
 	// replied in less than a minute: true <nil>
 }
 
-// Stats are a struct of numbers, which expvar prints as it is.
+// ClientStats is a struct of numbers, which expvar prints as JSON.
 func ExampleClientStats_expvar() {
 	gateway := startGateway(new(testgw.Gateway))
 	defer gateway.Close()
@@ -93,7 +93,7 @@ func ExampleClientStats_expvar() {
 		log.Fatal(err)
 	}
 	var read struct{ Granted, Refused int }
-	if err := json.Unmarshal([]byte(stats.String()), &read); err != nil { // as who watches the program does
+	if err := json.Unmarshal([]byte(stats.String()), &read); err != nil { // as a monitoring program does
 		log.Fatal(err)
 	}
 	fmt.Println(read.Granted, "granted,", read.Refused, "refused")

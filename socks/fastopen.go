@@ -8,27 +8,28 @@ import (
 	"github.com/sockslib/sockslib/internal/errno"
 )
 
-// With TCP Fast Open, RFC 7413, the first message to the gateway is in the SYN. The connection is deferred: the
-// system makes it at the first write, and its errors come with the first read. The system does this only for an
-// address that gave it a cookie on an earlier connection; otherwise it connects as usual and asks for one. Where the
-// gateway's system does not take the data of the SYN, they are sent again after the SYN-ACK.
+// With TCP Fast Open (RFC 7413) the first message to the gateway is in the SYN. The connection is deferred: the
+// system sends the SYN at the first write, and the first read returns the error of connecting. The system defers
+// only connections to an address that gave it a cookie on an earlier connection; to others it connects at once and
+// asks for a cookie. If the gateway's system does not accept the data in the SYN, it is sent again after the
+// SYN-ACK.
 
 const (
-	// synTimeout is when Linux repeats a SYN, then without data.
+	// synTimeout is the time after which Linux sends an unanswered SYN again, without data.
 	synTimeout = time.Second
-	// fastOpenRest is how long a Client connects as usual after a SYN with data was lost.
+	// fastOpenRest is how long a Client does not use Fast Open after a SYN with data was lost.
 	fastOpenRest = 10 * time.Minute
 )
 
-// synState is the state of a connection that was deferred.
+// synState is the TCP state of a connection that was deferred.
 type synState struct {
 	connecting bool          // the SYN is not answered
-	acked      bool          // the gateway's system took the data of the SYN
-	rtt        time.Duration // once it is connected
+	acked      bool          // the gateway's system acknowledged the data in the SYN
+	rtt        time.Duration // of a connection that is established
 }
 
-// fastOpens reports whether the first attempt of a dial uses Fast Open. A name may have several addresses, and
-// connecting finds out which of them answers.
+// fastOpens reports whether the first attempt of a dial uses Fast Open. It does not for a gateway's name, which may
+// have several addresses: a deferred connection does not show which of them answers.
 func (c *Client) fastOpens() bool {
 	if !c.FastOpen || c.Forward != nil || c.network() == "unix" || !isLiteral(c.Addr) {
 		return false
@@ -37,8 +38,8 @@ func (c *Client) fastOpens() bool {
 	return lost == 0 || time.Since(time.Unix(0, lost)) >= fastOpenRest
 }
 
-// stillConnecting reports whether err is the end of the handshake's patience with a gateway that may not have
-// been reached: silence is counted from when the connection is known to be made.
+// stillConnecting reports whether err is a timeout at silentBy on a connection that was deferred. It then starts the
+// time of silence anew, because silence is counted from when the connection is known to be established.
 func (h *handshake) stillConnecting(err error) bool {
 	if !h.deferred || !h.silent(err) {
 		return false
@@ -51,8 +52,8 @@ func (h *handshake) stillConnecting(err error) bool {
 	return true
 }
 
-// connected is told how the first read from the gateway ended. If the connection was deferred, that is how
-// connecting ended too, and what it returns is the error of that.
+// connected takes the error of the first read from the gateway. If the connection was deferred, connected finishes
+// connecting: it calls the hook, and returns the error of connecting if there was one. Otherwise it returns err.
 func (h *handshake) connected(err error) error {
 	if !h.deferred {
 		return err
@@ -67,11 +68,11 @@ func (h *handshake) connected(err error) error {
 		err = h.unsent
 	}
 	if h.unreached = err != nil && (syn.connecting || neverConnected(err)); h.unreached {
-		h.sent, h.unsent = false, nil // the gateway has got nothing
+		h.sent, h.unsent = false, nil // nothing has reached the gateway
 		err = gatewayFailed("gateway unreachable", err)
 	}
 	switch {
-	case h.conn == nil: // reach calls the hook, after TLS
+	case h.conn == nil: // reach calls the hook after TLS
 	case h.unreached:
 		h.hooks.gatewayConnected(h.client, took, err)
 	default:
@@ -80,8 +81,8 @@ func (h *handshake) connected(err error) error {
 	return err
 }
 
-// neverConnected reports whether an error can only be of connecting. A socket that was closed meanwhile does not
-// tell.
+// neverConnected reports whether err shows that a deferred connection was not established. A socket that was closed
+// meanwhile has no state, so it counts as not established.
 func neverConnected(err error) bool {
 	for _, e := range []error{errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, net.ErrClosed} {
 		if errors.Is(err, e) {

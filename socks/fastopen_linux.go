@@ -9,15 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fastOpening reaches gateways with TCP Fast Open. Where the system lacks it or has it switched off, the connection
-// is made as usual.
+// fastOpening dials with TCP Fast Open. If the system does not support or allow that, it connects at once.
 var fastOpening = net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 	return c.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 1)
 	})
 }}
 
-// synStateOf returns the state of a connection. Of one that is closed it is the zero synState.
+// synStateOf returns the state of a connection. It returns the zero synState if c is closed or has no socket.
 func synStateOf(c net.Conn) (s synState) {
 	const (
 		synSent      = 2    // tcpi_state: TCP_SYN_SENT
@@ -44,6 +43,6 @@ func control(c net.Conn, f func(fd int)) {
 	}
 }
 
-// inProgress reports whether a first write began to connect without taking any data, because the system has lost
-// the gateway's cookie since the connection was deferred.
+// inProgress reports whether err is from a first write that began to connect but sent no data, because the system has
+// lost the gateway's cookie since the connection was deferred.
 func inProgress(err error) bool { return errors.Is(err, syscall.EINPROGRESS) }

@@ -52,10 +52,10 @@ func init() {
 	}
 }
 
-// network is the namespace's, nil outside of it.
+// network is the reflector of the namespace, nil outside of it.
 var network *reflector
 
-// TestFastOpen runs in a network namespace of its own, whose system takes the data of a SYN.
+// TestFastOpen runs in its own network namespace, whose system accepts data in a SYN.
 func TestFastOpen(t *testing.T) {
 	if network == nil {
 		_, err := need.Program("ip", "iproute2")
@@ -75,12 +75,12 @@ func TestFastOpen(t *testing.T) {
 	t.Run("features", testFastOpenFeatures)
 }
 
-// fastGateway starts g on a listener that takes the data of a SYN, and returns where it is reached.
+// fastGateway starts g on a listener that accepts data in a SYN, and returns its address at the far side.
 func fastGateway(t *testing.T, g *testgw.Gateway) string {
 	return atFar(t, fastGatewayAt(t, g, nearIP))
 }
 
-// atFar returns where what listens at nearIP is reached.
+// atFar returns the far address of a listener at nearIP.
 func atFar(t *testing.T, addr net.Addr) string {
 	_, port, err := net.SplitHostPort(addr.String())
 	require.NoError(t, err)
@@ -96,7 +96,7 @@ func fastGatewayAt(t *testing.T, g *testgw.Gateway, ip string) net.Addr {
 	l, err := config.Listen(t.Context(), "tcp", net.JoinHostPort(ip, "0"))
 	require.NoError(t, err)
 	served := make(chan struct{})
-	go func() { // the test's, which waits for served; ends with g
+	go func() { // owned by the test, which waits for served; ends with g
 		defer close(served)
 		_ = g.Serve(l)
 	}()
@@ -104,9 +104,9 @@ func fastGatewayAt(t *testing.T, g *testgw.Gateway, ip string) net.Addr {
 	return l.Addr()
 }
 
-// warm gets the system the cookie of farIP.
+// warm makes the system get the cookie of farIP.
 func warm(t *testing.T) {
-	addr := fastGateway(t, &testgw.Gateway{Dial: toNobody})
+	addr := fastGateway(t, &testgw.Gateway{Dial: toSilence})
 	c := &socks.Client{Addr: addr, FastOpen: true}
 	conn := dialed(t, c)
 	require.False(t, inSYN(t, conn), "without a cookie")
@@ -121,7 +121,7 @@ func dialed(t *testing.T, c *socks.Client) *socks.Conn {
 	return conn.(*socks.Conn)
 }
 
-// certifiedByName is certified for an address that is not in the certificate.
+// certifiedByName returns a TLS config with a certificate that does not have the gateway's address.
 func certifiedByName() (server, client *tls.Config) {
 	server, client = certified()
 	client = client.Clone()
@@ -129,7 +129,7 @@ func certifiedByName() (server, client *tls.Config) {
 	return server, client
 }
 
-// inSYN reports whether the other side's system took data from the SYN of a connection.
+// inSYN reports whether the other side's system accepted data in the SYN of a connection.
 func inSYN(t *testing.T, c *socks.Conn) (acked bool) {
 	conn := c.NetConn()
 	if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
@@ -155,7 +155,7 @@ func testFastOpenDials(t *testing.T) {
 		"password, stepwise":     {Auth: []socks.Auth{userPass, socks.NoAuth}, Handshake: socks.HandshakeStepwise},
 		"TLS":                    {TLS: client},
 		"no bound, no deadline":  {Timeout: -1},
-		"a bound of its own":     {Timeout: time.Minute},
+		"its own bound":          {Timeout: time.Minute},
 		"the second of a Client": {},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -195,24 +195,24 @@ func testFastOpenDials(t *testing.T) {
 }
 
 func testFastOpenIsOff(t *testing.T) {
-	addr := fastGateway(t, &testgw.Gateway{Dial: toNobody})
+	addr := fastGateway(t, &testgw.Gateway{Dial: toSilence})
 	require.False(t, inSYN(t, dialed(t, &socks.Client{Addr: addr})))
 	require.False(t, inSYN(t, dialed(t, &socks.Client{Addr: addr, FastOpen: true, Forward: new(net.Dialer)})), "a Forward")
 
-	local := fastGatewayAt(t, &testgw.Gateway{Dial: toNobody}, "127.0.0.1").(*net.TCPAddr)
+	local := fastGatewayAt(t, &testgw.Gateway{Dial: toSilence}, "127.0.0.1").(*net.TCPAddr)
 	c := &socks.Client{Addr: local.String(), FastOpen: true}
 	require.False(t, inSYN(t, dialed(t, c)), "no cookie")
 	require.True(t, inSYN(t, dialed(t, c)))
 	c = &socks.Client{Addr: fmt.Sprint("localhost:", local.Port), Network: "tcp4", FastOpen: true}
 	require.False(t, inSYN(t, dialed(t, c)), "a name")
 
-	unix := clientOverUnix(t, &testgw.Gateway{Dial: toNobody})
+	unix := clientOverUnix(t, &testgw.Gateway{Dial: toSilence})
 	unix.FastOpen = true
 	dialed(t, unix)
 }
 
 func testFastOpenNotTaken(t *testing.T) {
-	g := &testgw.Gateway{Dial: toNobody}
+	g := &testgw.Gateway{Dial: toSilence}
 	require.NoError(t, g.Start("tcp", nearIP+":0"))
 	t.Cleanup(g.Close)
 	c := &socks.Client{Addr: atFar(t, g.Addr()), FastOpen: true}
@@ -222,7 +222,7 @@ func testFastOpenNotTaken(t *testing.T) {
 	require.Len(t, g.Requests(), 3)
 }
 
-// refusedAddr is an address at which nothing listens.
+// refusedAddr returns an address at which nothing listens.
 func refusedAddr(t *testing.T) string {
 	l, err := net.Listen("tcp", nearIP+":0")
 	require.NoError(t, err)
@@ -248,7 +248,7 @@ func testFastOpenRefused(t *testing.T) {
 	}
 }
 
-// losing has the network drop SYNs, those with data alone or all of them, until the func that it returns is called.
+// losing makes the network drop SYNs, all of them or only those with data, until the returned func is called.
 func losing(withDataAlone bool) (stop func()) {
 	drop := func(segment []byte) bool {
 		syn, data := isSYN(segment)
@@ -260,7 +260,7 @@ func losing(withDataAlone bool) (stop func()) {
 
 func testFastOpenUnanswered(t *testing.T) {
 	for _, h := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakePipelined, socks.HandshakeStepwise} {
-		g := &testgw.Gateway{Dial: toNobody}
+		g := &testgw.Gateway{Dial: toSilence}
 		addr := fastGateway(t, g)
 		stop := losing(false)
 		c := &socks.Client{Addr: addr, FastOpen: true, Handshake: h, Timeout: 600 * time.Millisecond}
@@ -282,7 +282,7 @@ func testFastOpenUnanswered(t *testing.T) {
 	}
 }
 
-// The SYN is repeated without data, and a Client that has met such a network connects as usual from then on.
+// The system repeats the SYN without data. After that, the Client does not use Fast Open.
 func testFastOpenLost(t *testing.T) {
 	server, client := certifiedByName()
 	for what, c := range map[string]*socks.Client{
@@ -292,7 +292,7 @@ func testFastOpenLost(t *testing.T) {
 		"TLS":       {TLS: client},
 	} {
 		t.Run(what, func(t *testing.T) {
-			g := &testgw.Gateway{Dial: toNobody}
+			g := &testgw.Gateway{Dial: toSilence}
 			if c.TLS != nil {
 				g.TLS = server
 			}
@@ -302,13 +302,13 @@ func testFastOpenLost(t *testing.T) {
 			require.False(t, inSYN(t, dialed(t, c)))
 			require.False(t, inSYN(t, dialed(t, c)))
 			stop()
-			require.False(t, inSYN(t, dialed(t, c)), "the Client goes without it")
+			require.False(t, inSYN(t, dialed(t, c)), "the Client does not use Fast Open")
 			require.Len(t, g.Requests(), 3)
 		})
 	}
 }
 
-// forgetful reads random bytes, and makes the system forget its cookies at the first.
+// forgetful is a source of random bytes that makes the system forget its cookies at the first Read.
 type forgetful struct{ done atomic.Bool }
 
 func (f *forgetful) Read(b []byte) (int, error) {
@@ -323,8 +323,8 @@ func (f *forgetful) Read(b []byte) (int, error) {
 func testFastOpenForgotten(t *testing.T) {
 	server, client := certifiedByName()
 	random := new(forgetful)
-	client.Rand = random // which TLS reads between connecting and the first write
-	g := &testgw.Gateway{Dial: toNobody, TLS: server}
+	client.Rand = random // TLS reads it between connecting and the first write
+	g := &testgw.Gateway{Dial: toSilence, TLS: server}
 	addr := fastGateway(t, g)
 	c := &socks.Client{Addr: addr, TLS: client, FastOpen: true}
 	require.False(t, inSYN(t, dialed(t, c)))
@@ -333,9 +333,9 @@ func testFastOpenForgotten(t *testing.T) {
 	require.Len(t, g.Requests(), 2)
 }
 
-// A gateway that is silent from when it is connected is asked step by step too, as without Fast Open.
+// If a gateway is silent after the connection is established, a stepwise attempt is made, as without Fast Open.
 func testFastOpenSilence(t *testing.T) {
-	g := &testgw.Gateway{Dial: toNobody, Misbehave: func(conn int) testgw.Fault {
+	g := &testgw.Gateway{Dial: toSilence, Misbehave: func(conn int) testgw.Fault {
 		if conn == 0 {
 			return testgw.Fault{Silent: testgw.StageMethod}
 		}
@@ -343,13 +343,13 @@ func testFastOpenSilence(t *testing.T) {
 	}}
 	addr := fastGateway(t, g)
 	c := &socks.Client{Addr: addr, FastOpen: true}
-	require.False(t, inSYN(t, dialed(t, c)), "the second attempt connects as usual")
-	require.True(t, inSYN(t, dialed(t, c)), "and the next dial does not")
+	require.False(t, inSYN(t, dialed(t, c)), "the second attempt does not use Fast Open")
+	require.True(t, inSYN(t, dialed(t, c)), "the next dial uses Fast Open")
 }
 
 func testFastOpenFeatures(t *testing.T) {
 	t.Run("a spare", func(t *testing.T) {
-		g := &testgw.Gateway{Dial: toNobody}
+		g := &testgw.Gateway{Dial: toSilence}
 		addr := fastGateway(t, g)
 		c := &socks.Client{Addr: addr, FastOpen: true, Spare: 1}
 		require.True(t, inSYN(t, dialed(t, c)))
@@ -360,7 +360,7 @@ func testFastOpenFeatures(t *testing.T) {
 		require.NoError(t, c.Close())
 	})
 	t.Run("a group", func(t *testing.T) {
-		g := &testgw.Gateway{Dial: toNobody}
+		g := &testgw.Gateway{Dial: toSilence}
 		addr := fastGateway(t, g)
 		group := &socks.Group{Clients: []*socks.Client{{Addr: refusedAddr(t), FastOpen: true}, {Addr: addr, FastOpen: true}}}
 		conn, err := group.Dial("tcp", "name.example:80")
@@ -371,7 +371,7 @@ func testFastOpenFeatures(t *testing.T) {
 	t.Run("a chain", func(t *testing.T) {
 		first := &testgw.Gateway{}
 		firstAddr := fastGateway(t, first)
-		addr := fastGateway(t, &testgw.Gateway{Dial: toNobody})
+		addr := fastGateway(t, &testgw.Gateway{Dial: toSilence})
 		c := &socks.Client{Addr: addr, FastOpen: true, Forward: &socks.Client{Addr: firstAddr, FastOpen: true}}
 		require.True(t, inSYN(t, dialed(t, c).NetConn().(*socks.Conn)))
 	})

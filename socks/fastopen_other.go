@@ -4,11 +4,11 @@ package socks
 
 import "net"
 
-// fastOpening connects as usual.
+// fastOpening dials without TCP Fast Open.
 var fastOpening = net.Dialer{Resolver: &net.Resolver{}}
 
-// synStateOf returns the zero synState: no connection is deferred here.
+// synStateOf returns the zero synState, because no connection is deferred on this system.
 func synStateOf(net.Conn) synState { return synState{} }
 
-// inProgress is false here.
+// inProgress returns false.
 func inProgress(error) bool { return false }

@@ -14,11 +14,11 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// freezable is a gateway in memory that can be stopped: its requests get no reply then, and its new connections no
-// choice of a method, although they are accepted.
+// freezable is a gateway in memory that can be stopped. Then it accepts new connections, but does not answer
+// greetings or requests.
 type freezable struct {
 	gateway
-	letsIn bool // new connections go on to be let in when it is stopped
+	letsIn bool // it still lets new connections in when it is stopped
 	frozen bool
 }
 
@@ -35,7 +35,7 @@ func (f *freezable) DialContext(ctx context.Context, network, address string) (n
 	return f.gateway.DialContext(ctx, network, address)
 }
 
-// frozenGroup has two gateways, the first of which has its spares and is stopped then.
+// frozenGroup returns a Group of two gateways. The first is stopped when it has its spares.
 func frozenGroup(t *testing.T, first *freezable, timeout time.Duration) (g *socks.Group, second *gateway) {
 	second = &gateway{answer: grants}
 	g = &socks.Group{Rest: time.Hour, MaxRest: time.Hour, Clients: []*socks.Client{
@@ -48,13 +48,14 @@ func frozenGroup(t *testing.T, first *freezable, timeout time.Duration) (g *sock
 	return g, second
 }
 
-// A gateway that freezes costs one of the dials that follow each other. That one is lost on a spare: the gateway had let it
-// in, so its silence is the outcome. The spare that was to replace it is not let in meanwhile, so the gateway rests.
+// Of consecutive dials, only one is lost when a gateway freezes. That dial used a spare: the gateway had let it
+// in, so its silence is the outcome. Meanwhile the gateway does not let in the spare that replaces the used one,
+// so the gateway rests.
 func TestFrozenGatewayCostsOneDial(t *testing.T) {
 	for _, row := range []struct {
 		what             string
 		context, timeout time.Duration
-		wait             time.Duration // what the dial takes
+		wait             time.Duration // duration of the dial
 	}{
 		{"within a context", time.Second, 0, time.Second},
 		{"within a context longer than the bound of a new spare", time.Minute, 0, time.Minute},
@@ -89,8 +90,8 @@ func TestFrozenGatewayCostsOneDial(t *testing.T) {
 	}
 }
 
-// Dials at once each take a spare of their own, and each is lost with it: all are on their way before the first one
-// knows. The next dial is neither lost nor late.
+// Concurrent dials each take a spare, and all of them are lost, because they are sent before the first one fails.
+// The next dial is neither lost nor late.
 func TestFrozenGatewayCostsTheDialsOnTheirWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := newFreezable(false)
@@ -115,8 +116,8 @@ func TestFrozenGatewayCostsTheDialsOnTheirWay(t *testing.T) {
 	})
 }
 
-// A gateway that lets a new connection in while a request on a spare gets no reply is well: the destination is
-// slow. And a dial that was cancelled tells nothing.
+// A gateway works if it lets in a new connection while a request on a spare gets no reply: the destination is
+// slow. A cancelled dial shows nothing about the gateway.
 func TestSlowDestinationIsNoFailure(t *testing.T) {
 	for _, row := range []struct {
 		what      string
@@ -147,7 +148,7 @@ func TestSlowDestinationIsNoFailure(t *testing.T) {
 	}
 }
 
-// When the time to be let in is over there is no second request: what became of the first is the outcome.
+// After the bound for being let in, no second request is sent: the result of the first one is the outcome.
 func TestNoSecondRequestWithoutTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{answer: grants}
@@ -156,7 +157,7 @@ func TestNoSecondRequestWithoutTime(t *testing.T) {
 		dialOnce(t, c)
 		synctest.Wait()
 		before := g.requests.Load()
-		g.answer = func(int, net.Conn) { time.Sleep(16 * time.Second) } // more than there is to be let in
+		g.answer = func(int, net.Conn) { time.Sleep(16 * time.Second) } // longer than the bound for being let in
 		_, err := c.Dial("tcp", "x.example:80")
 		require.ErrorIs(t, err, socks.ErrGateway)
 		require.False(t, err.(net.Error).Timeout(), "it hung up: %v", err)

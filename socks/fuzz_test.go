@@ -16,7 +16,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// FuzzParseURL: what is accepted has a gateway, and what is refused says nothing of what was in it.
+// FuzzParseURL checks that an accepted URL has a gateway, and that the error for a refused URL does not quote it.
 func FuzzParseURL(f *testing.F) {
 	for _, raw := range []string{
 		"socks5://gateway.example", "socks5h://u:p@[::1]:1080", "socks5s://127.0.0.1:443/", "socks5+unix://u@/run/gw",
@@ -29,7 +29,7 @@ func FuzzParseURL(f *testing.F) {
 		if err != nil {
 			require.Nil(t, c)
 			var inner *url.Error
-			require.False(t, errors.As(err, &inner), "which quotes the URL")
+			require.False(t, errors.As(err, &inner), "a *url.Error quotes the URL")
 			return
 		}
 		require.NotEmpty(t, c.Addr)
@@ -44,7 +44,8 @@ func FuzzParseURL(f *testing.F) {
 	})
 }
 
-// FuzzParseAddr: what is accepted reads back as itself, and fits into a request.
+// FuzzParseAddr checks that an accepted address is parsed from its own String as the same address, and fits into a
+// request.
 func FuzzParseAddr(f *testing.F) {
 	for _, address := range []string{
 		"example.com:80", "EXAMPLE.com.:http", "[::ffff:192.0.2.1]:65535", "bücher.example:0", "a%b:1", "[fe80::1%lo]:1", ":4294967376", "127.1:80",
@@ -68,8 +69,8 @@ func FuzzParseAddr(f *testing.F) {
 	})
 }
 
-// FuzzReplies: whatever a gateway says, a dial ends, with an error of its kind or with a stream that begins
-// right behind the reply.
+// FuzzReplies checks that a dial ends whatever a gateway sends: with an expected error, or with a stream that
+// begins directly after the reply.
 func FuzzReplies(f *testing.F) {
 	const granted = "\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"
 	for _, says := range []string{
@@ -107,8 +108,8 @@ func FuzzReplies(f *testing.F) {
 	})
 }
 
-// endsAReply reports whether b is the choice of a method, perhaps a status, and one whole reply. Tor leaves
-// out the choice.
+// endsAReply reports whether b is the choice of a method, a status if the method has one, and one whole reply. Tor
+// omits the choice.
 func endsAReply(b []byte) bool {
 	for _, before := range []int{2, 4} {
 		if len(b) <= before {
@@ -122,12 +123,12 @@ func endsAReply(b []byte) bool {
 	return false
 }
 
-// saying is a Forward to a gateway that hears nothing, says its piece, and hangs up.
+// saying is a Forward to a gateway that reads and ignores everything, sends the given bytes, and hangs up.
 func saying(piece []byte) dialFunc {
 	return func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
 		go io.Copy(io.Discard, far) // ends with the connection
-		go func() {                 // ends when all is said, or nobody listens
+		go func() {                 // ends when all is sent, or the connection is closed
 			far.Write(piece)
 			far.Close()
 		}()
@@ -135,7 +136,8 @@ func saying(piece []byte) dialFunc {
 	}
 }
 
-// FuzzDatagrams: whatever a relay sends is delivered or dropped, and the next one comes as it is.
+// FuzzDatagrams checks that any datagram from a relay is delivered or dropped, and that the next one is read
+// unchanged.
 func FuzzDatagrams(f *testing.F) {
 	for _, d := range []string{
 		"", "\x00", fromSource, fromSource + "payload", "\x00\x00\x01" + fromSource[3:] + "fragment", "\x00\x00\x00\x03\x04name\x00\x35x",

@@ -26,14 +26,14 @@ var (
 	loopback6 = netip.IPv6Loopback()
 )
 
-// dialFunc is a Forward.
+// dialFunc is a func as a Forward.
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
 func (f dialFunc) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	return f(ctx, network, address)
 }
 
-// ways are those to a gateway. Each starts g and gives a Client that reaches it so.
+// ways are the ways to connect to a gateway. Each starts g and returns a Client that uses it.
 var ways = map[string]func(testing.TB, *testgw.Gateway) *socks.Client{
 	"tcp":   clientOf,
 	"TLS":   clientOverTLS,
@@ -68,8 +68,8 @@ func clientBehind(t testing.TB, g *testgw.Gateway) *socks.Client {
 	return c
 }
 
-// certified returns the two sides of a TLS for 127.0.0.1 and example.com. The certificate is valid in a
-// synctest bubble's time too.
+// certified returns the two sides of a TLS for 127.0.0.1 and example.com. The certificate is also valid at the
+// time of a synctest bubble.
 var certified = sync.OnceValues(func() (server, client *tls.Config) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -95,10 +95,10 @@ var certified = sync.OnceValues(func() (server, client *tls.Config) {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, &tls.Config{RootCAs: roots}
 })
 
-// listen is a destination.
-// nobody is an address at which nobody listens, nor will: a port that was just closed may be given to another.
-const nobody = "127.0.0.1:1"
+// closedAddr is an address at which nothing listens during the tests: a port that was just closed may be reused.
+const closedAddr = "127.0.0.1:1"
 
+// listen returns a listener as a destination.
 func listen(t testing.TB) net.Listener {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -106,7 +106,7 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
-// connect dials l through c and returns both ends.
+// connect dials l through c and returns both ends of the stream.
 func connect(t testing.TB, c *socks.Client, l net.Listener) (near *socks.Conn, far *net.TCPConn) {
 	conn, err := c.DialContext(t.Context(), "tcp", l.Addr().String())
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func connect(t testing.TB, c *socks.Client, l net.Listener) (near *socks.Conn, f
 	return conn.(*socks.Conn), accepted.(*net.TCPConn)
 }
 
-// let has c BIND, comes to it, and returns both ends.
+// let makes c send BIND, connects to the Listener, and returns both ends of the stream.
 func let(t testing.TB, c *socks.Client) (near *socks.Conn, far *net.TCPConn) {
 	l, err := c.Listen(t.Context(), "tcp", "")
 	require.NoError(t, err)
@@ -131,7 +131,7 @@ func let(t testing.TB, c *socks.Client) (near *socks.Conn, far *net.TCPConn) {
 	return conn.(*socks.Conn), came.(*net.TCPConn)
 }
 
-// needsIPv6 skips where this machine has no IPv6.
+// needsIPv6 skips the test if this machine has no IPv6.
 func needsIPv6(t testing.TB) {
 	t.Helper()
 	need.All(t, need.IPv6())

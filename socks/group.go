@@ -8,50 +8,53 @@ import (
 	"time"
 )
 
-// Group is several gateways as one. A request that one gateway fails goes to the next; what a gateway says
-// of the destination or of the credentials is the outcome. Each gateway has an equal share of the time that
-// the context leaves to let the request in, and the one that has let it in has all of that time.
+// Group uses several gateways as one. If a gateway fails a request, the request goes to the next gateway. If a
+// gateway refuses the destination or the credentials, that is the outcome. Each remaining gateway has an equal
+// share of the context's remaining time to let the request in; the gateway that has let it in has all of that time.
 //
-// A gateway that cannot be reached, or does not let a request in, rests, for a time that doubles with each
-// failure in a row. So does one that is silent to a request on a spare connection and meanwhile lets no new connection
-// in: that request is lost, and the next ones go elsewhere. After that one request tries it, and the others do so once that has succeeded. Gateways
-// that rest are tried when no other is left, the one whose rest ends first before the others.
+// A gateway that cannot be reached, or does not let a request in, rests. The time of the rest doubles with each
+// consecutive failure. A gateway also rests if it is silent to a request on a spare connection and lets in no new
+// connection meanwhile; that request fails, and later requests go to other gateways. When a rest is over, one
+// request probes the gateway; other requests use the gateway again when the probe has succeeded. If all other
+// gateways have failed, those that rest are tried too, beginning with the one whose rest ends first.
 //
-// A Group is safe for concurrent use; do not change it after first use. One without Clients fails every
-// request with ErrGateway.
+// A Group is safe for concurrent use; do not change it after first use. Without Clients, every request fails with
+// [ErrGateway]. Errors are those of the Clients' methods.
 type Group struct {
-	Clients []*Client     // the gateways, in the order of preference
-	Spread  bool          // begin at the one that the destination's host hashes to, so that all of a host, BIND too, is at one; false: in order
-	Rest    time.Duration // of a gateway after its first failure; zero: 1 second
-	MaxRest time.Duration // what Rest grows to; zero: 1 minute
+	Clients []*Client // the gateways, in order of preference
+	// Spread makes a request begin at the gateway that the destination's host hashes to, so that all requests for a
+	// host, BIND included, use one gateway. False: in order.
+	Spread  bool
+	Rest    time.Duration // rest of a gateway after its first failure; zero: 1 second
+	MaxRest time.Duration // longest rest; zero: 1 minute
 
 	mu      sync.Mutex
 	members map[*Client]*member
 }
 
-// Dial is DialContext with the background context.
+// Dial calls [Group.DialContext] with the background context.
 func (g *Group) Dial(network, address string) (net.Conn, error) {
 	return g.DialContext(context.Background(), network, address)
 }
 
-// DialContext is the DialContext of the first Client whose gateway does not fail.
+// DialContext calls [Client.DialContext] of one Client after the other, until a gateway does not fail.
 func (g *Group) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	return failOver(ctx, g, address, func(c *Client, t *turn) (net.Conn, error) { return c.dial(ctx, network, address, t) })
 }
 
-// Listen is the Listen of the first Client whose gateway does not fail. With Spread, give it the peer's host:
-// only then does it go to the gateway of the CONNECT before it.
+// Listen calls [Client.Listen] of one Client after the other, until a gateway does not fail. With Spread, peer must
+// have the peer's host, so that the request uses the same gateway as a CONNECT to that host.
 func (g *Group) Listen(ctx context.Context, network, peer string) (net.Listener, error) {
 	return failOver(ctx, g, peer, func(c *Client, t *turn) (net.Listener, error) { return c.listen(ctx, network, peer, t) })
 }
 
-// ListenPacket is the ListenPacket of the first Client whose gateway does not fail. It has no host, and begins
-// at the first in order.
+// ListenPacket calls [Client.ListenPacket] of one Client after the other, until a gateway does not fail. It begins at
+// the first in order, with Spread too, because it has no host.
 func (g *Group) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	return failOver(ctx, g, "", func(c *Client, t *turn) (net.PacketConn, error) { return c.listenPacket(ctx, network, address, t) })
 }
 
-// Close closes the Clients.
+// Close calls [Client.Close] of each Client.
 func (g *Group) Close() error {
 	var errs []error
 	for _, c := range g.Clients {
@@ -60,7 +63,8 @@ func (g *Group) Close() error {
 	return errors.Join(errs...)
 }
 
-// failOver runs a request with one Client after the other, and returns the last one's error when all fail.
+// failOver calls request with one Client after the other until a gateway does not fail. It returns the result of the
+// last call.
 func failOver[T any](ctx context.Context, g *Group, address string, request func(*Client, *turn) (T, error)) (result T, err error) {
 	queue := g.queue(address, time.Now())
 	if len(queue) == 0 {
@@ -79,8 +83,8 @@ func failOver[T any](ctx context.Context, g *Group, address string, request func
 	return result, err
 }
 
-// share is when the next of so many gateways has used up its share of the context's time. It is zero for a
-// context without a deadline.
+// share returns the end of the next gateway's share of the context's remaining time, with the given number of
+// gateways left. It is zero if ctx has no deadline.
 func share(ctx context.Context, gateways int) time.Time {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -90,27 +94,27 @@ func share(ctx context.Context, gateways int) time.Time {
 	return now.Add(deadline.Sub(now) / time.Duration(gateways))
 }
 
-// verdict is what follows from the end of a request.
+// verdict says what a request's outcome at one gateway means for the Group.
 type verdict struct {
 	goesOn bool // the next gateway is tried
-	works  bool // the gateway has replied
-	rests  bool // it is the gateway that failed
+	works  bool // the gateway has replied: its rest ends
+	rests  bool // the gateway has failed: it rests
 }
 
-// judge decides, from the end of a request, about its gateway and the next one.
+// judge returns the verdict on a request that ended with t and err.
 func judge(ctx context.Context, t *turn, err error) verdict {
 	failed := errors.Is(err, ErrGateway) || errors.Is(err, ErrProtocol)
 	switch {
 	case t.granted:
-		return verdict{works: true, goesOn: failed} // its relay, or what a Listener needs, cannot be had
+		return verdict{works: true, goesOn: failed} // granted, but the relay or the Listener cannot be used
 	case t.replied:
 		return verdict{works: true}
-	case t.letIn: // and silent, if it is shut: others were not let in when the time was up
+	case t.letIn: // t.shut: silent on a spare, while no new connection was let in
 		return verdict{goesOn: failed, rests: t.shut && ended(ctx) != context.Canceled}
 	case !t.begun:
-		return verdict{goesOn: failed} // a Client that cannot be used
+		return verdict{goesOn: failed} // the Client is not usable, or the context had ended
 	case ended(ctx) != nil:
 		return verdict{rests: ended(ctx) == context.DeadlineExceeded}
 	}
-	return verdict{goesOn: failed, rests: failed} // otherwise it refused the credentials, or this machine failed
+	return verdict{goesOn: failed, rests: failed} // not failed: it refused the credentials, or this machine is the cause
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func deadClient(t testing.TB) *socks.Client { return &socks.Client{Addr: nobody} }
+func deadClient(t testing.TB) *socks.Client { return &socks.Client{Addr: closedAddr} }
 
 func TestGroupFailsOver(t *testing.T) {
 	dead, alive := deadClient(t), clientOf(t, new(testgw.Gateway))
@@ -49,15 +49,15 @@ func TestGroupFailsOver(t *testing.T) {
 	packets.Close()
 }
 
-// What a gateway says of the destination or the credentials is the outcome: no other one is asked.
+// If a gateway refuses the destination or the credentials, that is the outcome: no other gateway is tried.
 func TestGroupKeepsTheAnswer(t *testing.T) {
 	second := &testgw.Gateway{}
 	other := clientOf(t, second)
-	_, err := (&socks.Group{Clients: []*socks.Client{clientOf(t, new(testgw.Gateway)), other}}).Dial("tcp", nobody)
+	_, err := (&socks.Group{Clients: []*socks.Client{clientOf(t, new(testgw.Gateway)), other}}).Dial("tcp", closedAddr)
 	require.ErrorIs(t, err, socks.ErrConnectionRefused)
 
 	strict := clientOf(t, &testgw.Gateway{Users: map[string]string{"user": "pass"}})
-	_, err = (&socks.Group{Clients: []*socks.Client{strict, other}}).Dial("tcp", nobody)
+	_, err = (&socks.Group{Clients: []*socks.Client{strict, other}}).Dial("tcp", closedAddr)
 	require.ErrorIs(t, err, socks.ErrNoAcceptableAuth)
 
 	require.Empty(t, second.Requests())
@@ -70,15 +70,15 @@ func TestGroupWithoutAGateway(t *testing.T) {
 	require.ErrorAs(t, err, &op)
 
 	g := &socks.Group{Clients: []*socks.Client{deadClient(t), deadClient(t)}}
-	for range 2 { // also when all rest
+	for range 2 { // also when all gateways rest
 		_, err = g.Dial("tcp", "x.example:80")
 		require.ErrorIs(t, err, socks.ErrGateway)
 	}
 }
 
-// All requests of a host are at one gateway, a BIND too, and hosts are spread over the gateways.
+// All requests for a host go to one gateway, BIND included, and the hosts are spread over the gateways.
 func TestGroupSpreads(t *testing.T) {
-	gateways := []*testgw.Gateway{{Dial: toNobody}, {Dial: toNobody}, {Dial: toNobody}}
+	gateways := []*testgw.Gateway{{Dial: toSilence}, {Dial: toSilence}, {Dial: toSilence}}
 	g := &socks.Group{Spread: true}
 	for _, gw := range gateways {
 		g.Clients = append(g.Clients, clientOf(t, gw))
@@ -107,7 +107,7 @@ func TestGroupSpreads(t *testing.T) {
 	require.Len(t, of, 30)
 	require.Len(t, used, 3)
 
-	// Without a host, the first in order.
+	// Without a host, the first gateway is used.
 	before := counts(gateways)
 	l, err := g.Listen(t.Context(), "tcp", "")
 	require.NoError(t, err)
@@ -129,14 +129,14 @@ func TestGroupStopsWithTheContext(t *testing.T) {
 		return nil, net.ErrClosed
 	})}
 	second := &socks.Client{Addr: "127.0.0.1:1080", Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
-		t.Error("asked after the context's end")
+		t.Error("tried after the end of the context")
 		return nil, net.ErrClosed
 	})}
 	_, err := (&socks.Group{Clients: []*socks.Client{first, second}}).DialContext(ctx, "tcp", "x.example:80")
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// A gateway that goes on failing is tried after 1, 2, 4 … seconds, and at once when it works again.
+// A gateway that keeps failing is tried after 1, 2, 4 … seconds, and is used at once when it works again.
 func TestGroupPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
@@ -158,7 +158,7 @@ func TestGroupPauses(t *testing.T) {
 		}
 		for range 20 {
 			dial()
-			time.Sleep(time.Second) // of the bubble's
+			time.Sleep(time.Second) // in the bubble's time
 		}
 		s := time.Second
 		require.Equal(t, []time.Duration{0, 1 * s, 3 * s, 7 * s, 12 * s, 17 * s}, tried)

@@ -12,57 +12,59 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// handshake is one attempt to get from nothing to the gateway's first reply. The first fields say what to do, outcome
-// what came of it; the others are the state in between. It is not safe for concurrent use, but for abort and expire.
+// handshake is one attempt at a request, from connecting to the gateway's first reply. The fields before outcome
+// are its input, outcome is its result, and the fields after are its state. Only abort and expire may be called
+// concurrently.
 type handshake struct {
-	question
+	request
 	client    *Client
-	pipelined oneMessage // the one method offered when everything is sent in one write; nil: stepwise
-	impatient bool       // end with errSilent when the gateway is silent for too long
-	onSpare   bool       // it began on a spare connection, which was let in before
-	shut      bool       // the spare was silent while the gateway let no new connection in
-	known     bool       // to pipeline: once it has let us in, its silence is the destination's
+	pipelined pipelinedAuth // the one method offered in a pipelined handshake; nil: stepwise
+	impatient bool          // end with errSilent if the gateway is silent until silentBy
+	onSpare   bool          // it sends its request on a spare connection
+	known     bool          // the gateway is known to pipeline, so once it has let us in, the destination is silent
 
 	outcome
 
-	abort    func()        // closes raw; a context may run it, in a goroutine of its own
-	raw      net.Conn      // the transport; closing it ends every wait
-	begun    time.Time     // when reaching the gateway was begun
-	took     time.Duration // to reach it
-	deferred bool          // the first write connects; see fastopen.go
+	abort    func()        // closes raw; the end of a context calls it in a goroutine
+	raw      net.Conn      // the transport; closing it ends all reads and writes
+	begun    time.Time     // when connecting began
+	took     time.Duration // time to connect, with TLS; with Fast Open, the round trip time
+	deferred bool          // the first write sends the SYN; see fastopen.go
 	dialing  deadlineContext
-	timer    *time.Timer // ends the waits on a raw that a Forward made
+	timer    *time.Timer // closes a raw that a Forward made
 	ticking  bool        // the timer is set
-	expired  atomic.Bool // it has run out
-	scratch  *scratch    // holds what was read of an answer while the handshake is silent
-	silentBy time.Time   // when silence is for too long
-	unsent   error       // what a write failed with
-	lastBy   time.Time   // when the gateway's last words must have come after that
+	expired  atomic.Bool // the timer has expired
+	scratch  *scratch    // kept after errSilent, with the part of an answer that was read
+	silentBy time.Time   // end of the gateway's allowed silence
+	unsent   error       // error of the first write that failed
+	lastBy   time.Time   // end of the wait for the gateway's answer after that
 }
 
-// outcome is what a handshake has come to.
+// outcome is the result of a handshake.
 type outcome struct {
-	conn      net.Conn // the connection as TLS and the authentication have made it; nil until the gateway is reached
-	replaced  bool     // conn is one that the authentication put in its place
-	unreached bool     // the first write of a deferred connection did not connect
-	chosen    bool     // the gateway has chosen a method
-	method    byte     // that it chose
-	letIn     bool     // the authentication has succeeded: what is waited for now is the destination
-	sent      bool     // the request was sent, or a part of it
-	replied   bool     // the gateway has given a reply, whatever that says
-	bound     wire.Addr
+	conn      net.Conn  // the connection after TLS and authentication; nil until it is connected
+	replaced  bool      // the authentication has replaced conn
+	unreached bool      // connecting failed on a deferred connection
+	chosen    bool      // the gateway has chosen a method
+	method    byte      // the chosen method
+	letIn     bool      // the authentication has succeeded
+	sent      bool      // the request was sent, or a part of it
+	replied   bool      // the gateway has sent a valid reply, a grant or a refusal
+	shut      bool      // the spare was silent, and the gateway let in no new connection meanwhile
+	bound     wire.Addr // BND.ADDR and BND.PORT
 	err       error
 }
 
-// errSilent ends an impatient handshake, which can be finished again.
+// errSilent is the error of an impatient handshake at silentBy. Its connection stays open, and finish can resume it.
 var errSilent = errors.New("the gateway is silent")
 
-// silent reports whether err is the end of an impatient handshake's patience.
+// silent reports whether err is the timeout of an impatient handshake at silentBy.
 func (h *handshake) silent(err error) bool {
 	return h.impatient && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(h.silentBy)
 }
 
-// finish runs the handshake, and closes its connection when it fails.
+// finish runs the handshake, or resumes it after errSilent. It sets h.err, and closes the connection if the error
+// is not errSilent.
 func (h *handshake) finish(ctx context.Context) {
 	h.err = h.run(ctx)
 	if h.err == errSilent {
@@ -84,22 +86,22 @@ func (h *handshake) run(ctx context.Context) error {
 		}
 	}
 	if ctx.Done() == nil {
-		return h.talk(ctx)
+		return h.runExchange(ctx)
 	}
 	stop := context.AfterFunc(ctx, h.abort)
-	err := h.talk(ctx)
+	err := h.runExchange(ctx)
 	if !stop() {
-		return ctx.Err() // closed, even when the reply was faster
+		return ctx.Err() // the connection is closed, even if the reply came first
 	}
 	return err
 }
 
-// talk says what is left to be said, and leaves the connection without a deadline.
-func (h *handshake) talk(ctx context.Context) error {
+// runExchange sends and reads the messages that are left, and clears the connection's deadline.
+func (h *handshake) runExchange(ctx context.Context) error {
 	if h.scratch == nil {
 		h.scratch = getScratch(h.conn)
 	} else {
-		h.arm() // it was silent, and is given all the time that there is
+		h.arm() // resumed after errSilent: the whole bound applies
 	}
 	err := h.exchange(ctx, h.scratch)
 	if err == errSilent {
@@ -113,24 +115,24 @@ func (h *handshake) talk(ctx context.Context) error {
 
 func (h *handshake) exchange(ctx context.Context, s *scratch) error {
 	if h.pipelined != nil {
-		return h.judge(h.together(s))
+		return h.preferWriteError(h.exchangePipelined(s))
 	}
 	if !h.letIn {
 		if err := h.authenticate(ctx, s); err != nil {
-			return h.judge(err)
+			return h.preferWriteError(err)
 		}
 	}
 	if h.cmd == 0 {
-		return nil // a spare has nothing to ask yet
+		return nil // a spare has no request yet
 	}
-	return h.judge(h.ask(s))
+	return h.preferWriteError(h.exchangeRequest(s))
 }
 
-// lastWords is how long an answer is waited for after a write has failed.
+// lastWords is how long a handshake waits for an answer after a write has failed.
 const lastWords = time.Second
 
-// send writes a message at once. That it fails is judged after the next read: a gateway that refuses and
-// resets the connection has often sent its reason before.
+// send writes a message. Its error is kept until after the next read: a gateway that refuses and resets the
+// connection has often sent the reason before.
 func (h *handshake) send(msg []byte) {
 	_, err := h.conn.Write(msg)
 	if inProgress(err) {
@@ -139,21 +141,22 @@ func (h *handshake) send(msg []byte) {
 	if err != nil && h.unsent == nil {
 		h.unsent, h.lastBy = err, time.Now().Add(lastWords)
 		if !h.arm() {
-			h.raw.Close() // what could be read is not waited for any longer
+			h.raw.Close() // without deadlines, the wait for an answer cannot be bounded
 		}
 	}
 }
 
-// judge prefers a failed write's error to the one of the read that followed, unless that told a reason.
-func (h *handshake) judge(err error) error {
+// preferWriteError returns the error of a failed write if there was one, unless err, from the read after it, has the
+// gateway's reason. Otherwise it returns err.
+func (h *handshake) preferWriteError(err error) error {
 	if h.unsent != nil && (err == nil || errors.Is(err, ErrGateway)) {
 		return gatewayFailed("request", h.unsent)
 	}
 	return err
 }
 
-// ask sends the request and reads the first reply.
-func (h *handshake) ask(s *scratch) error {
+// exchangeRequest sends the request and reads the first reply.
+func (h *handshake) exchangeRequest(s *scratch) error {
 	if h.replaced && h.cmd == wire.Associate {
 		if err := h.protectRelay(); err != nil {
 			return err
@@ -186,7 +189,7 @@ func (h *handshake) readReply(s *scratch) (err error) {
 	return err
 }
 
-// readReply reads a reply. It reports whether there was one, although it be a refusal.
+// readReply reads a reply. It reports whether there was a valid reply, which may be a refusal.
 func readReply(in *wire.Reader, dst *Addr) (bound wire.Addr, replied bool, err error) {
 	rep, bound, err := in.ReadReply()
 	switch {

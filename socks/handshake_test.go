@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// writes notes each write to the gateway.
+// writes is a connection to the gateway that records each write.
 type writes struct {
 	net.Conn
 	mu  sync.Mutex
@@ -28,7 +28,7 @@ func (w *writes) Write(b []byte) (int, error) {
 	return w.Conn.Write(b)
 }
 
-// Each message is exactly one write, for gateways that take one read for one message.
+// Each message is exactly one write, for gateways that take one read as one message.
 func TestStepwiseIsOneWriteAMessage(t *testing.T) {
 	g := &testgw.Gateway{
 		Users:  map[string]string{"user": "pass"},
@@ -57,7 +57,7 @@ func TestStepwiseIsOneWriteAMessage(t *testing.T) {
 	require.Equal(t, "user", g.Requests()[0].User)
 }
 
-// However an answer is cut, and whatever comes with it, the stream begins where the reply ends.
+// The stream begins directly after the reply, however the answers are cut into packets and whatever follows them.
 func TestReplyAndFirstData(t *testing.T) {
 	faults := map[string]testgw.Fault{
 		"one segment":   {Join: true},

@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// GatewayHealth is the state of a gateway of a Group.
+// GatewayHealth is the state of one gateway of a [Group].
 type GatewayHealth struct {
-	Used       time.Time // when a request last ended at it; zero: never
-	Failures   int       // in a row; zero: it works as far as is known
-	RestsUntil time.Time // it rests until then; zero or past: it does not
-	Err        error     // its last failure; nil when Failures is zero
+	Used       time.Time // when a request last ended at the gateway; zero: never
+	Failures   int       // consecutive failures; zero: none is known
+	RestsUntil time.Time // end of the gateway's rest; zero or past: it does not rest
+	Err        error     // the last failure; nil if Failures is zero
 }
 
 // member is a gateway of a Group.
 type member struct {
 	GatewayHealth
-	probed bool // its rest is over, and one request finds out whether it works
+	probed bool // the rest is over, and one request is probing the gateway
 }
 
-// Health returns the state of each of Clients, in their order.
+// Health returns the state of each gateway, in the order of Clients.
 func (g *Group) Health() []GatewayHealth {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -36,15 +36,15 @@ func (g *Group) Health() []GatewayHealth {
 	return all
 }
 
-// candidate is a gateway that a request may try.
+// candidate is a gateway in a request's queue.
 type candidate struct {
 	client *Client
-	probe  bool // the request is the one that finds out whether the gateway works after a rest
+	probe  bool // the request probes the gateway after its rest
 }
 
-// queue returns the gateways in the order in which a request tries them: those that work or whose rest is over
-// by preference, then those that rest by the end of their rest. A gateway whose rest is over is given to one
-// request at a time, which notes or releases it.
+// queue returns the gateways in the order in which a request tries them: first those that work or whose rest is
+// over, by preference, then those that rest or are being probed, by the end of their rest. Only one request at a
+// time probes a gateway; it must pass the candidate to note or release.
 func (g *Group) queue(address string, now time.Time) []candidate {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -68,8 +68,8 @@ func (g *Group) queue(address string, now time.Time) []candidate {
 	return append(queue, resting...)
 }
 
-// preferred returns the Clients as Spread orders them for a destination: by rendezvous hashing of its host,
-// so that a host keeps its gateway whatever others are added or removed.
+// preferred returns the Clients in the order of preference for address. With Spread, that is by rendezvous hashing of
+// the host, so that a host keeps its gateway when other gateways are added or removed.
 func (g *Group) preferred(address string) []*Client {
 	host := hostIn(address)
 	if !g.Spread || host == "" {
@@ -77,7 +77,7 @@ func (g *Group) preferred(address string) []*Client {
 	}
 	weight := func(c *Client) uint64 {
 		if c == nil {
-			return 0 // it fails, and the next one is tried
+			return 0 // a nil Client fails, and the next one is tried
 		}
 		h := fnv.New64a()
 		io.WriteString(h, host)
@@ -97,7 +97,7 @@ func (g *Group) preferred(address string) []*Client {
 	return clients
 }
 
-// hostIn returns the canonical host of "host:port", or "" where there is none.
+// hostIn returns the canonical host of "host:port", or "" if there is none or it is a wildcard.
 func hostIn(address string) string {
 	a, err := parseAddr("tcp", address)
 	switch {
@@ -112,14 +112,14 @@ func hostIn(address string) string {
 	return strings.ToLower(host)
 }
 
-// mix spreads the bits of a hash, of which FNV leaves the last byte's in the lowest ones.
+// mix spreads the bits of an FNV hash, in which the last byte of the input affects mostly the lowest bits.
 func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
 
-// note records the end of a request.
+// note records the outcome v of a request at c, which failed with err if v.rests. It ends a probe.
 func (g *Group) note(c candidate, v verdict, now time.Time, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -138,14 +138,15 @@ func (g *Group) note(c candidate, v verdict, now time.Time, err error) {
 	switch {
 	case v.works:
 		m.GatewayHealth = GatewayHealth{Used: now}
-	case v.rests && !now.Before(m.RestsUntil): // otherwise one of several that failed at once, or one tried for want of another
+	case v.rests && !now.Before(m.RestsUntil):
+		// A failure during a rest does not count: it was concurrent, or the gateway was a last resort.
 		m.Failures++
 		m.Err = err
 		m.RestsUntil = now.Add(g.rest(m.Failures))
 	}
 }
 
-// release gives back gateways that were not tried.
+// release ends the probes of gateways that were not tried.
 func (g *Group) release(untried []candidate) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -156,7 +157,7 @@ func (g *Group) release(untried []candidate) {
 	}
 }
 
-// rest is the pause after so many failures in a row.
+// rest returns the rest after the given number of consecutive failures.
 func (g *Group) rest(failures int) time.Duration {
 	rest, most := g.Rest, g.MaxRest
 	if rest <= 0 {

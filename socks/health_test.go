@@ -18,7 +18,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// afterGreeting is a Forward to a gateway in memory that does what it is told instead of choosing a method.
+// afterGreeting is a Forward to a gateway in memory that runs do in place of choosing a method.
 func afterGreeting(do func(c net.Conn)) dialFunc {
 	return func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
@@ -37,7 +37,7 @@ func cannotDial(err error) dialFunc {
 	return func(context.Context, string, string) (net.Conn, error) { return nil, err }
 }
 
-// What happened at a gateway decides whether the next one is tried, and whether the gateway rests: API table.
+// What happened at a gateway decides whether the next one is tried, and whether the gateway rests.
 func TestGroupTellsWhoseFaultItIs(t *testing.T) {
 	end := func(c net.Conn) { c.Close() }
 	for _, row := range []struct {
@@ -45,7 +45,7 @@ func TestGroupTellsWhoseFaultItIs(t *testing.T) {
 		first       *socks.Client
 		goesOn      bool
 		rests       bool
-		want        error // of one that does not go on
+		want        error // if the next gateway is not tried
 		cancelAfter time.Duration
 	}{
 		{what: "unreachable", first: &socks.Client{Forward: cannotDial(syscall.ECONNREFUSED)}, goesOn: true, rests: true},
@@ -102,12 +102,12 @@ func TestGroupTellsWhoseFaultItIs(t *testing.T) {
 	}
 }
 
-// A silent gateway has an equal share of the context's time, and is known afterwards.
+// A silent gateway has an equal share of the context's time, and rests afterwards.
 func TestGroupSharesTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		silent := afterGreeting(func(c net.Conn) { io.Copy(io.Discard, c) })
 		works := &gateway{answer: func(n int, c net.Conn) {
-			time.Sleep(340 * time.Millisecond) // once let in, a dial has all the time that is left
+			time.Sleep(340 * time.Millisecond) // once let in, a dial has all the remaining time
 			grants(n, c)
 		}}
 		g := &socks.Group{Rest: time.Minute, Clients: []*socks.Client{{Addr: "127.0.0.1:1", Forward: silent}, {Addr: "127.0.0.1:2", Forward: works}}}
@@ -128,7 +128,7 @@ func TestGroupSharesTheContext(t *testing.T) {
 	})
 }
 
-// When a rest is over, one dial finds out whether the gateway works; the others go on without it.
+// When a rest is over, one dial probes the gateway; the others use the next gateway meanwhile.
 func TestGroupProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := &gateway{answer: grants}
@@ -165,7 +165,7 @@ func TestGroupProbes(t *testing.T) {
 			require.Zero(t, dial())
 			time.Sleep(time.Second / 2)
 		}
-		require.Equal(t, 2, tries, "one probes, the others go on")
+		require.Equal(t, 2, tries, "one dial probes, the others use the second gateway")
 		require.Equal(t, 10*time.Second, <-probe)
 		require.Equal(t, 2, g.Health()[0].Failures)
 
@@ -175,12 +175,12 @@ func TestGroupProbes(t *testing.T) {
 		require.Equal(t, 3, tries)
 		require.Zero(t, g.Health()[0].Failures)
 		dial()
-		require.Equal(t, 4, tries, "it is the first again")
+		require.Equal(t, 4, tries, "the first gateway is used again")
 		synctest.Wait()
 	})
 }
 
-// A probe that ends without a verdict leaves the probe to the next dial.
+// If a probe ends without a verdict, the next dial probes the gateway.
 func TestGroupProbeIsReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dead := true
@@ -215,7 +215,7 @@ func TestGroupProbeIsReleased(t *testing.T) {
 	})
 }
 
-// A chain whose first hop has no UDP is no fault of its gateway.
+// If the first hop of a chain does not support UDP, the gateway does not rest.
 func TestGroupGoesOnWithoutUDP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hop := &gateway{answer: grants}
@@ -241,7 +241,7 @@ func TestGroupGoesOnWithoutUDP(t *testing.T) {
 		udp.Close()
 		require.True(t, g.Health()[0].RestsUntil.IsZero())
 
-		// A context that ends while the relay is dialed is not the gateway's fault either.
+		// It does not rest either if the context ends while the relay is dialed.
 		g = &socks.Group{Clients: []*socks.Client{{Addr: "127.0.0.1:1", Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 			if network == "udp" {
 				<-ctx.Done()
@@ -258,7 +258,7 @@ func TestGroupGoesOnWithoutUDP(t *testing.T) {
 	})
 }
 
-// A nil Client, alone or in a Group, is an error.
+// A nil Client is an error, alone and in a Group.
 func TestNilClient(t *testing.T) {
 	var c *socks.Client
 	for name, request := range commands {

@@ -13,8 +13,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// What a gateway calls an address may end in a log, or in a line of a protocol, as Listener.Addr in FTP's
-// PORT.
+// An address that a gateway sends may be written to a log, or to a protocol line, such as FTP's PORT with
+// Listener.Addr.
 func TestGatewaysNamesAreNames(t *testing.T) {
 	for _, name := range []string{"\x00", "a\r\nDELE b", "a b", "a\x7f", "caf\xc3\xa9.example", "\x1b[2J"} {
 		reply, err := wire.AppendReply(nil, wire.Succeeded, wire.Addr{Name: name, Port: 21})
@@ -40,7 +40,7 @@ func TestGatewaysNamesAreNames(t *testing.T) {
 			},
 		} {
 			c := clientOf(t, &testgw.Gateway{
-				Dial:      toNobody,
+				Dial:      toSilence,
 				Hosts:     map[string][]netip.Addr{"name.example": {loopback4}},
 				Misbehave: answering(at, string(reply)),
 			})
@@ -51,7 +51,7 @@ func TestGatewaysNamesAreNames(t *testing.T) {
 	}
 }
 
-// Names of datagrams are judged alike.
+// The names in datagrams are checked in the same way.
 func TestDatagramsNamesAreNames(t *testing.T) {
 	var dropped []socks.DropReason
 	c := &socks.Client{Trace: &socks.Trace{PacketDropped: func(_ net.Addr, reason socks.DropReason) { dropped = append(dropped, reason) }}}
@@ -64,7 +64,7 @@ func TestDatagramsNamesAreNames(t *testing.T) {
 	require.Equal(t, []socks.DropReason{socks.DropMalformed}, dropped)
 }
 
-// A gateway that talks where nothing is due is not listened to for ever.
+// A gateway that sends too much on the control connection ends the association.
 func TestControlConnectionTalks(t *testing.T) {
 	var control net.Conn
 	ended := make(chan struct{})
@@ -97,7 +97,7 @@ func TestControlConnectionTalks(t *testing.T) {
 	require.ErrorIs(t, err, socks.ErrProtocol)
 }
 
-// What an application is given for an address may end in a log too, also where it is none.
+// An address from an application may be written to a log too, even if it is malformed.
 func TestErrorsQuoteAddresses(t *testing.T) {
 	for _, address := range []string{"\x1b[2Jname.example:80", "a\nb", "[\x00", "a\r\n:80"} {
 		_, err := new(socks.Client).Dial("tcp", address)

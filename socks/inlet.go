@@ -6,40 +6,42 @@ import (
 	"syscall"
 )
 
-// maxDatagram is more than the longest datagram, and as much as the system joins.
+// maxDatagram is the size of a read buffer: more than the longest datagram, and as many bytes as the system joins.
 const maxDatagram = 1 << 16
 
-// datagrams are the result of one read from the relay. They are several if the system joins datagrams that arrive in a
-// row (UDP_GRO); then all but the last have the same size.
+// datagrams is the result of one read from the relay. There are several datagrams if the system has joined
+// consecutive ones (UDP_GRO); then all but the last have the same size.
 type datagrams struct {
 	receipt
 	buf  [maxDatagram]byte
-	all  []byte // the part of buf with the datagrams that were not taken yet
+	all  []byte // the part of buf with the datagrams that are not taken yet
 	size int    // of each datagram
 }
 
 var datagramsPool = sync.Pool{New: func() any { return new(datagrams) }}
 
-// inlet reads from the relay. If the relay's socket can be waited for without reading, it holds a buffer only while
-// there are datagrams in it.
+// inlet reads from the relay. On a system where a reader can wait without a buffer, it holds a buffer only while
+// the buffer has datagrams.
 type inlet struct {
 	relay net.Conn
-	raw   syscall.RawConn // of the relay's socket; nil: a reader that waits holds a buffer
+	raw   syscall.RawConn // the relay's socket; nil: a waiting reader holds a buffer
 
-	mu   sync.Mutex // also held by a reader that waits; other readers wait for it
-	held *datagrams // nil: none
-	err  error      // of the last call of read
-	name string     // the last that a gateway gave as a sender, kept so that the next such datagram does not allocate it
-	read func(fd uintptr) bool
+	mu   sync.Mutex            // also held by a waiting reader; other readers wait for it
+	held *datagrams            // nil: none
+	err  error                 // of the last call of read
+	name string                // the last sender's name, kept so that the next datagram from it needs no allocation
+	read func(fd uintptr) bool // in.receive
 }
+
+// init sets up in to read from relay.
 
 func (in *inlet) init(relay net.Conn) {
 	in.relay = relay
 	in.raw = joining(relay)
-	in.read = in.receive // a method value allocates, so it is made once
+	in.read = in.receive // made once, because a method value allocates
 }
 
-// wait returns when datagrams are held, or returns the relay's error. in.mu is held.
+// wait waits until datagrams are held, or returns the relay's error. in.mu is held.
 func (in *inlet) wait() error {
 	if in.held != nil {
 		return nil
@@ -60,12 +62,13 @@ func (in *inlet) wait() error {
 	return in.err
 }
 
+// hold makes the n bytes in d's buffer the held datagrams, of size bytes each.
 func (in *inlet) hold(d *datagrams, n, size int) {
 	d.all, d.size = d.buf[:n], size
 	in.held = d
 }
 
-// next takes the next of the held datagrams. It is valid until release. in.mu is held.
+// next takes the next held datagram. The returned slice is valid until release. in.mu is held.
 func (in *inlet) next() []byte {
 	d := in.held
 	n := min(len(d.all), d.size)
@@ -74,7 +77,7 @@ func (in *inlet) next() []byte {
 	return datagram
 }
 
-// release gives the buffer back if all its datagrams were taken. in.mu is held.
+// release returns the buffer to the pool if all its datagrams were taken. in.mu is held.
 func (in *inlet) release() {
 	if d := in.held; len(d.all) == 0 {
 		in.held = nil

@@ -15,11 +15,11 @@ import (
 type receipt struct {
 	msg unix.Msghdr
 	iov unix.Iovec
-	oob [128]byte // with room for messages that an application has switched on by SyscallConn
+	oob [128]byte // has room for control messages that an application has enabled by SyscallConn
 }
 
-// joining makes the system join datagrams that arrive in a row, and returns access to the relay's socket, or nil if the
-// relay is no socket.
+// joining makes the system join consecutive datagrams (UDP_GRO), and returns access to the relay's socket, or nil if
+// relay is not a socket.
 func joining(relay net.Conn) syscall.RawConn {
 	socket, ok := relay.(*net.UDPConn)
 	if !ok {
@@ -29,12 +29,12 @@ func joining(relay net.Conn) syscall.RawConn {
 	if err != nil {
 		return nil
 	}
-	udpsegment.Join(socket) // if it cannot, each is read by itself
+	udpsegment.Join(socket) // if that fails, each read returns one datagram
 	return raw
 }
 
-// receive reads once, without waiting, and reports whether there was a datagram or an error. It takes a buffer only for
-// that; package net's read would hold one while it waits.
+// receive reads once, without waiting, and reports whether there was a datagram or an error. It holds a buffer only
+// during the call, whereas a read of package net would hold one while it waits.
 func (in *inlet) receive(fd uintptr) bool {
 	d := datagramsPool.Get().(*datagrams)
 	n, size, errno := d.receive(int(fd))
@@ -55,6 +55,7 @@ func (in *inlet) receive(fd uintptr) bool {
 	return true
 }
 
+// receive calls recvmsg. It returns the number of bytes read and the size of each datagram.
 func (d *datagrams) receive(fd int) (n, size int, errno syscall.Errno) {
 	d.iov.Base = &d.buf[0]
 	d.iov.SetLen(len(d.buf))

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// What the system joins is taken apart again: each datagram has its own source.
+// Datagrams that the system has joined are separated again: each has its own source.
 func TestJoinedDatagrams(t *testing.T) {
 	p, relay := relayed(t, new(socks.Client), "")
 	size := len(fromSource) + 3
@@ -30,7 +30,7 @@ func TestJoinedDatagrams(t *testing.T) {
 	require.Equal(t, "one", string(b[:n]))
 	require.Equal(t, netip.MustParseAddrPort("192.0.2.1:53"), from)
 	n, from, ok := p.ReadBuffered(b)
-	require.True(t, ok, "it came together with the first")
+	require.True(t, ok, "the system joined it to the first")
 	require.Equal(t, "two", string(b[:n]))
 	require.Equal(t, netip.MustParseAddrPort("192.0.2.1:54"), from)
 	n, from, ok = p.ReadBuffered(b)
@@ -41,7 +41,7 @@ func TestJoinedDatagrams(t *testing.T) {
 	_, _, ok = p.ReadBuffered(b)
 	require.False(t, ok)
 	for i, want := range []string{"one", "two", "4", "one", "two", "4"} {
-		if i == 1 { // what is buffered does not outlive the deadline
+		if i == 1 { // buffered datagrams are not delivered after the deadline
 			require.NoError(t, p.SetReadDeadline(time.Unix(1, 0)))
 			_, _, err := p.ReadFromAddrPort(b)
 			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
@@ -55,7 +55,7 @@ func TestJoinedDatagrams(t *testing.T) {
 	require.NoError(t, err)
 	_, _, err = p.ReadFromAddrPort(b)
 	require.NoError(t, err)
-	require.NoError(t, p.Close()) // nor that
+	require.NoError(t, p.Close()) // nor after Close
 	_, _, err = p.ReadFromAddrPort(b)
 	require.ErrorIs(t, err, net.ErrClosed)
 }

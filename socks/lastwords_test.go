@@ -12,11 +12,11 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// noted is a connection that notes the latest of its deadlines.
+// noted is a connection that records the latest of its deadlines.
 type noted struct {
 	net.Conn
 	latest *time.Time
-	idle   bool // deadlines do nothing
+	idle   bool // deadlines have no effect
 }
 
 func (c noted) SetDeadline(t time.Time) error     { return c.set(t, c.Conn.SetDeadline) }
@@ -32,9 +32,9 @@ func (c noted) set(t time.Time, deadline func(time.Time) error) error {
 	return deadline(t)
 }
 
-// A gateway chooses a method that was not offered and says no more. It could be the beginning of a reply of Tor's, whose
-// rest is waited for within the Timeout too. What the gateway has said is the outcome, whether the deadline ends the
-// wait or, where deadlines do nothing, the timer that closes a Forward's connection.
+// A gateway chooses a method that was not offered, and sends no more. That could be the beginning of Tor's reply,
+// and the rest of it is waited for within the Timeout. The gateway's choice is the outcome, whether a deadline
+// ends the wait or, if deadlines have no effect, the timer that closes a Forward's connection.
 func TestTimeoutBoundsTheLastWords(t *testing.T) {
 	for _, handshake := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakePipelined} {
 		for _, idle := range []bool{false, true} {

@@ -13,11 +13,11 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// lateConn has its context end in the moment in which the last byte of the reply has come, and gives that
-// byte when the end of the context has closed the connection.
+// lateConn cancels its context when the last byte of the reply has arrived, and returns that byte after the end of
+// the context has closed the connection.
 type lateConn struct {
 	net.Conn
-	left   int // bytes until then
+	left   int // number of bytes until then
 	end    func()
 	once   sync.Once
 	closed chan struct{}
@@ -37,10 +37,10 @@ func (c *lateConn) Close() error {
 	return c.Conn.Close()
 }
 
-// A context that ends as the reply comes has closed the connection: that is no success, for no command, in
-// no handshake, on no spare.
+// A context that ends while the reply arrives has closed the connection. That is not a success, for any command,
+// handshake or spare.
 func TestContextEndsWithTheReply(t *testing.T) {
-	const method, reply = 2, replyOctets
+	const method, reply = 2, replyLen
 	for command, request := range commands {
 		for _, handshake := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
 			for _, spare := range []int{0, 1} {
@@ -52,7 +52,7 @@ func TestContextEndsWithTheReply(t *testing.T) {
 					c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: handshake, Spare: spare}
 					c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 						conn, err := g.DialContext(ctx, network, address)
-						if conns.Add(1) > int64(spare) { // with a spare, the first is of the dial before
+						if conns.Add(1) > int64(spare) { // with a spare, the first connection is made by the previous dial
 							conn = &lateConn{Conn: conn, left: method + reply, end: cancel, closed: make(chan struct{})}
 						}
 						return conn, err

@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// order is the Trace that tells how the dials asked: a request that goes out before a method is chosen is
+// order is a Trace that records how dials sent their requests: a request before the choice of a method is
 // pipelined.
 func order(told *[]string) *socks.Trace {
 	return &socks.Trace{
@@ -23,8 +23,8 @@ func order(told *[]string) *socks.Trace {
 	}
 }
 
-// A gateway that lets a request in and does not reply tells nothing of what it takes: each dial finds that
-// out anew, in both ways.
+// A gateway that lets a request in and does not reply shows nothing about pipelining: each dial makes both
+// attempts.
 func TestNothingIsLearntWithoutAReply(t *testing.T) {
 	both := []string{"request", "method", "method", "request"}
 	for name, answer := range map[string]func(int, net.Conn){"hangs up": hangsUp, "garbage": babbles} {
@@ -41,13 +41,14 @@ func TestNothingIsLearntWithoutAReply(t *testing.T) {
 			g.answer = grants
 			told = nil
 			dialOnce(t, c)
-			require.Equal(t, both[:2], told, "the gateway takes everything at once after all")
+			require.Equal(t, both[:2], told, "the gateway pipelines after all")
 			synctest.Wait()
 		})
 	}
 }
 
-// Neither does a silence that a dial did not wait out, with one attempt or with both: the next dial finds out.
+// A dial that is cancelled during the silence learns nothing either, with one attempt or with both: the next dial
+// makes both attempts.
 func TestNothingIsLearntFromSilence(t *testing.T) {
 	for limit, asked := range map[time.Duration]int64{100 * time.Millisecond: 1, time.Second: 2} {
 		synctest.Test(t, func(t *testing.T) {
@@ -69,7 +70,7 @@ func TestNothingIsLearntFromSilence(t *testing.T) {
 	}
 }
 
-// A slow network has the second attempt wait for three times what the connection needed, and 250 ms at least.
+// On a slow network the second attempt begins after three times the connect time, and after 250 ms at least.
 func TestSilenceIsMeasuredByTheNetwork(t *testing.T) {
 	for connect, silence := range map[time.Duration]time.Duration{
 		0:                      250 * time.Millisecond,
@@ -98,7 +99,7 @@ func TestSilenceIsMeasuredByTheNetwork(t *testing.T) {
 	}
 }
 
-// meetingConn waits for another one before it lets go of its deadline, the last thing that an attempt does.
+// meetingConn waits for another meetingConn when its deadline is cleared, which is the last step of an attempt.
 type meetingConn struct {
 	net.Conn
 	there *atomic.Int64
@@ -107,17 +108,17 @@ type meetingConn struct {
 func (c meetingConn) SetDeadline(at time.Time) error {
 	if at.IsZero() {
 		c.there.Add(1)
-		for spins := 1; c.there.Load() < 2; spins++ { // asleep, it would be too late
+		for spins := 1; c.there.Load() < 2; spins++ { // a sleeping goroutine would be too late
 			if spins%1000 == 0 {
-				runtime.Gosched() // there may be one processor only
+				runtime.Gosched() // for a machine with one processor
 			}
 		}
 	}
 	return c.Conn.SetDeadline(at)
 }
 
-// When both attempts of a dial are granted at once, one is the dial's and the other is closed. That both have
-// ended before the dial looks is a matter of nanoseconds, and of many tries.
+// If both attempts of a dial are granted at once, the dial returns one and closes the other. It takes many tries
+// until both have ended before the dial notices the first.
 func TestBothAttemptsAreGranted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range 1500 {

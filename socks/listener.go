@@ -13,31 +13,32 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// Listener waits for the one connection that a BIND lets in, RFC 1928, section 4. It is safe for
-// concurrent use.
+// Listener waits for the one connection to a BIND (RFC 1928, section 4). It is safe for concurrent use. The zero
+// Listener is not usable; [Client.Listen] makes one.
 //
-// BIND is made for the reverse channel of protocols like FTP: the application has a connection to a peer
-// already, and tells it over that where to connect to. It is no way to run a server: there is one
-// connection a Listener, and gateways end it when nobody comes for a while (RFC 3089, section 5).
+// BIND is for protocols like FTP, in which a server connects back to its client: the application already has a
+// connection to the peer, and sends the Listener's address over it. BIND is not suitable for a server: there is one
+// connection per Listener, and gateways end the Listener if no peer connects for a while (RFC 3089, section 5).
 type Listener struct {
 	client  *Client
 	network string
-	peer    Addr // asked for; zero: anyone
-	addr    Addr
-	hooks   hooks // the Client's alone
+	peer    Addr  // the peer that was requested; neither IP nor Name: any
+	addr    Addr  // BND.ADDR and BND.PORT of the first reply
+	hooks   hooks // the Client's only
 
-	accepting sync.Mutex // held by the Accept that waits
+	accepting sync.Mutex // held by an Accept that waits
 	in        *wire.Reader
 
 	mu     sync.Mutex
-	conn   net.Conn // nil: accepted or closed
+	conn   net.Conn // the control connection; nil: accepted or closed
 	closed bool
 }
 
-// Listen asks the gateway to wait for a connection from peer, BIND, and returns a *[Listener] after the
-// gateway's first reply. Its Addr is what the peer has to be told. Peer is "host:port"; gateways look at its
-// host alone. Empty, or a wildcard with port 0, is anyone. The gateway chooses the address at which it
-// waits, so a wildcard with another port is an error. The context governs the call, not the Listener.
+// Listen sends BIND: the gateway waits for a connection from peer. Listen returns a *[Listener] after the gateway's
+// first reply; the application sends the Listener's Addr to the peer. The network is "tcp", "tcp4" or "tcp6". The
+// peer is "host:port", of which gateways use only the host. An empty peer, or a wildcard with port 0, is any peer.
+// A wildcard with another port is an error, because the gateway chooses the address. The end of ctx ends the call;
+// it has no effect on the Listener.
 func (c *Client) Listen(ctx context.Context, network, peer string) (net.Listener, error) {
 	return c.listen(ctx, network, peer, nil)
 }
@@ -62,6 +63,7 @@ func (c *Client) listen(ctx context.Context, network, peer string, t *turn) (net
 	}, nil
 }
 
+// parsePeer parses Listen's arguments. It returns an Addr with neither IP nor Name for any peer.
 func parsePeer(network, peer string) (Addr, error) {
 	if proto, err := transport(network); err != nil || proto != "tcp" {
 		return Addr{}, net.UnknownNetworkError(network)
@@ -78,9 +80,10 @@ func parsePeer(network, peer string) (Addr, error) {
 	return Addr{Net: "tcp"}, nil
 }
 
-// Accept waits for the peer and the gateway's second reply, and returns a *[Conn] whose RemoteAddr is the
-// peer. A peer with another IP than the one asked for is refused. There is one connection: afterwards Accept
-// returns net.ErrClosed. A deadline that passes leaves the Listener as it was.
+// Accept waits for the gateway's second reply, which reports that the peer has connected. It returns a *[Conn] whose
+// RemoteAddr is the peer. If the requested peer is an IP address and another one has connected, the error matches
+// [ErrProtocol]. There is one connection: after Accept has returned it or has failed, later calls fail with
+// [net.ErrClosed]. A deadline that passes does not end the Listener.
 func (l *Listener) Accept() (net.Conn, error) {
 	l.accepting.Lock()
 	defer l.accepting.Unlock()
@@ -100,7 +103,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	l.hooks.replied(wire.Bind, &l.peer, peer, err)
 	switch given := l.giveAway(); {
 	case !given:
-		return nil, l.fail(net.ErrClosed) // whatever the closed socket said
+		return nil, l.fail(net.ErrClosed) // whatever the error of the closed socket is
 	case err != nil:
 		conn.Close()
 		return nil, l.fail(err)
@@ -109,7 +112,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return l.client.newConn(conn, addrFrom("tcp", peer), l.addr.wire()), nil
 }
 
-// check compares the peer that the gateway let in with the one that was asked for.
+// check returns an error if peer, which has connected, does not have the IP address of the requested one.
 func (l *Listener) check(peer wire.Addr) error {
 	if asked := l.peer.IP; asked.IsValid() && asked != peer.IP {
 		came := addrFrom("tcp", peer)
@@ -118,7 +121,7 @@ func (l *Listener) check(peer wire.Addr) error {
 	return nil
 }
 
-// giveAway makes the connection no longer the Listener's. It reports whether it still was.
+// giveAway ends the Listener's ownership of the connection. It reports whether the Listener still owned it.
 func (l *Listener) giveAway() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -127,7 +130,8 @@ func (l *Listener) giveAway() bool {
 	return had
 }
 
-// Close stops waiting: an Accept that waits returns net.ErrClosed. A connection that was accepted stays.
+// Close closes the Listener: a waiting Accept returns an error that matches [net.ErrClosed], and the gateway stops
+// waiting. It does not close a connection that was accepted. A second Close returns net.ErrClosed.
 func (l *Listener) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -143,11 +147,12 @@ func (l *Listener) Close() error {
 	return conn.Close()
 }
 
-// Addr returns the address at which the gateway waits, BND.ADDR and BND.PORT: a *net.TCPAddr, or an
-// *[Addr] when the gateway is known by a name alone. An unspecified BND.ADDR is replaced by the gateway's own.
+// Addr returns BND.ADDR and BND.PORT, the address at which the gateway waits for the peer: a *net.TCPAddr, or an
+// *[Addr] if it is a name. An unspecified BND.ADDR is replaced by the gateway's own address.
 func (l *Listener) Addr() net.Addr { return l.addr.std() }
 
-// SetDeadline sets the time at which an Accept stops waiting. Zero: it does not.
+// SetDeadline sets the time after which Accept fails with [os.ErrDeadlineExceeded]. The zero time means no
+// deadline. When the Listener has no connection to wait for any more, SetDeadline fails with [net.ErrClosed].
 func (l *Listener) SetDeadline(t time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

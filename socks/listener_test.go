@@ -52,12 +52,12 @@ func TestListenerAcceptsOnce(t *testing.T) {
 			_, err = far.Write([]byte("still there"))
 			require.NoError(t, err)
 			_, err = io.ReadFull(near, make([]byte, len("still there")))
-			require.NoError(t, err, "the connection is not the Listener's any more")
+			require.NoError(t, err, "the Listener no longer owns the connection")
 		})
 	}
 }
 
-// Anyone may come when no peer is asked for: the request has the wildcard of the gateway's family.
+// Without a peer, any peer may connect: the request has the wildcard address of the gateway's family.
 func TestListenerForAnyone(t *testing.T) {
 	g := new(testgw.Gateway)
 	c := clientOf(t, g)
@@ -78,7 +78,7 @@ func TestListenerForAnyone(t *testing.T) {
 
 var anyone = []string{"", ":0", "0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0"}
 
-// What net.Listen takes for an address of its own is refused: the gateway chooses where it waits.
+// A local address, as for net.Listen, is refused: the gateway chooses the address.
 func TestListenRefusesALocalAddress(t *testing.T) {
 	g := new(testgw.Gateway)
 	c := clientOf(t, g)
@@ -107,12 +107,12 @@ func TestListenerClose(t *testing.T) {
 	require.NoError(t, l.Close())
 	require.ErrorIs(t, <-accepted, net.ErrClosed)
 	_, err := net.Dial("tcp", l.Addr().String())
-	for err == nil { // until the gateway has seen it
+	for err == nil { // until the gateway has noticed
 		_, err = net.Dial("tcp", l.Addr().String())
 	}
 }
 
-// A deadline ends the waiting, not the Listener.
+// A deadline ends Accept, not the Listener.
 func TestListenerDeadline(t *testing.T) {
 	l := bind(t, clientOf(t, new(testgw.Gateway)), "")
 	for _, deadline := range []time.Time{time.Unix(1, 0), time.Now().Add(time.Millisecond)} {
@@ -131,16 +131,16 @@ func TestListenerDeadline(t *testing.T) {
 	_, err = far.Write([]byte("x"))
 	require.NoError(t, err)
 	_, err = near.Read(make([]byte, 1))
-	require.NoError(t, err, "the connection has no deadline of the Listener's")
+	require.NoError(t, err, "the deadline of the Listener does not apply to the connection")
 }
 
-// A deadline that passes within the second reply loses nothing of it.
+// A deadline that passes within the second reply loses no byte of it.
 func TestListenerDeadlineWithinReply(t *testing.T) {
 	rest := make(chan struct{})
 	c := clientOf(t, new(testgw.Gateway))
 	c.Forward = dialFunc(func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
-		go func() { // ends when it has said all
+		go func() { // ends when it has sent everything
 			defer far.Close()
 			read := make([]byte, 64)
 			far.Read(read)
@@ -169,11 +169,11 @@ func TestListenerDeadlineWithinReply(t *testing.T) {
 	require.Equal(t, "first data", string(all))
 }
 
-// The deadline of an Accept that succeeded is not the connection's.
+// The deadline of a successful Accept does not apply to the connection.
 func TestListenerDeadlineEndsWithAccept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		came := make(chan struct{})
-		c := &socks.Client{Addr: nobody, Handshake: socks.HandshakeStepwise}
+		c := &socks.Client{Addr: closedAddr, Handshake: socks.HandshakeStepwise}
 		c.Forward = dialFunc(func(context.Context, string, string) (net.Conn, error) {
 			near, far := net.Pipe()
 			go func() { // ends with the stream
@@ -202,7 +202,7 @@ func TestListenerDeadlineEndsWithAccept(t *testing.T) {
 	})
 }
 
-// A connection that is refused, by either side, is closed: the gateway has nobody to relay to.
+// If either side refuses the peer, the connection to the gateway is closed, so the gateway does not relay.
 func TestListenerClosesWhatItRefuses(t *testing.T) {
 	for name, reply := range map[string]string{
 		"a stranger": "\x05\x00\x00\x01\xc0\x00\x02\x01\x00\x15",
@@ -211,7 +211,7 @@ func TestListenerClosesWhatItRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			closed := make(chan error, 1)
-			c := &socks.Client{Addr: nobody, Handshake: socks.HandshakeStepwise}
+			c := &socks.Client{Addr: closedAddr, Handshake: socks.HandshakeStepwise}
 			c.Forward = dialFunc(func(context.Context, string, string) (net.Conn, error) {
 				near, far := net.Pipe()
 				go func() { // ends when the client has closed, or at the deadline
@@ -236,11 +236,11 @@ func TestListenerClosesWhatItRefuses(t *testing.T) {
 	}
 }
 
-// Only the peer that was asked for gets in, whether it is the gateway that sees it or the client.
+// Only the requested peer is accepted, whether the gateway checks the peer or only the client.
 func TestListenerRefusesStrangers(t *testing.T) {
 	t.Run("the gateway's rule", func(t *testing.T) {
 		l := bind(t, clientOf(t, new(testgw.Gateway)), "127.0.0.2:21")
-		if stranger, err := net.Dial("tcp", l.Addr().String()); err == nil { // it may be reset before it knows
+		if stranger, err := net.Dial("tcp", l.Addr().String()); err == nil { // the connection may be reset before Dial returns
 			defer stranger.Close()
 		}
 		_, err := l.Accept()
@@ -275,7 +275,7 @@ func TestListenerRefusesStrangers(t *testing.T) {
 	})
 }
 
-// A gateway that tells the wildcard is to be found where it was reached.
+// An unspecified BND.ADDR is replaced by the address at which the gateway was reached.
 func TestListenerAtUnspecified(t *testing.T) {
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -291,9 +291,9 @@ func TestListenerAtUnspecified(t *testing.T) {
 	}
 }
 
-// The gateway's failures while a peer is waited for.
+// The gateway may fail while it waits for a peer.
 func TestListenerSecondReplyFails(t *testing.T) {
-	const first = 2 + replyOctets
+	const first = 2 + replyLen
 	tests := map[string]struct {
 		fault testgw.Fault
 		want  []error
@@ -334,7 +334,7 @@ func TestListenerOutlivesItsContext(t *testing.T) {
 }
 
 func TestListenOnWrongNetwork(t *testing.T) {
-	c := &socks.Client{Addr: nobody}
+	c := &socks.Client{Addr: closedAddr}
 	for _, network := range []string{"udp", "unix", "ip", ""} {
 		_, err := c.Listen(t.Context(), network, "")
 		require.ErrorAs(t, err, new(net.UnknownNetworkError), network)

@@ -2,5 +2,5 @@
 
 package socks
 
-// localErrors are this machine's: another gateway would fare no better.
+// localErrors are errors of this machine, which another gateway cannot avoid.
 var localErrors []error

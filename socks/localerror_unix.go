@@ -4,5 +4,5 @@ package socks
 
 import "syscall"
 
-// localErrors are this machine's: another gateway would fare no better.
+// localErrors are errors of this machine, which another gateway cannot avoid.
 var localErrors = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL}

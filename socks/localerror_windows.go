@@ -2,6 +2,6 @@ package socks
 
 import "syscall"
 
-// localErrors are this machine's, WSAEMFILE, WSAENOBUFS and WSAEADDRNOTAVAIL: another gateway would fare
-// no better.
+// localErrors are errors of this machine, which another gateway cannot avoid: WSAEMFILE, WSAENOBUFS and
+// WSAEADDRNOTAVAIL.
 var localErrors = []syscall.Errno{10024, 10055, 10049}

@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	tasks   = map[string]func() error{} // what pod.Run runs in namespaces of its own
+	tasks   = map[string]func() error{} // functions that pod.Run runs in their own namespaces
 	running *testing.M
 )
 

@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// A gateway that wanted a password is replaced by one that knows none and hangs up on the offer, as ssh -D does.
-// What was learnt of the first one does not keep dials from the second.
+// A gateway that wants a password is replaced by one that does not support passwords and hangs up if one is
+// offered, as ssh -D does. The method that was learnt from the first does not prevent dials through the second.
 func TestLearntMethodIsForgotten(t *testing.T) {
 	for _, handshake := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakePipelined} {
 		synctest.Test(t, func(t *testing.T) {
@@ -43,7 +43,8 @@ func TestLearntMethodIsForgotten(t *testing.T) {
 	}
 }
 
-// serveMethod is a gateway that knows one method. One that knows NoAuth hangs up on offers without it.
+// serveMethod serves a gateway that supports one method. With NoAuth, it hangs up on greetings without that
+// method.
 func serveMethod(c net.Conn, wants byte) {
 	defer c.Close()
 	r := wire.NewReader(bufio.NewReader(c))

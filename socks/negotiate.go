@@ -11,7 +11,8 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// authenticate offers the Client's methods and runs the one that the gateway chooses.
+// authenticate sends the greeting with the Client's methods, and runs the sub-negotiation of the method that the
+// gateway chooses.
 func (h *handshake) authenticate(ctx context.Context, s *scratch) error {
 	auths := h.client.auths()
 	msg, err := appendGreeting(s.out[:0], auths)
@@ -32,13 +33,13 @@ func (h *handshake) authenticate(ctx context.Context, s *scratch) error {
 	err = h.negotiate(ctx, s, auth)
 	h.hooks.authenticated(h.method, err)
 	if err == nil {
-		h.enter()
+		h.noteLetIn()
 	}
 	return err
 }
 
-// enter notes that the gateway has let us in: from now on the bound is that of the whole dial.
-func (h *handshake) enter() {
+// noteLetIn records that the gateway has let us in. From then on the bound of the whole dial applies.
+func (h *handshake) noteLetIn() {
 	h.letIn = true
 	h.arm()
 }
@@ -54,7 +55,7 @@ func appendGreeting(b []byte, auths []Auth) ([]byte, error) {
 	return wire.AppendMethods(b, methods[:len(auths)]...)
 }
 
-// choose finds the method that the gateway chose among those that it was offered.
+// choose returns the Auth of the method that the gateway chose, or an error if that was not offered.
 func choose(auths []Auth, method byte) (Auth, error) {
 	if method == wire.MethodNoAcceptable {
 		return nil, ErrNoAcceptableAuth
@@ -67,6 +68,7 @@ func choose(auths []Auth, method byte) (Auth, error) {
 	return nil, unoffered(method)
 }
 
+// unoffered returns the error for a gateway that chose a method that was not offered.
 func unoffered(method byte) error {
 	if method == wire.MethodUserPass {
 		return fmt.Errorf("%w: it wants a username and a password", ErrNoAcceptableAuth)
@@ -74,8 +76,9 @@ func unoffered(method byte) error {
 	return fmt.Errorf("%w: it chose method %d, which was not offered", ErrProtocol, method)
 }
 
+// negotiate runs the sub-negotiation of auth. It replaces h.conn if auth returns another connection.
 func (h *handshake) negotiate(ctx context.Context, s *scratch, auth Auth) error {
-	if a, ok := auth.(oneMessage); ok {
+	if a, ok := auth.(pipelinedAuth); ok {
 		msg, err := a.message(s.out[:0])
 		if err != nil {
 			return err
@@ -95,8 +98,8 @@ func (h *handshake) negotiate(ctx context.Context, s *scratch, auth Auth) error 
 	return nil
 }
 
-// subNegotiate runs an Auth of another package. The Auth may change the deadlines of the connection, so the
-// bound is a context, whose end closes the connection.
+// subNegotiate calls Negotiate of another package's Auth. The Auth may change the connection's deadlines, so the
+// bound is applied by a context, whose end closes the connection.
 func (h *handshake) subNegotiate(ctx context.Context, auth Auth) (net.Conn, error) {
 	if !h.bounds.letIn.IsZero() {
 		var cancel context.CancelFunc
@@ -107,7 +110,7 @@ func (h *handshake) subNegotiate(ctx context.Context, auth Auth) (net.Conn, erro
 	conn, err := auth.Negotiate(ctx, h.conn)
 	_ = h.conn.SetDeadline(time.Time{}) // TLS keeps a record of its own of what the Auth has set
 	switch {
-	case !stop(): // closed, even when the negotiation was faster; explain tells letIn from the end of the dial's context
+	case !stop(): // the connection is closed, even if the negotiation was faster; explain finds out by which bound
 		return nil, os.ErrDeadlineExceeded
 	case err == nil && conn == nil:
 		return nil, errors.New("the negotiation returned no connection")

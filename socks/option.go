@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// The socket options of a Conn are those of its connection to the gateway, below TLS if there is any, and in a
-// chain of the connection to the first gateway. An option that the transport does not have, as keep-alive on
-// a unix socket, fails with errors.ErrUnsupported.
+// The socket options of a Conn apply to the connection to the gateway, below TLS, and in a chain to the connection to
+// the first gateway. An option that the transport does not support, such as keep-alive on a unix socket, returns an
+// error that matches errors.ErrUnsupported.
 
 // SetKeepAlive sets whether the operating system sends keep-alive probes on the connection to the gateway.
 func (c *Conn) SetKeepAlive(keepalive bool) error { return c.conn.SetKeepAlive(keepalive) }
@@ -21,12 +21,12 @@ func (c *Conn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
 	return c.conn.SetKeepAliveConfig(config)
 }
 
-// SetNoDelay sets whether data is sent as soon as it is written, without Nagle's algorithm. The default is true.
+// SetNoDelay sets whether data is sent as soon as it is written (true, the default) or delayed by Nagle's algorithm.
 func (c *Conn) SetNoDelay(noDelay bool) error { return c.conn.SetNoDelay(noDelay) }
 
-// SetLinger sets what Close does with data that the gateway has not acknowledged: negative, the default, sends
-// it in the background; zero discards it and resets the connection; positive sends it for at most that many
-// seconds.
+// SetLinger sets what Close does with data that the gateway has not acknowledged. If sec is negative, the default,
+// the data is sent in the background. If sec is zero, the data is discarded and the connection is reset. If sec is
+// positive, the data is sent for at most sec seconds.
 func (c *Conn) SetLinger(sec int) error { return c.conn.SetLinger(sec) }
 
 // SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of the connection to the gateway.

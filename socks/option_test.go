@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// options are what can be set, or closed, and the ways to a gateway on which it cannot.
+// options are the socket options and half-closes, and the kinds of connection that do not support them.
 var options = map[string]struct {
 	set    func(*socks.Conn) error
 	cannot []string
@@ -49,7 +49,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// With SetLinger(0) a Close resets, in a chain too.
+// With SetLinger(0), Close resets the connection, in a chain too.
 func TestLinger(t *testing.T) {
 	for _, name := range []string{"tcp", "chain"} {
 		t.Run(name, func(t *testing.T) {

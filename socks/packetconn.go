@@ -15,48 +15,49 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// PacketConn sends and receives datagrams through the gateway's relay, made by UDP ASSOCIATE, RFC 1928,
-// section 7. It is a net.PacketConn, and behaves like a *net.UDPConn; one that DialContext made has a
-// fixed peer, and is a net.Conn too. It is safe for concurrent use.
+// PacketConn is a UDP association: it sends and receives datagrams through the gateway's relay (UDP ASSOCIATE, RFC
+// 1928, sections 6 and 7). It implements net.PacketConn and net.Conn, and behaves like a *net.UDPConn. A PacketConn
+// that [Client.DialContext] returned has a fixed peer, like a connected UDP socket. It is safe for concurrent use.
+// The zero PacketConn is not usable.
 //
-// The association lives as long as its control connection. When the gateway closes that, reads and writes fail with
-// net.ErrClosed and the cause; Close closes it from this side. ICMP errors of the relay's host, for example that
-// nothing listens at the relay's port, are counted and traced ([DropUnreachable]). They are no errors of reads or
-// writes, and end nothing.
+// The association ends with its control connection. When the gateway closes that, reads and writes fail with an
+// error that matches [net.ErrClosed] and the cause. Close closes the control connection. ICMP errors of the relay's
+// host, for example that no process listens at the relay's port, are counted and traced ([DropUnreachable]). They
+// make no read or write fail, and do not end the association.
 //
 // Datagrams may be lost, duplicated or reordered, as always with UDP. Only datagrams from the relay are received.
-// Malformed datagrams, fragments and, with a fixed peer, datagrams from elsewhere are dropped. The gateway sees every payload,
-// and reports the destination's address as it resolved it, not its name. A [Client]'s TLS does not protect datagrams.
-// Request and answer protocols such as DNS, QUIC and NTP work; multicast, broadcast and protocols that put their own
-// address in the payload do not (RFC 3089, section 5).
+// Malformed datagrams, fragments and, with a fixed peer, datagrams from other senders are dropped. The gateway sees
+// every payload. It reports a sender by the address to which it resolved the name, not by the name. A [Client]'s
+// TLS does not protect datagrams. Request-response protocols such as DNS, QUIC and NTP work; multicast, broadcast
+// and protocols that put their own address in the payload do not (RFC 3089, section 5).
 type PacketConn struct {
 	client  *Client
-	control net.Conn     // the association's life
+	control net.Conn     // the control connection; the association ends with it
 	relay   net.Conn     // connected to the relay, so it receives only from there
-	udp     *net.UDPConn // relay, if it is a socket; nil: it is a Forward's, or an Auth protects it
+	udp     *net.UDPConn // relay, if it is a UDP socket; nil: it is a Forward's, or an Auth protects it
 	splits  bool         // udp can split one send into several datagrams
-	beneath syscall.Conn // the socket below relay, in a chain through the first gateway's connection; nil: unknown
+	beneath syscall.Conn // the socket below relay, in a chain the socket to the first gateway's relay; nil: unknown
 	socket  bool         // relay is a *net.UDPConn, perhaps protected by an Auth
 	in      inlet
-	last    atomic.Pointer[prepared]
-	readBy  atomic.Int64 // the read deadline, in Unix nanoseconds; zero: none
-	bound   Addr
-	network string
-	peer    Addr // the fixed peer; zero: none
+	last    atomic.Pointer[prepared] // the header for the last name that was sent to
+	readBy  atomic.Int64             // the read deadline, in Unix nanoseconds; zero: none
+	bound   Addr                     // the relay's address
+	network string                   // as requested
+	peer    Addr                     // the fixed peer; neither IP nor Name: none
 
 	closed    chan struct{} // closed by Close
 	close     sync.Once
 	ended     chan struct{}         // closed by end
 	cause     atomic.Pointer[error] // why the association ended
-	chatter   int                   // bytes that the gateway has sent on the control connection; the goroutine's that watches it
-	watchedAs int32                 // the key in the watcher
+	chatter   int                   // bytes received on the control connection; for the goroutine that watches it
+	watchedAs int32                 // the key in the watcher's map
 
 	counters packetCounters
 }
 
-// ListenPacket asks the gateway for an association, UDP ASSOCIATE, and returns a *[PacketConn]. The
-// gateway chooses the address that destinations see, so address has to be empty or a wildcard with
-// port 0. The context governs the call, not the association.
+// ListenPacket sends UDP ASSOCIATE and returns a *[PacketConn] without a fixed peer. The network is "udp", "udp4"
+// or "udp6". The gateway chooses the address that destinations see, so address must be empty or a wildcard with
+// port 0. The end of ctx ends the call; it has no effect on the association.
 func (c *Client) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	return c.listenPacket(ctx, network, address, nil)
 }
@@ -72,6 +73,7 @@ func (c *Client) listenPacket(ctx context.Context, network, address string, t *t
 	return p, nil
 }
 
+// checkLocal returns an error if ListenPacket's arguments are invalid.
 func checkLocal(network, address string) error {
 	if proto, err := transport(network); err != nil || proto != "udp" {
 		return net.UnknownNetworkError(network)
@@ -101,6 +103,7 @@ func (c *Client) associate(ctx context.Context, network string, peer Addr, t *tu
 	return p, nil
 }
 
+// dialRelay connects to the relay that the gateway has granted in g.
 func (p *PacketConn) dialRelay(ctx context.Context, g grant) error {
 	relay, err := relayAddr(g.bound, p.control.RemoteAddr())
 	if err != nil {
@@ -135,7 +138,8 @@ func (p *PacketConn) openRelay() error {
 	return nil
 }
 
-// Close ends the association at the gateway. Reads and writes that are waiting return net.ErrClosed.
+// Close ends the association by closing its control connection. Waiting reads and writes fail with [net.ErrClosed].
+// No goroutine of the PacketConn outlives Close. A second Close fails with net.ErrClosed.
 func (p *PacketConn) Close() error {
 	err := p.fail("close", net.ErrClosed)
 	p.close.Do(func() {
@@ -147,7 +151,8 @@ func (p *PacketConn) Close() error {
 	return err
 }
 
-// fail makes the error of an operation from err. After the association's end it is net.ErrClosed and the cause instead.
+// fail returns the *net.OpError for op and err. After Close it has net.ErrClosed instead of err, and after the
+// association's end, an error that matches net.ErrClosed and the cause.
 func (p *PacketConn) fail(op string, err error) error {
 	select {
 	case <-p.closed:
@@ -159,13 +164,13 @@ func (p *PacketConn) fail(op string, err error) error {
 	}
 	var inner *net.OpError
 	if errors.As(err, &inner) && inner == err {
-		err = inner.Err // it has the addresses of the socket to the relay
+		err = inner.Err // inner has the addresses of the socket to the relay
 	}
 	return p.client.opError(op, p.network, p.RemoteAddr(), err)
 }
 
-// relayFailed turns the error of an unreachable relay into a failure of the gateway. It must not match what a
-// destination that refuses matches.
+// relayFailed turns an ICMP error of the relay's host into an error that matches ErrGateway too. Its errno is that
+// of the relay, not of a destination.
 func relayFailed(err error) error {
 	for _, reported := range []error{errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH} {
 		if errors.Is(err, reported) {
@@ -175,19 +180,20 @@ func relayFailed(err error) error {
 	return err
 }
 
-// endedError is net.ErrClosed with the cause of the association's end.
+// endedError matches net.ErrClosed and the cause of the association's end.
 type endedError struct{ cause error }
 
 func (e *endedError) Error() string        { return e.cause.Error() }
 func (e *endedError) Unwrap() error        { return e.cause }
 func (e *endedError) Is(target error) bool { return target == net.ErrClosed }
 
+// connected reports whether p has a fixed peer.
 func (p *PacketConn) connected() bool { return p.peer != Addr{Net: "udp"} }
 
 // LocalAddr returns the local address of the socket to the relay. Destinations see another address.
 func (p *PacketConn) LocalAddr() net.Addr { return p.relay.LocalAddr() }
 
-// RemoteAddr returns the fixed peer, a *net.UDPAddr or an *Addr, or nil if there is none.
+// RemoteAddr returns the fixed peer, a *net.UDPAddr or for a name an *[Addr], or nil if there is none.
 func (p *PacketConn) RemoteAddr() net.Addr {
 	if !p.connected() {
 		return nil
@@ -198,16 +204,16 @@ func (p *PacketConn) RemoteAddr() net.Addr {
 // BoundAddr returns the relay's address, BND.ADDR and BND.PORT.
 func (p *PacketConn) BoundAddr() net.Addr { return p.bound.std() }
 
-// SetWriteDeadline sets the time after which writes fail. The zero time means never.
+// SetWriteDeadline sets the time after which writes fail. The zero time means no deadline.
 func (p *PacketConn) SetWriteDeadline(t time.Time) error { return p.set(p.relay.SetWriteDeadline(t)) }
 
-// SetDeadline sets both deadlines.
+// SetDeadline sets the read and write deadlines.
 func (p *PacketConn) SetDeadline(t time.Time) error {
 	p.setReadBy(t)
 	return p.set(p.relay.SetDeadline(t))
 }
 
-// SetReadDeadline sets the time after which reads fail. The zero time means never.
+// SetReadDeadline sets the time after which reads fail. The zero time means no deadline.
 func (p *PacketConn) SetReadDeadline(t time.Time) error {
 	p.setReadBy(t)
 	return p.set(p.relay.SetReadDeadline(t))
@@ -221,7 +227,8 @@ func (p *PacketConn) setReadBy(t time.Time) {
 	}
 }
 
-// SetReadBuffer sets the size of the operating system's receive buffer of the socket to the relay.
+// SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of the socket to the relay. The
+// error matches [errors.ErrUnsupported] if the relay is not a socket.
 func (p *PacketConn) SetReadBuffer(bytes int) error {
 	if s, ok := p.relay.(interface{ SetReadBuffer(int) error }); ok {
 		return p.set(s.SetReadBuffer(bytes))
@@ -229,7 +236,8 @@ func (p *PacketConn) SetReadBuffer(bytes int) error {
 	return p.set(errors.ErrUnsupported)
 }
 
-// SetWriteBuffer sets the size of the operating system's transmit buffer of the socket to the relay.
+// SetWriteBuffer sets the size, in bytes, of the operating system's transmit buffer of the socket to the relay. The
+// error matches [errors.ErrUnsupported] if the relay is not a socket.
 func (p *PacketConn) SetWriteBuffer(bytes int) error {
 	if s, ok := p.relay.(interface{ SetWriteBuffer(int) error }); ok {
 		return p.set(s.SetWriteBuffer(bytes))
@@ -237,6 +245,7 @@ func (p *PacketConn) SetWriteBuffer(bytes int) error {
 	return p.set(errors.ErrUnsupported)
 }
 
+// set returns the error of setting a deadline or buffer size.
 func (p *PacketConn) set(err error) error {
 	if err == nil {
 		return nil

@@ -23,7 +23,7 @@ var (
 	_ net.Conn       = (*socks.PacketConn)(nil)
 )
 
-// echo answers each datagram with "re: " before it.
+// echo answers each datagram with "re: " and its payload.
 func echo(t testing.TB, network, address string) *net.UDPAddr {
 	p, err := net.ListenPacket(network, address)
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func associate(t testing.TB, c *socks.Client) *socks.PacketConn {
 	p, err := c.ListenPacket(t.Context(), "udp", "")
 	require.NoError(t, err)
 	t.Cleanup(func() { p.Close() })
-	p.SetDeadline(time.Now().Add(time.Minute)) // nothing here takes as long
+	p.SetDeadline(time.Now().Add(time.Minute)) // longer than the test takes
 	return p.(*socks.PacketConn)
 }
 
@@ -65,7 +65,7 @@ func TestPacketConn(t *testing.T) {
 			for _, addr := range []net.Addr{to, &socks.Addr{IP: loopback4, Port: to.AddrPort().Port()}, byName, stringAddr(byName.String())} {
 				n, err := p.WriteTo([]byte("hello"), addr)
 				require.NoError(t, err)
-				require.Equal(t, len("hello"), n, "the header is nobody's business")
+				require.Equal(t, len("hello"), n, "the header is not counted")
 				n, from, err := p.ReadFrom(buf)
 				require.NoError(t, err)
 				require.Equal(t, "re: hello", string(buf[:n]))
@@ -89,7 +89,7 @@ func TestPacketConn(t *testing.T) {
 	}
 }
 
-// stringAddr is a net.Addr of somebody else's.
+// stringAddr is a net.Addr of another package.
 type stringAddr string
 
 func (stringAddr) Network() string  { return "udp" }
@@ -121,7 +121,7 @@ func TestPacketConnIPv6(t *testing.T) {
 	require.Equal(t, testgw.IPv4, g.Datagrams()[1].ATYP)
 }
 
-// A gateway known by a name alone is reached in the family that the one before it tells.
+// If a gateway is known by name only, the BND.ADDR of the previous gateway decides the family.
 func TestAssociateFamilyInChain(t *testing.T) {
 	needsIPv6(t)
 	for at, want := range map[string]string{"127.0.0.1": "0.0.0.0:0", "::1": "[::]:0"} {
@@ -138,7 +138,7 @@ func TestAssociateFamilyInChain(t *testing.T) {
 	}
 }
 
-// A datagram is read at once or lost, and the buffer needs no room for the header.
+// A datagram that does not fit into the buffer is cut off, and the buffer needs no room for the header.
 func TestShortBuffer(t *testing.T) {
 	to := echo(t, "udp", "127.0.0.1:0")
 	p := associate(t, clientOf(t, new(testgw.Gateway)))
@@ -154,7 +154,7 @@ func TestShortBuffer(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 	_, err = p.WriteTo(nil, to)
-	require.NoError(t, err, "an empty datagram is one")
+	require.NoError(t, err, "an empty datagram is delivered")
 	n, _, err = p.ReadFrom(buf)
 	require.NoError(t, err)
 	require.Equal(t, "re: ", string(buf[:n]))
@@ -210,7 +210,7 @@ func TestWhatCannotBeSent(t *testing.T) {
 	require.Error(t, err)
 	for _, size := range []int{65507, 65535, 1 << 17} {
 		n, err := p.WriteToAddrPort(make([]byte, size), netip.MustParseAddrPort("127.0.0.1:9"))
-		require.ErrorIs(t, err, syscall.EMSGSIZE, "%d octets and a header", size)
+		require.ErrorIs(t, err, syscall.EMSGSIZE, "%d bytes and a header", size)
 		require.Zero(t, n)
 	}
 	require.Empty(t, g.Datagrams())
@@ -256,7 +256,7 @@ func TestPacketConnDeadlines(t *testing.T) {
 	require.NoError(t, p.SetWriteBuffer(1<<16))
 }
 
-// A relay that is gone for a while loses datagrams, which is counted and traced, and ends nothing.
+// Datagrams to a relay that is down for a while are lost, counted and traced. The association does not end.
 func TestRelayGone(t *testing.T) {
 	for _, peer := range []string{"", "192.0.2.1:53"} {
 		traced := make(chan socks.DropReason, 1000)
@@ -272,7 +272,7 @@ func TestRelayGone(t *testing.T) {
 		}
 		at := relay.LocalAddr().(*net.UDPAddr)
 		require.NoError(t, relay.Close())
-		for range 5 { // each of which the system answers to, and tells with the next
+		for range 5 { // the system reports the ICMP error of each at the next one
 			require.NoError(t, write())
 		}
 		require.EqualValues(t, 5, p.Stats().Sent)
@@ -280,11 +280,11 @@ func TestRelayGone(t *testing.T) {
 		counted := p.Stats().Unreachable
 
 		reading := make(chan error)
-		go func() { // the test's, which waits for it; a datagram ends it
+		go func() { // owned by the test, which waits for it; ends with a datagram
 			_, err := p.Read(make([]byte, 10))
 			reading <- err
 		}()
-		require.Eventually(t, func() bool { return p.Stats().Unreachable > counted }, time.Minute, time.Millisecond, "the reader is told, and goes on")
+		require.Eventually(t, func() bool { return p.Stats().Unreachable > counted }, time.Minute, time.Millisecond, "the reader counts it and keeps waiting")
 		require.NoError(t, write())
 		relay, err := net.ListenUDP("udp", at)
 		require.NoError(t, err)
@@ -310,7 +310,7 @@ func TestDropReasons(t *testing.T) {
 	}
 }
 
-// noticed tells when the gateway has let go of a connection.
+// noticed is a listener that reports when the gateway has closed a connection.
 type noticed struct {
 	net.Listener
 	closed chan struct{}
@@ -345,17 +345,17 @@ func TestPacketConnClose(t *testing.T) {
 	}()
 	require.NoError(t, p.Close())
 	require.ErrorIs(t, <-reading, net.ErrClosed)
-	<-l.closed // the gateway has seen the end of the control connection
+	<-l.closed // the gateway has noticed the end of the control connection
 	_, err := p.WriteToAddrPort([]byte("x"), netip.MustParseAddrPort("127.0.0.1:9"))
 	require.ErrorIs(t, err, net.ErrClosed)
 	require.NotErrorIs(t, err, socks.ErrGateway)
 	require.ErrorIs(t, p.Close(), net.ErrClosed)
 }
 
-// The association ends with the control connection, and the error says what ended that.
+// The association ends with the control connection, and its error has the cause.
 func TestControlConnectionEnds(t *testing.T) {
-	const octets = 2 + replyOctets
-	orderly := &testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{End: testgw.FIN, After: octets} }}
+	const sent = 2 + replyLen
+	orderly := &testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{End: testgw.FIN, After: sent} }}
 	killed := new(testgw.Gateway)
 	for g, cause := range map[*testgw.Gateway]error{orderly: io.ErrUnexpectedEOF, killed: syscall.ECONNRESET} {
 		conn, err := clientOf(t, g).DialContext(t.Context(), "udp", "127.0.0.1:9")
@@ -375,7 +375,7 @@ func TestControlConnectionEnds(t *testing.T) {
 	}
 }
 
-// Two directions and many goroutines at once.
+// Many goroutines send and receive at once.
 func TestPacketConnConcurrently(t *testing.T) {
 	to := echo(t, "udp", "127.0.0.1:0")
 	p := associate(t, clientOf(t, new(testgw.Gateway)))

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// DropReason is the reason why a datagram was not delivered.
+// DropReason is the reason why a datagram was dropped.
 type DropReason int
 
 const (
@@ -16,6 +16,7 @@ const (
 	dropReasons
 )
 
+// String returns the reason as one word, for example "malformed".
 func (r DropReason) String() string {
 	switch r {
 	case DropMalformed:
@@ -30,8 +31,8 @@ func (r DropReason) String() string {
 	return "DropReason(" + strconv.Itoa(int(r)) + ")"
 }
 
-// PacketStats are the counters of a PacketConn. Bytes are of payloads. The last four count dropped datagrams, each for
-// the [DropReason] of its name.
+// PacketStats has the counters of a [PacketConn]. Bytes are counted without SOCKS headers. The last four fields count
+// dropped datagrams, each for the [DropReason] of its name.
 type PacketStats struct {
 	Sent, BytesSent         uint64
 	Received, BytesReceived uint64
@@ -39,7 +40,7 @@ type PacketStats struct {
 	Strangers, Unreachable  uint64
 }
 
-// packetCounters has the values of PacketStats.
+// packetCounters are the counters behind PacketStats.
 type packetCounters struct {
 	sent, bytesSent         atomic.Uint64
 	received, bytesReceived atomic.Uint64
@@ -57,7 +58,7 @@ func (p *PacketConn) Stats() PacketStats {
 	}
 }
 
-// drop counts a datagram and tells the Trace.
+// drop counts a dropped datagram and calls the hook PacketDropped.
 func (p *PacketConn) drop(reason DropReason) {
 	p.counters.dropped[reason].Add(1)
 	hooks{p.client.Trace}.packetDropped(p, reason)

@@ -7,9 +7,10 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// together sends greeting, authentication and request in one write, and reads the answers. One method is
-// offered, so what is sent with it is right, or the connection useless, whatever the gateway chooses.
-func (h *handshake) together(s *scratch) error {
+// exchangePipelined sends greeting, authentication and request in one write, and reads the answers. Only one method
+// is offered, so a gateway that chooses a method has chosen the one whose message was sent. It can be called again
+// after errSilent, and continues with the answer that is due.
+func (h *handshake) exchangePipelined(s *scratch) error {
 	if !h.sent {
 		if err := h.sendAll(s); err != nil {
 			return err
@@ -32,12 +33,12 @@ func (h *handshake) together(s *scratch) error {
 			return err
 		}
 		h.impatient = h.impatient && !h.known
-		h.enter()
+		h.noteLetIn()
 	}
 	return h.readReply(s)
 }
 
-// sendAll sends everything, and begins to count the gateway's silence.
+// sendAll sends greeting, authentication and request, and sets silentBy if the handshake is impatient.
 func (h *handshake) sendAll(s *scratch) error {
 	msg, err := h.appendAll(s.out[:0])
 	if err != nil {
@@ -50,7 +51,7 @@ func (h *handshake) sendAll(s *scratch) error {
 	h.sent = true
 	h.send(msg)
 	if h.silent(h.unsent) {
-		h.unsent = errStuck // with a part of it sent, there is no going on
+		h.unsent = errStuck // a part was sent, so the handshake cannot be resumed
 		return gatewayFailed("request", errStuck)
 	}
 	h.hooks.requestSent(h.cmd, &h.dst)
@@ -58,12 +59,10 @@ func (h *handshake) sendAll(s *scratch) error {
 	return nil
 }
 
-// patience is how long the gateway may be silent.
-func (h *handshake) patience() time.Duration { return max(minSilence, 3*h.took) }
-
-// errStuck is a write that a gateway took only a part of.
+// errStuck is the error if the write of a pipelined handshake times out at silentBy.
 var errStuck = errors.New("the gateway does not read it")
 
+// appendAll appends greeting, authentication and request to b.
 func (h *handshake) appendAll(b []byte) ([]byte, error) {
 	b, err := wire.AppendMethods(b, h.pipelined.Method())
 	if err != nil {
@@ -75,9 +74,9 @@ func (h *handshake) appendAll(b []byte) ([]byte, error) {
 	return h.appendRequest(b)
 }
 
-// readMethod reads the gateway's choice. Tor leaves it out when username and password came with the
-// greeting, and when it rejects the request while parsing: its answer begins with their status, or is the
-// reply alone. A reply is told from a choice by the RSV that follows.
+// readMethod reads the gateway's choice of method. Tor omits the choice if the username and password came with the
+// greeting, so its answer begins with the status of RFC 1929. If Tor rejects the request while parsing, its answer
+// is only the reply. readMethod distinguishes a reply from a choice by the RSV byte, and reads the reply too.
 func (h *handshake) readMethod(s *scratch) error {
 	offered := h.pipelined.Method()
 	h.method = offered
@@ -114,7 +113,7 @@ func (h *handshake) readMethod(s *scratch) error {
 	return unoffered(h.method)
 }
 
-// choice reports whether an octet is what a gateway may answer to a greeting of one of our methods.
+// choice reports whether method can be a gateway's choice after a pipelined greeting.
 func choice(method byte) bool {
 	return method == wire.MethodNone || method == wire.MethodUserPass || method == wire.MethodNoAcceptable
 }

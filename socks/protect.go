@@ -7,7 +7,7 @@ import (
 	"reflect"
 )
 
-// relayProtector is what a connection that an Auth returns must have for UDP ASSOCIATE; see [Auth].
+// relayProtector is implemented by a connection that an Auth returns and that supports UDP ASSOCIATE; see [Auth].
 type relayProtector interface {
 	ProtectRelay(relay net.Conn) net.Conn
 }
@@ -18,14 +18,15 @@ type protectedControl struct {
 	protector relayProtector
 }
 
-// sameConn reports whether an Auth returned the connection that it was given. Connections that cannot be compared count
-// as different, so that datagrams are refused rather than sent in clear text.
+// sameConn reports whether a and b are the same connection. Connections that cannot be compared count as different,
+// so that UDP ASSOCIATE fails and datagrams are not sent in clear text.
 func sameConn(a, b net.Conn) bool {
 	t := reflect.TypeOf(a)
 	return t == reflect.TypeOf(b) && (t == nil || t.Comparable() && a == b)
 }
 
-// protectRelay makes the relay of the association protected as its control connection is, or returns an error.
+// protectRelay makes the datagrams of the requested association protected by the Auth that protects h.conn. It
+// returns an error if the Auth cannot do that.
 func (h *handshake) protectRelay() error {
 	protector, ok := h.conn.(relayProtector)
 	if !ok {
@@ -36,7 +37,7 @@ func (h *handshake) protectRelay() error {
 	return nil
 }
 
-// protect puts the Auth's protection of datagrams, if there is any, around the connection to the relay.
+// protect replaces p.relay by the connection that ProtectRelay returns, if an Auth protects datagrams.
 func (p *PacketConn) protect() error {
 	control, ok := p.control.(*protectedControl)
 	if !ok {

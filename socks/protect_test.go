@@ -17,14 +17,14 @@ import (
 
 const veilMethod = 0x86
 
-// veilAuth is a method of somebody else's that protects the connection, datagrams as well if it says so.
+// veilAuth is a method of another package that protects the connection, and with veiledBoth datagrams too.
 type veilAuth struct{ wrap func(net.Conn) net.Conn }
 
 func (veilAuth) Method() byte { return veilMethod }
 
 func (a veilAuth) Negotiate(_ context.Context, c net.Conn) (net.Conn, error) { return a.wrap(c), nil }
 
-// veiled shows nothing of what it carries to who does not look twice.
+// veiled encodes what is written, so that it is not in clear text.
 type veiled struct{ net.Conn }
 
 func veil(b []byte) []byte {
@@ -48,19 +48,20 @@ type veiledBoth struct{ veiled }
 
 func (veiledBoth) ProtectRelay(relay net.Conn) net.Conn { return veiled{relay} }
 
-// incomparable is a connection that cannot be compared with another.
+// incomparable is a connection of a type that is not comparable.
 type incomparable struct {
 	net.Conn
 	_ []byte
 }
 
-// mute protects connections, and then has nothing for datagrams.
+// mute protects the connection, and its ProtectRelay returns nil.
 type mute struct{ veiled }
 
 func (mute) ProtectRelay(net.Conn) net.Conn { return nil }
 
-// veiledGateway grants requests behind veilMethod on a connection that wrap made, with a relay that is the
-// test's own socket. It returns a Client for it, the relay, and the commands it is asked for.
+// veiledGateway starts a gateway that grants requests on the connection that wrap returns, after choosing
+// veilMethod. The relay is a socket of the test. It returns a Client for the gateway, the relay, and the commands
+// of the requests.
 func veiledGateway(t *testing.T, wrap func(net.Conn) net.Conn) (*socks.Client, *net.UDPConn, <-chan wire.Command) {
 	relay, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
@@ -68,13 +69,13 @@ func veiledGateway(t *testing.T, wrap func(net.Conn) net.Conn) (*socks.Client, *
 	l := listen(t)
 	asked := make(chan wire.Command, 10)
 	var running sync.WaitGroup
-	running.Go(func() { // the test's, which waits for it; ends with l
+	running.Go(func() { // owned by the test, which waits for it; ends with l
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			running.Go(func() { // the test's; ends with the connection
+			running.Go(func() { // owned by the test; ends with the connection
 				defer c.Close()
 				wire.NewReader(c).ReadMethods()
 				c.Write([]byte{wire.Version, veilMethod})
@@ -96,7 +97,7 @@ func veiledGateway(t *testing.T, wrap func(net.Conn) net.Conn) (*socks.Client, *
 	return c, relay, asked
 }
 
-// What an Auth protects is protected in datagrams too: nothing of them is seen by the relay in clear text.
+// An Auth that protects datagrams protects all of them: the relay sees none in clear text.
 func TestRelayIsProtected(t *testing.T) {
 	for _, spare := range []int{0, 2} {
 		c, relay, asked := veiledGateway(t, func(c net.Conn) net.Conn { return veiledBoth{veiled{c}} })
@@ -121,7 +122,7 @@ func TestRelayIsProtected(t *testing.T) {
 	}
 }
 
-// A connection that an Auth replaced and that cannot protect datagrams has none: the gateway is not even asked.
+// If an Auth replaced the connection and cannot protect datagrams, UDP ASSOCIATE fails before the request is sent.
 func TestRelayThatCannotBeProtected(t *testing.T) {
 	for what, wrap := range map[string]func(net.Conn) net.Conn{
 		"without ProtectRelay": func(c net.Conn) net.Conn { return veiled{c} },
@@ -137,7 +138,7 @@ func TestRelayThatCannotBeProtected(t *testing.T) {
 			conn, err := c.Dial("tcp", "name.example:80")
 			require.NoError(t, err)
 			defer conn.Close()
-			require.Equal(t, wire.Connect, <-asked, "and nothing before it")
+			require.Equal(t, wire.Connect, <-asked, "the UDP ASSOCIATE was not sent")
 			require.NoError(t, relay.SetReadDeadline(time.Unix(1, 0)))
 			_, _, err = relay.ReadFrom(make([]byte, 1))
 			require.Error(t, err)
@@ -148,7 +149,7 @@ func TestRelayThatCannotBeProtected(t *testing.T) {
 	require.ErrorContains(t, err, "ProtectRelay")
 }
 
-// An Auth that returns what it was given protects nothing, and promises nothing, whatever methods that has.
+// An Auth that returns its argument does not protect anything, even if that has a method ProtectRelay.
 func TestRelayOfTheSameConnection(t *testing.T) {
 	c, relay, _ := veiledGateway(t, func(c net.Conn) net.Conn { return c })
 	c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -167,7 +168,7 @@ func TestRelayOfTheSameConnection(t *testing.T) {
 	require.Equal(t, fromSource+"clear", string(b[:n]))
 }
 
-// protecting is a connection of a Forward's, whose protection is its own business.
+// protecting is a Forward's connection with a ProtectRelay, which the Client does not use.
 type protecting struct{ net.Conn }
 
 func (*protecting) ProtectRelay(net.Conn) net.Conn { panic("asked") }

@@ -7,18 +7,20 @@ import (
 	"time"
 )
 
-// reach opens the transport to the gateway.
+// reach connects to the gateway, with TLS if the Client has it, and calls the hook GatewayConnected unless the
+// connection is deferred.
 func (h *handshake) reach(ctx context.Context) error {
 	h.begun = time.Now()
 	err := h.connect(ctx)
 	if h.deferred {
-		return err // connected calls the hook
+		return err // the method connected calls the hook
 	}
 	h.took = time.Since(h.begun)
 	h.hooks.gatewayConnected(h.client, h.took, err)
 	return err
 }
 
+// connect sets h.raw to the transport, and h.conn to the connection on which the greeting is sent.
 func (h *handshake) connect(ctx context.Context) (err error) {
 	c := h.client
 	h.dialing = deadlineContext{ctx, h.bounds.letIn}
@@ -36,7 +38,7 @@ func (h *handshake) connect(ctx context.Context) (err error) {
 	}
 	h.deferred = h.fastOpen && synStateOf(h.raw).connecting
 	if !h.arm() && c.Handshake == HandshakeAuto {
-		h.pipelined = nil // without deadlines, silence would not be noticed
+		h.pipelined = nil // without deadlines, silence cannot be noticed
 	}
 	if c.TLS != nil {
 		return h.secure(ctx)
@@ -45,7 +47,7 @@ func (h *handshake) connect(ctx context.Context) (err error) {
 	return nil
 }
 
-// secure runs TLS over the transport.
+// secure performs the TLS handshake on the transport, and sets h.conn.
 func (h *handshake) secure(ctx context.Context) error {
 	config := h.client.TLS
 	switch unix := h.client.network() == "unix"; {
@@ -58,7 +60,7 @@ func (h *handshake) secure(ctx context.Context) error {
 			return gatewayFailed("TLS", err)
 		}
 		config = config.Clone()
-		config.ServerName = host // which is sent as SNI, verified or not
+		config.ServerName = host // sent as SNI, even with InsecureSkipVerify
 	}
 	conn := newTLSConn(h.raw, config)
 	err := h.connected(conn.HandshakeContext(ctx))

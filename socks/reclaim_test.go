@@ -13,11 +13,11 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// takenLate is a connection on which the gateway's last act comes before a dial's claim is noticed.
+// takenLate is a connection on which the gateway acts before a dial's reclaim is noticed.
 type takenLate struct {
 	net.Conn
 	claims int
-	late   int // the claim; the first tries whether deadlines work
+	late   int // which deadline in the past is the reclaim; an earlier one tries whether deadlines work
 	last   func()
 	open   *atomic.Int64
 	closed atomic.Bool
@@ -40,7 +40,8 @@ func (c *takenLate) Close() error {
 	return c.Conn.Close()
 }
 
-// A spare that the gateway ends or misuses in the moment in which a dial takes it is closed, and the dial goes on.
+// A spare that the gateway closes, or on which it sends, while a dial takes it is closed. The dial makes a new
+// connection.
 func TestSpareEndsAsItIsTaken(t *testing.T) {
 	for name, act := range map[string]func(far net.Conn){
 		"end":     func(far net.Conn) { far.Close() },
@@ -65,15 +66,15 @@ func TestSpareEndsAsItIsTaken(t *testing.T) {
 				require.Zero(t, c.Stats().SpareHits)
 				require.NoError(t, c.Close())
 				synctest.Wait()
-				require.Zero(t, open.Load(), "connections that nobody closed")
+				require.Zero(t, open.Load(), "connections left open")
 				require.Zero(t, p.open.Load())
 			})
 		})
 	}
 }
 
-// A gateway that hangs up right after it let a spare in is not a transport whose deadlines do not work: there are
-// spares after the next success.
+// If a gateway hangs up right after it has let a spare in, the transport's deadlines are not taken for broken:
+// there are spares after the next success.
 func TestSpareEndsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := new(pool)
@@ -101,7 +102,7 @@ func TestSpareEndsAtOnce(t *testing.T) {
 	})
 }
 
-// A gateway that ends every spare after a while has each made once: they do not follow one another without a dial.
+// If a gateway closes every spare after a while, each is made once: they are not replaced without a dial.
 func TestEndedSparesDoNotFollowOneAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := new(pool)
@@ -122,7 +123,7 @@ func TestEndedSparesDoNotFollowOneAnother(t *testing.T) {
 	})
 }
 
-// Close does not wait until a transport has shown that its deadlines do nothing.
+// Close does not wait for the test of a transport's deadlines.
 func TestCloseWhileDeadlinesAreTried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := new(pool)

@@ -14,18 +14,18 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// echoing is a destination that sends back what it gets.
+// echoing is a destination that sends back what it receives.
 func echoing(context.Context, string, string) (net.Conn, error) {
 	near, far := net.Pipe()
-	go func() { // the gateway's, which closes near
+	go func() { // owned by the gateway, which closes near
 		defer far.Close()
 		_, _ = io.Copy(far, far)
 	}()
 	return near, nil
 }
 
-// What ends a dial at the moment of its reply never closes a connection of a later dial, which may have the same
-// handshake.
+// A context that ends a dial at the moment of its reply never closes a later dial's connection, which may have the
+// same handshake.
 func TestAnEndOfADialEndsNoOther(t *testing.T) {
 	c := clientOf(t, &testgw.Gateway{Dial: echoing, Users: map[string]string{"user": "hunter2"}})
 	c.Auth = []socks.Auth{socks.UserPass("user", "hunter2")}
@@ -34,7 +34,7 @@ func TestAnEndOfADialEndsNoOther(t *testing.T) {
 		defer cancel()
 		ended := make(chan struct{})
 		ctx = socks.WithTrace(ctx, &socks.Trace{Replied: func(string, *socks.Addr, *socks.Addr, error) {
-			go func() { // dial's, which waits for ended; ends at once
+			go func() { // owned by dial, which waits for ended; ends at once
 				defer close(ended)
 				cancel()
 			}()
@@ -58,7 +58,7 @@ func TestAnEndOfADialEndsNoOther(t *testing.T) {
 	failed := make(chan error, 8)
 	var all sync.WaitGroup
 	for range cap(failed) {
-		all.Go(func() { // the test's, which waits for it; ends with its dials
+		all.Go(func() { // owned by the test, which waits for it; ends with its dials
 			for range 100 {
 				if err := dial(); err != nil {
 					failed <- err

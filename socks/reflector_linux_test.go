@@ -10,14 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The addresses of a reflector: what listens at nearIP is reached at farIP, over a link whose packets can be dropped.
+// The addresses of a reflector: a listener at nearIP is reached at farIP, over a link whose packets can be
+// dropped.
 const (
 	nearIP = "10.9.0.1"
 	farIP  = "10.9.0.2"
 )
 
-// reflector is the other end of a link: it sends each TCP segment back with its addresses swapped, so that this machine
-// talks to itself as if to another. It needs a network namespace of its own.
+// reflector is the other end of a link. It sends each TCP segment back with its addresses swapped, so that this
+// machine connects to itself as if to another one. It needs its own network namespace.
 type reflector struct {
 	tun  *os.File
 	drop atomic.Pointer[func(segment []byte) bool] // nil: none is dropped
@@ -69,7 +70,7 @@ func (r *reflector) run() {
 		if drop := r.drop.Load(); drop != nil && (*drop)(b[4*int(b[0]&0xf):]) {
 			continue
 		}
-		for i := range 4 { // the checksums stay right: they are sums
+		for i := range 4 { // the checksums stay correct, because they are sums
 			b[source+i], b[destination+i] = b[destination+i], b[source+i]
 		}
 		_, _ = r.tun.Write(b)

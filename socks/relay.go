@@ -8,7 +8,7 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// hostOf returns the IP in an address, or the zero Addr where there is none.
+// hostOf returns the IP address of a, or the zero netip.Addr if it has none.
 func hostOf(a net.Addr) netip.Addr {
 	switch a := a.(type) {
 	case *net.TCPAddr:
@@ -20,8 +20,9 @@ func hostOf(a net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// wildcard is the unspecified address of the family in which the gateway was reached. If a gateway behind another one is
-// known only by name, it is the family of the address from which that one reached it, or IPv4 if that is unknown too.
+// wildcard returns the unspecified address of the family of the connection to the gateway. If the gateway is
+// reached through another one and known only by name, it is the family of the BND.ADDR of that CONNECT, or IPv4 if
+// that is unknown too.
 func wildcard(gateway net.Conn) netip.Addr {
 	host := hostOf(gateway.RemoteAddr())
 	if behind, ok := gateway.(interface{ BoundAddr() net.Addr }); ok && !host.IsValid() {
@@ -33,8 +34,8 @@ func wildcard(gateway net.Conn) netip.Addr {
 	return netip.IPv4Unspecified()
 }
 
-// reachable turns a BND.ADDR into an address to connect to: an unspecified one is replaced by the gateway's own. A
-// gateway at a unix socket is on this machine.
+// reachable returns bound as an address to connect to: an unspecified BND.ADDR is replaced by the gateway's own
+// address, or by a loopback address if the gateway is reached by a unix socket.
 func reachable(bound wire.Addr, gateway net.Addr) (wire.Addr, error) {
 	if bound.Name != "" || bound.IP.IsValid() && !bound.IP.IsUnspecified() {
 		return bound, nil
@@ -57,10 +58,10 @@ func reachable(bound wire.Addr, gateway net.Addr) (wire.Addr, error) {
 	return bound, nil
 }
 
-// relayAddr is the address of an association's relay. RFC 1928, section 6, lets the gateway give the address of another
-// host. It may not give a name, which would be resolved here, nor a multicast or broadcast address. It may give a
-// loopback address only if it was reached by one itself: otherwise it could have datagrams sent to services of this
-// machine.
+// relayAddr returns the address of an association's relay. RFC 1928, section 6, allows the address of another host.
+// A name is an error, because it would be resolved locally; so are port 0 and a multicast or broadcast address. A
+// loopback address is an error unless the gateway itself was reached at one or its address is unknown: it would
+// make a Client send datagrams to services of its own machine.
 func relayAddr(bound wire.Addr, gateway net.Addr) (wire.Addr, error) {
 	relay, err := reachable(bound, gateway)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// relayed associates c with a relay that is the test's own socket.
+// relayed associates c through a gateway whose relay is a socket of the test.
 func relayed(t testing.TB, c *socks.Client, peer string) (*socks.PacketConn, *net.UDPConn) {
 	relay, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
@@ -30,7 +30,7 @@ func relayed(t testing.TB, c *socks.Client, peer string) (*socks.PacketConn, *ne
 	return conn.(*socks.PacketConn), relay
 }
 
-// send has the relay send what it is given, as it is.
+// send makes the relay send the given bytes unchanged.
 func send(t testing.TB, relay *net.UDPConn, p *socks.PacketConn, datagrams ...string) {
 	for _, d := range datagrams {
 		_, err := relay.WriteTo([]byte(d), p.LocalAddr())
@@ -41,7 +41,7 @@ func send(t testing.TB, relay *net.UDPConn, p *socks.PacketConn, datagrams ...st
 // fromSource is the header of a datagram from 192.0.2.1:53.
 const fromSource = "\x00\x00\x00\x01\xc0\x00\x02\x01\x00\x35"
 
-// What is not a datagram of the format is dropped, told to the Trace, and never an error.
+// Malformed datagrams are dropped and traced, and are never an error.
 func TestDropped(t *testing.T) {
 	type drop struct {
 		relay  string
@@ -67,7 +67,7 @@ func TestDropped(t *testing.T) {
 	require.Equal(t, "malformed, fragment, stranger", socks.DropMalformed.String()+", "+socks.DropFragment.String()+", "+socks.DropStranger.String())
 }
 
-// RSV means nothing, a relay may say a name, and an IPv4-mapped address is IPv4.
+// RSV is ignored, a relay may send a name, and an IPv4-mapped address is IPv4.
 func TestSources(t *testing.T) {
 	p, relay := relayed(t, new(socks.Client), "")
 	buf := make([]byte, 100)
@@ -89,7 +89,7 @@ func TestSources(t *testing.T) {
 	require.Equal(t, netip.AddrPortFrom(netip.Addr{}, 53), ap)
 }
 
-// A fixed peer is the only one that is heard; a relay may say its name or its address.
+// With a fixed peer, only its datagrams are delivered; a relay may send its name or its address.
 func TestStrangers(t *testing.T) {
 	tests := map[string]struct {
 		peer         string
@@ -116,7 +116,7 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// What others send to the socket is not even seen: loopback delivers in order, so it would come first.
+// Datagrams from other sockets are not received: loopback delivers in order, so such a datagram would come first.
 func TestOnlyTheRelayIsHeard(t *testing.T) {
 	p, relay := relayed(t, &socks.Client{Trace: &socks.Trace{PacketDropped: func(net.Addr, socks.DropReason) { t.Error("seen") }}}, "")
 	stranger, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -130,7 +130,7 @@ func TestOnlyTheRelayIsHeard(t *testing.T) {
 	require.Equal(t, "true", string(buf[:n]))
 }
 
-// gatewayAt is a connection to the gateway that seems to lead to an address.
+// gatewayAt is a connection to the gateway with a given remote address.
 type gatewayAt struct {
 	net.Conn
 	addr net.Addr
@@ -138,7 +138,7 @@ type gatewayAt struct {
 
 func (g gatewayAt) RemoteAddr() net.Addr { return g.addr }
 
-// Where datagrams go is the gateway's word, within limits.
+// The gateway chooses the relay's address, within limits.
 func TestRelayAddress(t *testing.T) {
 	at := func(s string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(s)) }
 	name := &socks.Addr{Net: "tcp", Name: "gateway.example", Port: 1080}
@@ -160,7 +160,7 @@ func TestRelayAddress(t *testing.T) {
 		"loopback by loopback":       {at("127.0.0.1:1080"), wireAddr("127.0.0.2:7"), "127.0.0.2:7"},
 		"loopback from elsewhere":    {at("192.0.2.1:1080"), wireAddr("127.0.0.1:7"), ""},
 		"loopback 6 from elsewhere":  {at("192.0.2.1:1080"), wireAddr("[::1]:7"), ""},
-		"loopback, known by name":    {name, wireAddr("127.0.0.1:7"), "127.0.0.1:7"}, // a chain's: not this machine's
+		"loopback, known by name":    {name, wireAddr("127.0.0.1:7"), "127.0.0.1:7"}, // behind a chain: not this machine
 		"a name":                     {at("192.0.2.1:1080"), wire.Addr{Name: "relay.example", Port: 7}, ""},
 		"port 0":                     {at("192.0.2.1:1080"), wireAddr("192.0.2.1:0"), ""},
 		"multicast":                  {at("192.0.2.1:1080"), wireAddr("224.0.0.1:7"), ""},
@@ -176,7 +176,7 @@ func TestRelayAddress(t *testing.T) {
 			c := &socks.Client{Addr: g.Addr().String(), Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 				if network == "udp" {
 					asked = address
-					return nil, net.ErrClosed // nothing is ever sent there
+					return nil, net.ErrClosed // nothing is sent there
 				}
 				conn, err := new(net.Dialer).DialContext(ctx, network, address)
 				return gatewayAt{conn, row.gateway}, err

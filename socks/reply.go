@@ -7,17 +7,17 @@ import (
 	"github.com/sockslib/sockslib/internal/errno"
 )
 
-// Reply is the REP octet of a gateway that did not grant a request, RFC 1928, section 6, or Tor's
-// extended errors. It is an error, and matches the system's error of the same meaning:
-// errors.Is(ErrConnectionRefused, syscall.ECONNREFUSED).
+// Reply is the REP byte of a reply that refuses a request (RFC 1928, section 6), or one of Tor's extended errors.
+// It is an error, and matches the system's error of the same meaning: errors.Is(ErrConnectionRefused,
+// syscall.ECONNREFUSED).
 type Reply byte
 
 // The replies of RFC 1928.
 const (
-	ErrGeneralFailure          Reply = 1 // matches nothing else
+	ErrGeneralFailure          Reply = 1 // matches no other error
 	ErrNotAllowed              Reply = 2 // EACCES: the gateway's rules forbid it
 	ErrNetworkUnreachable      Reply = 3 // ENETUNREACH
-	ErrHostUnreachable         Reply = 4 // EHOSTUNREACH; most gateways say so of unknown names too
+	ErrHostUnreachable         Reply = 4 // EHOSTUNREACH; most gateways also send it for unknown names
 	ErrConnectionRefused       Reply = 5 // ECONNREFUSED
 	ErrTTLExpired              Reply = 6 // ETIMEDOUT, and Timeout is true
 	ErrCommandNotSupported     Reply = 7 // errors.ErrUnsupported
@@ -55,6 +55,7 @@ var replyTexts = map[Reply]string{
 	ErrOnionIntroTimedOut:      "onion service introduction timed out",
 }
 
+// Error returns the meaning of the REP byte.
 func (r Reply) Error() string {
 	if text, ok := replyTexts[r]; ok {
 		return text
@@ -62,7 +63,7 @@ func (r Reply) Error() string {
 	return fmt.Sprintf("reply %#02x", byte(r))
 }
 
-// system is the system's error of the same meaning, or nil.
+// system returns the system's error of the same meaning, or nil.
 func (r Reply) system() error {
 	switch r {
 	case ErrNotAllowed:
@@ -76,19 +77,19 @@ func (r Reply) system() error {
 	case ErrTTLExpired:
 		return errno.ETIMEDOUT
 	case ErrCommandNotSupported, ErrAddressTypeNotSupported:
-		return errno.ENOSYS // which is errors.ErrUnsupported
+		return errno.ENOSYS // matches errors.ErrUnsupported
 	}
 	return nil
 }
 
-// Is makes errors.Is match the system's errors.
+// Is reports whether target is the system's error of the same meaning, for [errors.Is].
 func (r Reply) Is(target error) bool {
 	system := r.system()
 	return system != nil && errors.Is(system, target)
 }
 
-// Timeout is true of ErrTTLExpired and ErrOnionIntroTimedOut.
+// Timeout reports whether r is [ErrTTLExpired] or [ErrOnionIntroTimedOut].
 func (r Reply) Timeout() bool { return r == ErrTTLExpired || r == ErrOnionIntroTimedOut }
 
-// Temporary is what net.Error asks for: as deprecated there, the same as Timeout.
+// Temporary returns the same as Timeout. It makes Reply a [net.Error], in which it is deprecated.
 func (r Reply) Temporary() bool { return r.Timeout() }

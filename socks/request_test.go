@@ -22,8 +22,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// gateway is one in memory. It lets everybody in without authentication and hands each request to
-// answer, with the number of the connection, counted from 0; the connection ends when answer returns.
+// gateway is a gateway in memory. It lets every client in without authentication and calls answer for each
+// request, with the number of the connection, counted from 0. The connection ends when answer returns.
 type gateway struct {
 	answer   func(conn int, c net.Conn)
 	requests atomic.Int64
@@ -52,31 +52,31 @@ func (g *gateway) DialContext(context.Context, string, string) (net.Conn, error)
 	return near, nil
 }
 
-// grants replies and echoes.
+// grants sends a grant and echoes the stream.
 func grants(_ int, c net.Conn) {
 	c.Write([]byte{wire.Version, wire.Succeeded, 0, 1, 127, 0, 0, 1, 0, 9})
 	io.Copy(c, c)
 }
 
-// refuses replies that the connection was refused.
+// refuses sends the reply "connection refused".
 func refuses(_ int, c net.Conn) {
 	c.Write([]byte{wire.Version, byte(socks.ErrConnectionRefused), 0, 1, 0, 0, 0, 0, 0, 0})
 }
 
-// hangsUp says nothing.
+// hangsUp closes the connection without a reply.
 func hangsUp(int, net.Conn) {}
 
 // slowly hangs up after 20 ms.
 func slowly(int, net.Conn) { time.Sleep(20 * time.Millisecond) }
 
-// babbles answers with what is no reply.
+// babbles answers with bytes that are not a reply.
 func babbles(_ int, c net.Conn) { c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }
 
-// freezes says nothing, and keeps the connection.
+// freezes sends no reply, and keeps the connection open.
 func freezes(_ int, c net.Conn) { io.Copy(io.Discard, c) }
 
-// One dial sends its request at most twice, whatever the gateway does, with spares and without; and what it
-// gets is an error, not one more try.
+// A dial sends its request at most twice, whatever the gateway does, with spares and without. Then it returns an
+// error.
 func TestAtMostTwoRequests(t *testing.T) {
 	ways := map[string]socks.Handshake{"auto": socks.HandshakeAuto, "stepwise": socks.HandshakeStepwise, "pipelined": socks.HandshakePipelined}
 	for name, answer := range map[string]func(int, net.Conn){
@@ -113,8 +113,8 @@ func TestAtMostTwoRequests(t *testing.T) {
 	}
 }
 
-// A Client without a Timeout has bounds: one until the gateway has let the dial in, one for all of it. The
-// error says what was waited for.
+// A Client without a Timeout has two bounds: one until the gateway has let the dial in, one for the whole dial.
+// The error says what the dial was waiting for.
 func TestDefaultBounds(t *testing.T) {
 	for _, handshake := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
 		synctest.Test(t, func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestDefaultBounds(t *testing.T) {
 	}
 }
 
-// An HTTP server waits for the end of a line that never comes: the error asks what it is.
+// An HTTP server waits for the end of a line, which never comes: the error asks whether it speaks SOCKS5.
 func TestAnHTTPServerIsNoGateway(t *testing.T) {
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()
@@ -149,7 +149,7 @@ func TestAnHTTPServerIsNoGateway(t *testing.T) {
 	}
 }
 
-// The relay of an association is reached within the bound of the whole.
+// The bound of the whole dial applies to the connection to the relay.
 func TestTimeoutBoundsTheRelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{answer: grants}
@@ -176,10 +176,10 @@ func TestTimeoutBoundsTheRelay(t *testing.T) {
 	})
 }
 
-// Errors of this machine are not the gateway's.
+// Errors of this machine do not match ErrGateway.
 func TestLocalErrors(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENOBUFS, syscall.EADDRNOTAVAIL} {
-		c := &socks.Client{Addr: nobody, Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
+		c := &socks.Client{Addr: closedAddr, Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
 			return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("socket", errno)}
 		})}
 		_, err := c.Dial("tcp", "x.example:80")
@@ -187,7 +187,7 @@ func TestLocalErrors(t *testing.T) {
 	}
 }
 
-// withoutDeadlines is a connection whose deadlines fail, as those of golang.org/x/crypto/ssh, or do nothing.
+// withoutDeadlines is a connection whose deadlines fail, as in golang.org/x/crypto/ssh, or have no effect.
 type withoutDeadlines struct {
 	net.Conn
 	err error
@@ -197,7 +197,7 @@ func (c withoutDeadlines) SetDeadline(time.Time) error      { return c.err }
 func (c withoutDeadlines) SetReadDeadline(time.Time) error  { return c.err }
 func (c withoutDeadlines) SetWriteDeadline(time.Time) error { return c.err }
 
-// A transport whose deadlines do not work gets no spares, and its dials end by the context and by the bounds.
+// A transport whose deadlines do not work has no spares, and its dials end with the context and at the bounds.
 func TestTransportWithoutDeadlines(t *testing.T) {
 	for _, fails := range []error{nil, errors.New("deadlines are not supported")} {
 		for _, handshake := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
@@ -236,8 +236,8 @@ func TestTransportWithoutDeadlines(t *testing.T) {
 	}
 }
 
-// A gateway that reads one message at a time and one that takes everything at once take turns at one address:
-// at most one dial of those that come after a change fails.
+// A gateway that reads one message at a time and one that pipelines take turns at one address: at most one dial
+// fails after each change.
 func TestAutoFollowsTheGateway(t *testing.T) {
 	for name, users := range map[string]map[string]string{"no auth": nil, "password": {"user": "pass"}} {
 		t.Run(name, func(t *testing.T) {
@@ -267,11 +267,11 @@ func TestAutoFollowsTheGateway(t *testing.T) {
 	}
 }
 
-// A gateway that needed steps is tried with everything at once again after ten minutes.
+// A gateway that needed steps gets a pipelined handshake again after ten minutes.
 func TestAutoTriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{answer: func(n int, c net.Conn) {
-			if n > 0 { // the first is reset
+			if n > 0 { // the first connection is closed without a reply
 				grants(n, c)
 			}
 		}}
@@ -295,7 +295,7 @@ func TestAutoTriesAgain(t *testing.T) {
 	})
 }
 
-// An Auth's network errors are the gateway's, and an Auth may set deadlines of its own.
+// Network errors that an Auth returns match ErrGateway, and an Auth may set deadlines.
 func TestAuthThatLosesTheConnection(t *testing.T) {
 	for _, cause := range []error{io.EOF, io.ErrUnexpectedEOF, &net.OpError{Op: "read", Err: errors.New("reset")}} {
 		c := &socks.Client{Addr: "gateway.example:1080", Auth: []socks.Auth{failingAuth{cause}},
@@ -306,8 +306,8 @@ func TestAuthThatLosesTheConnection(t *testing.T) {
 	}
 }
 
-// What was learnt changes the speed of a dial and not its success: a method that cannot be pipelined goes step
-// by step.
+// With HandshakePipelined, a method that cannot be pipelined is negotiated stepwise, after the gateway has refused
+// the method that can.
 func TestPipelinedWithAnAuthOfSeveralMessages(t *testing.T) {
 	l := listen(t)
 	go func() { // ends with l
@@ -333,7 +333,7 @@ func TestPipelinedWithAnAuthOfSeveralMessages(t *testing.T) {
 	}
 }
 
-// plainAuth is a method of another package's without messages.
+// plainAuth is a method of another package without messages.
 type plainAuth struct{}
 
 func (plainAuth) Method() byte                                              { return 0x86 }

@@ -11,10 +11,11 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// Resolve asks the gateway for an address of name by Tor's RESOLVE, 0xF0, which few gateways but Tor's
-// have. Others reply ErrCommandNotSupported, hang up, or take it for CONNECT and reply with their own address:
-// a reply with a port, or with an unspecified address, is ErrProtocol. The error is a *[net.DNSError] that matches
-// what its cause matches; IsNotFound is true if the gateway says that it cannot reach the host.
+// Resolve asks the gateway for an address of name by Tor's command RESOLVE (0xF0), which few other gateways
+// support. Others reply [ErrCommandNotSupported], hang up, or take RESOLVE for CONNECT and reply with an address of
+// their own. A reply with a port, or with an unspecified address, is therefore an error that matches [ErrProtocol].
+// The error is a *[net.DNSError] that matches its cause. Its IsNotFound is true if the gateway's reply is
+// [ErrHostUnreachable].
 func (c *Client) Resolve(ctx context.Context, name string) (netip.Addr, error) {
 	dst, err := resolvable(name)
 	if err != nil {
@@ -35,7 +36,8 @@ func (c *Client) Resolve(ctx context.Context, name string) (netip.Addr, error) {
 	return bound.IP, nil
 }
 
-// ResolveAddr asks the gateway for the name of addr by Tor's RESOLVE_PTR, 0xF1. Its errors are as Resolve's.
+// ResolveAddr asks the gateway for the name of addr by Tor's command RESOLVE_PTR (0xF1). Its errors are like those of
+// [Client.Resolve]. An addr with a zone is an error.
 func (c *Client) ResolveAddr(ctx context.Context, addr netip.Addr) (string, error) {
 	if !addr.IsValid() || addr.Zone() != "" {
 		c.countUnsendable()
@@ -51,6 +53,7 @@ func (c *Client) ResolveAddr(ctx context.Context, addr netip.Addr) (string, erro
 	return bound.Name, nil
 }
 
+// resolvable returns the destination of a RESOLVE of name, which may be an IP literal.
 func resolvable(name string) (Addr, error) {
 	if ip, err := netip.ParseAddr(name); err == nil && ip.Zone() == "" {
 		return Addr{Net: "tcp", IP: ip.Unmap()}, nil
@@ -62,7 +65,7 @@ func resolvable(name string) (Addr, error) {
 	return Addr{Net: "tcp", Name: canonical}, nil
 }
 
-// resolve sends a request whose reply is all there is.
+// resolve sends RESOLVE or RESOLVE_PTR, closes the connection and returns the address in the reply.
 func (c *Client) resolve(ctx context.Context, cmd wire.Command, dst Addr) (wire.Addr, error) {
 	g, err := c.request(ctx, cmd, dst, nil)
 	if err != nil {
@@ -75,13 +78,14 @@ func (c *Client) resolve(ctx context.Context, cmd wire.Command, dst Addr) (wire.
 	return g.bound, nil
 }
 
-// misunderstood is the error for a reply that is not Tor's, which has port 0 and what was asked for. Some gateways
-// take any command for CONNECT, and reply with an address of their own.
+// misunderstood returns the error for a reply with a port or an unspecified address. Tor's replies have port 0; some
+// gateways take any command for CONNECT, and reply with an address of their own.
 func misunderstood(bound wire.Addr) error {
 	a := addrFrom("tcp", bound)
 	return fmt.Errorf("%w: it replied as to a CONNECT, with the bound address %s", ErrProtocol, &a)
 }
 
+// dnsError returns the *net.DNSError for err.
 func (c *Client) dnsError(name string, err error) error {
 	var timeout interface{ Timeout() bool }
 	return &net.DNSError{

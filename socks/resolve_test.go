@@ -80,7 +80,7 @@ func TestResolveErrors(t *testing.T) {
 	_, err = c.Resolve(t.Context(), "name.example")
 	require.ErrorIs(t, err, socks.ErrProtocol, "a name is no address")
 
-	// Gateways that take any command for CONNECT reply with the address from which they reached the name, or none.
+	// Gateways that take any command for CONNECT reply with the address from which they connected, or with none.
 	for _, bound := range []string{"\x01\x7f\x00\x00\x01\x04\x42", "\x01\x00\x00\x00\x00\x00\x00", "\x04" + strings.Repeat("\x00", 18), "\x03\x01x\x04\x42"} {
 		c = clientOf(t, &testgw.Gateway{Misbehave: answering(testgw.StageReply, "\x05\x00\x00"+bound)})
 		_, err = c.Resolve(t.Context(), "name.example")

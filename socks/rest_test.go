@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Requests that fail together are one failure, and so is what is tried for want of another gateway: a rest
-// doubles with the failures after it alone.
+// Concurrent requests that fail are one failure, and so are requests to a gateway that rests, as a last resort.
+// Only failures after a rest double the next rest.
 func TestGroupCountsFailuresOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dead := &socks.Client{Addr: "127.0.0.1:1", Timeout: 100 * time.Millisecond, Forward: afterGreeting(func(c net.Conn) { freezes(0, c) })}
@@ -34,7 +34,7 @@ func TestGroupCountsFailuresOnce(t *testing.T) {
 		require.Equal(t, 1, g.Health()[0].Failures)
 		until := g.Health()[0].RestsUntil
 		require.Equal(t, time.Second, time.Until(until))
-		for range 5 { // while it rests
+		for range 5 { // during the rest
 			fail()
 		}
 		require.Equal(t, 1, g.Health()[0].Failures)
@@ -47,7 +47,7 @@ func TestGroupCountsFailuresOnce(t *testing.T) {
 	})
 }
 
-// endingContext is cancelled when it is asked for the so-manieth time whether it has ended.
+// endingContext is cancelled by the call of Err that makes left zero.
 type endingContext struct {
 	context.Context
 	left int
@@ -61,7 +61,7 @@ func (c *endingContext) Err() error {
 	return c.Context.Err()
 }
 
-// A context that ends between two gateways ends the request: the second one is not even noted.
+// If a context ends between two gateways, the request ends: nothing is recorded about the second gateway.
 func TestGroupLooksAtTheContextBetweenGateways(t *testing.T) {
 	between := 0
 	for looks := 1; ; looks++ {
@@ -80,7 +80,7 @@ func TestGroupLooksAtTheContextBetweenGateways(t *testing.T) {
 			require.NoError(t, conn.Close())
 		}
 		if !ended {
-			break // it was not asked so often
+			break // Err was called fewer times
 		}
 		unused := g.Health()[1].Used.IsZero()
 		if !noted {

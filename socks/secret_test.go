@@ -24,7 +24,7 @@ const (
 	secretPassword = "p4ss/w0rd?%#"
 )
 
-// traces of the secrets, however they may be written.
+// secretTraces are the encodings in which a secret could be printed.
 var secretTraces = func() []string {
 	var all []string
 	for _, s := range []string{secretUser, secretPassword} {
@@ -41,9 +41,9 @@ func requireNoSecret(t testing.TB, printed string) {
 	}
 }
 
-// printings are every way in which a program may come to print something.
+// printings are the ways in which a program may print a value.
 func printings(v any) []string {
-	type hidden struct{ v any } // fmt does not call the methods of what is in an unexported field
+	type hidden struct{ v any } // fmt does not call methods of values in unexported fields
 	type Shown struct{ V any }
 	var all []string
 	for _, verb := range strings.Fields("%v %+v %#v %s %q %x %X %d %T %p %t %o %b %c %U %e %% %# x %10.3s") {
@@ -66,12 +66,12 @@ func printings(v any) []string {
 }
 
 func TestSecretsNeverPrint(t *testing.T) {
-	require.Contains(t, fmt.Sprintf("%x", secretPassword), secretTraces[8+2], "the traces are those that a print would leave")
+	require.Contains(t, fmt.Sprintf("%x", secretPassword), secretTraces[8+2], "a print leaves these traces")
 	auth := socks.UserPass(secretUser, secretPassword)
 	parsed, err := socks.ParseURL("socks5://zaphod-user:p4ss%2Fw0rd%3F%25%23@127.0.0.1:1080")
 	require.NoError(t, err)
 	var traced []any
-	c := clientOf(t, &testgw.Gateway{Users: map[string]string{secretUser: secretPassword}, Dial: toNobody})
+	c := clientOf(t, &testgw.Gateway{Users: map[string]string{secretUser: secretPassword}, Dial: toSilence})
 	c.Auth = []socks.Auth{auth}
 	c.Trace = &socks.Trace{
 		GatewayConnected: func(gateway net.Addr, took time.Duration, err error) { traced = append(traced, gateway, took, err) },
@@ -113,6 +113,6 @@ func TestSecretsNeverPrint(t *testing.T) {
 			requireNoSecret(t, printed)
 		}
 	}
-	require.Equal(t, "socks.UserPass(…)", fmt.Sprint(auth), "it says what it is")
+	require.Equal(t, "socks.UserPass(…)", fmt.Sprint(auth), "the placeholder is printed")
 	require.Equal(t, "socks.NoAuth", fmt.Sprint(socks.NoAuth))
 }

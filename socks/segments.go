@@ -18,10 +18,11 @@ type outgoing struct {
 
 var outgoingPool = sync.Pool{New: func() any { return new(outgoing) }}
 
-// WriteSegments sends b to addr as datagrams of size bytes each, the last of which may be shorter. It returns how many
-// bytes of b were sent. On Linux one system call sends up to 64 datagrams (UDP_SEGMENT). On other systems, through a
-// Forward, and where an Auth protects datagrams, there is one system call per datagram. If the network device cannot
-// split, the error matches EIO, and WriteTo still works.
+// WriteSegments sends b to addr as datagrams of size bytes each, the last of which may be shorter. It returns how
+// many bytes of b were sent. On Linux one system call sends up to 64 datagrams (UDP_SEGMENT). On other systems,
+// through a Forward, and if an Auth protects datagrams, there is one system call per datagram. If the network
+// device cannot split, the error matches EIO, and [PacketConn.WriteTo] still works. With a fixed peer, the error
+// matches [net.ErrWriteToConnected].
 func (p *PacketConn) WriteSegments(b []byte, size int, addr net.Addr) (int, error) {
 	if size <= 0 {
 		return 0, p.fail("write", errors.New("segments of no size"))
@@ -29,8 +30,8 @@ func (p *PacketConn) WriteSegments(b []byte, size int, addr net.Addr) (int, erro
 	return p.writeTo(b, size, addr)
 }
 
-// segmented sends b as datagrams of size bytes each, with the header at the beginning of out before each. It returns
-// how many bytes of b were sent.
+// segmented sends b as datagrams of size bytes each, each after the SOCKS header that is the first header bytes of
+// out.buf. It returns how many bytes of b were sent.
 func (p *PacketConn) segmented(out *outgoing, header int, b []byte, size int) (sent int, err error) {
 	most := size
 	if p.splits {
@@ -55,7 +56,8 @@ func (p *PacketConn) segmented(out *outgoing, header int, b []byte, size int) (s
 	return sent, err
 }
 
-// singly sends datagrams one by one. One that is too long to be sent returns EMSGSIZE.
+// singly sends b as datagrams of size bytes, one per system call. The error for a datagram that is too long is
+// EMSGSIZE.
 func (p *PacketConn) singly(out *outgoing, header int, b []byte, size int) (sent int, err error) {
 	for one := range slices.Chunk(b, size) {
 		if err := p.single(out, header, one); err != nil {
@@ -66,7 +68,7 @@ func (p *PacketConn) singly(out *outgoing, header int, b []byte, size int) (sent
 	return sent, nil
 }
 
-// joined sends datagrams by one system call.
+// joined sends b as datagrams of size bytes in one system call.
 func (p *PacketConn) joined(out *outgoing, header int, b []byte, size int) error {
 	msg := out.buf[:header]
 	count := 0
@@ -87,7 +89,7 @@ func (p *PacketConn) joined(out *outgoing, header int, b []byte, size int) error
 	return err
 }
 
-// single sends one datagram.
+// single sends b as one datagram.
 func (p *PacketConn) single(out *outgoing, header int, b []byte) error {
 	if header+len(b) > len(out.buf) {
 		return errno.EMSGSIZE
@@ -106,8 +108,8 @@ func (p *PacketConn) single(out *outgoing, header int, b []byte) error {
 	return err
 }
 
-// persist calls write, and once more if it failed because of an ICMP error of the relay's host, which is about a
-// datagram that was sent before. If it fails that way again, the datagram is lost, which UDP allows.
+// persist calls write, and again if it failed with an ICMP error of the relay's host, which is about an earlier
+// datagram. If it fails that way twice, the datagram is lost, which UDP allows.
 func (p *PacketConn) persist(write func() error) error {
 	err := write()
 	if p.socket && unreachable(err) {

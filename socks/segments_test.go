@@ -16,7 +16,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// numbered is n bytes that tell one segment from another.
+// numbered returns n bytes in which each segment is different.
 func numbered(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -25,13 +25,13 @@ func numbered(n int) []byte {
 	return b
 }
 
-// Segments are datagrams with a header each, whatever sends them.
+// WriteSegments sends each segment as a datagram with its own header, by one system call or by several.
 func TestWriteSegments(t *testing.T) {
 	for what, forward := range map[string]dialFunc{
 		"a socket": nil,
 		"a Forward": func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := new(net.Dialer).DialContext(ctx, network, address)
-			return &struct{ net.Conn }{c}, err // of which nothing more is known
+			return &struct{ net.Conn }{c}, err // hides that it is a *net.UDPConn
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestWriteSegments(t *testing.T) {
 	require.ErrorIs(t, err, net.ErrWriteToConnected)
 }
 
-// What is buffered is there without waiting, and waiting reads nothing.
+// ReadBuffered does not wait, and WaitRead does not read.
 func TestReadBuffered(t *testing.T) {
 	p, relay := relayed(t, new(socks.Client), "")
 	b := make([]byte, 100)
@@ -106,7 +106,7 @@ func TestReadBuffered(t *testing.T) {
 	require.Error(t, p.WaitRead())
 }
 
-// The socket is there for its options; what would miss the header is refused.
+// SyscallConn gives access to socket options. Reads and writes that would bypass the SOCKS header fail.
 func TestPacketSyscallConn(t *testing.T) {
 	p, _ := relayed(t, new(socks.Client), "")
 	raw, err := p.SyscallConn()
@@ -119,7 +119,7 @@ func TestPacketSyscallConn(t *testing.T) {
 
 	chained := associate(t, clientBehind(t, new(testgw.Gateway)))
 	raw, err = chained.SyscallConn()
-	require.NoError(t, err, "quic-go gives up for one")
+	require.NoError(t, err, "quic-go fails on an error")
 	require.NoError(t, raw.Control(func(uintptr) { called++ }))
 	require.Equal(t, 2, called, "for the socket to the first gateway")
 }

@@ -15,13 +15,13 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// hello is what a gateway saw of a TLS handshake.
+// hello is a TLS handshake as the gateway saw it.
 type hello struct {
 	name    string // SNI
 	resumed bool
 }
 
-// hellos are those of one gateway.
+// hellos are the handshakes of one gateway.
 type hellos struct {
 	mu   sync.Mutex
 	seen []hello
@@ -33,8 +33,8 @@ func (h *hellos) all() []hello {
 	return h.seen
 }
 
-// secured starts a gateway with TLS, of a certificate for localhost and 127.0.0.1, and returns its port, what it
-// sees, and what vouches for it.
+// secured starts a gateway with TLS and a certificate for localhost and 127.0.0.1. It returns the port, the
+// handshakes that the gateway sees, and the roots to verify it.
 func secured(t testing.TB) (port string, seen *hellos, client *tls.Config) {
 	server, client, err := testgw.NewTLS()
 	require.NoError(t, err)
@@ -46,7 +46,7 @@ func secured(t testing.TB) (port string, seen *hellos, client *tls.Config) {
 		seen.seen = append(seen.seen, hello{s.ServerName, s.DidResume})
 		return nil
 	}
-	g := testgw.Start(t, &testgw.Gateway{TLS: server, Dial: toNobody})
+	g := testgw.Start(t, &testgw.Gateway{TLS: server, Dial: toSilence})
 	_, port, err = net.SplitHostPort(g.Addr().String())
 	require.NoError(t, err)
 	return port, seen, client
@@ -58,8 +58,8 @@ func dialAndClose(t testing.TB, c *socks.Client) {
 	require.NoError(t, conn.Close())
 }
 
-// The gateway's name is sent as SNI, whether its certificate is verified or not, and each Client sends its own: the
-// TLS that Clients share is not written to.
+// The gateway's name is sent as SNI, whether the certificate is verified or not, and each Client sends its own
+// name: a tls.Config that Clients share is not changed.
 func TestSNI(t *testing.T) {
 	needsLocalhost(t)
 	port, seen, config := secured(t)
@@ -84,7 +84,7 @@ func TestSNI(t *testing.T) {
 	require.Empty(t, unverified.ServerName)
 }
 
-// A unix socket's path is no name, whatever it looks like.
+// The path of a unix socket is not used as a server name.
 func TestNoSNIOverUnix(t *testing.T) {
 	server, client, err := testgw.NewTLS()
 	require.NoError(t, err)
@@ -92,7 +92,7 @@ func TestNoSNIOverUnix(t *testing.T) {
 		require.Empty(t, s.ServerName)
 		return nil
 	}
-	g := &testgw.Gateway{TLS: server, Dial: toNobody}
+	g := &testgw.Gateway{TLS: server, Dial: toSilence}
 	path := need.SocketPath(t) + ":1080"
 	require.NoError(t, g.Start("unix", path))
 	t.Cleanup(g.Close)
@@ -102,7 +102,7 @@ func TestNoSNIOverUnix(t *testing.T) {
 	require.ErrorContains(t, err, "ServerName")
 }
 
-// Only the first connection of a socks5s:// URL makes a full handshake; spares resume as dials do.
+// Only the first connection for a socks5s:// URL makes a full TLS handshake; spares and dials resume the session.
 func TestTLSSessionsResume(t *testing.T) {
 	needsLocalhost(t)
 	for _, host := range []string{"localhost", "127.0.0.1"} {
@@ -132,12 +132,12 @@ func TestTLSSessionsResume(t *testing.T) {
 				require.Equal(t, i > 0, h.resumed, "connection %d", i)
 			}
 			dialAndClose(t, parse())
-			require.Contains(t, seen.all()[1:], hello{all[0].name, false}, "another URL's sessions are its own")
+			require.Contains(t, seen.all()[1:], hello{all[0].name, false}, "each URL has its own sessions")
 		}
 	}
 }
 
-// needsLocalhost skips where localhost is not looked up as 127.0.0.1.
+// needsLocalhost skips the test if localhost is not looked up as 127.0.0.1.
 func needsLocalhost(t testing.TB) {
 	addrs, err := new(net.Resolver).LookupHost(t.Context(), "localhost")
 	for _, a := range addrs {

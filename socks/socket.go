@@ -11,9 +11,9 @@ import (
 // minQUIC is the size of datagrams that QUIC must be able to send unfragmented, RFC 9000, section 14.
 const minQUIC = 1200
 
-// SyscallConn returns access to the options of the socket to the relay, in a chain of gateways to the first gateway. Its
-// Control does not call its func if there is no socket. Its Read and Write return errors.ErrUnsupported, because they
-// would bypass the SOCKS header.
+// SyscallConn returns access to the options of the socket to the relay, or in a chain of gateways, of the socket to
+// the first gateway's relay. Its Control does not call its func if there is no socket. Its Read and Write return
+// [errors.ErrUnsupported], because datagrams written there would have no SOCKS header.
 func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	if p.beneath == nil {
 		return netconn.ControlOnly(func(func(uintptr)) error { return nil }), nil
@@ -25,9 +25,9 @@ func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	return netconn.ControlOnly(raw.Control), nil
 }
 
-// squeeze sends a datagram, of a size that QUIC must be able to send, for which the system has returned EMSGSIZE. QUIC has
-// forbidden fragments, but does not know of the SOCKS header, which makes the datagram longer than the path allows. The
-// EMSGSIZE may also be of an ICMP error about another datagram.
+// squeeze sends a datagram of at most minQUIC bytes of payload again after EMSGSIZE. QUIC has forbidden fragments,
+// but does not know about the SOCKS header, with which the datagram is longer than the path allows. The EMSGSIZE
+// may also be of an ICMP error about another datagram.
 func (p *PacketConn) squeeze(msg []byte) error {
 	p.allowFragments(len(msg))
 	_, err := p.relay.Write(msg)
@@ -38,8 +38,8 @@ func (p *PacketConn) squeeze(msg []byte) error {
 	return err
 }
 
-// narrowed is called after an ICMP error says that some datagram was too long for the path to the relay. It allows
-// fragments if a datagram of the size that QUIC must be able to send would be too long too.
+// narrowed is called after an ICMP error that a datagram was too long for the path to the relay. It allows
+// fragments if a datagram of minQUIC bytes of payload would be too long too.
 func (p *PacketConn) narrowed() {
 	const address = 22 // the header for an IPv6 address
 	header := address
@@ -49,8 +49,8 @@ func (p *PacketConn) narrowed() {
 	p.allowFragments(header + minQUIC)
 }
 
-// allowFragments clears the socket's don't-fragment bit if a datagram of size bytes is longer than the path allows, or
-// if the path's MTU is not known.
+// allowFragments clears the socket's don't-fragment bit if a datagram of size bytes, SOCKS header included, is
+// longer than the path allows, or if the path's MTU is not known.
 func (p *PacketConn) allowFragments(size int) {
 	if raw, err := p.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { fragment(int(fd), size) })

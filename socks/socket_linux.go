@@ -2,8 +2,8 @@ package socks
 
 import "golang.org/x/sys/unix"
 
-// fragment makes the system fragment what a socket sends, if a datagram of size bytes is longer than the path allows, or
-// if the path's MTU is not known.
+// fragment makes the system fragment the datagrams of a socket, if a datagram of size bytes is longer than the path
+// allows, or if the path's MTU is not known.
 func fragment(fd, size int) {
 	const udp = 8
 	mtu, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU)
@@ -15,6 +15,7 @@ func fragment(fd, size int) {
 	if err == nil && size+overhead <= mtu {
 		return
 	}
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT) // each fails for the other family
+	// Errors are ignored: an IPv4 socket does not have the IPv6 option.
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT)
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DONT)
 }

@@ -13,60 +13,62 @@ import (
 )
 
 const (
-	// spareAge is below the time that gateways give a client to send its request: 30 s in danted.
+	// spareAge is the age at which an idle spare is closed. Gateways give a client more time to send its request:
+	// 30 s in danted.
 	spareAge = 20 * time.Second
-	// spareRest is how long spare connections are kept up without a dial.
+	// spareRest is how long after the last dial spares that are too old are still replaced.
 	spareRest = time.Minute
-	// spareTimeout bounds the making of a spare connection for a Client whose dials have no bound.
+	// spareTimeout bounds the making of a spare if dials have no bound.
 	spareTimeout = 30 * time.Second
-	// deadPath is the least time after which a request on a spare connection that the gateway's system does
-	// not acknowledge has been lost: a NAT on the way, or a suspended machine, has forgotten the connection.
+	// deadPath is the minimum time for the gateway's system to acknowledge a request on a spare. Without an
+	// acknowledgement the request is lost: a NAT on the path has forgotten the connection, or a machine was
+	// suspended.
 	deadPath = time.Second
 )
 
-// spares are a Client's connections that are authenticated and wait for a request.
+// spares are the spare connections of a Client: the gateway has let them in, and they wait for a request.
 type spares struct {
 	mu      sync.Mutex
 	idle    []*spare            // the oldest first
-	kept    int                 // idle or in the making: at most the Client's Spare
-	owned   map[*spare]struct{} // those whose goroutine runs
-	trusted bool                // the gateway took these credentials when they were last tried
-	unfit   bool                // the transport's deadlines do not work, so a spare could not be taken back
-	wanted  time.Time           // when a dial last looked for one
-	lost    time.Time           // when the gateway last failed to let one in; zero: it has let one in since
+	kept    int                 // number of spares that are idle or being made: at most the Client's Spare
+	owned   map[*spare]struct{} // spares whose goroutine runs
+	trusted bool                // the gateway let in the last dial without a spare, and has not failed a spare since
+	unfit   bool                // the transport's deadlines do not work, so a spare could not be reclaimed
+	wanted  time.Time           // when a dial last looked for a spare
+	lost    time.Time           // when the gateway last failed to let a spare in; zero: it has let one in since
 	closed  bool
-	running sync.WaitGroup
+	running sync.WaitGroup // the goroutines of spares
 }
 
-// spare is one of them. It belongs to the goroutine that makes it and then reads from it, so that its end is
-// noticed when it comes; until a dial takes it.
+// spare is a spare connection. The goroutine that makes it owns it, and reads from it to notice when the gateway
+// closes it. A dial that reclaims the spare owns it from then on.
 type spare struct {
-	begun  time.Time // when it was decided to make it
-	h      *handshake
-	since  time.Time
+	begun  time.Time          // when its goroutine was started
+	h      *handshake         // ended before its request
+	since  time.Time          // when it was let in
 	cancel context.CancelFunc // ends the goroutine
-	given  chan bool          // gets whether it is good, once it is no longer kept
-	made   bool               // the gateway has let it in; the spares' mu guards it
-	gone   bool               // it is no longer kept; the spares' mu guards it
+	given  chan bool          // gets whether the spare is good, after it is no longer kept
+	made   bool               // the gateway has let it in; guarded by spares.mu
+	gone   bool               // it is no longer kept; guarded by spares.mu
 }
 
-// trySpare asks on a spare connection. It returns nil when nothing was sent.
-func (c *Client) trySpare(ctx context.Context, q question) *handshake {
+// trySpare sends the request on a spare. It returns nil if it has sent nothing.
+func (c *Client) trySpare(ctx context.Context, req request) *handshake {
 	if c.Spare <= 0 {
 		return nil
 	}
 	s := c.spares.take()
 	if s == nil {
-		return nil // there are more once the gateway has let this dial in
+		return nil // spares are made after the gateway has let this dial in
 	}
 	c.renew()
 	if !s.reclaim(ctx) {
 		return nil
 	}
-	q.hooks.spareTaken(time.Since(s.since))
+	req.hooks.spareTaken(time.Since(s.since))
 	c.counters.spareHits.Add(1)
 	h := s.h
-	h.question, h.onSpare = q, true
+	h.request, h.onSpare = req, true
 	h.arm()
 	restore := setUserTimeout(h.raw, max(deadPath, 3*h.took))
 	asked := time.Now()
@@ -75,18 +77,18 @@ func (c *Client) trySpare(ctx context.Context, q question) *handshake {
 	silent := ended(ctx) != nil && time.Since(asked) >= max(minSilence, 3*h.took)
 	if !h.replied && (silent || h.timedOut() || pathIsDead(h.err)) {
 		h.shut = c.spares.shut(asked)
-		c.spares.drop() // they are as silent as this one
+		c.spares.drop() // the others are probably as silent as this one
 	}
 	return h
 }
 
-// pathIsDead reports whether the system gave a connection up, which the gateway did not end.
+// pathIsDead reports whether err is from the system, which has given up a connection that the gateway has not closed.
 func pathIsDead(err error) bool {
 	return errors.Is(err, errno.ETIMEDOUT) || errors.Is(err, errno.EHOSTUNREACH) || errors.Is(err, errno.ENETUNREACH)
 }
 
-// shut reports whether the gateway has let no new connection in since a dial asked on a spare: the one that renew
-// began before that is not there yet, or has failed.
+// shut reports whether the gateway has let in no new connection since asked, when a dial sent its request on a
+// spare: a spare that was begun by then is still being made, or one has failed since.
 func (p *spares) shut(asked time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,7 +100,7 @@ func (p *spares) shut(asked time.Time) bool {
 	return p.lost.After(asked)
 }
 
-// take returns the oldest idle spare, or nil.
+// take removes and returns the oldest idle spare, or returns nil.
 func (p *spares) take() *spare {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,7 +113,7 @@ func (p *spares) take() *spare {
 	return s
 }
 
-// remove has s no longer kept, and reports whether it was. p.mu is held.
+// remove removes s from the spares that are kept, and reports whether it was one. p.mu is held.
 func (p *spares) remove(s *spare) bool {
 	if s.gone {
 		return false
@@ -124,10 +126,10 @@ func (p *spares) remove(s *spare) bool {
 	return true
 }
 
-// reclaim takes the connection of a spare that is no longer idle from its goroutine, and reports whether it
-// is good. One that is not is closed.
+// reclaim takes over the connection of a spare that was taken, from its goroutine, by making the goroutine's read
+// time out. It reports whether the connection is good, and otherwise closes it.
 func (s *spare) reclaim(ctx context.Context) bool {
-	s.h.conn.SetReadDeadline(time.Unix(1, 0)) // works: see fit
+	s.h.conn.SetReadDeadline(time.Unix(1, 0)) // ends the read: see tryDeadline
 	select {
 	case good := <-s.given:
 		if good && s.h.conn.SetReadDeadline(time.Time{}) == nil {
@@ -139,8 +141,8 @@ func (s *spare) reclaim(ctx context.Context) bool {
 	return false
 }
 
-// judge learns from a dial whether spares can be made: after a gateway let it in, until one does not. A dial on a
-// spare tells nothing of that: it was let in before.
+// judge decides after the dial h whether to make spares: yes if the gateway let it in, no if it did not. A dial on
+// a spare does not change that decision, because the spare was let in before.
 func (p *spares) judge(ctx context.Context, c *Client, h *handshake) {
 	if c.Spare <= 0 || !h.letIn && ended(ctx) != nil {
 		return
@@ -157,8 +159,8 @@ func (p *spares) judge(ctx context.Context, c *Client, h *handshake) {
 	}
 }
 
-// renew starts the making of one spare, unless one is in the making. When that succeeds the others follow: the
-// credentials may have changed since they were last tried.
+// renew starts making one spare, unless one is being made. When the gateway has let that in, refill starts the
+// others. They wait because the gateway may no longer accept the credentials.
 func (c *Client) renew() {
 	p := &c.spares
 	p.mu.Lock()
@@ -168,7 +170,7 @@ func (c *Client) renew() {
 	}
 }
 
-// refill starts the making of what is missing, after the gateway took the credentials.
+// refill starts making all missing spares, after the gateway has accepted the credentials.
 func (c *Client) refill() {
 	p := &c.spares
 	p.mu.Lock()
@@ -176,7 +178,7 @@ func (c *Client) refill() {
 	c.fill(c.Spare, false)
 }
 
-// fill starts the making of spares until so many are kept; the others follow one that is the first. The spares' mu
+// fill starts making spares until most are kept. If first is true, each calls refill when it is made. c.spares.mu
 // is held.
 func (c *Client) fill(most int, first bool) {
 	p := &c.spares
@@ -188,13 +190,13 @@ func (c *Client) fill(most int, first bool) {
 		s := &spare{begun: time.Now(), cancel: cancel, given: make(chan bool, 1)}
 		p.owned[s] = struct{}{}
 		p.kept++
-		p.running.Go(func() { c.ownSpare(ctx, s, first) }) // owned by c; ends with the spare's use or end, at the latest with Close
+		p.running.Go(func() { c.ownSpare(ctx, s, first) }) // owned by c; ends with the spare, at the latest in Close
 	}
 }
 
-// ownSpare makes a spare and reads from it until a dial takes it, the gateway ends or misuses it, or it is
-// too old. One that cannot be made, or ends, is not replaced before the next dial; one that is too old is
-// replaced while there are dials.
+// ownSpare makes a spare and reads from it until a dial takes it, the gateway closes it or sends on it, or it is
+// too old. A spare that could not be made, or that the gateway has closed, is replaced after the next dial. A spare
+// that is too old is replaced at once if there was a dial within spareRest.
 func (c *Client) ownSpare(ctx context.Context, s *spare, first bool) {
 	defer s.cancel()
 	p := &c.spares
@@ -221,7 +223,7 @@ func (c *Client) ownSpare(ctx context.Context, s *spare, first bool) {
 	}
 }
 
-// offer gives s to the dials.
+// offer makes s idle, so that a dial can take it.
 func (p *spares) offer(s *spare) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -231,15 +233,15 @@ func (p *spares) offer(s *spare) {
 	}
 }
 
-// withdraw takes s back from the dials. It reports whether one has taken it, and whether there was a dial
-// lately.
+// withdraw removes s from the spares that are kept. It reports whether a dial has taken s, and whether there was a
+// dial within spareRest.
 func (p *spares) withdraw(s *spare) (taken, used bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return !p.remove(s), time.Since(p.wanted) < spareRest
 }
 
-// leave ends the registration of a spare.
+// leave removes s when its goroutine ends.
 func (p *spares) leave(s *spare) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -247,13 +249,14 @@ func (p *spares) leave(s *spare) {
 	delete(p.owned, s)
 }
 
-// makeSpare makes the connection of s, and has its age end a Read.
+// makeSpare makes the connection of s, and sets its read deadline to its maximum age. It reports whether that
+// succeeded.
 func (c *Client) makeSpare(ctx context.Context, s *spare) bool {
 	bounds := c.bounds(time.Now())
 	if bounds.letIn.IsZero() {
 		bounds.letIn = time.Now().Add(spareTimeout)
 	}
-	h := newHandshake(c, question{hooks: c.hooks(ctx), bounds: bounds}, nil)
+	h := newHandshake(c, request{hooks: c.hooks(ctx), bounds: bounds}, nil)
 	h.finish(ctx)
 	s.h = h
 	if h.err == nil {
@@ -269,10 +272,11 @@ func (c *Client) makeSpare(ctx context.Context, s *spare) bool {
 	return h.err == nil
 }
 
-// errUnfit is a transport's whose deadlines do not end a Read: they can be missing, or do nothing.
+// errUnfit is the error for a transport whose deadlines are not supported or have no effect.
 var errUnfit = errors.New("the transport's deadlines do not work")
 
-// tryDeadline returns nil when a deadline ends a Read, errUnfit when it does not, and otherwise what the gateway did.
+// tryDeadline returns nil if a deadline ends a Read, errUnfit if it does not, and another error if the gateway has
+// closed the connection or sent something.
 func (h *handshake) tryDeadline(ctx context.Context) error {
 	if h.conn.SetReadDeadline(time.Unix(1, 0)) != nil {
 		return errUnfit
@@ -292,7 +296,7 @@ func (h *handshake) tryDeadline(ctx context.Context) error {
 	return err
 }
 
-// made notes what came of making a spare.
+// made records whether making a spare succeeded; err is nil or why it failed.
 func (p *spares) made(ctx context.Context, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -310,7 +314,7 @@ func (p *spares) made(ctx context.Context, err error) {
 	}
 }
 
-// drop closes the idle spares.
+// drop removes the idle spares. Their goroutines close them.
 func (p *spares) drop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -321,8 +325,8 @@ func (p *spares) drop() {
 	}
 }
 
-// Close closes the spare connections and has no more made. Connections that were dialed stay as they are,
-// and dials go on without spares.
+// Close closes the spare connections, and waits for their goroutines. Dialed connections stay open, and later dials
+// work without spares. It always returns nil, and may be called more than once.
 func (c *Client) Close() error {
 	if c == nil {
 		return nil

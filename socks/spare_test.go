@@ -18,7 +18,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// pool is a Forward to gateways in memory that counts how many connections are open.
+// pool is a Forward to gateways in memory. It counts the open connections.
 type pool struct {
 	open, made atomic.Int64
 	mu         sync.Mutex
@@ -49,7 +49,7 @@ func (p *pool) DialContext(ctx context.Context, network, address string) (net.Co
 	return near, nil
 }
 
-// hangUp has the gateways end every connection.
+// hangUp makes the gateways close every connection.
 func (p *pool) hangUp() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,7 +83,7 @@ func TestSpare(t *testing.T) {
 			require.EqualValues(t, i+1, c.Stats().SpareHits)
 		}
 
-		// Those that the gateway ends are noticed, and a dial does without.
+		// A dial does not use spares that the gateway has closed.
 		p.hangUp()
 		synctest.Wait()
 		require.Zero(t, p.open.Load())
@@ -102,16 +102,16 @@ func TestSpareAges(t *testing.T) {
 		dialOnce(t, c)
 		synctest.Wait()
 		made := p.made.Load()
-		time.Sleep(25 * time.Second) // of the bubble's
+		time.Sleep(25 * time.Second) // in the bubble's time
 		synctest.Wait()
 		require.EqualValues(t, 2, p.open.Load())
-		require.Equal(t, made+2, p.made.Load(), "too old ones are replaced before the gateway drops them")
+		require.Equal(t, made+2, p.made.Load(), "spares that are too old are replaced")
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		require.Zero(t, p.open.Load(), "when nothing dials they go away")
+		require.Zero(t, p.open.Load(), "without dials, spares are closed")
 		dialOnce(t, c)
 		synctest.Wait()
-		require.EqualValues(t, 2, p.open.Load(), "and come back with the next dial")
+		require.EqualValues(t, 2, p.open.Load(), "the next dial makes spares again")
 	})
 }
 
@@ -127,7 +127,7 @@ func TestSpareClose(t *testing.T) {
 	require.Zero(t, p.open.Load())
 }
 
-// A spare that dies on the request, before any reply, is replaced by a fresh connection within the dial.
+// If the gateway closes a spare on the request, before any reply, the dial makes a new connection.
 func TestSpareDiesOnTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := new(pool)
@@ -158,7 +158,7 @@ func TestSpareDiesOnTheRequest(t *testing.T) {
 	})
 }
 
-// Spares of a real gateway, over TLS and with a password, for all commands and many dials at once.
+// Spares of a gateway over TCP, with TLS and a password, are used for all commands and by many concurrent dials.
 func TestSpareOverTLS(t *testing.T) {
 	g := &testgw.Gateway{Users: map[string]string{"user": "pass"}}
 	c := clientOverTLS(t, g)
@@ -190,8 +190,7 @@ func TestSpareOverTLS(t *testing.T) {
 	}
 }
 
-// A wrong password is tried once for each dial: spares would lock the account. They are made after the next
-// success.
+// A wrong password is tried once per dial: spares would lock the account. Spares are made after the next success.
 func TestSpareAfterAuthFailure(t *testing.T) {
 	g := &testgw.Gateway{Users: map[string]string{"user": "pass"}}
 	testgw.Start(t, g)
@@ -200,14 +199,14 @@ func TestSpareAfterAuthFailure(t *testing.T) {
 	defer c.Close()
 	require.EqualValues(t, 3, forward.took(func() {
 		for range 3 {
-			_, err := c.Dial("tcp", nobody)
+			_, err := c.Dial("tcp", closedAddr)
 			require.ErrorIs(t, err, socks.ErrAuthFailed)
 		}
-		require.NoError(t, c.Close()) // waits for what is being made
+		require.NoError(t, c.Close()) // waits for spares that are being made
 	}))
 }
 
-// Spares on which the gateway turns out silent go away together: one dial waits.
+// If a gateway is silent on a spare, the others are dropped: only one dial waits.
 func TestSilentSparesAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{answer: grants}
@@ -254,7 +253,7 @@ func TestSpareWhereTheGatewayHangsUp(t *testing.T) {
 	})
 }
 
-// No spare is made before a gateway has let a dial in, nor after one could not be reached.
+// Spares are made only after a gateway has let a dial in, and not after a dial could not connect.
 func TestNoSpareWithoutSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tries atomic.Int64
@@ -280,7 +279,7 @@ func TestNoSpareWithoutSuccess(t *testing.T) {
 		synctest.Wait()
 		require.EqualValues(t, 4, g.open.Load())
 		up = false
-		for range 6 { // the spares are used up, and each that could not be replaced was tried once at most
+		for range 6 { // each spare that could not be replaced was tried at most once
 			if conn, err := c.Dial("tcp", "x.example:80"); err == nil {
 				conn.Close()
 			}
@@ -292,7 +291,7 @@ func TestNoSpareWithoutSuccess(t *testing.T) {
 	})
 }
 
-// What was dialed on a spare is usable after every deadline, and ends at the gateway with Close.
+// A connection that was dialed on a spare is usable after all deadlines, and its Close ends it at the gateway.
 func TestSpareLeavesNoDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{answer: grants}

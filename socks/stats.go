@@ -9,35 +9,39 @@ import (
 	"time"
 )
 
-// ClientStats is what a Client has done so far. Requests are of all commands; each is counted once, by its
-// outcome, however many connections it took.
+// ClientStats has the counters of a [Client]. The first seven fields count requests of all commands. Each request
+// is counted once, by its outcome, no matter how many connections it made.
 type ClientStats struct {
-	Granted         uint64 // the gateway did what it was asked
-	Refused         uint64 // it replied that it would not or could not: a Reply
+	Granted         uint64 // the gateway granted the request
+	Refused         uint64 // the gateway refused it: a Reply
 	GatewayFailed   uint64 // ErrGateway
 	AuthFailed      uint64 // ErrNoAcceptableAuth or ErrAuthFailed
 	ProtocolErrors  uint64 // ErrProtocol
 	Cancelled       uint64 // the context or the Timeout ended first
-	InvalidRequests uint64 // nothing was sent: the Client, the destination or this machine cannot do it
+	InvalidRequests uint64 // any other error: of the Client's fields, the destination or this machine
 
-	Handshake Histogram // of the granted: from the call to the reply, spares and all
-	SpareHits uint64    // requests that found a connection ready
+	Handshake Histogram // time from the call to the reply, of granted requests, those on spares included
+	SpareHits uint64    // requests that were sent on a spare
 
 	Open         int64  // streams and associations that are not closed
-	BytesRead    uint64 // by the application, from streams; what io.Copy moves is counted when it ends
-	BytesWritten uint64 // likewise, to streams
+	BytesRead    uint64 // bytes that the application read from streams; a call of io.Copy is counted when it ends
+	BytesWritten uint64 // bytes that the application wrote to streams; a call of io.Copy is counted when it ends
 }
 
 // Histogram counts durations in buckets that double in width. The zero Histogram is empty.
 type Histogram struct {
-	Counts [20]uint64    // Counts[i] are those below HistogramBound(i), and not below HistogramBound(i-1); the last has all others
-	Sum    time.Duration // of all of them
+	// Counts[i] is the number of durations below HistogramBound(i) and not below HistogramBound(i-1). The last
+	// element also counts all longer durations.
+	Counts [20]uint64
+	Sum    time.Duration // sum of all durations
 }
 
-// histogramUnit is the first bucket's bound: 2^16 ns, about 66 µs, less than a dial on one machine takes.
+// histogramUnit is the binary logarithm of the first bucket's bound, 2^16 ns or about 66 µs, which is shorter than
+// a dial within one machine.
 const histogramUnit = 16
 
-// HistogramBound returns the upper bound of a Histogram's bucket i: 65.536 µs for 0, twice the one before for each other.
+// HistogramBound returns the upper bound of bucket i of a [Histogram]: 65.536 µs for 0, and twice the previous
+// bound for each next bucket.
 func HistogramBound(i int) time.Duration { return time.Duration(1) << (histogramUnit + i) }
 
 // Count returns how many durations were counted.
@@ -48,7 +52,7 @@ func (h *Histogram) Count() (n uint64) {
 	return n
 }
 
-// Mean returns the mean duration, or zero when there is none.
+// Mean returns the mean duration, or zero if none was counted.
 func (h *Histogram) Mean() time.Duration {
 	n := h.Count()
 	if n == 0 {
@@ -57,7 +61,7 @@ func (h *Histogram) Mean() time.Duration {
 	return h.Sum / time.Duration(n)
 }
 
-// counters are what ClientStats is made of. The zero counters are ready.
+// counters are the counters behind ClientStats. The zero counters are ready for use.
 type counters struct {
 	outcomes   [outcomes]atomic.Uint64
 	handshakes [len(Histogram{}.Counts)]atomic.Uint64
@@ -67,8 +71,8 @@ type counters struct {
 	bytes      [16]byteCounters
 }
 
-// byteCounters count what some of a Client's streams carry. Each is a cache line, so that streams of different
-// processors seldom wait for one another.
+// byteCounters count the bytes of some of a Client's streams. They fill a cache line, so that streams on different
+// processors rarely contend.
 type byteCounters struct {
 	read, written atomic.Uint64
 	_             [48]byte
@@ -88,7 +92,7 @@ const (
 	outcomes
 )
 
-// count counts a request that took that long.
+// count counts a request that took the given time and ended with err.
 func (c *counters) count(took time.Duration, err error) {
 	if err != nil {
 		c.outcomes[failure(err)].Add(1)
@@ -107,6 +111,7 @@ func (c *Client) countUnsendable() {
 	}
 }
 
+// failure returns the outcome of a request that failed with err.
 func failure(err error) int {
 	var reply Reply
 	var timeout interface{ Timeout() bool }
@@ -125,7 +130,7 @@ func failure(err error) int {
 	return invalid
 }
 
-// Stats returns the counters. Those of one moment are not all of the same moment.
+// Stats returns the counters. They are read one after the other, not as one consistent snapshot.
 func (c *Client) Stats() ClientStats {
 	n := &c.counters
 	s := ClientStats{

@@ -30,7 +30,7 @@ func TestStatsByOutcome(t *testing.T) {
 	require.EqualValues(t, 5, near.Stats().BytesRead)
 	require.WithinDuration(t, time.Now(), near.Stats().Opened, time.Minute)
 
-	c.Dial("tcp", nobody)
+	c.Dial("tcp", closedAddr)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	c.DialContext(cancelled, "tcp", l.Addr().String())

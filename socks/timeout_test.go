@@ -18,8 +18,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// inMemory is a Forward to a gateway that answers everything, and falls silent after so many octets of
-// what SOCKS says. Sockets would keep the bubble's time from passing.
+// inMemory is a Forward to a gateway in memory that grants everything, and falls silent after the given number of
+// bytes of SOCKS. With sockets the bubble's time would not advance.
 func inMemory(method byte, server *tls.Config, after int) dialFunc {
 	return func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
@@ -50,7 +50,7 @@ func eachSilence(t *testing.T, check func(t *testing.T, c *socks.Client, request
 	for command, request := range commands {
 		for name, cred := range credentials {
 			for _, secure := range []bool{false, true} {
-				for after := range cred.octets + replyOctets {
+				for after := range cred.sends + replyLen {
 					synctest.Test(t, func(t *testing.T) {
 						c := &socks.Client{Addr: "127.0.0.1:1080", Auth: cred.auth}
 						method := byte(wire.MethodNone)
@@ -63,8 +63,8 @@ func eachSilence(t *testing.T, check func(t *testing.T, c *socks.Client, request
 						} else {
 							c.Forward = inMemory(method, nil, after)
 						}
-						t.Logf("%s, %s, TLS %v, silent after %d octets", command, name, secure, after)
-						check(t, c, request, after >= cred.octets)
+						t.Logf("%s, %s, TLS %v, silent after %d bytes", command, name, secure, after)
+						check(t, c, request, after >= cred.sends)
 					})
 				}
 			}
@@ -72,7 +72,7 @@ func eachSilence(t *testing.T, check func(t *testing.T, c *socks.Client, request
 	}
 }
 
-// Not a moment later than the context, wherever the gateway falls silent.
+// A request ends exactly at the context's deadline, at whatever byte the gateway has fallen silent.
 func TestContextAtEachByte(t *testing.T) {
 	eachSilence(t, func(t *testing.T, c *socks.Client, request func(context.Context, *socks.Client) error, _ bool) {
 		c.Timeout = -1
@@ -96,12 +96,12 @@ func TestContextAtEachByte(t *testing.T) {
 	})
 }
 
-// The Client's own Timeout: before the request went out it is the gateway that is too slow, afterwards
-// what it reaches for.
+// At the Client's Timeout, the error is the gateway's if the request was not sent yet, and otherwise that of a
+// slow destination.
 func TestTimeoutAtEachByte(t *testing.T) {
 	eachSilence(t, func(t *testing.T, c *socks.Client, request func(context.Context, *socks.Client) error, asked bool) {
 		c.Timeout = 7 * time.Second
-		c.Handshake = socks.HandshakeStepwise // otherwise the request goes out with the greeting
+		c.Handshake = socks.HandshakeStepwise // otherwise the request is sent with the greeting
 		begun := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -116,7 +116,7 @@ func TestTimeoutAtEachByte(t *testing.T) {
 	})
 }
 
-// A gateway that cannot even be reached.
+// The Timeout also ends the connecting to a gateway.
 func TestTimeoutOfTheTransport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &socks.Client{Addr: "127.0.0.1:1080", Timeout: time.Second, Forward: dialFunc(func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -134,7 +134,7 @@ func TestTimeoutOfTheTransport(t *testing.T) {
 	})
 }
 
-// A context that has ended already sends nothing.
+// A context that has already ended sends nothing.
 func TestContextEndedBefore(t *testing.T) {
 	c := &socks.Client{Addr: "127.0.0.1:1080", Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
 		t.Error("dialed")
@@ -147,7 +147,7 @@ func TestContextEndedBefore(t *testing.T) {
 	}
 }
 
-// The context of a request has no power over what the request gave.
+// The context of a request has no effect on its result.
 func TestContextEndsAfterwards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &socks.Client{Addr: "127.0.0.1:1080", Timeout: time.Second, Forward: inMemory(wire.MethodNone, nil, 1<<20)}
@@ -156,7 +156,7 @@ func TestContextEndsAfterwards(t *testing.T) {
 		require.NoError(t, err)
 		defer conn.Close()
 		cancel()
-		time.Sleep(time.Hour) // of the bubble's
+		time.Sleep(time.Hour) // in the bubble's time
 		synctest.Wait()
 		_, err = conn.Write([]byte("still there"))
 		require.NoError(t, err)

@@ -12,27 +12,28 @@ import (
 	"time"
 )
 
-// tlsConn is a TLS connection on which a write may time out and be repeated, as on any net.Conn. A
-// *tls.Conn alone is of no use after that, since a part of a record may have gone out. Here the rest of it
-// is kept, and goes out before anything else. And the stream ends by TLS's own notice alone: a connection
-// that is cut is an error. It is safe for concurrent use.
+// tlsConn is a TLS connection on which a write can be repeated after a timeout, as on any net.Conn. A *tls.Conn
+// does not allow that, because a part of a record may have been sent. A tlsConn keeps the rest of the record and
+// sends it first. A read returns io.EOF only after TLS's close_notify; the end of the TCP connection without it is
+// an error. It is safe for concurrent use.
 type tlsConn struct {
 	*tls.Conn
 	records *recordConn
-	writing sync.Mutex
+	writing sync.Mutex   // held during Write and CloseWrite
 	expiry  atomic.Int64 // the write deadline in Unix nanoseconds; zero: none
 }
 
-// newTLSConn returns the client's side of a TLS over c.
+// newTLSConn returns the client side of a TLS connection over c.
 func newTLSConn(c net.Conn, config *tls.Config) *tlsConn {
 	records := &recordConn{Conn: c}
 	return &tlsConn{Conn: tls.Client(records, config), records: records}
 }
 
-// maxPlaintext is what one record takes, RFC 8446, section 5.1.
+// maxPlaintext is the most plaintext bytes of one record (RFC 8446, section 5.1).
 const maxPlaintext = 1 << 14
 
-// Write counts what was encrypted as written, although at a timeout the end of it may be yet to go out.
+// Write writes b. After a timeout, the returned count has all bytes that were encrypted, although the last of them
+// may not have been sent yet.
 func (c *tlsConn) Write(b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -52,8 +53,8 @@ func (c *tlsConn) Write(b []byte) (int, error) {
 	}
 }
 
-// ready sends what is left of an earlier write. A deadline that has passed is seen before anything of the
-// next one is encrypted.
+// ready sends the rest of an earlier write. It returns an error if the write deadline has passed, so that nothing
+// of the next write is encrypted.
 func (c *tlsConn) ready() error {
 	if t := c.expiry.Load(); t != 0 && time.Now().UnixNano() >= t {
 		return &net.OpError{Op: "write", Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.ErrDeadlineExceeded}
@@ -76,10 +77,10 @@ func (c *tlsConn) setExpiry(t time.Time) {
 		c.expiry.Store(0)
 		return
 	}
-	c.expiry.Store(max(1, t.UnixNano())) // deadlines in the far past are of no other use than now's
+	c.expiry.Store(max(1, t.UnixNano())) // any time in the past means the same
 }
 
-// CloseWrite ends what is written with TLS's own notice, once everything before it has gone out.
+// CloseWrite sends TLS's close_notify, after the rest of an earlier write.
 func (c *tlsConn) CloseWrite() error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -92,12 +93,12 @@ func (c *tlsConn) CloseWrite() error {
 	return c.records.late()
 }
 
-// Close does not wait for the rest of a record, without which the notice of the end would mean nothing. A
-// reset tells that where there is one: between records, some take a FIN for the notice.
+// Close closes the connection. If a part of a record was not sent, Close neither sends it nor a close_notify, and
+// resets the TCP connection: some peers take a FIN between records for the close_notify.
 func (c *tlsConn) Close() error {
 	if c.records.kept.Load() {
 		if tcp, ok := c.records.Conn.(interface{ SetLinger(sec int) error }); ok {
-			_ = tcp.SetLinger(0) // a FIN, at worst
+			_ = tcp.SetLinger(0) // if that fails, Close sends a FIN
 		}
 		return c.records.Conn.Close()
 	}
@@ -107,20 +108,21 @@ func (c *tlsConn) Close() error {
 // NetConn returns the connection that TLS protects.
 func (c *tlsConn) NetConn() net.Conn { return c.records.Conn }
 
-// recordConn is what a *tls.Conn reads from and writes to. To that, a write never times out.
+// recordConn is the transport of a *tls.Conn. Its Write keeps what it could not send before a timeout and returns no
+// error, because a *tls.Conn fails for good after a timeout.
 type recordConn struct {
 	net.Conn
 	kept    atomic.Bool // rest is not empty
-	sending sync.Mutex  // guards the following
-	rest    []byte      // what is left of records, to go out first
-	timeout error       // why
+	sending sync.Mutex  // guards rest and timeout
+	rest    []byte      // unsent bytes of records, to be sent first
+	timeout error       // error of the write that left rest
 }
 
-// maxRest bounds what a gateway can make TLS itself answer while nothing can be sent.
+// maxRest bounds rest: a gateway can make TLS itself write answers while nothing can be sent.
 const maxRest = 4 * maxPlaintext
 
-// errCut is the end of a connection without TLS's own notice, which whoever is between can bring about. A
-// *tls.Conn takes it for the end of the stream when it falls between records (RFC 8446, section 6.1).
+// errCut is the error for the end of the TCP connection without close_notify, which an attacker on the network can
+// cause. A *tls.Conn returns io.EOF for it between records (RFC 8446, section 6.1).
 var errCut = fmt.Errorf("the connection ended without TLS's notice: %w", io.ErrUnexpectedEOF)
 
 func (c *recordConn) Read(b []byte) (int, error) {
@@ -175,7 +177,7 @@ func (c *recordConn) keep(rest []byte, err error) {
 	c.kept.Store(len(rest) > 0)
 }
 
-// late is the error of the write whose end is yet to go out.
+// late returns the error of the write whose rest is not sent yet, or nil.
 func (c *recordConn) late() error {
 	if !c.kept.Load() {
 		return nil

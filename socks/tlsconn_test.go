@@ -20,7 +20,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Writes that time out over and over, and go on where they stopped, lose nothing and send nothing twice.
+// Writes that time out repeatedly and are continued lose no byte and send no byte twice.
 func TestTLSWritesGoOnAfterTimeouts(t *testing.T) {
 	near, far := connect(t, clientOverTLS(t, new(testgw.Gateway)), listen(t))
 	done, timeouts := make(chan error, 1), make(chan struct{}, 1)
@@ -42,7 +42,7 @@ func TestTLSWritesGoOnAfterTimeouts(t *testing.T) {
 		near.SetWriteDeadline(time.Time{})
 		done <- errors.Join(err, near.CloseWrite())
 	}()
-	<-timeouts // nobody reads yet, so it comes
+	<-timeouts // the peer does not read yet, so a write times out
 	sum := sha256.New()
 	n, err := io.Copy(sum, far)
 	require.NoError(t, err)
@@ -51,7 +51,7 @@ func TestTLSWritesGoOnAfterTimeouts(t *testing.T) {
 	require.Equal(t, sha256.Sum256(bulk), [sha256.Size]byte(sum.Sum(nil)))
 }
 
-// A Close does not wait for what cannot be sent, and the peer does not take it for the end of the stream.
+// Close does not wait for bytes that cannot be sent, and the peer does not take it for the end of the stream.
 func TestTLSCloseAfterTimeout(t *testing.T) {
 	near, far := connect(t, clientOverTLS(t, new(testgw.Gateway)), listen(t))
 	fill(t, near)
@@ -63,10 +63,10 @@ func TestTLSCloseAfterTimeout(t *testing.T) {
 	require.NotErrorIs(t, err, net.ErrClosed)
 }
 
-// fill writes until nothing goes out any more, and the rest of a record is kept.
+// fill writes until no more bytes can be sent, and the rest of a record is kept.
 func fill(t testing.TB, near net.Conn) {
 	t.Helper()
-	// Nothing is taken any more, time after time: one deadline may also pass between two records.
+	// Several writes in a row must send nothing, because one deadline may pass between two records.
 	for refused := 0; refused < 4; {
 		near.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
 		n, err := near.Write(bulk)
@@ -80,7 +80,7 @@ func fill(t testing.TB, near net.Conn) {
 	near.SetWriteDeadline(time.Time{})
 }
 
-// Close in the middle of a record resets the transport, so that no end is read as the stream's.
+// Close in the middle of a record resets the transport, so that the peer does not read io.EOF.
 func TestTLSCloseWithinARecordResets(t *testing.T) {
 	server, client := certified()
 	l := listen(t)
@@ -113,10 +113,10 @@ func TestTLSCloseWithinARecordResets(t *testing.T) {
 	require.ErrorIs(t, <-ended, syscall.ECONNRESET)
 }
 
-// gatedConn lets so many octets be read, and the others once it is open.
+// gatedConn lets left bytes be read, and the others after open is closed.
 type gatedConn struct {
 	net.Conn
-	left int // negative: all
+	left int // negative: no limit
 	open chan struct{}
 }
 
@@ -135,7 +135,7 @@ func (c *gatedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Wherever in a record the deadline catches it, the stream goes on from there.
+// A stream can be continued after a timeout at any byte of a record.
 func TestTLSTimeoutWithinARecord(t *testing.T) {
 	server, client := certified()
 	sent := bulk[:3000] // at first, records are as long as a segment
@@ -177,12 +177,12 @@ func TestTLSTimeoutWithinARecord(t *testing.T) {
 			_, err = conn.Write(sent[n:])
 			require.NoError(t, err)
 			require.NoError(t, conn.(*socks.Conn).CloseWrite())
-			require.Equal(t, sent, <-arrived, "%d octets were taken in time", taken)
+			require.Equal(t, sent, <-arrived, "%d bytes were taken in time", taken)
 		})
 	}
 }
 
-// A stream that is cut between records is not one that has ended, whoever cut it.
+// The end of TCP between two records is not the end of the stream, whichever side caused it.
 func TestTLSCut(t *testing.T) {
 	c := clientOverTLS(t, new(testgw.Gateway))
 	var raw *net.TCPConn
@@ -200,7 +200,7 @@ func TestTLSCut(t *testing.T) {
 	n, err := near.Read(buf)
 	require.NoError(t, err)
 	require.Equal(t, "whole record", string(buf[:n]))
-	require.NoError(t, raw.CloseRead()) // as a FIN from the network
+	require.NoError(t, raw.CloseRead()) // as if the network sent a FIN
 	_, err = near.Read(buf)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.ErrorContains(t, err, "without TLS's notice")

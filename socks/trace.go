@@ -8,38 +8,42 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// Trace is a set of hooks for what a Client does, as net/http/httptrace has them for requests. Each may
-// be nil. They are called in the goroutine that does the work, concurrently for concurrent dials, and
-// must not block; no hook is ever given a credential. Set it as a Client's Trace, or by [WithTrace] for one
-// dial; when both are there, both are called, the Client's first.
+// Trace is a set of hooks that a [Client] calls during requests, like those of net/http/httptrace. Any hook may be
+// nil. Hooks are called in the goroutine that does the work, concurrently for concurrent dials, and must not block.
+// No hook is given a credential. Set a Trace as Client.Trace, or by [WithTrace] for one dial. If there are both,
+// both are called, the Client's first.
 type Trace struct {
-	// GatewayConnected: the gateway's transport is up, TLS included, or failed with err. It took that long. With
-	// FastOpen that is known when the gateway first answers, after RequestSent if the request went out in the SYN.
+	// GatewayConnected is called when the transport to the gateway, TLS included, is up or has failed with err, took
+	// after connecting began. With FastOpen it is called when the gateway first answers, after RequestSent if the
+	// request was in the SYN.
 	GatewayConnected func(gateway net.Addr, took time.Duration, err error)
-	// MethodChosen: the gateway chose this authentication method.
+	// MethodChosen is called when the gateway has chosen an authentication method.
 	MethodChosen func(method byte)
-	// Authenticated: the method's negotiation ended.
+	// Authenticated is called when the method's sub-negotiation has ended, with err if it failed.
 	Authenticated func(method byte, err error)
-	// SpareTaken: a connection that was ready is used, and was so for that long.
+	// SpareTaken is called when a dial uses a spare connection, which was idle for that time.
 	SpareTaken func(idle time.Duration)
-	// RequestSent: a request went out: "CONNECT", "BIND", "UDP ASSOCIATE", "RESOLVE" or "RESOLVE_PTR".
+	// RequestSent is called when a request was sent: "CONNECT", "BIND", "UDP ASSOCIATE", "RESOLVE" or "RESOLVE_PTR".
 	RequestSent func(command string, dst *Addr)
-	// Replied: the gateway answered with its bound address, or err says why not. BIND answers twice.
+	// Replied is called when the wait for a reply has ended. If the reply grants the request, bound is BND.ADDR and
+	// BND.PORT, and err is nil. Otherwise err is the Reply, or the reason why there is no valid reply. For BIND,
+	// Replied is called for each of the two replies.
 	Replied func(command string, dst, bound *Addr, err error)
-	// PacketDropped: a datagram from the relay was not delivered, for this reason; or, DropUnreachable, the system
-	// was told that one to the relay was not.
+	// PacketDropped is called when a datagram from the relay was dropped, or with DropUnreachable, when an ICMP error
+	// reported that a datagram to the relay did not arrive. It must not read from the PacketConn.
 	PacketDropped func(relay net.Addr, reason DropReason)
 }
 
 type traceKey struct{}
 
-// WithTrace returns a context for a dial that calls the hooks of t. Datagrams of an association are the
-// Client's Trace's alone: a context governs the call that it is given to.
+// WithTrace returns a copy of ctx with t. A request with that context calls the hooks of t. PacketDropped, and
+// Replied for the second reply to a BIND, are called only for the Client's Trace, because they come after that
+// request.
 func WithTrace(ctx context.Context, t *Trace) context.Context {
 	return context.WithValue(ctx, traceKey{}, t)
 }
 
-// hooks are the Traces of one dial: the Client's and the context's, nil each where there is none.
+// hooks are the Traces of one dial: the Client's and the context's. Either may be nil.
 type hooks [2]*Trace
 
 func (c *Client) hooks(ctx context.Context) hooks {

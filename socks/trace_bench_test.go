@@ -15,8 +15,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// BenchmarkDial is a whole dial, over loopback and closed again, with the gateway in the same process; and the
-// client's part of it alone, to a gateway that is nothing but its answer.
+// BenchmarkDial measures a whole dial and Close, over loopback with the gateway in the same process, and only the
+// client's part of it, with a scripted gateway.
 func BenchmarkDial(b *testing.B) {
 	l := listen(b)
 	go func() { // ends with l
@@ -49,7 +49,7 @@ func BenchmarkDial(b *testing.B) {
 	}
 }
 
-// scripted is a connection to a gateway whose answer is known.
+// scripted is a connection to a gateway with a fixed answer.
 type scripted struct {
 	net.Conn
 	answer string
@@ -69,7 +69,8 @@ func (s *scripted) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// A Trace whose hooks are nil costs a dial no allocation. Not under the race detector, where a sync.Pool forgets at random.
+// A Trace without hooks allocates nothing in a dial. Not under the race detector, with which a sync.Pool drops
+// items at random.
 func TestTraceCostsNoAllocation(t *testing.T) {
 	c := &socks.Client{Addr: "gateway.example:1080", Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
 		return &scripted{answer: "\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"}, nil

@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// diary is a Trace that writes down what it is told.
+// diary is a Trace that records its calls.
 func diary(t testing.TB, into *[]string) *socks.Trace {
 	note := func(format string, args ...any) { *into = append(*into, fmt.Sprintf(format, args...)) }
 	return &socks.Trace{
@@ -36,7 +36,7 @@ func TestTrace(t *testing.T) {
 	g := &testgw.Gateway{
 		Users: map[string]string{"user": "pass"},
 		Hosts: map[string][]netip.Addr{"name.example": {netip.MustParseAddr("192.0.2.1")}},
-		Dial:  toNobody,
+		Dial:  toSilence,
 	}
 	var told []string
 	c := clientOf(t, g)
@@ -81,16 +81,16 @@ func TestTrace(t *testing.T) {
 	require.ErrorIs(t, err, socks.ErrAuthFailed)
 	expect("connected tcp "+c.Addr+", false", "method 2", "authenticated by 2, "+socks.ErrAuthFailed.Error())
 
-	c = &socks.Client{Addr: nobody, Trace: diary(t, &told)}
+	c = &socks.Client{Addr: closedAddr, Trace: diary(t, &told)}
 	_, err = c.Dial("tcp", "name.example:80")
 	require.ErrorIs(t, err, socks.ErrGateway)
 	expect("connected tcp " + c.Addr + ", true")
 }
 
-// Together with everything else, the request goes out first.
+// In a pipelined handshake, RequestSent is called first.
 func TestTraceOfPipelined(t *testing.T) {
 	var told []string
-	c := clientOf(t, &testgw.Gateway{Dial: toNobody})
+	c := clientOf(t, &testgw.Gateway{Dial: toSilence})
 	c.Handshake, c.Trace = socks.HandshakePipelined, diary(t, &told)
 	conn, err := c.Dial("tcp", "name.example:80")
 	require.NoError(t, err)
@@ -101,13 +101,13 @@ func TestTraceOfPipelined(t *testing.T) {
 	}, told)
 }
 
-// A context's Trace is told of its dial, after the Client's.
+// The hooks of a context's Trace are called for its dial, after the Client's.
 func TestWithTrace(t *testing.T) {
 	var told []string
 	note := func(who string) *socks.Trace {
 		return &socks.Trace{RequestSent: func(_ string, dst *socks.Addr) { told = append(told, who+" "+dst.String()) }}
 	}
-	c := clientOf(t, &testgw.Gateway{Dial: toNobody})
+	c := clientOf(t, &testgw.Gateway{Dial: toSilence})
 	c.Trace = note("client")
 	for _, conn := range []func() (io.Closer, error){
 		func() (io.Closer, error) {

@@ -16,11 +16,11 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// guarded is a Forward to gateways in memory that take one password, and count those that they refuse.
+// guarded is a Forward to gateways in memory that accept one password and count refusals.
 type guarded struct {
 	password atomic.Value
 	refused  atomic.Int64
-	pool     // of which hangUp is used
+	pool     // for hangUp
 }
 
 func (g *guarded) DialContext(context.Context, string, string) (net.Conn, error) {
@@ -59,8 +59,8 @@ func withSpares(t *testing.T, g *guarded) *socks.Client {
 	return c
 }
 
-// A dial on a spare that was authenticated before the password changed does not vouch for the password: it is
-// tried once, and not once more for each spare that is left.
+// A dial on a spare that was let in before the password changed does not show that the password is valid: it is
+// tried once, and not once more per remaining spare.
 func TestOldSparesDoNotVouch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := new(guarded)
@@ -76,7 +76,7 @@ func TestOldSparesDoNotVouch(t *testing.T) {
 	})
 }
 
-// A gateway that ended all spares and changed the password sees it once for a dial.
+// A gateway that closed all spares and changed its password sees the old password once per dial.
 func TestPasswordChangedMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := new(guarded)
@@ -95,11 +95,11 @@ func TestPasswordChangedMeanwhile(t *testing.T) {
 		dialOnce(t, c)
 		synctest.Wait()
 		dialOnce(t, c)
-		require.EqualValues(t, 1, c.Stats().SpareHits, "spares come back with the next success")
+		require.EqualValues(t, 1, c.Stats().SpareHits, "spares are made after the next success")
 	})
 }
 
-// Spares that are too old at once try the password of their successors once, and not once each.
+// If spares are too old at the same time, their replacements try the password once, and not once each.
 func TestAgedSparesTryOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := new(guarded)
@@ -108,7 +108,7 @@ func TestAgedSparesTryOnce(t *testing.T) {
 		time.Sleep(21 * time.Second)
 		synctest.Wait()
 		dialOnce(t, c)
-		require.EqualValues(t, 1, c.Stats().SpareHits, "they have successors")
+		require.EqualValues(t, 1, c.Stats().SpareHits, "they were replaced")
 		synctest.Wait()
 		g.password.Store("new")
 		time.Sleep(21 * time.Second)

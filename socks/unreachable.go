@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// unreachable reports whether an error of the relay's socket is an ICMP error of the relay's host. Such an error is about
-// a datagram that was sent before. The next one may arrive, because the relay may be there again. Any host on the path
-// can forge it.
+// unreachable reports whether err, of the relay's socket, is an ICMP error that the relay's host or port is
+// unreachable. It is about an earlier datagram; the next datagram may arrive. Any host on the path can forge such
+// an error.
 func unreachable(err error) bool {
 	if err == nil {
 		return false // the usual case, before errors.As

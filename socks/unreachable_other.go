@@ -4,4 +4,5 @@ package socks
 
 import "syscall"
 
+// reported returns false: the errors of unreachable are all that this system reports.
 func reported(syscall.Errno) bool { return false }

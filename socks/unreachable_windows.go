@@ -2,7 +2,7 @@ package socks
 
 import "syscall"
 
-// reported knows the codes by which Winsock reports ICMP errors.
+// reported reports whether errno is one by which Winsock reports ICMP errors.
 func reported(errno syscall.Errno) bool {
 	const (
 		wsaENETUNREACH  = 10051

@@ -11,26 +11,26 @@ import (
 	"strings"
 )
 
-// defaultPort is where SOCKS servers listen, RFC 1928, section 3.
+// defaultPort is the port of SOCKS servers (RFC 1928, section 3).
 const defaultPort = "1080"
 
-// ParseURL returns a Client for a gateway's URL:
+// ParseURL returns a new [Client] for a gateway's URL:
 //
-//	socks5://[user[:password]@]host[:port]       port 1080 when absent
-//	socks5h://…                                  the same: names always go to the gateway
-//	socks5s://…                                  TLS to the gateway, which must have a certificate for host;
-//	                                             later connections resume its session
+//	socks5://[user[:password]@]host[:port]       port 1080 if absent
+//	socks5h://…                                  the same: host names are always sent to the gateway
+//	socks5s://…                                  TLS to the gateway, whose certificate must be valid for host;
+//	                                             later connections resume the TLS session
 //	socks5+unix://[user[:password]@]/path        a unix socket
 //
-// With user information it offers UserPass, then NoAuth; without, NoAuth alone. No error shows the
-// credentials.
+// With a user, the Client offers [UserPass], then [NoAuth]; without, only NoAuth. The error for a malformed URL
+// does not contain the credentials.
 func ParseURL(rawURL string) (*Client, error) {
 	if err := checkShape(rawURL); err != nil {
 		return nil, urlError(err)
 	}
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		// What url.Parse says may quote any part of the URL, and so of a password.
+		// The error of url.Parse may quote any part of the URL, such as the password.
 		return nil, urlError(errors.New("malformed; percent-encode what is special in the user and the password"))
 	}
 	c := new(Client)
@@ -50,7 +50,7 @@ func ParseURL(rawURL string) (*Client, error) {
 
 func urlError(err error) error { return fmt.Errorf("gateway URL: %w", err) }
 
-// checkShape names the mistakes that url.Parse reports as something else, or not at all.
+// checkShape returns an error for common mistakes that url.Parse reports misleadingly, or not at all.
 func checkShape(rawURL string) error {
 	scheme, rest, ok := strings.Cut(rawURL, "://")
 	switch {
@@ -71,6 +71,7 @@ func checkShape(rawURL string) error {
 	return nil
 }
 
+// setAddress sets Network, Addr and TLS from u.
 func (c *Client) setAddress(u *url.URL) error {
 	if u.Opaque != "" || u.RawQuery != "" || u.Fragment != "" {
 		return errors.New("more than scheme, user, host and port")
@@ -104,7 +105,7 @@ func (c *Client) setAddress(u *url.URL) error {
 	c.Addr = net.JoinHostPort(u.Hostname(), port)
 	_, _, err := net.SplitHostPort(c.Addr)
 	if _, literal := netip.ParseAddr(u.Hostname()); err != nil || literal != nil && strings.Contains(u.Hostname(), ":") {
-		return errors.New("malformed host") // url.Parse lets brackets and, by GODEBUG, colons through
+		return errors.New("malformed host") // url.Parse allows brackets and, with a GODEBUG setting, colons
 	}
 	return nil
 }

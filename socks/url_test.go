@@ -15,7 +15,7 @@ func TestParseURL(t *testing.T) {
 	const none, userPass = wire.MethodNone, wire.MethodUserPass
 	tests := []struct {
 		url, network, addr string
-		serverName         string // of the TLS; empty: there is none
+		serverName         string // of the TLS config; empty: no TLS
 		methods            []byte
 	}{
 		{"socks5://127.0.0.1:1081", "", "127.0.0.1:1081", "", nil},
@@ -57,7 +57,7 @@ func TestParseURL(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with a URL, what is said of it is nothing of the credentials.
+// The error for a malformed URL never contains the credentials.
 func TestParseURLRefuses(t *testing.T) {
 	const credentials = secretUser + ":" + "p4ss%2Fw0rd%3F%25%23"
 	for _, raw := range []string{
@@ -91,7 +91,7 @@ func TestParseURLRefuses(t *testing.T) {
 	}
 }
 
-// The error says what to mend.
+// The error says what is wrong.
 func TestParseURLSaysWhatIsWrong(t *testing.T) {
 	const noScheme, brackets, space = "no scheme: want socks5://host:port", "an IPv6 address needs brackets", "white space"
 	for raw, want := range map[string]string{
@@ -134,14 +134,14 @@ func TestParseURLSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// What ParseURL gives is ready for use.
+// A Client that ParseURL returns is ready for use.
 func TestParsedClientDials(t *testing.T) {
 	for name, way := range ways {
 		if name == "chain" || name == "TLS" {
-			continue // a URL says nothing of a Forward, nor whom to trust
+			continue // a URL has neither a Forward nor the roots of a certificate
 		}
 		t.Run(name, func(t *testing.T) {
-			g := &testgw.Gateway{Users: map[string]string{secretUser: secretPassword}, Dial: toNobody}
+			g := &testgw.Gateway{Users: map[string]string{secretUser: secretPassword}, Dial: toSilence}
 			way(t, g)
 			u, err := url.Parse(g.URL())
 			require.NoError(t, err)

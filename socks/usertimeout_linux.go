@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// tcpUserTimeout is TCP_USER_TIMEOUT, RFC 5482: how long what was sent may be unacknowledged before the
-// system ends the connection with ETIMEDOUT.
+// tcpUserTimeout is TCP_USER_TIMEOUT (RFC 5482): how long sent data may be unacknowledged before the system ends the
+// connection with ETIMEDOUT.
 const tcpUserTimeout = 0x12
 
-// setUserTimeout sets TCP_USER_TIMEOUT on the socket beneath c, if it has one, and returns what restores it.
-// It tells a path that is dead from a destination that is slow: the gateway's system acknowledges what the
-// gateway has yet to answer.
+// setUserTimeout sets TCP_USER_TIMEOUT on the socket of c, if it has one, and returns a function that restores the
+// earlier value. The option distinguishes a dead path from a slow destination: the gateway's system acknowledges a
+// request before the gateway answers it.
 func setUserTimeout(c net.Conn, d time.Duration) (restore func()) {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
@@ -29,7 +29,7 @@ func setUserTimeout(c net.Conn, d time.Duration) (restore func()) {
 			err = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(d.Milliseconds()))
 		}
 	})
-	if err != nil { // a unix socket, as like as not
+	if err != nil { // for example, c is a unix socket
 		return func() {}
 	}
 	return func() {

@@ -14,9 +14,9 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-const tcpUserTimeout = 0x12 // RFC 5482; package syscall has no name for it
+const tcpUserTimeout = 0x12 // RFC 5482; package syscall has no constant for it
 
-// userTimeout gets TCP_USER_TIMEOUT of a socket, in milliseconds.
+// userTimeout returns TCP_USER_TIMEOUT of a socket, in milliseconds.
 func userTimeout(t testing.TB, c net.Conn) (ms int) {
 	raw, err := c.(*net.TCPConn).SyscallConn()
 	require.NoError(t, err)
@@ -28,7 +28,7 @@ func userTimeout(t testing.TB, c net.Conn) (ms int) {
 	return ms
 }
 
-// withUserTimeout is a Forward that takes its time, and whose sockets have a TCP_USER_TIMEOUT of their own.
+// withUserTimeout is a Forward that is slow, and whose sockets already have a TCP_USER_TIMEOUT.
 type withUserTimeout struct {
 	connect time.Duration
 	ms      int
@@ -51,7 +51,7 @@ func (f *withUserTimeout) DialContext(ctx context.Context, network, address stri
 	return conn, err
 }
 
-// look gets the options of all sockets that are open.
+// look returns the option's value of each open socket.
 func (f *withUserTimeout) look(t testing.TB) map[net.Conn]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -62,13 +62,12 @@ func (f *withUserTimeout) look(t testing.TB) map[net.Conn]int {
 	return now
 }
 
-// A request on a spare connection is given up when nobody acknowledges it for three times what the connection
-// needed, and for a second at least. What the socket had of its own is there again after the reply, and is
-// never touched where a dial takes no spare.
+// A request on a spare fails if it is not acknowledged within three times the connect time, and one second at
+// least. The socket's earlier value is restored after the reply, and not changed if a dial uses no spare.
 func TestUserTimeoutOfARequestOnASpare(t *testing.T) {
 	const own = 7000
 	for connect, least := range map[time.Duration]int{0: 1000, 400 * time.Millisecond: 1200} {
-		g := testgw.Start(t, &testgw.Gateway{Dial: toNobody})
+		g := testgw.Start(t, &testgw.Gateway{Dial: toSilence})
 		forward := &withUserTimeout{connect: connect, ms: own}
 		var asked map[net.Conn]int
 		c := &socks.Client{Addr: g.Addr().String(), Spare: 1, Forward: forward, Handshake: socks.HandshakeStepwise}

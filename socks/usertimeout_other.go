@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// setUserTimeout does nothing where the system cannot tell a dead path from a slow destination.
+// setUserTimeout does nothing on this system.
 func setUserTimeout(net.Conn, time.Duration) (restore func()) { return func() {} }

@@ -5,19 +5,20 @@ import (
 	"net"
 )
 
-// maxChatter is how many bytes a gateway may send on a control connection, where nothing is due.
+// maxChatter is the limit of the bytes that a gateway sends on a control connection after the reply. The protocol
+// has none.
 const maxChatter = 1 << 16
 
-// watch has p.end called when the control connection ends: by the Client's watcher, which is one goroutine for
-// all its associations, or where that cannot be by a goroutine of p's own.
+// watch makes p.end be called when the control connection ends: by the Client's watcher, which is one goroutine for
+// all its associations, or if the watcher cannot watch p, by a goroutine of p.
 func (p *PacketConn) watch() {
 	if !p.client.watcher.add(p) {
 		go func() { p.end(p.silence()) }() // owned by p; ends with the control connection, which Close closes
 	}
 }
 
-// silence reads the control connection until it ends, and returns why. A gateway that sends too much ends it. The
-// buffer is small because it is held by each association.
+// silence reads the control connection until it ends, and returns the reason. It ends too if the gateway sends
+// maxChatter bytes. The buffer is small because each association holds one.
 func (p *PacketConn) silence() error {
 	b := make([]byte, 64)
 	for {
@@ -28,7 +29,7 @@ func (p *PacketConn) silence() error {
 	}
 }
 
-// heard takes the result of a read of the control connection, and returns an error if the association has ended by it.
+// heard takes the result of a read of the control connection. It returns an error if that ends the association.
 func (p *PacketConn) heard(n int, err error) error {
 	if err != nil {
 		return gatewayFailed("association ended", err)
@@ -39,8 +40,8 @@ func (p *PacketConn) heard(n int, err error) error {
 	return nil
 }
 
-// end ends reads and writes for the reason err, and closes the control connection. It is called once, when the
-// watcher has let go of the connection: its descriptor may be another's at once.
+// end closes the control connection and the connection to the relay, and makes reads and writes fail with err. It is
+// called once, after the watcher has let go of the control connection: its descriptor may be another's at once.
 func (p *PacketConn) end(err error) {
 	p.cause.Store(&err)
 	p.control.Close()
@@ -48,7 +49,7 @@ func (p *PacketConn) end(err error) {
 	close(p.ended)
 }
 
-// closeControl closes the control connection and returns when the association has ended.
+// closeControl closes the control connection and waits until the association has ended.
 func (p *PacketConn) closeControl() {
 	watched := p.client.watcher.remove(p)
 	p.control.Close()

@@ -22,7 +22,7 @@ import (
 // goroutines returns how many goroutines run code of this package.
 func goroutines() int { return leakcheck.Take().Running("sockslib/socks.") }
 
-// On Linux one goroutine notices the end of every association of a Client, and none is left after the last.
+// On Linux one goroutine watches all associations of a Client, and it ends with the last one.
 func TestAssociationsShareAGoroutine(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs epoll")
@@ -54,7 +54,7 @@ func TestAssociationsShareAGoroutine(t *testing.T) {
 	}
 }
 
-// The end of the control connection ends the association, whatever that connection is.
+// The end of the control connection ends the association, for every kind of connection.
 func TestControlConnectionEndsEachWay(t *testing.T) {
 	for way, clientOf := range ways {
 		t.Run(way, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestControlConnectionEndsEachWay(t *testing.T) {
 	}
 }
 
-// A gateway may send a little on the control connection, and 64 KiB end the association.
+// A gateway may send some bytes on the control connection; 64 KiB end the association.
 func TestTalkativeGateway(t *testing.T) {
 	const most = 1 << 16
 	for way, clientOf := range ways {
@@ -105,7 +105,7 @@ func TestTalkativeGateway(t *testing.T) {
 				n, _, err := p.ReadFrom(b)
 				require.NoError(t, err)
 				require.Equal(t, "y", string(b[:n]))
-				g.Disconnect() // it is still watched
+				g.Disconnect() // p is still watched
 				_, _, err = p.ReadFrom(b)
 				require.ErrorIs(t, err, net.ErrClosed)
 				require.ErrorIs(t, err, socks.ErrGateway)
@@ -114,7 +114,7 @@ func TestTalkativeGateway(t *testing.T) {
 	}
 }
 
-// Associations begin, are closed and are ended by the gateway at the same time. Descriptors are used again at once.
+// Associations begin, are closed, and are ended by the gateway concurrently. Descriptors are reused at once.
 func TestAssociationsComeAndGo(t *testing.T) {
 	g := new(testgw.Gateway)
 	c := clientOf(t, g)
@@ -124,7 +124,7 @@ func TestAssociationsComeAndGo(t *testing.T) {
 			for n := range 50 {
 				p, err := c.ListenPacket(t.Context(), "udp", "")
 				if err != nil {
-					continue // Disconnect was quicker
+					continue // Disconnect has closed the connection
 				}
 				if (n+i)%4 == 0 {
 					g.Disconnect()

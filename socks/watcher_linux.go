@@ -11,22 +11,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watcher waits for the ends of a Client's control connections in one goroutine, by epoll. With package net alone
-// each of them takes a goroutine, whose stack an idle association would hold. The zero watcher is ready for use.
+// watcher watches the control connections of a Client in one goroutine, by epoll. With package net, each idle
+// association would hold the stack of a goroutine. The zero watcher is ready for use.
 type watcher struct {
 	mu    sync.Mutex
 	epoll *epoll // nil: nothing is watched
 }
 
-// epoll is an epoll instance and what it watches. The watcher's mu guards it.
+// epoll is an epoll instance and the associations that it watches. It is guarded by watcher.mu.
 type epoll struct {
 	fd    int
-	file  *os.File              // fd, which package os waits for
-	conns map[int32]*PacketConn // by the control connection's descriptor, which is not closed while it is here
+	file  *os.File              // fd as a file, so that package os can wait for it
+	conns map[int32]*PacketConn // by the control connection's descriptor, which stays open while it is in conns
 }
 
-// add has p watched. It reports false if p must do that itself: its connections are not plain sockets, or there are
-// no descriptors left.
+// add starts watching p. It reports false if the watcher cannot watch p: its connections are not plain sockets, or no
+// descriptor is available.
 func (w *watcher) add(p *PacketConn) bool {
 	control := plainSocket(p.control)
 	if control == nil || p.udp == nil {
@@ -58,33 +58,34 @@ func (w *watcher) add(p *PacketConn) bool {
 	return added
 }
 
-// plainSocket returns access to a connection that is a socket of this machine with nothing before it, or nil.
+// plainSocket returns access to the socket of c if c is a TCP or unix connection without a wrapper, and nil
+// otherwise.
 func plainSocket(c net.Conn) syscall.RawConn {
 	switch c.(type) {
 	case *net.TCPConn, *net.UnixConn:
-		raw, _ := c.(syscall.Conn).SyscallConn() // fails for nil pointers alone
+		raw, _ := c.(syscall.Conn).SyscallConn() // fails only for nil pointers
 		return raw
 	}
 	return nil
 }
 
-// newEpoll returns nil if there can be none.
+// newEpoll returns a new epoll instance, or nil if the system cannot make one.
 func newEpoll() *epoll {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil
 	}
-	_ = unix.SetNonblock(fd, true) // so that package os waits for it as for a socket
+	_ = unix.SetNonblock(fd, true) // so that package os waits for it with the runtime's poller
 	file := os.NewFile(uintptr(fd), "epoll")
-	if file.SetReadDeadline(time.Time{}) != nil { // it does not
+	if file.SetReadDeadline(time.Time{}) != nil { // the poller does not support it
 		file.Close()
 		return nil
 	}
 	return &epoll{fd: fd, file: file, conns: make(map[int32]*PacketConn)}
 }
 
-// remove takes p from what is watched, and reports whether it was there. The caller ends p then. The goroutine ends
-// with the last.
+// remove stops watching p, and reports whether p was watched. If so, the caller must call p.end. The watcher's
+// goroutine ends when the last association is removed.
 func (w *watcher) remove(p *PacketConn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -101,7 +102,7 @@ func (w *watcher) remove(p *PacketConn) bool {
 	return true
 }
 
-// run ends associations whose control connections end, until e is closed.
+// run ends the associations whose control connections end, until e is closed.
 func (w *watcher) run(e *epoll) {
 	raw, err := e.file.SyscallConn()
 	if err != nil {
@@ -118,7 +119,7 @@ func (w *watcher) run(e *epoll) {
 			w.mu.Lock()
 			p := e.conns[event.Fd]
 			w.mu.Unlock()
-			if p == nil { // Close was quicker
+			if p == nil { // removed by Close
 				continue
 			}
 			if err := p.listen(); err != nil && w.remove(p) {
@@ -128,8 +129,8 @@ func (w *watcher) run(e *epoll) {
 	}
 }
 
-// listen reads what is there from the control connection, without waiting, and returns an error if that has ended.
-// It does not trust that something is there: the event may be of a connection that had the same descriptor before.
+// listen reads from the control connection without waiting, and returns an error if the association has ended.
+// There may be nothing to read, because the event may be of an earlier connection with the same descriptor.
 func (p *PacketConn) listen() error {
 	var b [64]byte
 	var n int

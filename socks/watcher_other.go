@@ -2,7 +2,7 @@
 
 package socks
 
-// watcher is for Linux: elsewhere each association watches its control connection itself.
+// watcher watches nothing on this system: each association reads its control connection in a goroutine.
 type watcher struct{}
 
 func (*watcher) add(*PacketConn) bool { return false }
