@@ -9,7 +9,8 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// request is one dial or listen: the command, the destination, and the bounds.
+// request is one dial or listen: the command, the destination, and the bounds. The commands are internal/wire's
+// Command; resolve.go is an example of one.
 type request struct {
 	cmd      wire.Command
 	dst      Addr // no IP, Name and Port: the wildcard address of the family of the connection to the gateway

@@ -9,9 +9,9 @@ import (
 )
 
 // Trace is a set of hooks that a [Client] calls during requests, like those of net/http/httptrace. Any hook may be
-// nil. Hooks are called in the goroutine that does the work, concurrently for concurrent dials, and must not block.
-// No hook is given a credential. Set a Trace as Client.Trace, or by [WithTrace] for one dial. If there are both,
-// both are called, the Client's first.
+// nil. Hooks are called in the goroutine that does the work, concurrently for concurrent dials and for the two
+// attempts that a dial with [HandshakeAuto] may have at once, and must not block. No hook is given a credential. Set a
+// Trace as Client.Trace, or by [WithTrace] for one dial. If there are both, both are called, the Client's first.
 type Trace struct {
 	// GatewayConnected is called when the transport to the gateway, TLS included, is up or has failed with err, took
 	// after connecting began. With FastOpen it is called when the gateway first answers, after RequestSent if the
