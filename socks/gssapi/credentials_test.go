@@ -100,7 +100,7 @@ func TestCacheFile(t *testing.T) {
 	require.Equal(t, "/etc/krb5.conf", new(Auth).configFile())
 }
 
-// Secrets are in no form of an Auth, before or after it has a ticket.
+// No printed form of an Auth has a secret, before or after it has a ticket.
 func TestNothingPrints(t *testing.T) {
 	r, auth := realm(t, aes256)
 	c := clientOf(t, accepting(&acceptor.Acceptor{Realm: r}), auth)
