@@ -10,8 +10,8 @@ import (
 	"github.com/sockslib/sockslib/internal/interop/table"
 )
 
-// Tools that put a program behind a gateway from outside replace functions of the C library. A static Go program calls
-// none of them, so it bypasses the gateway unnoticed. With this library it does not.
+// Tools that make a program use a gateway replace functions of the C library. A static Go program calls none of them, so it
+// silently bypasses the gateway. With this library it does not.
 func TestStaticGoProgram(t *testing.T) {
 	w := newWorld(t, "nc", "netcat-openbsd")
 	g := w.gateway(t, false)

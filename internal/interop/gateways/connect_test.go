@@ -137,5 +137,5 @@ func (a against) waits(t *testing.T) {
 // ends stops the gateway, which cannot be used afterwards.
 func (a against) ends(t *testing.T) {
 	a.gateway.Stop()
-	a.fails(t, "CONNECT, the gateway is not there", socks.ErrGateway, connecting(a.server(name4)))
+	a.fails(t, "CONNECT, the gateway does not listen", socks.ErrGateway, connecting(a.server(name4)))
 }
