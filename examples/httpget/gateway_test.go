@@ -12,8 +12,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// distant are addresses, one per family, for which the gateway connects to the destination: a loopback address would be
-// the gateway's own, and has no fake in the other family.
+// distant are addresses, one per family, for which the gateway connects to the destination: a loopback address
+// would be the gateway's own, and has no fake in the other family.
 var distant = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
 
 // start starts g, and returns its URL with credentials.

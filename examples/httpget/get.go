@@ -57,8 +57,8 @@ func get(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// dial returns a DialContext that does RFC 3089's two steps separately, so that both can be printed: it assigns an address
-// to the name, and dials that address.
+// dial returns a DialContext that does RFC 3089's two steps separately, so that both can be printed: it assigns an
+// address to the name, and dials that address.
 func dial(o options, s *steps) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, _, address string) (net.Conn, error) {
 		host, port, err := net.SplitHostPort(address)

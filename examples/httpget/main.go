@@ -1,11 +1,11 @@
-// Httpget is a small curl behind a SOCKS5 gateway: it writes the content of a URL to standard output. The name in the URL is
-// never looked up on this machine; it may be known only to the gateway.
+// Httpget is a small curl behind a SOCKS5 gateway: it writes the content of a URL to standard output. The name in
+// the URL is never looked up on this machine; it may be known only to the gateway.
 //
 //	go run ./examples/httpget -gateway socks5://user:password@127.0.0.1:1080 http://www.test:8000/
 //	ALL_PROXY=socks5://127.0.0.1:1080 go run ./examples/httpget -I -6 -v https://www.test/
 //
-// Without -gateway, the gateway is the one in ALL_PROXY, and hosts in NO_PROXY are reached directly. Without either, the
-// program fails; it never connects directly. Redirects are shown, not followed.
+// Without -gateway, the gateway is the one in ALL_PROXY, and hosts in NO_PROXY are reached directly. Without
+// either, the program fails; it never connects directly. Redirects are shown, not followed.
 //
 // The exit status and the message on standard error give the cause of a failure:
 //

@@ -1,10 +1,10 @@
-// Quickstart shows the procedure of RFC 3089, section 3, step by step: an application that uses only IPv4 reaches servers
-// that have only IPv6, by names that only the gateway knows.
+// Quickstart shows the procedure of RFC 3089, section 3, step by step: an application that uses only IPv4 reaches
+// servers that have only IPv6, by names that only the gateway knows.
 //
 //	go run ./examples/quickstart
 //
-// It starts the bundled gateway and the servers on loopback, prints each step, and checks the results. If a check fails, it
-// prints the failure and exits with status 1.
+// It starts the bundled gateway and the servers on loopback, prints each step, and checks the results. If a check
+// fails, it prints the failure and exits with status 1.
 package main
 
 import (

@@ -1,12 +1,12 @@
-// Status shows a live page about a running program: its mapping table, its open connections, its gateways and its dial
-// times.
+// Status shows a live page about a running program: its mapping table, its open connections, its gateways and its
+// dial times.
 //
 //	go run ./examples/status
 //
-// The page is about this program itself: it starts three bundled gateways and some servers on loopback, and makes traffic
-// for names that only the gateways know. One of the gateways fails from time to time, and some names do not exist. The
-// program prints the URL of the page; other programs serve the page with package dialer/status. SIGINT, SIGTERM, or
-// -duration ends the program.
+// The page is about this program itself: it starts three bundled gateways and some servers on loopback, and makes
+// traffic for names that only the gateways know. One of the gateways fails from time to time, and some names do
+// not exist. The program prints the URL of the page; other programs serve the page with package dialer/status.
+// SIGINT, SIGTERM, or -duration ends the program.
 package main
 
 import (

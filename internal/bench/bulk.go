@@ -105,7 +105,8 @@ func bulkSet(a *servers.Addrs, list []candidate, up bool, set int, what string, 
 	})
 }
 
-// plainClient returns a candidate that reaches the bulk server through the relay, without SOCKS. It ignores the address.
+// plainClient returns a candidate that reaches the bulk server through the relay, without SOCKS. It ignores the
+// address.
 func plainClient(a *servers.Addrs) candidate {
 	direct := directClient()
 	return candidate{name: "direct, through the same relay", dial: func(ctx context.Context, _ string) (net.Conn, error) {

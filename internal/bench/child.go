@@ -20,8 +20,8 @@ import (
 // roleVar is the environment variable with the role of a process that this program has started.
 const roleVar = "SOCKSLIB_BENCH_ROLE"
 
-// The roles of a process. The first process has none: it starts the inner process in a network namespace of its own,
-// which does everything else, or goes on itself if namespaces cannot be made.
+// The roles of a process. The first process has none: it starts the inner process in a network namespace of its
+// own, which does everything else, or goes on itself if namespaces cannot be made.
 const (
 	roleInner    = "inner"
 	roleServers  = "servers"  // on loopback
@@ -74,8 +74,8 @@ type child struct {
 	out *bufio.Reader
 }
 
-// start starts a process in a role, and decodes its first line into hello. The process inherits near, if not nil, as
-// descriptor linkFD, and then runs in a network namespace of its own.
+// start starts a process in a role, and decodes its first line into hello. The process inherits near, if not nil,
+// as descriptor linkFD, and then runs in a network namespace of its own.
 func start(role string, hello any, near *os.File) (*child, error) {
 	cmd, err := self(role)
 	if err != nil {
@@ -145,7 +145,8 @@ func (c *child) stop() {
 	c.cmd.Wait()
 }
 
-// serve is a child's main: it starts the servers, writes their addresses, and answers commands until standard input ends.
+// serve is a child's main: it starts the servers, writes their addresses, and answers commands until standard
+// input ends.
 func serve(role string) error {
 	var delay link.Delay
 	hello, err := open(role, &delay)

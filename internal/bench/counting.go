@@ -13,8 +13,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// countingTable measures the cost per Read of the counters of a Conn and its Client. The connections are in memory, one
-// per goroutine, and belong to one Client.
+// countingTable measures the cost per Read of the counters of a Conn and its Client. The connections are in
+// memory, one per goroutine, and belong to one Client.
 func countingTable(l *lab, s *report.Section) error {
 	memory := func(context.Context, string, string) (net.Conn, error) {
 		return &instantConn{answer: strings.NewReader("\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50")}, nil

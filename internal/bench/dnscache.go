@@ -15,8 +15,8 @@ import (
 	"github.com/sockslib/sockslib/internal/bench/servers"
 )
 
-// dnsCache is a DNS cache of the system's packages. It runs in a process of its own, and holds the answers to all queries
-// of the load.
+// dnsCache is a DNS cache of the system's packages. It runs in a process of its own, and holds the answers to all
+// queries of the load.
 type dnsCache struct {
 	cmd   *exec.Cmd
 	log   bytes.Buffer
@@ -60,8 +60,8 @@ var cacheCommands = map[string]func(dir, port, upstream string) (*exec.Cmd, erro
 	},
 }
 
-// startCache starts a cache and fills it from a plain handler. The handler ends then, so every later answer is from the
-// cache. The error matches exec.ErrNotFound if the program is not installed.
+// startCache starts a cache and fills it from a plain handler. The handler ends then, so every later answer is
+// from the cache. The error matches exec.ErrNotFound if the program is not installed.
 func startCache(program string, queries [][]byte) (*dnsCache, error) {
 	if _, err := exec.LookPath(program); err != nil {
 		return nil, err

@@ -21,8 +21,8 @@ const (
 // packQueries returns a query for the address of each name.
 func packQueries() ([][]byte, error) { return packExpanded("") }
 
-// packExpanded returns, for each name, the queries of a stub that walks a search list: one query per domain, which is
-// appended to the name. The domain "" stands for the name itself.
+// packExpanded returns, for each name, the queries of a stub that walks a search list: one query per domain, which
+// is appended to the name. The domain "" stands for the name itself.
 func packExpanded(domains ...string) ([][]byte, error) {
 	var queries [][]byte
 	for i := range dnsNames {
@@ -56,8 +56,8 @@ func flood(addr string, queries [][]byte, times int) error {
 	return failed
 }
 
-// floodBy sends queries over one socket, in batches, so that the load costs less than the server. It returns when times
-// of them have been answered. An answer that neither has an address nor denies the name is an error.
+// floodBy sends queries over one socket, in batches, so that the load costs less than the server. It returns when
+// times of them have been answered. An answer that neither has an address nor denies the name is an error.
 func floodBy(addr string, queries [][]byte, times int) error {
 	conn, err := net.Dial("udp", addr)
 	if err != nil {

@@ -90,8 +90,8 @@ func udpFrom(host byte, addr string) (*net.UDPConn, error) {
 	return net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 1, host)}, net.UDPAddrFromAddrPort(to))
 }
 
-// askInTurn sends fairQueries queries, one after the other, and returns the delays of those that are answered within a
-// second.
+// askInTurn sends fairQueries queries, one after the other, and returns the delays of those that are answered
+// within a second.
 func askInTurn(addr string) (delays []time.Duration, err error) {
 	c, err := udpFrom(1, addr)
 	if err != nil {

@@ -55,8 +55,8 @@ func idleUDP(l *lab, a *servers.Addrs, s *report.Section) error {
 	return nil
 }
 
-// holdIdle opens n associations and returns the bytes and goroutines per association. If names is not 0, each PacketConn
-// has one association per name.
+// holdIdle opens n associations and returns the bytes and goroutines per association. If names is not 0, each
+// PacketConn has one association per name.
 func holdIdle(n, names int, open func(context.Context, string, string) (net.PacketConn, error)) (bytes, goroutines float64, err error) {
 	var conns []net.PacketConn
 	before, running := inUse(), runtime.NumGoroutine()

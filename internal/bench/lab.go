@@ -78,8 +78,8 @@ func (l *lab) child(role string, hello any) (*child, error) {
 type distance struct {
 	*child
 	addrs servers.Addrs
-	// missing is the number of round trips per connection that are not delayed: 1, TCP's handshake, behind a relay,
-	// and 0 behind a link.
+	// missing is the number of round trips per connection that are not delayed: 1, TCP's handshake, behind a
+	// relay, and 0 behind a link.
 	missing float64
 }
 

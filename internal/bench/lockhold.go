@@ -14,10 +14,10 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// lockHold measures how long an Assign can hold the table's lock. An Assign that adds a name holds it for less than the
-// processor time of the call. An Assign that finds no name to evict looks at all names and releases the lock several
-// times, so another goroutine measures how long it waits for the lock. The garbage collector is off: an Assign does nearly
-// all of its work for the collector before it takes the lock.
+// lockHold measures how long an Assign can hold the table's lock. An Assign that adds a name holds it for less
+// than the processor time of the call. An Assign that finds no name to evict looks at all names and releases the
+// lock several times, so another goroutine measures how long it waits for the lock. The garbage collector is off:
+// an Assign does nearly all of its work for the collector before it takes the lock.
 func lockHold(size, rounds int, s *report.Section) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	names := newNames(2*size, 2*size)

@@ -1,5 +1,6 @@
-// Command bench compares the performance of this library with that of its alternatives, and writes docs/PERFORMANCE.md.
-// It needs no network: its servers are child processes on loopback, in a network namespace if one can be made.
+// Command bench compares the performance of this library with that of its alternatives, and writes
+// docs/PERFORMANCE.md. It needs no network: its servers are child processes on loopback, in a network namespace if
+// one can be made.
 package main
 
 import (

@@ -16,7 +16,8 @@ import (
 // spareEvery is the mean time between two dials of one goroutine.
 const spareEvery = 100 * time.Millisecond
 
-// spare measures the share of dials that find a spare, by Client.Spare and the rate of dials, and the cost of spares.
+// spare measures the share of dials that find a spare, by Client.Spare and the rate of dials, and the cost of
+// spares.
 func spare(l *lab) (*report.Section, error) {
 	far, err := l.distant()
 	if err != nil {
@@ -55,7 +56,8 @@ moments. A spare is made in two round trips, so the rule, dials per second × th
 	return s, spareCost(l, s)
 }
 
-// spareHits makes dials from n goroutines, dials from each, and returns the share of hits and the round trips of each dial.
+// spareHits makes dials from n goroutines, dials from each, and returns the share of hits and the round trips of
+// each dial.
 func spareHits(a *servers.Addrs, size, n, dials int) (hits float64, trips report.Sample, err error) {
 	c := newSocks(a, false)
 	c.Spare = size

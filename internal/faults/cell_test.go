@@ -26,18 +26,19 @@ type cell struct {
 func (c cell) letsIn() bool { return c.at == 0 || c.at >= testgw.StageReply }
 
 const (
-	// shortTime bounds a silent cell. It usually suffices to reach the byte at which the gateway falls silent. If it does
-	// not, the outcome is the same: the context's error. With a fake clock, in TestSilence, each cell reaches its byte.
+	// shortTime bounds a silent cell. It usually suffices to reach the byte at which the gateway falls silent. If
+	// it does not, the outcome is the same: the context's error. With a fake clock, in TestSilence, each cell
+	// reaches its byte.
 	shortTime = 20 * time.Millisecond
-	// usableTime bounds a dial whose connection is used after the bound. A dial that fails for lack of time is repeated
-	// with more.
+	// usableTime bounds a dial whose connection is used after the bound. A dial that fails for lack of time is
+	// repeated with more.
 	usableTime = 100 * time.Millisecond
 	// hangTime bounds any other cell. A cell ends long before it unless the dial hangs, which is an error.
 	hangTime = 3 * patience
 )
 
-// secondWorks reports whether the group's second gateway has no fault in the current cell. It has none in every other
-// cell.
+// secondWorks reports whether the group's second gateway has no fault in the current cell. It has none in every
+// other cell.
 func (b *batch) secondWorks() bool { return b.mode.group && b.cells%2 == 0 }
 
 // want returns the outcome that a cell must have in the batch's mode.
@@ -67,8 +68,8 @@ func (m mode) String() string {
 
 var modes = []mode{{}, {spare: 2}, {group: true}, {spare: 2, group: true}}
 
-// batch holds the cells of one request, authentication, handshake, transport and mode. The cells run one after the other.
-// Each has its own gateways, Clients and Dialer; the table is shared.
+// batch holds the cells of one request, authentication, handshake, transport and mode. The cells run one after the
+// other. Each has its own gateways, Clients and Dialer; the table is shared.
 type batch struct {
 	request     request
 	way         way
@@ -100,9 +101,9 @@ func (b *batch) start(t testing.TB) {
 	require.NoError(t, err)
 }
 
-// run runs a cell. The outcome does not depend on the speed of the machine, because a silence has no end and no other cell
-// ends by its limit. A dial that succeeds is repeated with a short limit, and its connection is used after the limit. If
-// the short limit ends this second dial, the dial is repeated with a longer one.
+// run runs a cell. The outcome does not depend on the speed of the machine, because a silence has no end and no
+// other cell ends by its limit. A dial that succeeds is repeated with a short limit, and its connection is used
+// after the limit. If the short limit ends this second dial, the dial is repeated with a longer one.
 func (b *batch) run(t testing.TB, c cell) {
 	b.cells++
 	if c.silent {

@@ -21,10 +21,11 @@ import (
 )
 
 // TestChaos does checked transfers while, at random, gateways reset connections, connections are cut on the path,
-// gateways are restarted, and contexts are cancelled. Each transfer is complete or ends with an error: none is silently
-// short, and none hangs.
+// gateways are restarted, and contexts are cancelled. Each transfer is complete or ends with an error: none is
+// silently short, and none hangs.
 //
-// A plain TCP connection is never cut with a FIN: a stream ends with a FIN, so the client cannot tell the difference.
+// A plain TCP connection is never cut with a FIN: a stream ends with a FIN, so the client cannot tell the
+// difference.
 func TestChaos(t *testing.T) {
 	begun := begin()
 	t.Run("", func(t *testing.T) {
@@ -162,8 +163,8 @@ func (c *chaos) watched(tls bool) dialFunc {
 	}
 }
 
-// cut cuts one connection after another until ctx is done. Over TLS, which can tell a cut from the end of a stream, most
-// get a FIN; the others are reset.
+// cut cuts one connection after another until ctx is done. Over TLS, which can tell a cut from the end of a
+// stream, most get a FIN; the others are reset.
 func (c *chaos) cut(ctx context.Context) {
 	for pause(ctx, time.Millisecond, 10*time.Millisecond) {
 		v, ok := c.any()
@@ -229,8 +230,8 @@ func (c *chaos) transfer(port string) error {
 	return transfer{uint64(c.ids.Add(1)), size(), size()}.run(ctx, conn, c.archive)
 }
 
-// inTheTableOr returns the error of a dial. If the error is not a documented one, the result matches errSilentlyShort,
-// which fails the test.
+// inTheTableOr returns the error of a dial. If the error is not a documented one, the result matches
+// errSilentlyShort, which fails the test.
 func inTheTableOr(err error) error {
 	if wrong := inTheTable(err); wrong != nil {
 		return errors.Join(errSilentlyShort, wrong, err)

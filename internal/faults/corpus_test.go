@@ -22,8 +22,8 @@ var parsers = map[string][]string{
 	"socks":          {"FuzzParseURL", "FuzzParseAddr", "FuzzReplies", "FuzzSecondReplies", "FuzzResolutions", "FuzzDatagrams"},
 }
 
-// Every fuzz target has seeds, and every parser has its targets. Without seeds, go test would run nothing of a target and
-// pass.
+// Every fuzz target has seeds, and every parser has its targets. Without seeds, go test would run nothing of a
+// target and pass.
 func TestCorpora(t *testing.T) {
 	const root = "../.."
 	found := map[string][]string{}
@@ -69,8 +69,8 @@ func isFuzz(f *ast.FuncDecl) bool {
 	return f.Recv == nil && strings.HasPrefix(f.Name.Name, "Fuzz") && len(f.Type.Params.List) == 1
 }
 
-// seeds counts the calls of Add on a fuzz target's parameter. A call in a loop over a literal without elements does not
-// count.
+// seeds counts the calls of Add on a fuzz target's parameter. A call in a loop over a literal without elements
+// does not count.
 func seeds(f *ast.FuncDecl) (n int) {
 	name := f.Type.Params.List[0].Names[0].Name
 	ast.Inspect(f.Body, func(node ast.Node) bool {

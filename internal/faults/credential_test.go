@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// parrot is a gateway in memory that sends piece on each connection, whatever it receives. It records what each connection
-// received. Its dial is safe for concurrent use.
+// parrot is a gateway in memory that sends piece on each connection, whatever it receives. It records what each
+// connection received. Its dial is safe for concurrent use.
 type parrot struct {
 	piece string
 
@@ -48,8 +48,8 @@ func (p *parrot) all() [][]byte {
 	return all
 }
 
-// Whatever a gateway answers, in any order, it gets the credentials at most once per connection, and only on a connection
-// whose greeting offered method 2.
+// Whatever a gateway answers, in any order, it gets the credentials at most once per connection, and only on a
+// connection whose greeting offered method 2.
 func TestCredentialsOnceAndWhereOffered(t *testing.T) {
 	says := []string{
 		"\x05\x00", "\x05\x02", "\x05\xff", "\x05\x07\x00", "\x01\x00", "\x01\x01", "\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50", "\x05\x02\x00\x01\x7f\x00\x00\x01\x00\x50",

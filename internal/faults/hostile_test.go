@@ -22,7 +22,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// endless is a gateway in memory that sends piece and then filler without end. It counts the bytes that clients read.
+// endless is a gateway in memory that sends piece and then filler without end. It counts the bytes that clients
+// read.
 type endless struct {
 	piece, filler string
 	taken         atomic.Int64
@@ -74,8 +75,8 @@ func TestEndlessGateway(t *testing.T) {
 	}
 }
 
-// A dial that does not get past the handshake allocates far less than 64 KiB, whatever the gateway sends. TLS would
-// allocate what crypto/tls needs in addition.
+// A dial that does not get past the handshake allocates far less than 64 KiB, whatever the gateway sends. TLS
+// would allocate what crypto/tls needs in addition.
 func TestAllocatesLittle(t *testing.T) {
 	const dials, most = 100, 64 << 10
 	for _, piece := range []string{"", "\x05\x02", "\x05\x02\x01\x00\x05\x00\x00\x03\xff", "HTTP/1.1 200 OK\r\n\r\n", "\x05\x02\x01\x01"} {
@@ -96,8 +97,8 @@ func TestAllocatesLittle(t *testing.T) {
 	}
 }
 
-// Whatever BND a reply has, the client dials only the gateway and, for datagrams, its relay by the rule of package socks.
-// It never dials a name.
+// Whatever BND a reply has, the client dials only the gateway and, for datagrams, its relay by the rule of package
+// socks. It never dials a name.
 func TestDialsNothingElse(t *testing.T) {
 	bounds := map[string]struct {
 		bound wire.Addr
@@ -155,9 +156,9 @@ func TestDialsNothingElse(t *testing.T) {
 	}
 }
 
-// A stranger's datagram is never passed off as the peer's: neither one that is sent to the client's own socket, nor one to
-// which the relay gives another source, nor one with a source in the reserved space, which would be another name's
-// address.
+// A stranger's datagram is never passed off as the peer's: neither one that is sent to the client's own socket,
+// nor one to which the relay gives another source, nor one with a source in the reserved space, which would be
+// another name's address.
 func TestStrangersDatagrams(t *testing.T) {
 	var table *mapping.Table
 	var another netip.Addr // the fake of another name

@@ -30,9 +30,9 @@ var (
 // httpTimeout bounds a request of TestHTTP.
 const httpTimeout = 2 * time.Second
 
-// TestHTTP uses an http.Transport over a Group of two gateways with spare connections, while one of them at a time is
-// killed and restarted, or frozen for a while, at random. Every request is answered or fails in time, a gateway sees at most
-// two CONNECTs per dial, and nothing is left.
+// TestHTTP uses an http.Transport over a Group of two gateways with spare connections, while one of them at a time
+// is killed and restarted, or frozen for a while, at random. Every request is answered or fails in time, a gateway
+// sees at most two CONNECTs per dial, and nothing is left.
 func TestHTTP(t *testing.T) {
 	begun := begin()
 	t.Run("", func(t *testing.T) {
@@ -81,8 +81,8 @@ type httpLab struct {
 	kills, freezes                int
 }
 
-// moody is a gateway that can be frozen. A frozen gateway accepts connections but does not answer; established relays
-// continue.
+// moody is a gateway that can be frozen. A frozen gateway accepts connections but does not answer; established
+// relays continue.
 type moody struct {
 	*testgw.Gateway
 	addr     string
@@ -177,7 +177,8 @@ func (h *httpLab) roundTrip(req *http.Request) (string, error) {
 	return string(body), err
 }
 
-// trouble kills and restarts, or freezes, a random gateway, repeatedly until ctx is done. It never affects both at once.
+// trouble kills and restarts, or freezes, a random gateway, repeatedly until ctx is done. It never affects both at
+// once.
 func (h *httpLab) trouble(ctx context.Context, t *testing.T, random *rand.Rand) {
 	wait := func(least, most time.Duration) {
 		select {

@@ -49,8 +49,8 @@ func echoed(conn net.Conn, message string) error {
 	return nil
 }
 
-// TestManyAtOnce keeps many connections open at the same time, each to another name. Each works while all are open, and
-// nothing is left when all are closed.
+// TestManyAtOnce keeps many connections open at the same time, each to another name. Each works while all are
+// open, and nothing is left when all are closed.
 func TestManyAtOnce(t *testing.T) {
 	n := affordable(t, scaled(500, 10_000))
 	gateway := gatewayProcess(t)

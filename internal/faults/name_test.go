@@ -108,7 +108,8 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// A datagram to a hostile name is an error, and neither the datagram nor an association for it reaches the gateway.
+// A datagram to a hostile name is an error, and neither the datagram nor an association for it reaches the
+// gateway.
 func TestHostileNamesOfDatagrams(t *testing.T) {
 	g := new(testgw.Gateway)
 	c := overTCP(t, g)()

@@ -62,8 +62,8 @@ func positions(r request, w way, credentials bool) (cells []cell) {
 	return cells
 }
 
-// afterFIN returns the outcome of an orderly end after n bytes: within the answers it is an error, within the stream
-// it is the end of the stream.
+// afterFIN returns the outcome of an orderly end after n bytes: within the answers it is an error, within the
+// stream it is the end of the stream.
 func afterFIN(r request, n, total int) outcome {
 	switch {
 	case n < total:
@@ -99,8 +99,8 @@ func afterRST(r request, w way, n, total int) outcome {
 	}
 }
 
-// amidst returns the outcome of noise: an error, or if a part of the noise is taken for an address, the rest of it as the
-// stream.
+// amidst returns the outcome of noise: an error, or if a part of the noise is taken for an address, the rest of it
+// as the stream.
 func amidst(r request, noise string) outcome {
 	return func(heard string, err error) error {
 		if r.streams && !strings.Contains(noise, heard) {
@@ -110,7 +110,8 @@ func amidst(r request, noise string) outcome {
 	}
 }
 
-// at returns the answer that has the byte n, and the offset of the byte in it. Both are zero for a byte after the answers.
+// at returns the answer that has the byte n, and the offset of the byte in it. Both are zero for a byte after the
+// answers.
 func at(answers []answer, n int) (stage testgw.Stage, offset int) {
 	for _, a := range answers {
 		if n < a.length {

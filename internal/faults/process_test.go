@@ -19,12 +19,12 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// gatewayVariable is the environment variable that makes this program run a gateway. A process of its own has its own
-// limit of descriptors.
+// gatewayVariable is the environment variable that makes this program run a gateway. A process of its own has its
+// own limit of descriptors.
 const gatewayVariable = "SOCKSLIB_FAULTS_GATEWAY"
 
-// serveGateway writes the gateway's address and serves until standard input ends. The destination of each stream is an
-// echo in memory, so that a stream takes one descriptor. Datagrams use sockets.
+// serveGateway writes the gateway's address and serves until standard input ends. The destination of each stream
+// is an echo in memory, so that a stream takes one descriptor. Datagrams use sockets.
 func serveGateway() {
 	g := &testgw.Gateway{
 		Forgetful: true,
@@ -79,8 +79,8 @@ type beginning struct {
 
 func begin() beginning { return beginning{leakcheck.Take(), heapNow()} }
 
-// requireBack fails t unless goroutines, descriptors and memory are at their initial level, except for memory that the
-// runtime and package net's pools keep.
+// requireBack fails t unless goroutines, descriptors and memory are at their initial level, except for memory that
+// the runtime and package net's pools keep.
 func (b beginning) requireBack(t testing.TB) {
 	t.Helper()
 	const kept = 8 << 20

@@ -114,8 +114,8 @@ func speakerOfDatagrams(t testing.TB) (port string) {
 // goodbye makes a speaker close the connection.
 const goodbye = "goodbye"
 
-// speaker returns a connection to a destination that sends said, and then sends back what it receives until that is
-// goodbye.
+// speaker returns a connection to a destination that sends said, and then sends back what it receives until that
+// is goodbye.
 func speaker() net.Conn {
 	near, far := net.Pipe()
 	go func() { // ends with the connection

@@ -30,7 +30,8 @@ var secretTraces = func() (all []string) {
 	return all
 }()
 
-// sightings records what a Client disclosed: errors, and the arguments of its hooks. It is safe for concurrent use.
+// sightings records what a Client disclosed: errors, and the arguments of its hooks. It is safe for concurrent
+// use.
 type sightings struct {
 	mu  sync.Mutex
 	all []any

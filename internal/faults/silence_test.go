@@ -18,8 +18,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestSilence makes a gateway fall silent after each byte, in a synctest bubble, so the duration of a request is exact.
-// The gateway is in memory, so ASSOCIATE is not tested here.
+// TestSilence makes a gateway fall silent after each byte, in a synctest bubble, so the duration of a request is
+// exact. The gateway is in memory, so ASSOCIATE is not tested here.
 func TestSilence(t *testing.T) {
 	cells := 0
 	for _, r := range requests {

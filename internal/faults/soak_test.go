@@ -53,8 +53,8 @@ func linger(t testing.TB, conn net.Conn) {
 	require.NoError(t, raw.(*net.TCPConn).SetLinger(0))
 }
 
-// TestManyDatagrams sends datagrams over one association to a destination that returns them, with several in flight. A lost
-// one is sent again. No datagram may arrive that was not sent, or arrive altered.
+// TestManyDatagrams sends datagrams over one association to a destination that returns them, with several in
+// flight. A lost one is sent again. No datagram may arrive that was not sent, or arrive altered.
 func TestManyDatagrams(t *testing.T) {
 	n := uint64(scaled(20_000, 1_000_000))
 	const window = 32
@@ -127,8 +127,8 @@ func repeaterOfDatagrams(t testing.TB) (port string) {
 	return port
 }
 
-// TestTableCycles passes more names through a table than it holds. The table's memory is proportional to the names that it
-// holds, and the address of one name never becomes another's.
+// TestTableCycles passes more names through a table than it holds. The table's memory is proportional to the names
+// that it holds, and the address of one name never becomes another's.
 func TestTableCycles(t *testing.T) {
 	const size, sample = 100_000, 997
 	n := scaled(500_000, 5_000_000)

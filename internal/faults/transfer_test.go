@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// transfer is a stream of up bytes to the archive, followed by a stream of down bytes back. The content is derived from the
-// transfer, so both sides can check it.
+// transfer is a stream of up bytes to the archive, followed by a stream of down bytes back. The content is derived
+// from the transfer, so both sides can check it.
 type transfer struct {
 	id       uint64
 	up, down uint32
@@ -124,9 +124,9 @@ var (
 // patienceOfTransfers is more than a transfer takes in any of the tests.
 const patienceOfTransfers = 20 * time.Second
 
-// run does the transfer over conn, and closes conn. It returns nil if both directions are complete, an error that matches
-// errSilentlyShort if a side took an incomplete stream for a complete one, errHangs if the time is over, or this side's
-// error.
+// run does the transfer over conn, and closes conn. It returns nil if both directions are complete, an error that
+// matches errSilentlyShort if a side took an incomplete stream for a complete one, errHangs if the time is over,
+// or this side's error.
 func (x transfer) run(ctx context.Context, conn net.Conn, a *archive) error {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })

@@ -78,12 +78,13 @@ func (x *try) run() {
 	x.leave()
 }
 
-// prime makes a dial that succeeds, because spares are made after one, and waits for the spares if they can be made.
+// prime makes a dial that succeeds, because spares are made after one, and waits for the spares if they can be
+// made.
 func (x *try) prime(i int, letsIn bool) error {
 	x.sites[i].grace.Store(1)
 	conn, err := x.clients[i].Dial("tcp", net.JoinHostPort(destination, "80"))
 	if err != nil {
-		return fmt.Errorf("the dial before: %w", err)
+		return fmt.Errorf("the dial that primes the spares: %w", err)
 	}
 	conn.Close()
 	for begun := time.Now(); letsIn && x.letIn[i].Load() <= int64(x.mode.spare) && time.Since(begun) < time.Second; {
@@ -130,8 +131,8 @@ func (x *try) report(t testing.TB) {
 	x.seen.requireNoSecret(t)
 }
 
-// ranOut reports whether a cell that is not silent ended by its limit, or the attempt at the first gateway by its share of
-// the limit.
+// ranOut reports whether a cell that is not silent ended by its limit, or the attempt at the first gateway by its
+// share of the limit.
 func (x *try) ranOut() bool {
 	return !x.silent && (timesOut("", x.err) == nil || x.group != nil && timesOut("", x.group.Health()[0].Err) == nil)
 }
@@ -181,8 +182,8 @@ func (x *try) leave() {
 	}
 }
 
-// failsOver returns the outcome in a Group whose second gateway works: a failure of the first one before its reply does not
-// reach the caller.
+// failsOver returns the outcome in a Group whose second gateway works: a failure of the first one before its reply
+// does not reach the caller.
 func (c cell) failsOver() outcome {
 	firstReply := c.at != 0 && c.at <= testgw.StageReply
 	firstsFault := c.want("", socks.ErrGateway) == nil || c.want("", socks.ErrProtocol) == nil

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// user is an application's use of a connection. It sets no deadline, because that would hide one that the dial left behind.
+// user is an application's use of a connection. It sets no deadline, because that would hide one that the dial
+// left behind.
 type user struct {
 	ends bool      // the stream ends by a fault, and is read to its end
 	past time.Time // the connection is used after this time too; zero: it is not

@@ -10,8 +10,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// values returns the cells in which one byte of one answer has another value. It leaves out values for which chosen is
-// false.
+// values returns the cells in which one byte of one answer has another value. It leaves out values for which
+// chosen is false.
 func values(r request, h socks.Handshake, credentials bool, chosen func(v byte) bool) (cells []cell) {
 	add := func(stage testgw.Stage, octet string, v byte, change func([]byte) []byte, want outcome) {
 		cells = append(cells, cell{
@@ -57,8 +57,8 @@ func only(right bool, otherwise error) outcome {
 	return fails(otherwise)
 }
 
-// ofMethodVersion returns the outcome of the VER v in the choice of a method. Tor omits the choice if the credentials
-// follow the greeting, so 1 2 is a status, and not success.
+// ofMethodVersion returns the outcome of the VER v in the choice of a method. Tor omits the choice if the
+// credentials follow the greeting, so 1 2 is a status, and not success.
 func ofMethodVersion(h socks.Handshake, credentials bool, v byte) outcome {
 	if credentials && h != socks.HandshakeStepwise && v == wire.UserPassVersion {
 		return fails(socks.ErrAuthFailed)
@@ -77,8 +77,8 @@ func ofMethod(credentials bool, v byte) outcome {
 	return only(v == offered, socks.ErrProtocol)
 }
 
-// withATYP returns a change of a reply that encodes BND.ADDR with the ATYP v, or changes the ATYP alone if v is not a known
-// type.
+// withATYP returns a change of a reply that encodes BND.ADDR with the ATYP v, or changes the ATYP alone if v is
+// not a known type.
 func withATYP(v byte) func([]byte) []byte {
 	return func(b []byte) []byte {
 		ip, port := netip.AddrFrom4([4]byte(b[4:8])), b[8:10]

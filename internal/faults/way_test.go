@@ -64,8 +64,8 @@ func overUnix(t testing.TB, g *testgw.Gateway) template {
 	return func() *socks.Client { return &socks.Client{Network: "unix", Addr: path} }
 }
 
-// overChain puts a gateway that works before the one that fails. The dial's Trace is not passed on to the former, so that
-// it reports the latter alone.
+// overChain puts a gateway that works before the one that fails. The dial's Trace is not passed on to the former,
+// so that it reports the latter alone.
 func overChain(t testing.TB, g *testgw.Gateway) template {
 	first := testgw.Start(t, &testgw.Gateway{Forgetful: true})
 	testgw.Start(t, g)

@@ -12,8 +12,9 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// Auth is method 1 of SOCKS 5, GSS-API with Kerberos 5 (RFC 1961). It is safe for concurrent use, and must not be changed
-// or copied after first use. It keeps one ticket for the gateway, which it gets with the first dial. It needs no Close.
+// Auth is method 1 of SOCKS 5, GSS-API with Kerberos 5 (RFC 1961). It is safe for concurrent use, and must not be
+// changed or copied after first use. It keeps one ticket for the gateway, which it gets with the first dial. It
+// needs no Close.
 type Auth struct {
 	Service     string      // the gateway's principal: "rcmd/gw.example.com" for Dante, "socks/gw.example.com" by RFC 1961; with "@REALM" if no mapping of domains has the realm; required
 	Credentials Credentials // the user's; zero: Cache("")
@@ -24,8 +25,8 @@ type Auth struct {
 	tickets tickets
 }
 
-// Protection is the level of protection of the data after the negotiation (RFC 1961, section 4). A lower value protects
-// more.
+// Protection is the level of protection of the data after the negotiation (RFC 1961, section 4). A lower value
+// protects more.
 type Protection int
 
 const (
@@ -53,9 +54,9 @@ func (p Protection) String() string {
 
 func (p Protection) valid() bool { return p >= 0 && int(p) < len(protections) }
 
-// ErrCredentials reports that there is no ticket for the gateway: the cache is missing or has expired, the password is
-// wrong, the principal or the service is unknown, no KDC can be reached, or clocks differ. The error's text and its chain
-// have the cause.
+// ErrCredentials reports that there is no ticket for the gateway: the cache is missing or has expired, the
+// password is wrong, the principal or the service is unknown, no KDC can be reached, or clocks differ. The error's
+// text and its chain have the cause.
 var ErrCredentials = errors.New("no Kerberos ticket for the gateway")
 
 var _ socks.Auth = (*Auth)(nil)
@@ -63,12 +64,12 @@ var _ socks.Auth = (*Auth)(nil)
 // Method returns 1, the number of GSS-API in RFC 1928, section 3.
 func (*Auth) Method() byte { return 1 }
 
-// Negotiate establishes a security context with the gateway and agrees on a protection. It returns a connection that
-// protects the data that follows; if the protection is None, that is c. Canceling ctx ends the wait for a ticket. The
-// error matches [ErrCredentials] if there is no ticket; [socks.ErrAuthFailed] if the gateway refuses; [socks.ErrGateway]
-// if the gateway hangs up or the network fails; or [socks.ErrProtocol] if a message of the gateway is malformed or fails
-// verification, or the gateway's protection is less than Protection. Without a Service, or with an unknown Protection, it
-// is another error.
+// Negotiate establishes a security context with the gateway and agrees on a protection. It returns a connection
+// that protects the data that follows; if the protection is None, that is c. Canceling ctx ends the wait for a
+// ticket. The error matches [ErrCredentials] if there is no ticket; [socks.ErrAuthFailed] if the gateway refuses;
+// [socks.ErrGateway] if the gateway hangs up or the network fails; or [socks.ErrProtocol] if a message of the
+// gateway is malformed or fails verification, or the gateway's protection is less than Protection. Without a
+// Service, or with an unknown Protection, it is another error.
 func (a *Auth) Negotiate(ctx context.Context, c net.Conn) (net.Conn, error) {
 	if a.Service == "" {
 		return nil, errors.New("gssapi: the Auth has no Service")

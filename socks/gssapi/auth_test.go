@@ -32,7 +32,7 @@ func TestNegotiate(t *testing.T) {
 					exchanges(t, near, far)
 					require.Equal(t, acceptor.User, g.Requests()[0].User)
 					if p == None {
-						require.IsType(t, (*net.TCPConn)(nil), near.NetConn(), "nothing is between")
+						require.IsType(t, (*net.TCPConn)(nil), near.NetConn(), "None must not wrap the connection")
 					}
 				})
 			}
@@ -80,7 +80,7 @@ func bent(t *testing.T, acc *acceptor.Acceptor) error {
 	c, g := world(t, Confidentiality, acc)
 	_, err := c.Dial("tcp", "127.0.0.1:9")
 	require.Error(t, err)
-	require.Empty(t, g.Requests(), "no name is told to a gateway that has not proved what it is")
+	require.Empty(t, g.Requests(), "a gateway that is not authenticated must not get a request")
 	return err
 }
 

@@ -111,8 +111,8 @@ func (c *conn) fill(need int) error {
 // smallBuf is enough for the messages of most gateways, and for any message with maxPlain bytes.
 const smallBuf = maxPlain + 1<<10
 
-// Write writes b in messages. If a timeout interrupts the write of a message, the message counts as written, and the next
-// Write first sends its rest.
+// Write writes b in messages. If a timeout interrupts the write of a message, the message counts as written, and
+// the next Write first sends its rest.
 func (c *conn) Write(b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -132,7 +132,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 }
 
-// send sends one message, and reports whether plain counts as written. If a timeout leaves a part unsent, it becomes rest.
+// send sends one message, and reports whether plain counts as written. If a timeout leaves a part unsent, it
+// becomes rest.
 func (c *conn) send(plain []byte) (bool, error) {
 	var err error
 	if c.out, err = sealMessage(c.context, c.out[:0], plain, c.sealed); err != nil {

@@ -66,7 +66,8 @@ func contexts(t testing.TB, etype int32) (client, gateway *krb5.Context) {
 	return client, gateway
 }
 
-// pair returns the client's end of a stream, the gateway's end of the underlying connection, and the gateway's context.
+// pair returns the client's end of a stream, the gateway's end of the underlying connection, and the gateway's
+// context.
 func pair(t *testing.T, p Protection) (near *conn, far *net.TCPConn, gateway *krb5.Context) {
 	l := listen(t)
 	c, err := net.Dial("tcp", l.Addr().String())

@@ -8,15 +8,15 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// Credentials authenticate the user to Kerberos. The zero value is equivalent to Cache(""). They are safe for concurrent
-// use. Printing them shows no secret, because secrets are in a closure.
+// Credentials authenticate the user to Kerberos. The zero value is equivalent to Cache(""). They are safe for
+// concurrent use. Printing them shows no secret, because secrets are in a closure.
 type Credentials struct {
 	ticket func(config, service string) (*krb5.Ticket, error)
 }
 
-// Cache returns the credentials in a credential cache file, as kinit or a login makes it. The file is read again for each
-// ticket. An empty path stands for $KRB5CCNAME, or for /tmp/krb5cc_UID if that is not set. The path may have the prefix
-// "FILE:"; with other types of cache, such as KEYRING, KCM or DIR, getting a ticket fails.
+// Cache returns the credentials in a credential cache file, as kinit or a login makes it. The file is read again
+// for each ticket. An empty path stands for $KRB5CCNAME, or for /tmp/krb5cc_UID if that is not set. The path may
+// have the prefix "FILE:"; with other types of cache, such as KEYRING, KCM or DIR, getting a ticket fails.
 func Cache(path string) Credentials {
 	return Credentials{func(config, service string) (*krb5.Ticket, error) {
 		file, err := cacheFile(path)
@@ -27,8 +27,9 @@ func Cache(path string) Credentials {
 	}}
 }
 
-// Keytab returns the credentials of a principal, such as "alice@EXAMPLE.COM", with its key in the keytab file at path.
-// Without a realm in principal, the realm is krb5.conf's default_realm. The file is read again for each ticket.
+// Keytab returns the credentials of a principal, such as "alice@EXAMPLE.COM", with its key in the keytab file at
+// path. Without a realm in principal, the realm is krb5.conf's default_realm. The file is read again for each
+// ticket.
 func Keytab(path, principal string) Credentials {
 	return Credentials{func(config, service string) (*krb5.Ticket, error) {
 		return krb5.FromKeytab(path, principal, config, service)

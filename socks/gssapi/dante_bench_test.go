@@ -56,8 +56,8 @@ func BenchmarkDante(b *testing.B) {
 	}
 }
 
-// took returns the time of sending some MiB in writes of size bytes, and this process's processor time, which includes the
-// destination's.
+// took returns the time of sending some MiB in writes of size bytes, and this process's processor time, which
+// includes the destination's.
 func took(b *testing.B, c *socks.Client, size int, up bool) (total, processor time.Duration) {
 	near, far := connect(b, c)
 	defer near.Close()

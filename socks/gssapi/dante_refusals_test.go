@@ -125,7 +125,7 @@ func (r *danteRun) clocks(t *testing.T) {
 	addr, log := d.start(t)
 	r.record(t, "the gateway's clock is 20 minutes ahead", "cache", func(t *testing.T) string {
 		result := fails(t, r.client(addr, "cache", Confidentiality), socks.ErrGateway, "clocks")
-		require.Eventually(t, func() bool { return strings.Contains(log(), "Clock skew") }, 10*time.Second, 20*time.Millisecond, "and that is why")
+		require.Eventually(t, func() bool { return strings.Contains(log(), "Clock skew") }, 10*time.Second, 20*time.Millisecond, "the gateway's log has no clock skew")
 		return result
 	})
 	good, _ := r.good().start(t)

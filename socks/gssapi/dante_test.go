@@ -132,7 +132,7 @@ func (r *danteRun) client(addr, how string, p Protection) *socks.Client {
 }
 
 func TestDante(t *testing.T) {
-	require.NotEmpty(t, sockd, "DANTE_SOCKD has to name a sockd of testdata/dante.sh")
+	require.NotEmpty(t, sockd, "DANTE_SOCKD must be the path of a sockd that testdata/dante.sh built")
 	out, err := exec.Command(sockd, "-v").CombinedOutput()
 	require.NoError(t, err)
 	run := table.NewRun(table.Kerberos, t.TempDir())

@@ -36,7 +36,7 @@ func need(t testing.TB, program, debian string) string {
 func lacks(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
-		t.Fatal("needs " + what + ", which has to be there: CI is true")
+		t.Fatal("needs " + what + ", which is required with CI=true")
 	}
 	t.Skip("needs " + what)
 }

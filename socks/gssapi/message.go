@@ -39,8 +39,8 @@ func appendMessage(dst []byte, mtyp byte, token []byte) ([]byte, error) {
 	return append(dst, token...), nil
 }
 
-// sealMessage appends the message that carries plain to dst. They must not overlap. The error is syscall.EMSGSIZE if plain
-// is too long.
+// sealMessage appends the message that carries plain to dst. They must not overlap. The error is syscall.EMSGSIZE
+// if plain is too long.
 func sealMessage(c *krb5.Context, dst, plain []byte, sealed bool) ([]byte, error) {
 	start := len(dst)
 	dst = c.Wrap(append(dst, version, msgData, 0, 0), plain, sealed)
@@ -52,8 +52,8 @@ func sealMessage(c *krb5.Context, dst, plain []byte, sealed bool) ([]byte, error
 	return dst, nil
 }
 
-// splitMessage returns the token of the message of type mtyp at the beginning of b, and the message's length. If the
-// message is incomplete, token is nil, and need is the length that b must have before the next call.
+// splitMessage returns the token of the message of type mtyp at the beginning of b, and the message's length. If
+// the message is incomplete, token is nil, and need is the length that b must have before the next call.
 func splitMessage(b []byte, mtyp byte) (token []byte, need int, err error) {
 	switch {
 	case len(b) >= 1 && b[0] != version:

@@ -8,7 +8,8 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// relayConn is a socket to a relay, whose datagrams are messages (RFC 1961, section 5). It is safe for concurrent use.
+// relayConn is a socket to a relay, whose datagrams are messages (RFC 1961, section 5). It is safe for concurrent
+// use.
 type relayConn struct {
 	net.Conn
 	context *krb5.Context
@@ -19,8 +20,8 @@ type relayConn struct {
 	seen    window
 }
 
-// ProtectRelay returns a connection that protects the datagrams of the association whose control connection is c. See
-// [socks.Auth].
+// ProtectRelay returns a connection that protects the datagrams of the association whose control connection is c.
+// See [socks.Auth].
 func (c *conn) ProtectRelay(relay net.Conn) net.Conn {
 	return &relayConn{Conn: relay, context: c.context, sealed: c.sealed, seen: window{top: c.context.Next() - 1, seen: ^uint64(0)}}
 }
@@ -44,8 +45,8 @@ func (c *relayConn) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Read reads a SOCKS datagram. It returns 0 bytes for a forged, damaged or repeated datagram, which the caller's parser
-// drops and counts as malformed.
+// Read reads a SOCKS datagram. It returns 0 bytes for a forged, damaged or repeated datagram, which the caller's
+// parser drops and counts as malformed.
 func (c *relayConn) Read(b []byte) (int, error) {
 	buf := datagrams.Get().(*[1 << 16]byte)
 	defer datagrams.Put(buf)
@@ -87,8 +88,8 @@ func (c *relayConn) SetWriteBuffer(bytes int) error {
 	return errors.ErrUnsupported
 }
 
-// window records the sequence numbers that were received. Datagrams may be reordered, so each of the 64 numbers up to the
-// greatest is accepted once. Lower numbers are not accepted.
+// window records the sequence numbers that were received. Datagrams may be reordered, so each of the 64 numbers up
+// to the greatest is accepted once. Lower numbers are not accepted.
 type window struct {
 	top  uint64 // the greatest number received
 	seen uint64 // bit n: top-n was received

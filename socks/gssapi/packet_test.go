@@ -175,7 +175,7 @@ func TestDatagramsOutOfOrder(t *testing.T) {
 		require.False(t, arrives(i), "again")
 	}
 	for _, i := range []int{135, 90, 7} {
-		require.False(t, arrives(i), "too late to know whether it came")
+		require.False(t, arrives(i), "a number below the window must not be accepted")
 	}
 }
 
@@ -200,7 +200,7 @@ func TestWindow(t *testing.T) {
 		require.Equal(t, step.new, w.add(step.seq), step.seq)
 	}
 	w = window{top: ^uint64(0), seen: 1}
-	require.True(t, w.add(0), "numbers go round")
+	require.True(t, w.add(0), "sequence numbers wrap around")
 	require.False(t, w.add(^uint64(0)))
 	require.True(t, w.add(^uint64(0)-1))
 }

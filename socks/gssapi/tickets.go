@@ -22,8 +22,8 @@ type fetch struct {
 	err    error
 }
 
-// get returns the kept ticket, or a new one from source. The end of ctx ends the wait, but not the fetch, for which other
-// callers may wait.
+// get returns the kept ticket, or a new one from source. The end of ctx ends the wait, but not the fetch, for
+// which other callers may wait.
 func (t *tickets) get(ctx context.Context, source func() (*krb5.Ticket, error)) (*krb5.Ticket, error) {
 	t.mu.Lock()
 	if t.kept != nil && time.Until(t.kept.End) > krb5.Margin {

@@ -60,8 +60,8 @@ func TestOneTicket(t *testing.T) {
 	require.EqualValues(t, 1, fetched.Load())
 }
 
-// A ticket is kept until a minute before its end. It is dropped if the gateway refuses or hangs up, because the gateway may
-// have a new key.
+// A ticket is kept until a minute before its end. It is dropped if the gateway refuses or hangs up, because the
+// gateway may have a new key.
 func TestTicketIsDropped(t *testing.T) {
 	r, auth := realm(t, aes256)
 	fetched := counted(auth, opened)

@@ -98,7 +98,7 @@ func TestWriteDeadline(t *testing.T) {
 	token, err := readMessage(far, msgData)
 	require.NoError(t, err)
 	plain, err := gateway.UnwrapNext(token, true)
-	require.NoError(t, err, "no number was used up")
+	require.NoError(t, err, "no sequence number may be used up")
 	require.Equal(t, "in time", string(plain))
 
 	require.NoError(t, near.Conn.(*net.TCPConn).SetWriteBuffer(4096))
@@ -106,7 +106,7 @@ func TestWriteDeadline(t *testing.T) {
 		near.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
 		near.Write(bulk)
 	}
-	require.ErrorIs(t, near.CloseWrite(), os.ErrDeadlineExceeded, "the rest comes first")
+	require.ErrorIs(t, near.CloseWrite(), os.ErrDeadlineExceeded, "CloseWrite must send the rest first")
 	require.NoError(t, near.Close())
 	_, err = near.Read(make([]byte, 1))
 	require.ErrorIs(t, err, net.ErrClosed)

@@ -24,8 +24,8 @@ import (
 
 var _ quic.OOBCapablePacketConn = (*dialer.PacketConn)(nil)
 
-// TestNameOverSocks: a PacketConn of package socks intentionally has no ReadMsgUDP and WriteMsgUDP. quic-go therefore
-// accepts any address type for it, so HTTP/3 can use a *socks.Addr with a name, through a chain too.
+// TestNameOverSocks: a PacketConn of package socks intentionally has no ReadMsgUDP and WriteMsgUDP. quic-go
+// therefore accepts any address type for it, so HTTP/3 can use a *socks.Addr with a name, through a chain too.
 func TestNameOverSocks(t *testing.T) {
 	require.NotImplements(t, (*quic.OOBCapablePacketConn)(nil), new(socks.PacketConn))
 	clientTLS, port := echoServer(t)
@@ -60,8 +60,8 @@ func TestNameOverSocks(t *testing.T) {
 	}
 }
 
-// TestNameOverDialer: on a PacketConn that quic-go uses, WriteTo still accepts a *socks.Addr. Only quic-go itself needs a
-// *net.UDPAddr, and every address that the PacketConn returns is one.
+// TestNameOverDialer: on a PacketConn that quic-go uses, WriteTo still accepts a *socks.Addr. Only quic-go itself
+// needs a *net.UDPAddr, and every address that the PacketConn returns is one.
 func TestNameOverDialer(t *testing.T) {
 	clientTLS, port := echoServer(t)
 	echo, err := net.ListenPacket("udp", "127.0.0.1:0")

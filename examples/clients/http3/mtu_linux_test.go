@@ -49,8 +49,8 @@ func nameOf(size int) string {
 	return name[:size-1] + "z"
 }
 
-// TestMTU: HTTP/3 works across links with an MTU of 1280 and 1500 bytes, in both families, with names of any length,
-// although the SOCKS header makes QUIC's packets longer than QUIC assumes.
+// TestMTU: HTTP/3 works across links with an MTU of 1280 and 1500 bytes, in both families, with names of any
+// length, although the SOCKS header makes QUIC's packets longer than QUIC assumes.
 func TestMTU(t *testing.T) {
 	switch os.Getenv(roleVar) {
 	case "client":
@@ -97,8 +97,8 @@ func up(t *testing.T, device string, end int) {
 	ip(t, "link set "+device+" up")
 }
 
-// mtuServer runs a gateway and a server behind it, in a namespace of their own. The first line of input says that the link
-// is ready, and further lines set its MTU.
+// mtuServer runs a gateway and a server behind it, in a namespace of their own. The first line of input says that
+// the link is ready, and further lines set its MTU.
 func mtuServer(t *testing.T) {
 	in := bufio.NewReader(os.Stdin)
 	_, err := in.ReadString('\n')

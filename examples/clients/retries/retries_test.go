@@ -30,8 +30,8 @@ type silence struct{}
 
 func (silence) Printf(context.Context, string, ...any) {}
 
-// predicates report whether a library retries after an error. For a library that does not export its predicate, the test
-// runs the library and counts its dials.
+// predicates report whether a library retries after an error. For a library that does not export its predicate,
+// the test runs the library and counts its dials.
 var predicates = map[string]func(*testing.T, error) bool{
 	"go-redis":                     redisRetries,
 	"franz-go":                     func(_ *testing.T, err error) bool { return kgo.IsRetryableBrokerErr(err) },

@@ -15,8 +15,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// A gateway can be reached over an SSH connection. SSH channels have no deadlines, so there are no spares; dials still end
-// with their contexts.
+// A gateway can be reached over an SSH connection. SSH channels have no deadlines, so there are no spares; dials
+// still end with their contexts.
 func TestForward(t *testing.T) {
 	n := behind.Start(t)
 	address, config := startSSHD(t, n)

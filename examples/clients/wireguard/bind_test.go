@@ -41,7 +41,8 @@ func start(t *testing.T, bind conn.Bind, own, peer *ecdh.PrivateKey, ip, peerIP 
 	return tunnel{d, tun, ip}
 }
 
-// TestBind pings in both directions, first from the end behind the gateway, which alone knows the other's endpoint.
+// TestBind pings in both directions, first from the end behind the gateway, which alone knows the other's
+// endpoint.
 func TestBind(t *testing.T) {
 	n := behind.Start(t)
 	keys := [2]*ecdh.PrivateKey{}

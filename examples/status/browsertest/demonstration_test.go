@@ -19,7 +19,8 @@ import (
 
 var screenshot = flag.String("screenshot", "", "`file` for a picture of the page; empty: none")
 
-// TestDemonstration runs the program, checks its page, light and dark, wide and narrow, and interrupts the program.
+// TestDemonstration runs the program, checks its page, light and dark, wide and narrow, and interrupts the
+// program.
 func TestDemonstration(t *testing.T) {
 	tab := browser(t)
 	url := demonstration(t)

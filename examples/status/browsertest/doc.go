@@ -1,5 +1,5 @@
-// Package browsertest tests the page of package dialer/status, and examples/status, which serves it, in Debian's chromium.
-// It is a separate module, to keep the browser's driver out of the library's dependencies.
+// Package browsertest tests the page of package dialer/status, and examples/status, which serves it, in Debian's
+// chromium. It is a separate module, to keep the browser's driver out of the library's dependencies.
 //
 //	go test ./...
 //	go test -run TestDemonstration -screenshot ../../../docs/status.png .

@@ -30,8 +30,8 @@ type program struct {
 	url    string
 }
 
-// start starts a program behind g, for which every name stands for a server that waits. If g fails, the program uses the
-// other gateways.
+// start starts a program behind g, for which every name stands for a server that waits. If g fails, the program
+// uses the other gateways.
 func start(t *testing.T, g *sockstest.Server, more ...*socks.Client) *program {
 	server, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -151,8 +151,8 @@ func TestFilterAndSort(t *testing.T) {
 	eventually(t, tab, names+` === "mail.example"`)
 }
 
-// Text that is not a host name is not accepted by the table, nor by the library from a gateway. Only text that was given to
-// the program itself, such as the address of a gateway, reaches the page.
+// Text that is not a host name is not accepted by the table, nor by the library from a gateway. Only text that was
+// given to the program itself, such as the address of a gateway, reaches the page.
 func TestHostileTextStaysText(t *testing.T) {
 	const hostile = `<img src=x onerror="hacked=1"><script>hacked=1</script>`
 	p := start(t, new(sockstest.Server), &socks.Client{Addr: hostile})

@@ -1,5 +1,5 @@
-// Package link delays round trips: by a link between two network namespaces, which delays every packet, including TCP's
-// handshake, or by a relay if namespaces cannot be made.
+// Package link delays round trips: by a link between two network namespaces, which delays every packet, including
+// TCP's handshake, or by a relay if namespaces cannot be made.
 package link
 
 import (

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Relay listens on loopback, relays connections to target with a delay, and returns its address. It delays data but not
-// TCP's handshake: the caller adds a round trip for each handshake. It ends with the process.
+// Relay listens on loopback, relays connections to target with a delay, and returns its address. It delays data
+// but not TCP's handshake: the caller adds a round trip for each handshake. It ends with the process.
 func Relay(target string, d *Delay) (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -20,8 +20,8 @@ var (
 )
 
 // Isolate makes cmd start in a network namespace of its own, without a connection to other namespaces. Unless the
-// caller is root, cmd also starts in a user namespace of its own. If tied, cmd is killed when the thread that starts it
-// ends.
+// caller is root, cmd also starts in a user namespace of its own. If tied, cmd is killed when the thread that
+// starts it ends.
 func Isolate(cmd *exec.Cmd, tied bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
 	if tied {

@@ -23,8 +23,8 @@ const file = "PERFORMANCE.md"
 // byHand begins the part of the document that is written by hand. Save keeps it.
 const byHand = "\n## Measured elsewhere\n"
 
-// Save writes the document and its plots into the folder out. It keeps the part of an existing document that is written
-// by hand.
+// Save writes the document and its plots into the folder out. It keeps the part of an existing document that is
+// written by hand.
 func (d *Document) Save(out string) error {
 	if err := os.MkdirAll(filepath.Join(out, folder), 0o755); err != nil {
 		return err

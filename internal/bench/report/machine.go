@@ -26,8 +26,8 @@ func machine() string {
 	return fmt.Sprintf("%s, %d cores%s; %s; %s", cpu, runtime.NumCPU(), memory, kernel, runtime.Version())
 }
 
-// AvailableMemory returns the number of bytes that can be used without swapping, or infinity if the system does not
-// report it.
+// AvailableMemory returns the number of bytes that can be used without swapping, or infinity if the system does
+// not report it.
 func AvailableMemory() float64 {
 	if available := octets("MemAvailable"); available > 0 {
 		return available

@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// Sample is one quantity, measured once per round. Two samples of the same rounds can be compared round by round, so that
-// a disturbance of a whole round affects both.
+// Sample is one quantity, measured once per round. Two samples of the same rounds can be compared round by round,
+// so that a disturbance of a whole round affects both.
 type Sample []float64
 
 // Median returns the median, or NaN for an empty sample.

@@ -51,7 +51,7 @@ func bulk(c *net.TCPConn) {
 	}
 }
 
-// swallow reads until the stream ends, and sends one byte for every so many that it has read.
+// swallow reads until the stream ends, and sends one byte for each every bytes that it has read.
 func swallow(c *net.TCPConn, every int64, buf []byte) {
 	for left := every; ; {
 		m, err := c.Read(buf[:min(left, bulkBuffer)])

@@ -69,8 +69,8 @@ func StartDNS(mode DNSMode) (string, error) {
 	}
 }
 
-// StartPlainDNS starts a DNS server with a minimal miekg/dns handler, and returns its address. It answers every question
-// with the same address, without a lookup. It ends with the process.
+// StartPlainDNS starts a DNS server with a minimal miekg/dns handler, and returns its address. It answers every
+// question with the same address, without a lookup. It ends with the process.
 func StartPlainDNS(mode DNSMode) (string, error) {
 	p, err := net.ListenPacket("udp", mode.listenAt())
 	if err != nil {

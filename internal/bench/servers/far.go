@@ -21,8 +21,8 @@ type Addrs struct {
 	Deaf     string // UDP: never reads
 }
 
-// AnsweredPort is a destination port for which the gateway connects to no destination, so that a dial is measured without
-// the gateway's own. The gateway itself sends back everything that it receives.
+// AnsweredPort is a destination port for which the gateway connects to no destination, so that a dial is measured
+// without the gateway's own. The gateway itself sends back everything that it receives.
 const AnsweredPort = 7
 
 // Start starts all servers at ip, an address of this machine. They end with the process.
@@ -101,7 +101,8 @@ func echo(c *net.TCPConn) {
 	}
 }
 
-// local returns the address to dial for dst by a gateway that was reached at c. Every name stands for its own machine.
+// local returns the address to dial for dst by a gateway that was reached at c. Every name stands for its own
+// machine.
 func local(c *net.TCPConn, dst wire.Addr) string {
 	ip := dst.IP
 	if !ip.IsValid() {

@@ -69,7 +69,8 @@ func grant(c net.Conn, bound netip.AddrPort) error {
 	return err
 }
 
-// relayTo connects to an address, calls ready, and relays between the two connections until both directions have ended.
+// relayTo connects to an address, calls ready, and relays between the two connections until both directions have
+// ended.
 func relayTo(c *net.TCPConn, address string, ready func(bound netip.AddrPort) error) {
 	d, err := net.Dial("tcp", address)
 	if err != nil {

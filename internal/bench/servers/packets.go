@@ -11,8 +11,8 @@ import (
 
 const maxPacket = 1 << 16
 
-// packetRelay relays datagrams between one client and the destinations. Datagrams on the client's side have a SOCKS
-// header, unless the destination is fixed.
+// packetRelay relays datagrams between one client and the destinations. Datagrams on the client's side have a
+// SOCKS header, unless the destination is fixed.
 type packetRelay struct {
 	client *net.UDPConn
 	far    *net.UDPConn

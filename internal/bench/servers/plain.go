@@ -6,8 +6,8 @@ import (
 	"net/netip"
 )
 
-// The prelude of the plain relay has as many bytes as a greeting, a request and their answers, and no meaning. TCP is
-// slower for a while on a connection that began with an exchange.
+// The prelude of the plain relay has as many bytes as a greeting, a request and their answers, and no meaning. TCP
+// is slower for a while on a connection that began with an exchange.
 const (
 	greetingLen = 3
 	requestLen  = 22

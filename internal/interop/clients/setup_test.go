@@ -16,8 +16,8 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// world is the network behind the gateway: a web server whose name only the gateway knows. Its address is not a loopback
-// address, because some clients treat those specially.
+// world is the network behind the gateway: a web server whose name only the gateway knows. Its address is not a
+// loopback address, because some clients treat those specially.
 type world struct {
 	port string // port of the web server
 }

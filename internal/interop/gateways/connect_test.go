@@ -57,7 +57,7 @@ func requireEcho(t *testing.T, conn net.Conn) {
 	got := make([]byte, len(sent))
 	_, err = io.ReadFull(conn, got)
 	require.NoError(t, err)
-	require.True(t, sent == string(got), "something else came back")
+	require.True(t, sent == string(got), "the echo differs")
 }
 
 // halfCloses closes its own direction first and then reads to EOF. Some gateways close both directions when one is

@@ -25,8 +25,8 @@ type tally struct {
 	requests   []int // of each dial
 }
 
-// dialLimit is the timeout of each dial's context. A dial that takes more than a quarter of it is late; others take
-// milliseconds.
+// dialLimit is the timeout of each dial's context. A dial that takes more than a quarter of it is late; others
+// take milliseconds.
 const dialLimit = 4 * time.Second
 
 // dials makes dials, and uses each connection after its context has ended.
@@ -49,7 +49,7 @@ func dials(t *testing.T, n int, dial func(context.Context, string, string) (net.
 		if err == nil {
 			requireEcho(t, conn)
 		}
-		require.LessOrEqual(t, requests, 4, "two at each gateway")
+		require.LessOrEqual(t, requests, 4, "at most two requests at each gateway")
 		all.requests = append(all.requests, requests)
 	}
 	return all
@@ -100,8 +100,8 @@ func TestFrozenInAGroup(t *testing.T) {
 	require.Equal(t, 1, after.late)
 }
 
-// The same with spares. One dial fails, on a spare that the gateway had let in. None is late: the replacement for that
-// spare was not let in meanwhile, so the gateway rests.
+// The same with spares. One dial fails, on a spare that the gateway had let in. None is late: the replacement for
+// that spare was not let in meanwhile, so the gateway rests.
 func TestFrozenInAGroupWithSpares(t *testing.T) {
 	w := newWorld(t)
 	first, second := peers.Danted{Node: w.node}.Start(t), peers.Danted{Node: w.node}.Start(t)
@@ -173,8 +173,8 @@ func serveUntilTheEnd(t *testing.T, l net.Listener) {
 	})
 }
 
-// forget drops all packets between the gateway and the near address, and makes new connections use the other address, as
-// if a NAT had forgotten its connections. Neither end gets an error.
+// forget drops all packets between the gateway and the near address, and makes new connections use the other
+// address, as if a NAT had forgotten its connections. Neither end gets an error.
 func (f faraway) forget(t *testing.T) {
 	ip(t, fmt.Sprintf("addr add %s/26 dev %s", f.other, f.near))
 	ip(t, fmt.Sprintf("route add %s dev %s src %s", f.there, f.near, f.other))

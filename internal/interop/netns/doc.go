@@ -1,6 +1,6 @@
-// Package netns tests RFC 3089's four combinations of address families (section 2) and its chains (section 4) on real
-// networks: every node is a network namespace with a process in it, and has routes to its neighbours only. The tests need
-// root and iproute2.
+// Package netns tests RFC 3089's four combinations of address families (section 2) and its chains (section 4) on
+// real networks: every node is a network namespace with a process in it, and has routes to its neighbours only.
+// The tests need root and iproute2.
 //
 // A test is written in a small vocabulary:
 //

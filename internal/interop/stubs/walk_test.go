@@ -64,8 +64,8 @@ const (
 	clients       = 300 // concurrent clients, or fewer if the front cannot serve as many
 )
 
-// 300 clients concurrently look up the same names, which their stubs expand. Each client gets the typed names' addresses
-// and no error.
+// 300 clients concurrently look up the same names, which their stubs expand. Each client gets the typed names'
+// addresses and no error.
 func TestWalks(t *testing.T) {
 	musl := buildMusl(t)
 	for i, l := range lists {

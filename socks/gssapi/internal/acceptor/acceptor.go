@@ -124,8 +124,8 @@ func (a *Acceptor) open(token []byte) (*messages.APReq, error) {
 	return req, err
 }
 
-// requested is the expected checksum (RFC 4121, section 4.1.1): mutual authentication, replay and sequence detection,
-// confidentiality and integrity, and no delegation.
+// requested is the expected checksum (RFC 4121, section 4.1.1): mutual authentication, replay and sequence
+// detection, confidentiality and integrity, and no delegation.
 var requested = append(append([]byte{16, 0, 0, 0}, make([]byte, 16)...), 2|4|8|16|32, 0, 0, 0)
 
 // answerTo returns the token with an AP-REP (RFC 4120, section 5.5.2).

@@ -89,7 +89,8 @@ func (c *conn) token(plain []byte) []byte {
 	return token
 }
 
-// Rotate rotates a token's body to the right (RFC 4121, section 4.2.5), as Active Directory and Heimdal do, and sets RRC.
+// Rotate rotates a token's body to the right (RFC 4121, section 4.2.5), as Active Directory and Heimdal do, and
+// sets RRC.
 func Rotate(token []byte, by int) {
 	binary.BigEndian.PutUint16(token[6:], uint16(by))
 	body := token[16:]

@@ -75,8 +75,8 @@ func Key(etype int32) types.EncryptionKey {
 	return key
 }
 
-// WriteCache writes a credential cache with a ticket of User for Service. The ticket expires at end. Its session key has the
-// encryption type session, or the realm's if that is zero.
+// WriteCache writes a credential cache with a ticket of User for Service. The ticket expires at end. Its session
+// key has the encryption type session, or the realm's if that is zero.
 func (r *Realm) WriteCache(path string, end time.Time, session int32) error {
 	if session == 0 {
 		session = r.etype

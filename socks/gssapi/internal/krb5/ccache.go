@@ -16,8 +16,8 @@ type principal struct {
 	realm string
 }
 
-// is reports whether p and q are the same principal. The type of a name is not significant (RFC 4120, section 6.2). An
-// empty realm in p matches any.
+// is reports whether p and q are the same principal. The type of a name is not significant (RFC 4120, section
+// 6.2). An empty realm in p matches any.
 func (p principal) is(q principal) bool {
 	return (p.realm == "" || p.realm == q.realm) && slices.Equal(p.name.NameString, q.name.NameString)
 }
@@ -30,8 +30,8 @@ type cached struct {
 	ticket         []byte // in DER
 }
 
-// cache is the content of a credential cache file in MIT's format, version 3 or 4. Versions 1 and 2, in the byte order of
-// their machine, are obsolete.
+// cache is the content of a credential cache file in MIT's format, version 3 or 4. Versions 1 and 2, in the byte
+// order of their machine, are obsolete.
 type cache struct {
 	owner   principal
 	entries []cached
@@ -118,8 +118,8 @@ func (s *scanner) next(n int) []byte {
 	return b
 }
 
-// find returns an entry of the owner for a service that is valid beyond a time and has a usable key. The error says why the
-// last candidate was not usable.
+// find returns an entry of the owner for a service that is valid beyond a time and has a usable key. The error
+// says why the last candidate was not usable.
 func (c *cache) find(service principal, after time.Time) (*cached, error) {
 	err := errors.New("it has no ticket for " + service.String())
 	for i := range c.entries {

@@ -39,7 +39,8 @@ type Established struct {
 	AcceptorSeq    uint64
 }
 
-// NewContext returns one side of a context: the acceptor's, or the initiator's. It fails if the key cannot be used.
+// NewContext returns one side of a context: the acceptor's, or the initiator's. It fails if the key cannot be
+// used.
 func NewContext(e Established, acceptor bool) (*Context, error) {
 	initiators, err := newCryptor(e.Key, keyusage.GSSAPI_INITIATOR_SEAL)
 	if err != nil {
@@ -77,8 +78,8 @@ func header(flags byte, ec uint16, seq uint64) [headerLen]byte {
 	return h
 }
 
-// Wrap appends the token that protects plain to dst. They must not overlap. The token is encrypted if sealed, and otherwise
-// signed. Each token's sequence number is the previous one plus 1.
+// Wrap appends the token that protects plain to dst. They must not overlap. The token is encrypted if sealed, and
+// otherwise signed. Each token's sequence number is the previous one plus 1.
 func (c *Context) Wrap(dst, plain []byte, sealed bool) []byte {
 	d := &c.out
 	d.mu.Lock()
@@ -95,16 +96,16 @@ func (c *Context) Wrap(dst, plain []byte, sealed bool) []byte {
 	return d.crypt.sign(dst, plain, signed[:])
 }
 
-// Unwind undoes the last Wrap, so that the next token gets the same sequence number. No part of the undone token may have
-// been sent.
+// Unwind undoes the last Wrap, so that the next token gets the same sequence number. No part of the undone token
+// may have been sent.
 func (c *Context) Unwind() {
 	c.out.mu.Lock()
 	c.out.seq--
 	c.out.mu.Unlock()
 }
 
-// UnwrapNext is like Unwrap, but accepts only the token with the next sequence number. Any other, such as a repeated one,
-// is an error.
+// UnwrapNext is like Unwrap, but accepts only the token with the next sequence number. Any other, such as a
+// repeated one, is an error.
 func (c *Context) UnwrapNext(token []byte, sealed bool) ([]byte, error) {
 	d := &c.in
 	d.mu.Lock()
@@ -120,8 +121,8 @@ func (c *Context) UnwrapNext(token []byte, sealed bool) ([]byte, error) {
 	return plain, nil
 }
 
-// Unwrap returns the content of a token from the other side, and its sequence number. It overwrites token, and plain is a
-// part of it. A token that is sealed although sealed is false, or the reverse, is an error.
+// Unwrap returns the content of a token from the other side, and its sequence number. It overwrites token, and
+// plain is a part of it. A token that is sealed although sealed is false, or the reverse, is an error.
 func (c *Context) Unwrap(token []byte, sealed bool) (plain []byte, seq uint64, err error) {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
@@ -163,8 +164,8 @@ func (d *direction) unwrap(token []byte, sealed bool) ([]byte, uint64, error) {
 	return body[:n], seq, nil
 }
 
-// open decrypts a token's body, and returns the plaintext. The body is the plaintext, filler bytes, and the header with an
-// RRC of 0.
+// open decrypts a token's body, and returns the plaintext. The body is the plaintext, filler bytes, and the header
+// with an RRC of 0.
 func (d *direction) open(body, header []byte, filler int) ([]byte, error) {
 	plain, err := d.crypt.open(body)
 	if err != nil {

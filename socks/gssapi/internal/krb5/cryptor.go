@@ -104,8 +104,8 @@ func (c *cryptor) mac(h hash.Hash, parts ...[]byte) []byte {
 // zeros is the initial cipher state, RFC 3962, section 6.
 var zeros [aes.BlockSize]byte
 
-// encryptCTS encrypts b, which has at least one block, in place: CBC with ciphertext stealing, in which the last two blocks
-// are always swapped (RFC 3962, section 5).
+// encryptCTS encrypts b, which has at least one block, in place: CBC with ciphertext stealing, in which the last
+// two blocks are always swapped (RFC 3962, section 5).
 func encryptCTS(block cipher.Block, b []byte) {
 	if len(b) == aes.BlockSize {
 		block.Encrypt(b, b)

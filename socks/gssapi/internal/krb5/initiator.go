@@ -18,7 +18,8 @@ import (
 	"github.com/go-krb5/x/encoding/asn1"
 )
 
-// checksumGSS is the type of an Authenticator's checksum that carries the flags of a context (RFC 4121, section 4.1.1).
+// checksumGSS is the type of an Authenticator's checksum that carries the flags of a context (RFC 4121, section
+// 4.1.1).
 const checksumGSS = 0x8003
 
 // The requested flags of a context (RFC 4121, section 4.1.1.1). Delegation is not among them, although RFC 1961,

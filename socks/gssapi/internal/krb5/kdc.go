@@ -26,8 +26,8 @@ type kdc struct {
 // stepTimeout bounds a connect to a KDC. The library has the same bound for an answer.
 const stepTimeout = 5 * time.Second
 
-// preferred lists the encryption types to request by default: MIT's default, without those for which RFC 4121 has no
-// tokens.
+// preferred lists the encryption types to request by default: MIT's default, without those for which RFC 4121 has
+// no tokens.
 var preferred = []int32{
 	etypeID.AES256_CTS_HMAC_SHA1_96, etypeID.AES128_CTS_HMAC_SHA1_96,
 	etypeID.AES256_CTS_HMAC_SHA384_192, etypeID.AES128_CTS_HMAC_SHA256_128,

@@ -28,8 +28,8 @@ func closure(key types.EncryptionKey) func() types.EncryptionKey {
 // Margin is the time before its end at which a ticket is replaced, because other clocks may differ.
 const Margin = time.Minute
 
-// FromCache gets a ticket from a credential cache: the cached one for the service, or a new one from the KDC with the
-// cache's ticket-granting ticket. It reads the configuration only in the second case.
+// FromCache gets a ticket from a credential cache: the cached one for the service, or a new one from the KDC with
+// the cache's ticket-granting ticket. It reads the configuration only in the second case.
 func FromCache(path, config, service string) (t *Ticket, err error) {
 	defer recovered(&err)
 	b, err := os.ReadFile(path)
@@ -107,7 +107,8 @@ func parsePrincipal(s string) principal {
 	return principal{types.NewPrincipalName(nametype.KRB_NT_PRINCIPAL, name), realm}
 }
 
-// ticketGranting returns the principal of the service in the realm at that grants tickets for services in the realm of.
+// ticketGranting returns the principal of the service in the realm at that grants tickets for services in the
+// realm of.
 func ticketGranting(of, at string) principal {
 	return principal{types.PrincipalName{NameType: nametype.KRB_NT_SRV_INST, NameString: []string{"krbtgt", of}}, at}
 }
