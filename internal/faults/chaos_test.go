@@ -163,8 +163,8 @@ func (c *chaos) watched(tls bool) dialFunc {
 	}
 }
 
-// cut cuts one connection after another until ctx is done. Over TLS, which can tell a cut from the end of a
-// stream, most get a FIN; the others are reset.
+// cut cuts one connection after another until ctx is done. Most connections with TLS, which can tell a cut from the
+// end of a stream, get an EOF at the client, as after a FIN. The others are reset.
 func (c *chaos) cut(ctx context.Context) {
 	for pause(ctx, time.Millisecond, 10*time.Millisecond) {
 		v, ok := c.any()

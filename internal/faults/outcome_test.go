@@ -80,5 +80,5 @@ func inTheTable(err error) error {
 			return nil
 		}
 	}
-	return errors.New("none of the table's errors")
+	return errors.New("not one of the documented errors")
 }
