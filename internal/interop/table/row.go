@@ -27,6 +27,7 @@ func (r Row) key() Row {
 	return r
 }
 
+// String returns the row without its version, for test failures.
 func (r Row) String() string {
 	return strings.Join([]string{r.Peer, r.Request, r.How, r.Result}, " | ")
 }

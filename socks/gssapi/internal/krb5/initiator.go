@@ -82,6 +82,7 @@ type Refusal struct {
 	Text string // the service's text, or ""
 }
 
+// Error returns the code, its name and the service's text.
 func (r *Refusal) Error() string {
 	s := "KRB-ERROR " + errorcode.Lookup(r.Code) // which begins with the code
 	if r.Text != "" {
