@@ -1,11 +1,11 @@
-// Dnsserver runs the resolver's DNS server as a program: every name gets an address of the reserved space, and no name
-// is looked up on this machine.
+// Dnsserver runs the resolver's DNS server: every name gets an address of the reserved space, and no name is
+// looked up on this machine.
 //
 //	go run ./examples/dnsserver -search ""
 //	dig @127.0.0.1 -p 1053 db.example +short && dig @127.0.0.1 -p 1053 -x 240.0.0.1 +short
 //
-// With -gateway and -upstream, a DNS server that is reached through the gateway answers questions for other records than
-// addresses. With -verify, it is also asked whether a name exists:
+// With -gateway and -upstream, questions for records other than addresses are answered by a DNS server behind the
+// gateway. With -verify, it is also asked whether a name exists:
 //
 //	go run ./examples/dnsserver -gateway socks5://127.0.0.1:1080 -upstream 9.9.9.9:853 -tls -verify
 //

@@ -54,8 +54,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestRun asks the program for addresses, and for a record that it gets through a gateway, where alone the upstream's
-// name is known.
+// TestRun asks the program for addresses, and for a record from an upstream whose name only the gateway knows.
 func TestRun(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -1,12 +1,12 @@
-// Gateway runs the bundled SOCKS5 gateway as a program: dual-stack, with CONNECT, BIND, UDP ASSOCIATE and
-// Tor's RESOLVE. It is for experiments, not for the open Internet.
+// Gateway runs the bundled SOCKS5 gateway: dual-stack, with CONNECT, BIND, UDP ASSOCIATE and Tor's RESOLVE. It is
+// for experiments, not for the open Internet.
 //
 //	go run ./examples/gateway -v -host www.test=127.0.0.1
 //	curl -x socks5h://127.0.0.1:1080 http://www.test:8000/
 //
-// Only the gateway knows the name www.test; names without a -host are looked up by this machine's resolver.
-// If there are users, clients need a password. Users come from -users, from the environment variable
-// GATEWAY_USERS, and from -user, which every user of this machine can read. SIGINT or SIGTERM ends the program.
+// Only the gateway knows the name www.test; names without a -host are looked up by this machine's resolver. If
+// users are given, clients need a password. Users come from -users, from the environment variable GATEWAY_USERS,
+// and from -user, which every user of this machine can read. SIGINT or SIGTERM ends the program.
 package main
 
 import (
@@ -109,7 +109,7 @@ func local(a net.Addr) bool {
 	return !ok || t.IP.IsLoopback()
 }
 
-// line returns an answered request in columns, without its user.
+// line formats an answered request in columns, without its user.
 func line(r sockstest.Request, o sockstest.Outcome) string {
 	result, remote := "succeeded", ""
 	if o.Reply != 0 {

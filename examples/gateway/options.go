@@ -24,7 +24,7 @@ type options struct {
 // errUsage is matched by errors about the command line.
 var errUsage = errors.New("see -help")
 
-// parse reads the flags and the environment. No error has an account in it.
+// parse reads the flags and the environment. Its errors do not contain accounts.
 func parse(args []string, stderr io.Writer) (options, error) {
 	o := options{users: make(map[string]string), hosts: make(map[string][]netip.Addr)}
 	accounts := strings.Split(os.Getenv("GATEWAY_USERS"), "\n")
@@ -42,14 +42,14 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.verbose, "v", false, "print each request and its outcome")
 	flags.StringVar(&users, "users", "", "`file` with a name:password in each line; also: the environment variable GATEWAY_USERS; without users, everybody is let in")
 	flags.Func("user", "`name:password`, may be repeated; this machine's other users can see it", func(s string) error {
-		accounts = append(accounts, s) // package flag would print what it is told is wrong
+		accounts = append(accounts, s) // checked later: package flag prints a value that is refused here
 		return nil
 	})
 	flags.Func("host", "`name=addr[,addr]` that the gateway knows, may be repeated", o.addHost)
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return o, err
 	} else if err != nil {
-		return o, errUsage // flags has told why
+		return o, errUsage // Parse has printed the reason
 	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q; %w", flags.Arg(0), errUsage)
@@ -59,7 +59,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		if err != nil {
 			return o, err
 		}
-		if len(strings.TrimSpace(string(text))) == 0 { // which must not mean everybody
+		if len(strings.TrimSpace(string(text))) == 0 { // an empty file must not admit every client
 			return o, fmt.Errorf("%s has no account", users)
 		}
 		accounts = append(accounts, strings.Split(string(text), "\n")...)

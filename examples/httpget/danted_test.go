@@ -9,7 +9,7 @@ import (
 	"github.com/sockslib/sockslib/internal/interop/peers"
 )
 
-// Through a real gateway, by a name that only it knows, without and with credentials.
+// httpget works through danted, by a name that only danted knows, without and with credentials.
 func TestDanted(t *testing.T) {
 	httpget := program(t)
 	onEach(t, func(t *testing.T, destination netip.Addr) {

@@ -28,7 +28,7 @@ const (
 // failure is an error with its exit status and its meaning for the user.
 type failure struct {
 	code int
-	what string // empty: err says it
+	what string // empty: err has it
 	err  error
 }
 
@@ -43,11 +43,11 @@ func (f *failure) Unwrap() error { return f.err }
 
 func usage(err error) error { return &failure{code: exitUsage, err: err} }
 
-// explain returns why a request to host failed. reached says how far it came.
+// explain returns a *failure for the error of a request to host. reached says how far the request got.
 func explain(err error, host, reached string) error {
 	var request *url.Error
 	if errors.As(err, &request) {
-		err = request.Err // what it adds is the URL
+		err = request.Err // without the URL
 	}
 	code, what := judge(err, host, reached)
 	return &failure{code: code, what: what, err: err}

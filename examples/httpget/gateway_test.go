@@ -12,8 +12,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// distant are addresses, one per family, that the gateway connects to the destination: a loopback address would be the
-// gateway's own, and has no fake in the other family.
+// distant are addresses, one per family, for which the gateway connects to the destination: a loopback address
+// would be the gateway's own, and has no fake in the other family.
 var distant = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
 
 // start starts g, and returns its URL with credentials.
@@ -31,7 +31,7 @@ func start(t *testing.T, g *testgw.Gateway, destination netip.Addr) string {
 
 func withUser(addr, password string) string { return "socks5://" + user + ":" + password + "@" + addr }
 
-// Through the bundled gateway, by a name that only it knows, without and with credentials.
+// httpget works through the bundled gateway, by a name that only the gateway knows, without and with credentials.
 func TestGet(t *testing.T) {
 	httpget := program(t)
 	onEach(t, func(t *testing.T, destination netip.Addr) {
@@ -175,7 +175,7 @@ func TestExit(t *testing.T) {
 	}}
 	for what, tt := range map[string]struct {
 		gateway *testgw.Gateway
-		url     string // of the gateway; empty: as it is
+		url     string // of the gateway; empty: the gateway's own
 		get     string
 		code    int
 		message string

@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// get sends the request and writes the answer.
+// get sends the request and writes the response.
 func get(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if o.timeout > 0 {
 		var cancel context.CancelFunc
@@ -57,7 +57,7 @@ func get(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// dial does what Dialer.DialContext does, in RFC 3089's two steps, so that both can be printed: it assigns an
+// dial returns a DialContext that does RFC 3089's two steps separately, so that both can be printed: it assigns an
 // address to the name, and dials that address.
 func dial(o options, s *steps) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, _, address string) (net.Conn, error) {

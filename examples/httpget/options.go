@@ -23,7 +23,7 @@ type options struct {
 	verbose bool
 }
 
-// parse reads the command line. No error has the gateway or the URL in it, because they may have credentials.
+// parse reads the command line. Its errors do not contain the gateway or the URL, which may have credentials.
 func parse(args []string, stderr io.Writer) (options, error) {
 	o := options{method: http.MethodGet, network: "tcp"}
 	var gateway string
@@ -44,7 +44,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return o, err
 	} else if err != nil {
-		return o, usage(errors.New("see the usage")) // flags has told why
+		return o, usage(errors.New("see the usage")) // Parse has printed the reason
 	}
 	switch {
 	case v4 && v6:
@@ -70,7 +70,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, nil
 }
 
-// errMalformed does not quote the URL, which may have a password.
+// errMalformed is the error for a malformed URL. It does not quote the URL, which may have a password.
 var errMalformed = errors.New("malformed URL")
 
 func parseURL(raw string) (*url.URL, error) {

@@ -13,7 +13,7 @@ import (
 // steps prints each step and its time. It is safe for concurrent use: the http.Transport dials in a goroutine
 // of its own.
 type steps struct {
-	out   io.Writer // nil: nothing is told
+	out   io.Writer // nil: steps are not printed
 	begun time.Time
 
 	mu   sync.Mutex
@@ -37,7 +37,8 @@ func (s *steps) step(what, format string, args ...any) {
 	}
 }
 
-// reached says what the request was waiting for. It may be sent before the gateway has let us in.
+// reached returns what the request was waiting for. The request may be sent before the gateway has accepted the
+// credentials.
 func (s *steps) reached() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

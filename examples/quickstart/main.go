@@ -1,10 +1,10 @@
-// Quickstart shows the procedure of RFC 3089, section 3, step by step: an application that asks for IPv4
-// only reaches servers that have IPv6 only, by names that only the gateway knows.
+// Quickstart shows the procedure of RFC 3089, section 3, step by step: an application that uses only IPv4 reaches
+// servers that have only IPv6, by names that only the gateway knows.
 //
 //	go run ./examples/quickstart
 //
-// It starts the bundled gateway and the servers itself, on loopback, prints each step as it happens, and
-// checks what it prints: if a check fails, it says which and exits with status 1.
+// It starts the bundled gateway and the servers on loopback, prints each step, and checks the results. If a check
+// fails, it prints the failure and exits with status 1.
 package main
 
 import (
@@ -60,7 +60,7 @@ func parse(args []string, stderr io.Writer) error {
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return err
 	} else if err != nil {
-		return errors.New("see -help") // flags has told why
+		return errors.New("see -help") // Parse has printed the reason
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; see -help", flags.Arg(0))
@@ -72,7 +72,7 @@ func parse(args []string, stderr io.Writer) error {
 type world struct {
 	*narrator
 	gateway  *sockstest.Server
-	serverIP netip.Addr // node D's
+	serverIP netip.Addr // node D's address
 	dialer   *dialer.Dialer
 	resolver *resolver.Resolver
 }
@@ -129,7 +129,7 @@ func serverIP() netip.Addr {
 	return netip.IPv6Loopback()
 }
 
-// forbidDNS makes each lookup by the process's own resolver fail, and counts the lookups.
+// forbidDNS makes each lookup by net.DefaultResolver fail, and returns the number of lookups.
 func forbidDNS() *atomic.Int64 {
 	queries := new(atomic.Int64)
 	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {

@@ -65,7 +65,7 @@ func (n *narrator) wrong(format string, args ...any) {
 	n.line("NOT SO", format, args...)
 }
 
-// requested prints a request that the gateway got.
+// requested prints a request to the gateway.
 func (n *narrator) requested(r sockstest.Request) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

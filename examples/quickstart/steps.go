@@ -15,7 +15,7 @@ import (
 
 const page = "hello from the other family"
 
-// transport shows that an http.Transport needs one field.
+// transport shows that an http.Transport needs only a DialContext.
 func (w *world) transport(ctx context.Context) error {
 	w.title("1. http.Transport, by its DialContext")
 	port, stop, err := serveHTTP(w.serverIP)
@@ -85,7 +85,7 @@ func (w *world) lookupAndDial(ctx context.Context) error {
 	return nil
 }
 
-// udp shows that a datagram goes out by name, and its answer comes back from the fake.
+// udp shows that a datagram to the fake goes out by name, and that the answer comes from the fake.
 func (w *world) udp(ctx context.Context) error {
 	w.title("3. UDP, by ListenPacket")
 	port, stop, err := serveEcho(w.serverIP)
@@ -127,7 +127,7 @@ func (w *world) udp(ctx context.Context) error {
 	return nil
 }
 
-// bind shows a server that connects to an address that it is sent, as in active FTP.
+// bind shows a server that connects to an address that the client has sent, as in active FTP.
 func (w *world) bind(ctx context.Context) error {
 	w.title("4. BIND, by Listen: the server connects back")
 	port, stop, err := serveCallback(w.serverIP)
@@ -163,7 +163,7 @@ func (w *world) bind(ctx context.Context) error {
 	return nil
 }
 
-// lookup does what an application does with LookupNetIP, LookupHost or LookupIP.
+// lookup resolves a name like an application that uses LookupNetIP, LookupHost or LookupIP.
 func (w *world) lookup(ctx context.Context, name string) (netip.Addr, error) {
 	w.step("name asked", "%s, for IPv4", name)
 	fakes, err := w.resolver.LookupNetIP(ctx, "ip4", name)
@@ -175,7 +175,7 @@ func (w *world) lookup(ctx context.Context, name string) (netip.Addr, error) {
 	return fakes[0], nil
 }
 
-// checkNamed checks that the last request was this command and had the name.
+// checkNamed checks that the last request had the command and the name.
 func (w *world) checkNamed(command sockstest.Command, name string) {
 	r := w.asked()
 	w.check(r.Command == command && hostOf(r.Address) == name, "the gateway was asked for %s %s", r.Command, r.Address)

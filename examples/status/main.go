@@ -1,12 +1,12 @@
-// Status shows a live page about a running program: its mapping table, its open connections, its gateways
-// and its dial times.
+// Status shows a live page about a running program: its mapping table, its open connections, its gateways and its
+// dial times.
 //
 //	go run ./examples/status
 //
-// It shows itself: it starts three of the bundled gateways and some servers on loopback, and makes traffic for
-// names that only the gateways know. One of the gateways fails now and then, and some names do not exist. It
-// prints the URL of the page; another program gets the page with package dialer/status. SIGINT, SIGTERM, or
-// -duration ends the program.
+// The page is about this program itself: it starts three bundled gateways and some servers on loopback, and makes
+// traffic for names that only the gateways know. One of the gateways fails from time to time, and some names do
+// not exist. The program prints the URL of the page; other programs serve the page with package dialer/status.
+// SIGINT, SIGTERM, or -duration ends the program.
 package main
 
 import (
@@ -97,7 +97,7 @@ type options struct {
 	duration time.Duration
 }
 
-// maxRate is the most dials per second: more would be a load test.
+// maxRate is the maximum rate of dials, per second. The demonstration is not a load test.
 const maxRate = 100
 
 func (o *options) parse(args []string, stderr io.Writer) error {
@@ -117,7 +117,7 @@ func (o *options) parse(args []string, stderr io.Writer) error {
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return err
 	} else if err != nil {
-		return errUsage // flags has told why
+		return errUsage // Parse has printed the reason
 	}
 	switch {
 	case flags.NArg() > 0:

@@ -21,7 +21,7 @@ type world struct {
 	resolver *resolver.Resolver
 
 	web, feed, echo uint16   // ports of the servers
-	closers         []func() // in the order in which they were made
+	closers         []func() // in the order of creation
 }
 
 // newWorld starts the gateways and the servers. close stops them.
@@ -71,7 +71,7 @@ func hosts() map[string][]netip.Addr {
 	return hosts
 }
 
-// slow delays a gateway's replies as distance would: by 8 ms, now and then by 24 ms.
+// slow delays a gateway's replies like a distant gateway: typically by 8 ms, sometimes by 24 ms.
 func slow(int) sockstest.Fault {
 	took := 8 * math.Exp(rand.NormFloat64()*0.6)
 	return sockstest.Fault{Delay: time.Duration(took * float64(time.Millisecond))}

@@ -114,8 +114,8 @@ func (w *world) follow(ctx context.Context, name string) {
 	}
 }
 
-// unhurried hides a connection's WriteTo, whose bytes are counted only when it ends, so that the page shows them at
-// once.
+// unhurried hides a connection's WriteTo, whose bytes are counted only when it ends. Bytes from Read are counted
+// at once, so that the page shows them.
 type unhurried struct{ c net.Conn }
 
 func (u unhurried) Read(b []byte) (int, error) { return u.c.Read(b) }

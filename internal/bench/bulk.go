@@ -34,12 +34,11 @@ func bulk(l *lab) (*report.Section, error) {
 	s := &report.Section{
 		Title: "Bulk data",
 		Text: `
-io.Copy between a local socket and a connection through the relay, ` + fmt.Sprint(portion>>20) + ` MiB a round and candidate, over connections
-that stay open for ` + fmt.Sprint(bulkRounds) + ` rounds: the system treats some better than others. The relay is the same process for all; direct
-means a connection to a port of its that relays without SOCKS, after as many octets to and fro as SOCKS takes: TCP
-is slower for a while in a connection that began as a dialogue, with any client. A ratio is to that, in the same round;
-the peers are measured in the first rounds alone. Processor time is the client's: with splice, next to nothing happens
-there.`,
+io.Copy between a local socket and a connection through the relay, ` + fmt.Sprint(portion>>20) + ` MiB per round and candidate. Each connection stays
+open for ` + fmt.Sprint(bulkRounds) + ` rounds, because throughput differs between connections. All candidates use the same relay process. Direct means
+a connection to a port of it that relays without SOCKS, after an exchange of as many bytes as SOCKS takes: TCP is slower for
+a while on a connection that began with an exchange, with any client. Ratios are to direct, in the same round. The peers
+are measured in the first rounds only. Processor time is the client's; with splice, it is close to zero.`,
 	}
 	for _, direction := range []string{upload, download} {
 		if err := bulkTable(l, a, list, direction, s); err != nil {
@@ -50,9 +49,9 @@ there.`,
 }
 
 const (
-	portion       = 4 << 20 // what is copied at a time, in octets
-	bulkRounds    = 12      // over the same connections
-	judgedClients = 3       // direct and ours, which come first: figures need more rounds than the peers' rows do
+	portion       = 4 << 20 // bytes per copy
+	bulkRounds    = 12      // rounds over the same connections
+	judgedClients = 3       // direct and ours, which come first: figures need more rounds than the peers' rows
 )
 
 func bulkTable(l *lab, a *servers.Addrs, list []candidate, direction string, s *report.Section) error {
@@ -68,7 +67,7 @@ func bulkTable(l *lab, a *servers.Addrs, list []candidate, direction string, s *
 			return err
 		}
 	}
-	t := &report.Table{Head: []string{direction, "MiB a second", "of direct", "client's µs a MiB", "of direct"}}
+	t := &report.Table{Head: []string{direction, "MiB/s", "of direct", "client's µs per MiB", "of direct"}}
 	for i, c := range list {
 		fast, cheap := costs[i].speed.Over(costs[0].speed), costs[i].cpu.Over(costs[0].cpu)
 		t.Row(c.name, costs[i].speed, fast, costs[i].cpu, cheap)
@@ -82,10 +81,10 @@ func bulkTable(l *lab, a *servers.Addrs, list []candidate, direction string, s *
 	return nil
 }
 
-// bulkCost is what copies take: MiB a second, and the processor's microseconds a MiB.
+// bulkCost is the cost of copies: MiB/s, and microseconds of processor time per MiB.
 type bulkCost struct{ speed, cpu report.Sample }
 
-// bulkSet measures copies over a new connection of each candidate. Another one is the first in each set.
+// bulkSet measures copies over a new connection of each candidate. Each set begins with another candidate.
 func bulkSet(a *servers.Addrs, list []candidate, up bool, set int, what string, costs []bulkCost) error {
 	copies := make([]*copying, len(list))
 	for n := range list {
@@ -106,7 +105,8 @@ func bulkSet(a *servers.Addrs, list []candidate, up bool, set int, what string, 
 	})
 }
 
-// plainClient reaches the bulk server through the relay, without SOCKS, whatever address it is given.
+// plainClient returns a candidate that reaches the bulk server through the relay, without SOCKS. It ignores the
+// address.
 func plainClient(a *servers.Addrs) candidate {
 	direct := directClient()
 	return candidate{name: "direct, through the same relay", dial: func(ctx context.Context, _ string) (net.Conn, error) {
@@ -154,7 +154,7 @@ func startCopy(c candidate, a *servers.Addrs, up bool) (*copying, error) {
 	return p, nil
 }
 
-// next copies a portion, and returns when its receiver has had it.
+// next copies a portion, and returns when the receiver has acknowledged it.
 func (p *copying) next() error {
 	if err := servers.Send(p.from, portion); err != nil {
 		return err

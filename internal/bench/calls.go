@@ -31,7 +31,7 @@ func (c countedConn) Read(b []byte) (int, error) {
 
 const countedDials = 50
 
-// countCalls tells the write and read calls of a dial, by candidate.
+// countCalls returns the median numbers of write and read calls of a dial, by candidate name.
 func countCalls(a *servers.Addrs, auth bool) map[string]string {
 	var count callCount
 	forward := dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -57,7 +57,7 @@ func countCalls(a *servers.Addrs, auth bool) map[string]string {
 			count = callCount{}
 			conn, err := c.dial(context.Background(), answered(c, a))
 			if err != nil {
-				break // told by the measurement itself
+				break // the measurement itself reports the error
 			}
 			writes, reads = append(writes, float64(count.writes)), append(reads, float64(count.reads))
 			conn.Close()

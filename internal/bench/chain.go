@@ -42,8 +42,8 @@ func chain(l *lab) (*report.Section, error) {
 	return &report.Section{
 		Title: "Chains of gateways",
 		Text: `
-Each gateway is reached through the one before, by Client.Forward and by x/net's forward. The link of 20 ms is before
-the first one; the others are beside it, so what is counted is how often the client waits.`,
+Each gateway is reached through the one before, by Client.Forward and by x/net's forward. The link of 20 ms is before the
+first gateway, and the others are next to it, so the count is how often the client waits for an answer.`,
 		Parts: []report.Part{t},
 	}, nil
 }

@@ -17,29 +17,29 @@ import (
 	"github.com/sockslib/sockslib/internal/bench/servers"
 )
 
-// roleVar tells a process of this program that it is not the first one, and what it is.
+// roleVar is the environment variable with the role of a process that this program has started.
 const roleVar = "SOCKSLIB_BENCH_ROLE"
 
-// What a process can be. The first one starts the inner one in a namespace of its own, where everything
-// else happens; where that cannot be, it goes on alone.
+// The roles of a process. The first process has none: it starts the inner process in a network namespace of its
+// own, which does everything else, or goes on itself if namespaces cannot be made.
 const (
 	roleInner    = "inner"
 	roleServers  = "servers"  // on loopback
 	roleDistant  = "distant"  // behind a link that delays, in another namespace
 	roleDelayed  = "delayed"  // on loopback, behind relays that delay
 	roleDNS      = "dns"      // the resolver's DNS server; see dnsRole
-	rolePlainDNS = "plaindns" // a plain handler, to compare it with
+	rolePlainDNS = "plaindns" // a plain handler, for comparison
 
 	roleHTTP3         = "http3"         // an HTTP/3 server
 	roleRelay         = "relay"         // of datagrams, without SOCKS
-	roleBundled       = "bundled"       // the gateway that comes with this module
-	roleBundledSingly = "bundledsingly" // the same, one datagram by one system call
+	roleBundled       = "bundled"       // the bundled gateway
+	roleBundledSingly = "bundledsingly" // the same, with one datagram per system call
 )
 
-// linkFD is where a distant process finds the near end of its link.
+// linkFD is the descriptor at which a distant process has the near end of its link.
 const linkFD = 3
 
-// self is this program once more, in a role.
+// self returns a command that runs this program in a role.
 func self(role string, args ...string) (*exec.Cmd, error) {
 	path, err := os.Executable()
 	if err != nil {
@@ -58,7 +58,7 @@ func isolated() (ran bool, err error) {
 		return false, err
 	}
 	cmd.Stdin, cmd.Stdout = os.Stdin, os.Stdout
-	runtime.LockOSThread() // whose end would be the process's
+	runtime.LockOSThread() // the kernel kills the process when the thread that started it ends
 	defer runtime.UnlockOSThread()
 	link.Isolate(cmd, true)
 	if cmd.SysProcAttr == nil || cmd.Start() != nil {
@@ -67,14 +67,15 @@ func isolated() (ran bool, err error) {
 	return true, cmd.Wait()
 }
 
-// child is a process of servers. It ends when its standard input does, at the latest with this process.
+// child is a process with servers. It ends when its standard input ends, at the latest with this process.
 type child struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// start starts a process in a role and decodes what it has to say first.
+// start starts a process in a role, and decodes its first line into hello. The process inherits near, if not nil,
+// as descriptor linkFD, and then runs in a network namespace of its own.
 func start(role string, hello any, near *os.File) (*child, error) {
 	cmd, err := self(role)
 	if err != nil {
@@ -125,7 +126,7 @@ func (c *child) cpu() (used time.Duration, err error) {
 	return used, err
 }
 
-// used is cpu for a process that may be nobody.
+// used is cpu, or 0 for a nil child.
 func (c *child) used() (time.Duration, error) {
 	if c == nil {
 		return 0, nil
@@ -133,7 +134,7 @@ func (c *child) used() (time.Duration, error) {
 	return c.cpu()
 }
 
-// setRTT changes how long a round trip takes.
+// setRTT changes the round-trip time.
 func (c *child) setRTT(rtt time.Duration) error {
 	var done bool
 	return c.ask("rtt "+rtt.String(), &done)
@@ -144,7 +145,8 @@ func (c *child) stop() {
 	c.cmd.Wait()
 }
 
-// serve is a child's main: it starts the servers, tells where they are, and obeys until it is left alone.
+// serve is a child's main: it starts the servers, writes their addresses, and answers commands until standard
+// input ends.
 func serve(role string) error {
 	var delay link.Delay
 	hello, err := open(role, &delay)
@@ -198,7 +200,7 @@ func open(role string, delay *link.Delay) (hello any, err error) {
 	return nil, errors.New("no such role: " + role)
 }
 
-// dnsRole is the role of a DNS server in a mode.
+// dnsRole returns the role of a DNS server in a mode.
 func dnsRole(role string, mode servers.DNSMode) string { return role + ":" + string(mode) }
 
 func openDistant(delay *link.Delay) (any, error) {
@@ -216,7 +218,7 @@ func openDistant(delay *link.Delay) (any, error) {
 	return servers.Start(link.Far)
 }
 
-// openDelayed puts a relay that delays before each server that the round trips are measured with.
+// openDelayed starts the servers, and a delaying relay before each one that the sections with round trips use.
 func openDelayed(ip netip.Addr, delay *link.Delay) (any, error) {
 	a, err := servers.Start(ip)
 	if err != nil {

@@ -83,7 +83,7 @@ func (u *use) pin(i int) {
 	u.leases = append(u.leases, l)
 }
 
-// bytes returns the growth of the heap per name since it had before bytes, without the leases.
+// bytes returns the growth of the heap, per name and without the leases, since it held before bytes.
 func (u *use) bytes(before uint64) float64 {
 	leases := len(u.leases)*int(unsafe.Sizeof(mapping.Lease{})) + cap(u.leases)*int(unsafe.Sizeof(u.leases[0]))
 	more := float64(heap()-before) - float64(leases)
@@ -91,7 +91,7 @@ func (u *use) bytes(before uint64) float64 {
 	return more / float64(u.table.Len())
 }
 
-// churn measures memory after use, once: it does not depend on the machine.
+// churn measures memory after use. It runs once, because the result does not depend on the machine.
 func churn(size int, s *report.Section) error {
 	t := &report.Table{Head: []string{report.Number(float64(size)) + " names at most", "names held", "bytes per entry"}}
 	for _, kind := range uses {

@@ -22,7 +22,7 @@ import (
 
 const username, password = "measurer", "correct horse"
 
-// Names of candidates that figures are about.
+// Names of candidates that have figures.
 const (
 	direct      = "direct, no SOCKS"
 	ours        = "**socks**"
@@ -35,18 +35,18 @@ const (
 	byOutline   = "outline-sdk"
 )
 
-// candidate opens streams to where it is told.
+// candidate is a client that opens streams to an address.
 type candidate struct {
 	name string
 	dial func(ctx context.Context, address string) (net.Conn, error)
-	// ready waits until a dial costs what it costs when things have settled; nil: always.
+	// ready waits until the next dial has its usual cost; nil: it always has.
 	ready func() error
-	// connects tells whether a dial waits for a connection to the gateway.
+	// connects reports whether a dial waits for a connection to the gateway.
 	connects bool
 	close    func() error // nil: nothing to close
 }
 
-// closeAll closes what candidates keep.
+// closeAll closes the connections that candidates keep.
 func closeAll(list []candidate) {
 	for _, c := range list {
 		if c.close != nil {
@@ -55,10 +55,10 @@ func closeAll(list []candidate) {
 	}
 }
 
-// dialFunc reaches the gateway, where a candidate lets it be replaced.
+// dialFunc dials the gateway, for candidates in which this can be replaced.
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// gatewayAddr is that of the gateway which wants a password or not.
+// gatewayAddr returns the address of the gateway that requires a password, or of the one that does not.
 func gatewayAddr(a *servers.Addrs, auth bool) string {
 	if auth {
 		return a.Password
@@ -94,7 +94,7 @@ func socksClient(name string, c *socks.Client) candidate {
 	}}
 }
 
-// spareClient dials by a Client that keeps one connection ready.
+// spareClient returns a candidate that dials with c, which keeps one spare connection.
 func spareClient(name string, c *socks.Client) candidate {
 	var made, taken, dialed atomic.Int64
 	c.Spare = 1
@@ -116,20 +116,20 @@ func spareClient(name string, c *socks.Client) candidate {
 	}
 	spare.ready = func() error {
 		if dialed.Load() == 0 {
-			return nil // spares are made from the first dial on
+			return nil // the first dial makes the first spare
 		}
 		for limit := time.Now().Add(5 * time.Second); made.Load() <= dialed.Load(); time.Sleep(time.Millisecond) {
 			if time.Now().After(limit) {
 				return errors.New("no spare connection was made")
 			}
 		}
-		time.Sleep(2 * time.Millisecond) // from the trace to the shelf
+		time.Sleep(2 * time.Millisecond) // the spare is available shortly after the trace
 		return nil
 	}
 	return spare
 }
 
-// dialerClient dials by a Dialer, to the fake address of each name.
+// dialerClient returns a candidate that dials the fake address of each name with d.
 func dialerClient(name string, d *dialer.Dialer) candidate {
 	return candidate{name: name, connects: true, dial: func(ctx context.Context, address string) (net.Conn, error) {
 		host, port, err := net.SplitHostPort(address)
@@ -144,7 +144,7 @@ func dialerClient(name string, d *dialer.Dialer) candidate {
 	}}
 }
 
-// ourClients are this library's candidates.
+// ourClients returns this library's candidates.
 func ourClients(a *servers.Addrs, auth bool) ([]candidate, error) {
 	d, err := newDialer(newSocks(a, auth))
 	if err != nil {
@@ -156,8 +156,8 @@ func ourClients(a *servers.Addrs, auth bool) ([]candidate, error) {
 	}, nil
 }
 
-// peerClients are the others'. With forward they reach the gateway by that; txthinking's by a variable of
-// its package, so such a list is not for use beside another.
+// peerClients returns the other libraries' candidates. They reach the gateway by forward, if it is not nil. For
+// txthinking this sets a variable of its package, so only one such list can be in use.
 func peerClients(a *servers.Addrs, auth bool, forward dialFunc) ([]candidate, error) {
 	x, err := xnetClient(a, auth, forward)
 	if err != nil {
@@ -216,7 +216,7 @@ func xnetClient(a *servers.Addrs, auth bool, forward dialFunc) (candidate, error
 	}}, nil
 }
 
-// Dial and DialContext make a dialFunc what x/net wants.
+// Dial implements proxy.Dialer.
 func (f dialFunc) Dial(network, address string) (net.Conn, error) {
 	return f(context.Background(), network, address)
 }
@@ -239,7 +239,7 @@ func outlineEndpoint(gateway string, forward dialFunc) transport.StreamEndpoint 
 	})
 }
 
-// dialer returns f, or where that is nil, nothing.
+// dialer returns f, or a nil interface if f is nil.
 func (f dialFunc) dialer() proxy.Dialer {
 	if f == nil {
 		return nil
@@ -247,5 +247,5 @@ func (f dialFunc) dialer() proxy.Dialer {
 	return f
 }
 
-// plain is a candidate's name without Markdown.
+// plain returns a candidate's name without Markdown.
 func plain(name string) string { return strings.ReplaceAll(name, "**", "") }

@@ -13,8 +13,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// countingTable tells what the counters of a Conn and its Client cost a Read: of connections in memory, one per
-// goroutine, all of one Client.
+// countingTable measures the cost per Read of the counters of a Conn and its Client. The connections are in
+// memory, one per goroutine, and belong to one Client.
 func countingTable(l *lab, s *report.Section) error {
 	memory := func(context.Context, string, string) (net.Conn, error) {
 		return &instantConn{answer: strings.NewReader("\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50")}, nil
@@ -42,7 +42,7 @@ func countingTable(l *lab, s *report.Section) error {
 	return nil
 }
 
-// readAtOnce reads so often from each of n connections at the same time.
+// readAtOnce reads from n connections concurrently, reads times from each, and returns the time.
 func readAtOnce(dial dialFunc, n, reads int) (time.Duration, error) {
 	conns := make([]net.Conn, n)
 	for i := range conns {
@@ -67,7 +67,7 @@ func readAtOnce(dial dialFunc, n, reads int) (time.Duration, error) {
 	return time.Since(begun), nil
 }
 
-// instantConn answers a handshake, and is full of zeros afterwards.
+// instantConn is a connection in memory. Read returns answer, and zeros after it.
 type instantConn struct {
 	net.Conn
 	answer *strings.Reader

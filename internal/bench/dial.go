@@ -11,10 +11,10 @@ import (
 	"github.com/sockslib/sockslib/internal/bench/servers"
 )
 
-// dialBatch is how many dials are measured together: as many as are open at once.
+// dialBatch is the number of dials that are measured together. Their connections are open at the same time.
 const dialBatch = 50
 
-// dial measures what a dial costs the process that makes it.
+// dial measures the cost of a dial to the process that makes it.
 func dial(l *lab) (*report.Section, error) {
 	a, err := l.servers()
 	if err != nil {
@@ -23,12 +23,11 @@ func dial(l *lab) (*report.Section, error) {
 	s := &report.Section{
 		Title: "Cost of a dial",
 		Text: `
-Of the client's process alone, on loopback, by name, with a background context: processor time, user and system,
-by getrusage; allocations by runtime.MemStats; write and read calls by a connection that counts, where a client lets
-it be put beneath. The gateway is a process of this program that opens no connection but answers itself, each message
-with a write of its own, as gateways do. Each figure is
-of ` + strconv.Itoa(dialBatch) + ` dials; closing is not counted. The two that are compared have more rounds than the others. The dialer is
-given a name's fake address.`,
+The cost to the client's process of dials by name on loopback, with a background context: processor time, user and system,
+by getrusage; allocations by runtime.MemStats; write and read calls by a counting connection, if the client can use one. The
+gateway is a process of this program. It connects to no destination, and sends each message with one write, as
+gateways do. Each value is of ` + strconv.Itoa(dialBatch) + ` dials, without closing. The two clients that are compared run more rounds than the
+others. The dialer dials a name's fake address.`,
 	}
 	for _, auth := range []bool{false, true} {
 		if err := dialTable(l, a, auth, s); err != nil {
@@ -38,7 +37,7 @@ given a name's fake address.`,
 	return s, contextTable(l, a, s)
 }
 
-// contextTable tells what a dial allocates under contexts that can end.
+// contextTable counts the allocations of a dial by kind of context.
 func contextTable(l *lab, a *servers.Addrs, s *report.Section) error {
 	list, err := ourClients(a, false)
 	if err != nil {
@@ -70,7 +69,7 @@ func contextTable(l *lab, a *servers.Addrs, s *report.Section) error {
 	return nil
 }
 
-// dialCost is what a dial takes.
+// dialCost is the cost of a dial: processor time in µs, allocations and allocated bytes.
 type dialCost struct{ cpu, allocs, bytes report.Sample }
 
 func dialTable(l *lab, a *servers.Addrs, auth bool, s *report.Section) error {
@@ -93,7 +92,7 @@ func dialTable(l *lab, a *servers.Addrs, auth bool, s *report.Section) error {
 	if err := interleave("cost of a dial", l.pick(100, 15), len(list), spend); err != nil {
 		return err
 	}
-	judged := []int{1, 3} // socks and x/net's, which come first where they are compared
+	judged := []int{1, 3} // socks and x/net's, which the figures compare
 	if err := interleave("cost of a dial, judged", l.pick(300, 1), len(judged), func(i int) error { return spend(judged[i]) }); err != nil {
 		return err
 	}
@@ -127,7 +126,7 @@ func dialTable(l *lab, a *servers.Addrs, auth bool, s *report.Section) error {
 	return nil
 }
 
-// answered is the address of a destination for which the gateway answers.
+// answered returns the address of a destination for which the gateway answers.
 func answered(c candidate, a *servers.Addrs) string {
 	if c.name == direct {
 		return a.Direct
@@ -140,7 +139,7 @@ func dialMany(c candidate, a *servers.Addrs, measure func(func() error) (cost, e
 	return dialUnder(context.Background(), c, a, measure)
 }
 
-// dialUnder measures a batch of dials, and closes the connections only when the cost has been taken.
+// dialUnder measures a batch of dials under ctx. It closes the connections after the measurement.
 func dialUnder(ctx context.Context, c candidate, a *servers.Addrs, measure func(func() error) (cost, error)) (cost, error) {
 	address, conns := answered(c, a), make([]net.Conn, 0, dialBatch)
 	defer func() {

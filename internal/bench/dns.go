@@ -9,13 +9,13 @@ import (
 	"github.com/sockslib/sockslib/internal/bench/servers"
 )
 
-// dnsPeer is one DNS server and what is asked of it.
+// dnsPeer is one DNS server with its load.
 type dnsPeer struct {
 	name    string
 	addr    string
 	queries [][]byte
 	plain   int    // the index of the plain handler that it is compared with
-	cache   string // its program, if it is a cache of the system's packages
+	cache   string // the program, if the server is a cache of the system's packages
 	used    func() (time.Duration, error)
 	stop    func()
 
@@ -41,7 +41,7 @@ var dnsServers = []struct {
 	name  string
 	role  string
 	mode  servers.DNSMode
-	pod   bool // asked by a pod
+	pod   bool // the queries are those of a pod
 	plain int  // see dnsPeer
 }{
 	peerSpecific:    {"**resolver.Server**", roleDNS, servers.DNSSpecific, false, peerPlain},
@@ -53,7 +53,8 @@ var dnsServers = []struct {
 	peerPlainSearch: {plainName + ", asked by a pod", rolePlainDNS, servers.DNSSpecific, true, peerPlainSearch},
 }
 
-// dnsPeers starts the servers. The caches of the system's packages come last; missing tells which are not installed.
+// dnsPeers starts the servers. The caches of the system's packages come last; missing names the ones that are not
+// installed.
 func dnsPeers() (peers []*dnsPeer, missing string, err error) {
 	defer func() {
 		if err != nil {
@@ -101,7 +102,7 @@ func stopPeers(peers []*dnsPeer) {
 	}
 }
 
-// measure floods a server with queries, and notes the rate and the processor time of both sides.
+// measure floods a server with queries, and records the rate and the processor time of both sides.
 func (p *dnsPeer) measure(times int) error {
 	before, err := p.used()
 	if err != nil {
@@ -125,7 +126,7 @@ func dnsServer(l *lab) (*report.Section, error) {
 		return nil, err
 	}
 	defer stopPeers(peers)
-	for _, p := range peers { // so that names are known
+	for _, p := range peers { // so that the names are known
 		if err := flood(p.addr, p.queries, dnsSockets*len(p.queries)); err != nil {
 			return nil, err
 		}
@@ -142,16 +143,16 @@ func dnsServer(l *lab) (*report.Section, error) {
 	return &report.Section{
 		Title: "DNS server",
 		Text: `
-Each server is a process of its own, and knows or caches all 1,000 names. The load comes from this process, and takes nearly
-as much of the same machine's processors as the server: rates differ by less than the servers do; the processor time shows all
-of it. A pod's stub puts each of Kubernetes' three search domains behind a name before it asks for the name itself: the
+Each server is a process of its own, and knows or caches all 1,000 names. The load comes from this process, and takes nearly as
+much processor time as the server, on the same machine. The rates therefore differ by less than the servers do; compare the
+processor time. A pod's stub appends each of Kubernetes' three search domains to a name before it asks for the name itself: the
 library's server denies three of four questions, with an SOA record, and the plain handler answers each with an address.` + missing,
 		Parts:   []report.Part{t},
 		Figures: dnsFigures(peers),
 	}, nil
 }
 
-// dnsFigures returns the bounds of the modes, and of the caches that are there.
+// dnsFigures returns the figures of the modes, and of the caches that are installed.
 func dnsFigures(peers []*dnsPeer) (figures []report.Figure) {
 	for _, mode := range []struct {
 		peer int

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each server answers what it is measured with, and uses processor time for it.
+// Each server answers its queries, and its processor time is measured.
 func TestDNSPeers(t *testing.T) {
 	peers, missing, err := dnsPeers()
 	require.NoError(t, err)
@@ -22,7 +22,7 @@ func TestDNSPeers(t *testing.T) {
 	require.Len(t, dnsFigures(peers), 8+len(peers)-peerCaches)
 }
 
-// An answer without an address, which is no denial either, ends the flood.
+// Only a response with an address and one that denies the name are answers.
 func TestAnswersAddress(t *testing.T) {
 	query := new(dns.Msg).SetQuestion("host.example.", dns.TypeA)
 	pack := func(change func(m *dns.Msg)) []byte {
@@ -42,7 +42,7 @@ func TestAnswersAddress(t *testing.T) {
 	require.False(t, answersAddress(nil))
 }
 
-// Each way to look a name up gives an address.
+// Each way to look up a name returns no error.
 func TestLookupCalls(t *testing.T) {
 	s, err := lookup(newLab(t))
 	require.NoError(t, err)

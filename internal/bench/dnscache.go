@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/internal/bench/servers"
 )
 
-// dnsCache is a DNS cache of the system's packages, in a process of its own, which holds the answers to all
+// dnsCache is a DNS cache of the system's packages. It runs in a process of its own, and holds the answers to all
 // queries of the load.
 type dnsCache struct {
 	cmd   *exec.Cmd
@@ -60,8 +60,8 @@ var cacheCommands = map[string]func(dir, port, upstream string) (*exec.Cmd, erro
 	},
 }
 
-// startCache starts a cache and fills it from a plain handler, which ends then: what is answered later is cached.
-// The error is exec.ErrNotFound where the program is not installed.
+// startCache starts a cache and fills it from a plain handler. The handler ends then, so every later answer is
+// from the cache. The error matches exec.ErrNotFound if the program is not installed.
 func startCache(program string, queries [][]byte) (*dnsCache, error) {
 	if _, err := exec.LookPath(program); err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func startCache(program string, queries [][]byte) (*dnsCache, error) {
 	return c, nil
 }
 
-// fill waits until the cache answers, and has it answer every query.
+// fill waits until the cache answers, and sends it every query once.
 func (c *dnsCache) fill(queries [][]byte) error {
 	for range 500 {
 		select {
@@ -115,7 +115,7 @@ func (c *dnsCache) fill(queries [][]byte) error {
 	return errors.New("does not answer")
 }
 
-// used returns the processor time that the cache has used, of all its threads.
+// used returns the processor time that all threads of the cache have used.
 func (c *dnsCache) used() (time.Duration, error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", c.cmd.Process.Pid))
 	if err != nil || len(files) == 0 {
@@ -142,7 +142,7 @@ func (c *dnsCache) stop() {
 	<-c.ended
 }
 
-// freePort returns a port that loopback has free in TCP and UDP.
+// freePort returns a port of loopback that is free for TCP and UDP.
 func freePort() (port string, err error) {
 	for range 16 {
 		var l net.Listener

@@ -11,7 +11,7 @@ import (
 	"github.com/sockslib/sockslib/internal/bench/servers"
 )
 
-// The load: as many queries in flight as the stub resolvers of a busy machine have.
+// The load has as many queries in flight as the stub resolvers of a busy machine.
 const (
 	dnsSockets  = 4
 	dnsInFlight = 16 // per socket
@@ -21,8 +21,8 @@ const (
 // packQueries returns a query for the address of each name.
 func packQueries() ([][]byte, error) { return packExpanded("") }
 
-// packExpanded returns, for each name, the queries of a stub that walks a search list: each domain is put behind the
-// name in turn, and the last query is for the name itself.
+// packExpanded returns, for each name, the queries of a stub that walks a search list: one query per domain, which
+// is appended to the name. The domain "" stands for the name itself.
 func packExpanded(domains ...string) ([][]byte, error) {
 	var queries [][]byte
 	for i := range dnsNames {
@@ -41,7 +41,7 @@ func packExpanded(domains ...string) ([][]byte, error) {
 // podQueries returns the queries of a Kubernetes pod.
 func podQueries() ([][]byte, error) { return packExpanded(append(servers.KubernetesSearch, "")...) }
 
-// flood sends queries over all sockets, and returns when the given number has been answered.
+// flood sends queries over all sockets, and returns when times of them have been answered.
 func flood(addr string, queries [][]byte, times int) error {
 	ended := make(chan error, dnsSockets)
 	for range dnsSockets {
@@ -56,8 +56,8 @@ func flood(addr string, queries [][]byte, times int) error {
 	return failed
 }
 
-// floodBy sends queries over one socket, in batches, so that the load costs less than the server. An answer that
-// neither has an address nor denies the name is an error.
+// floodBy sends queries over one socket, in batches, so that the load costs less than the server. It returns when
+// times of them have been answered. An answer that neither has an address nor denies the name is an error.
 func floodBy(addr string, queries [][]byte, times int) error {
 	conn, err := net.Dial("udp", addr)
 	if err != nil {
@@ -98,7 +98,7 @@ func floodBy(addr string, queries [][]byte, times int) error {
 	return nil
 }
 
-// answersAddress reports whether a message has an answer, or denies the name.
+// answersAddress reports whether a message is a response that has an answer or denies the name.
 func answersAddress(msg []byte) bool {
 	if len(msg) < 12 || msg[2]&0x80 == 0 {
 		return false

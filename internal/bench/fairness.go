@@ -17,7 +17,7 @@ import (
 	"github.com/sockslib/sockslib/internal/bench/servers"
 )
 
-// The load that some clients put on a DNS server while another client asks for addresses.
+// The load on a DNS server while another client asks for addresses.
 const (
 	floodOutstanding = 300 // slow questions in flight, or idle connections
 	floodClients     = 17  // addresses of the flood from many
@@ -74,8 +74,8 @@ func fairness(l *lab) (*report.Section, error) {
 	return &report.Section{
 		Title: "DNS server under floods",
 		Text: `
-One client asks for addresses over UDP, one after the other, while clients at other addresses of loopback take all that
-the server shares. Clients and server share the machine's processors, which cause much of the delay.`,
+One client asks for addresses over UDP, one after the other, while clients at other loopback addresses use up the server's
+shared limits. Clients and server share the machine's processors, which causes much of the delay.`,
 		Parts:   []report.Part{t},
 		Figures: figures,
 	}, nil
@@ -90,7 +90,8 @@ func udpFrom(host byte, addr string) (*net.UDPConn, error) {
 	return net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 1, host)}, net.UDPAddrFromAddrPort(to))
 }
 
-// askInTurn returns the delays of the queries that are answered within a second.
+// askInTurn sends fairQueries queries, one after the other, and returns the delays of those that are answered
+// within a second.
 func askInTurn(addr string) (delays []time.Duration, err error) {
 	c, err := udpFrom(1, addr)
 	if err != nil {
@@ -196,7 +197,7 @@ func sitIdle(addr string) (stop func(), err error) {
 				select {
 				case <-ended:
 					return
-				case <-time.After(10 * time.Millisecond): // otherwise it would use up the ports
+				case <-time.After(10 * time.Millisecond): // without a pause, the ports would run out
 				}
 			}
 		})

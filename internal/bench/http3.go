@@ -20,7 +20,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// targetVar is the environment variable with the address that a relay process leads to.
+// targetVar is the environment variable with the address to which a relay process relays.
 const targetVar = "SOCKSLIB_BENCH_TARGET"
 
 // h3Way is a way to the HTTP/3 server.
@@ -35,7 +35,7 @@ type h3Way struct {
 // h3Cost is the cost of transfers in one direction: the rate in MiB/s, and processor time in ms per MiB.
 type h3Cost struct{ rate, client, between report.Sample }
 
-// http3 is the section about a QUIC client and its server, with different things between them.
+// http3 measures HTTP/3 transfers directly, through a relay without SOCKS, and through gateways.
 func http3(l *lab) (*report.Section, error) {
 	ways, err := h3Ways(l)
 	if err != nil {
@@ -55,9 +55,9 @@ func http3(l *lab) (*report.Section, error) {
 		Title: "HTTP/3",
 		Text: fmt.Sprintf(`
 Transfers of %d MiB by quic-go to a server by its fake address, each on a connection of its own; medians of %d interleaved
-rounds with quartiles. The client, the server and what is between are processes on this machine, and share its cores. The
+rounds with quartiles. The client, the server and the relay or gateway are processes on this machine, and share its cores. Both
 gateways are the bundled one: "singly" relays one datagram per system call, as most gateways do; the other receives and
-sends runs of datagrams (UDP_GRO, UDP_SEGMENT). The relay without a header works singly too. Ratios are to that relay, in the
+sends runs of datagrams (UDP_GRO, UDP_SEGMENT). The relay without a header also works singly. Ratios are to that relay, in the
 same round.`,
 			size>>20, len(ways[0].up.rate)),
 	}
@@ -85,7 +85,7 @@ func h3Table(what string, ways []*h3Way, of func(*h3Way) *h3Cost) *report.Table 
 	return t
 }
 
-// h3Ways starts the server and what is between. The second way is the relay without a header.
+// h3Ways starts the server, the relay and the gateways. The second way is the relay without a header.
 func h3Ways(l *lab) ([]*h3Way, error) {
 	var server, relay, runs, singly string
 	if _, err := l.child(roleHTTP3, &server); err != nil {
@@ -145,7 +145,7 @@ func (w *h3Way) transfers(size int) error {
 	transport := &quic.Transport{Conn: packets}
 	defer transport.Close()
 	rt := &qhttp3.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // it is this program's own
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the server is this program's
 		Dial: func(ctx context.Context, _ string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
 			return transport.DialEarly(ctx, to, t, q)
 		},
@@ -166,7 +166,7 @@ func (w *h3Way) transfers(size int) error {
 	return w.account(&w.down, size, down)
 }
 
-// account adds the cost of a transfer.
+// account runs a transfer and adds its cost to to.
 func (w *h3Way) account(to *h3Cost, size int, transfer func() error) error {
 	before, err := w.between.used()
 	if err != nil {
@@ -187,7 +187,7 @@ func (w *h3Way) account(to *h3Cost, size int, transfer func() error) error {
 	return nil
 }
 
-// swallowed reads a response of want bytes, or of any length if want is -1.
+// swallowed reads a response. It fails if the body does not have want bytes; -1 stands for any length.
 func swallowed(response *http.Response, err error, want int) error {
 	if err != nil {
 		return err

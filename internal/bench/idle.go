@@ -17,7 +17,7 @@ import (
 // idleKind is a way to hold associations.
 type idleKind struct {
 	name  string
-	names int // of each PacketConn
+	names int // per PacketConn
 	open  func(context.Context, string, string) (net.PacketConn, error)
 }
 
@@ -33,7 +33,7 @@ func idleKinds(a *servers.Addrs) ([]idleKind, error) {
 	}, nil
 }
 
-// idleUDP measures what associations hold that somebody reads from and by which nothing comes.
+// idleUDP measures the memory and the goroutines of idle associations, each with a reader.
 func idleUDP(l *lab, a *servers.Addrs, s *report.Section) error {
 	most := l.pick(1000, 100)
 	t := &report.Table{Head: []string{fmt.Sprintf("%d idle associations", most), "KB each", "goroutines each, without the reader's and one for all"}}
@@ -55,7 +55,8 @@ func idleUDP(l *lab, a *servers.Addrs, s *report.Section) error {
 	return nil
 }
 
-// holdIdle opens n associations, of which as many as there are names share a PacketConn, and returns what each holds.
+// holdIdle opens n associations and returns the bytes and goroutines per association. If names is not 0, each
+// PacketConn has one association per name.
 func holdIdle(n, names int, open func(context.Context, string, string) (net.PacketConn, error)) (bytes, goroutines float64, err error) {
 	var conns []net.PacketConn
 	before, running := inUse(), runtime.NumGoroutine()
@@ -80,9 +81,9 @@ func holdIdle(n, names int, open func(context.Context, string, string) (net.Pack
 			}
 		}()
 	}
-	time.Sleep(200 * time.Millisecond) // until all wait
+	time.Sleep(200 * time.Millisecond) // until all goroutines wait
 	bytes = float64(inUse()-before) / float64(n)
-	const shared = 1 // watches the control connections, on Linux
+	const shared = 1 // the goroutine that watches the control connections, on Linux
 	goroutines = float64(max(0, runtime.NumGoroutine()-running-len(conns)-shared)) / float64(n)
 	for _, c := range conns {
 		c.Close()
@@ -90,7 +91,7 @@ func holdIdle(n, names int, open func(context.Context, string, string) (net.Pack
 	return bytes, goroutines, nil
 }
 
-// inUse is how many bytes of heap and stacks are in use.
+// inUse returns the bytes of heap and stacks in use.
 func inUse() int64 {
 	runtime.GC()
 	debug.FreeOSMemory() // empties the pools

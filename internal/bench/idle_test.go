@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An idle association holds less than 8 KB and one goroutine at most, besides its reader's, with one name for a
+// An idle association holds less than 8 KB and at most one goroutine besides its reader's, with one name per
 // PacketConn and with many.
 func TestIdleAssociations(t *testing.T) {
 	l := newLab(t)

@@ -9,10 +9,10 @@ import (
 	"github.com/sockslib/sockslib/internal/bench/servers"
 )
 
-// lab is what the sections measure in.
+// lab is the environment of the measurements. It owns the processes that it has started.
 type lab struct {
 	quick    bool
-	isolated bool // in a network namespace of its own
+	isolated bool // this process is in a network namespace of its own
 	near     *servers.Addrs
 	children []*child
 }
@@ -23,7 +23,7 @@ type section struct {
 	run  func(*lab) (*report.Section, error)
 }
 
-// sections are in the order of the document. The last one leaves the most garbage.
+// sections are in the order of the document. The last section leaves the most garbage.
 var sections = []section{
 	{"trips", trips},
 	{"chain", chain},
@@ -39,7 +39,7 @@ var sections = []section{
 	{"table", table},
 }
 
-// pick is full, or for a quick run quick.
+// pick returns full, or quick in a quick run.
 func (l *lab) pick(full, quick int) int {
 	if l.quick {
 		return quick
@@ -47,7 +47,7 @@ func (l *lab) pick(full, quick int) int {
 	return full
 }
 
-// servers returns where the servers on loopback are.
+// servers returns the addresses of the servers on loopback, which it starts if necessary.
 func (l *lab) servers() (*servers.Addrs, error) {
 	if l.near != nil {
 		return l.near, nil
@@ -74,16 +74,16 @@ func (l *lab) child(role string, hello any) (*child, error) {
 	return c, err
 }
 
-// distance is servers with a delay before them.
+// distance is a process of servers behind a delay.
 type distance struct {
 	*child
 	addrs servers.Addrs
-	// missing is how many round trips of each connection that is waited for are not delayed: 1, TCP's
-	// handshake, where a relay makes the delay.
+	// missing is the number of round trips per connection that are not delayed: 1, TCP's handshake, behind a
+	// relay, and 0 behind a link.
 	missing float64
 }
 
-// distant starts servers behind a link, or where there is none, behind relays.
+// distant starts servers behind a link, or behind relays if a link cannot be made.
 func (l *lab) distant() (*distance, error) {
 	var d distance
 	near, err := openLink(l.isolated)
@@ -92,7 +92,7 @@ func (l *lab) distant() (*distance, error) {
 		near.Close()
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "round trips by a relay, for there is no link between namespaces:", err)
+		fmt.Fprintln(os.Stderr, "delaying by relays, because there is no link between namespaces:", err)
 		d.missing = 1
 		d.child, err = start(roleDelayed, &d.addrs, nil)
 	}

@@ -14,10 +14,10 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// lockHold measures how long an Assign can hold the table's lock. An Assign that adds a name holds it for less than the
-// processor time of the call. One that finds no name to evict looks at all names and gives up the lock several times, so
-// another goroutine measures how long it waits for the lock. The garbage collector is off: an Assign does nearly all of
-// its work for the collector before it takes the lock.
+// lockHold measures how long an Assign can hold the table's lock. An Assign that adds a name holds it for less
+// than the processor time of the call. An Assign that finds no name to evict looks at all names and releases the
+// lock several times, so another goroutine measures how long it waits for the lock. The garbage collector is off:
+// an Assign does nearly all of its work for the collector before it takes the lock.
 func lockHold(size, rounds int, s *report.Section) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	names := newNames(2*size, 2*size)
@@ -25,7 +25,7 @@ func lockHold(size, rounds int, s *report.Section) error {
 	if _, _, err := fill(restedTable, names[:size]); err != nil {
 		return err
 	}
-	hold := max(4*time.Since(begun), time.Second) // longer than it takes to renew all names
+	hold := max(4*time.Since(begun), time.Second) // longer than renewing all names takes
 	var all lockCost
 	for round := range rounds {
 		say("mapping, lock: round %d of %d", round+1, rounds)
@@ -48,7 +48,7 @@ func lockHold(size, rounds int, s *report.Section) error {
 	return nil
 }
 
-// lockCost has the longest time of each round, in ms.
+// lockCost holds the longest time of each round, in ms.
 type lockCost struct{ filling, evicting, refusal, wait report.Sample }
 
 func (c *lockCost) round(names, more []string, hold time.Duration) error {

@@ -23,7 +23,7 @@ type lookupCall struct {
 	do    func(ctx context.Context, name string) error
 }
 
-// The indexes of lookupCalls that the figures are about.
+// The indexes of lookupCalls.
 const (
 	callOurs = iota
 	callOursHost
@@ -45,7 +45,7 @@ func lookupCalls(loopback string) ([]lookupCall, error) {
 	udp := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, loopback)
 	}}
-	// Package net is asked with a trailing dot, so that it walks no search list.
+	// The trailing dot keeps package net from walking a search list.
 	netIP := func(r *net.Resolver) func(ctx context.Context, name string) error {
 		return func(ctx context.Context, name string) error {
 			_, err := r.LookupNetIP(ctx, "ip4", name+".")
@@ -112,7 +112,7 @@ func answerByHand(c net.Conn, m *twoMaps) {
 	}
 }
 
-// lookup measures the resolver's methods beside net.Resolvers.
+// lookup compares the resolver's methods with those of net.Resolvers.
 func lookup(l *lab) (*report.Section, error) {
 	var loopback string
 	if err := l.start(dnsRole(rolePlainDNS, servers.DNSSpecific), &loopback); err != nil {
@@ -155,11 +155,10 @@ func lookupSection(list []lookupCall, took, allocs []report.Sample) *report.Sect
 	return &report.Section{
 		Title: "Lookups",
 		Text: `
-The address of a known name, from the resolver's methods and from three net.Resolvers (PreferGo): NetResolver's, whose Dial
-opens no socket; one made by hand, as a program would without this library, whose Dial gives one end of a net.Pipe; and one
-whose Dial reaches a DNS server on loopback. LookupNetIP is asked for "ip4", for which package net sends one query;
-LookupHost sends two, and opens sockets to sort what comes back. Time is this process's processor time: the server on
-loopback has its own.`,
+Lookups of a known name by the resolver's methods and by three net.Resolvers (PreferGo): NetResolver's, whose Dial opens no
+socket; one made by hand, as a program would without this library, whose Dial returns one end of a net.Pipe; and one whose Dial
+reaches a DNS server on loopback. LookupNetIP asks for "ip4", for which package net sends one query; LookupHost sends two,
+and opens sockets to sort the addresses. Time is this process's processor time; the server on loopback is another process.`,
 		Parts: []report.Part{table},
 		Figures: []report.Figure{
 			report.AtLeast("resolver.LookupNetIP, times as fast as NetResolver's", took[callNet].Over(took[callOurs]), 20),

@@ -1,6 +1,6 @@
-// Command bench measures this library beside what its users would take instead, and writes
-// docs/PERFORMANCE.md. It needs no network: its servers are processes of its own, on loopback, in a network
-// namespace where one can be made.
+// Command bench compares the performance of this library with that of its alternatives, and writes
+// docs/PERFORMANCE.md. It needs no network: its servers are child processes on loopback, in a network namespace if
+// one can be made.
 package main
 
 import (
@@ -19,11 +19,11 @@ import (
 )
 
 var (
-	quick = flag.Bool("quick", false, "few rounds of everything, to see that it works; writes nothing unless -out is given")
-	only  = flag.String("section", "", "run these alone, with commas between them: "+sectionNames()+"; writes nothing unless -out is given")
+	quick = flag.Bool("quick", false, "run few rounds, to see that everything works; writes nothing unless -out is given")
+	only  = flag.String("section", "", "run only these sections, separated by commas: "+sectionNames()+"; writes nothing unless -out is given")
 	out   = flag.String("out", "", "folder to write PERFORMANCE.md and performance/*.svg to (default ../../docs)")
-	prof  = flag.String("cpuprofile", "", "file to write this process's CPU profile to; the servers are others")
-	check = flag.Bool("check", false, "exit with 1 when a figure is short of its bound")
+	prof  = flag.String("cpuprofile", "", "file to write this process's CPU profile to, without the servers")
+	check = flag.Bool("check", false, "exit with status 1 if a figure misses its bound")
 )
 
 func main() {
@@ -45,7 +45,7 @@ func exit(err error) {
 	switch {
 	case err == nil:
 		os.Exit(0)
-	case errors.As(err, &status): // it has said why
+	case errors.As(err, &status): // the inner process has printed the reason
 		os.Exit(1)
 	}
 	fmt.Fprintln(os.Stderr, "bench:", err)
@@ -101,7 +101,7 @@ func run(isolated bool) error {
 	return judge(doc.Figures())
 }
 
-// judge says how many figures are short.
+// judge prints how many figures miss their bounds. With -check, it returns an error if any does.
 func judge(figures []report.Figure) error {
 	short := 0
 	for _, f := range figures {
@@ -109,9 +109,9 @@ func judge(figures []report.Figure) error {
 			short++
 		}
 	}
-	fmt.Printf("%d figures, %d short\n", len(figures), short)
+	fmt.Printf("%d figures, %d miss their bounds\n", len(figures), short)
 	if *check && short > 0 {
-		return fmt.Errorf("%d figures are short of their bounds", short)
+		return fmt.Errorf("%d figures miss their bounds", short)
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func sectionNames() string {
 	return strings.Join(names, ", ")
 }
 
-// choose returns the sections of a list, or all.
+// choose returns the sections that a comma-separated list names, or all if the list is empty.
 func choose(list string) ([]section, error) {
 	if list == "" {
 		return sections, nil
@@ -144,7 +144,7 @@ func choose(list string) ([]section, error) {
 	return chosen, nil
 }
 
-// peers lists what is measured beside this library, with the versions that this program was built with.
+// peers lists the alternatives, with the versions that this program was built with.
 func peers() []string {
 	versions := map[string]string{}
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/internal/leakcheck"
 )
 
-// TestMain makes the test program what it starts as its servers, too.
+// TestMain runs the tests, or the servers if this process has a role.
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVar); role != "" {
 		exit(serve(role))
@@ -28,7 +28,7 @@ func newLab(t *testing.T) *lab {
 	return l
 }
 
-// Every candidate reaches the destination through the gateway, whatever that asks for.
+// Every candidate reaches the destination, through a gateway with and without a password.
 func TestCandidates(t *testing.T) {
 	a, err := newLab(t).servers()
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// The gateway that wants a password turns away who has none: what is measured is the way it says.
+// The gateway that requires a password refuses a client without one.
 func TestPasswordIsWanted(t *testing.T) {
 	a, err := newLab(t).servers()
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// A relay delays a round trip by what it was told.
+// A relay delays a round trip by the RTT that is set.
 func TestDelayed(t *testing.T) {
 	far, err := newLab(t).distant() // not isolated: a relay
 	require.NoError(t, err)
@@ -113,7 +113,7 @@ func TestDelayed(t *testing.T) {
 	}
 }
 
-// Memory does not depend on the machine, so it can be judged here.
+// Memory does not depend on the machine, so a test can check the bounds.
 func TestChurn(t *testing.T) {
 	var s report.Section
 	require.NoError(t, churn(50_000, &s))
@@ -135,7 +135,7 @@ func TestLockHold(t *testing.T) {
 	require.Len(t, s.Figures, 3)
 }
 
-// Whoever measures nothing does not pass.
+// An unknown section is an error, and a figure without measurements does not pass.
 func TestSections(t *testing.T) {
 	chosen, err := choose("udp,dial")
 	require.NoError(t, err)

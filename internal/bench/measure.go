@@ -17,7 +17,7 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// cost is what some work took.
+// cost is the time, the processor time and the allocations of some work.
 type cost struct {
 	wall   time.Duration
 	cpu    time.Duration
@@ -25,14 +25,14 @@ type cost struct {
 	bytes  float64
 }
 
-// timed tells how long some work takes, by the clock and of this process's processor time.
+// timed runs work and returns its duration and the processor time of this process meanwhile.
 func timed(work func() error) (cost, error) {
 	cpu, begun := cpuTime(), time.Now()
 	err := work()
 	return cost{wall: time.Since(begun), cpu: cpuTime() - cpu}, err
 }
 
-// measure is timed, and counts allocations. Garbage of what ran before is not charged to the work.
+// measure is like timed, and counts allocations. It collects garbage first, so that the work does not pay for it.
 func measure(work func() error) (cost, error) {
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -43,7 +43,7 @@ func measure(work func() error) (cost, error) {
 	return c, err
 }
 
-// interleave runs each of n candidates once a round, beginning with another one each time.
+// interleave runs each of n candidates once per round. Each round begins with another candidate.
 func interleave(what string, rounds, n int, run func(candidate int) error) error {
 	defer say("")
 	for round := range rounds {
@@ -57,13 +57,13 @@ func interleave(what string, rounds, n int, run func(candidate int) error) error
 	return nil
 }
 
-// terminal tells whether lines can be overwritten.
+// terminal reports whether standard error is a terminal, where lines can be overwritten.
 var terminal = func() bool {
 	info, err := os.Stderr.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }()
 
-// say shows progress, on a terminal always in the same line. Nothing clears it.
+// say shows progress on standard error. On a terminal it overwrites the line, and an empty format clears it.
 func say(format string, args ...any) {
 	switch {
 	case terminal:

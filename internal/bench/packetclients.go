@@ -20,16 +20,16 @@ import (
 type packetClient struct {
 	name    string
 	ours    bool
-	fixed   bool // the peer is; left out of the plot, where it is as without
+	fixed   bool // the peer is fixed; not in the plot, where the rate is the same
 	send    func(b []byte) error
 	receive func(b []byte) (int, error)
 	close   func() error
 }
 
-// packetPatience is how long a section waits for a datagram that was lost.
+// packetPatience bounds the use of a client, so that a lost datagram does not hang a section.
 const packetPatience = 5 * time.Minute
 
-// packetClients returns the relay without a header first.
+// packetClients returns all clients. The first one uses the relay without a header.
 func packetClients(a *servers.Addrs) ([]packetClient, error) {
 	direct, err := net.Dial("udp", a.Packets)
 	if err != nil {
@@ -46,7 +46,7 @@ func packetClients(a *servers.Addrs) ([]packetClient, error) {
 	return list, nil
 }
 
-// connected is a client whose connection has a fixed peer.
+// connected returns a client whose connection has a fixed peer.
 func connected(name string, c net.Conn) packetClient {
 	c.SetDeadline(time.Now().Add(packetPatience))
 	return packetClient{
@@ -57,14 +57,14 @@ func connected(name string, c net.Conn) packetClient {
 	}
 }
 
-// addrPortConn is a net.PacketConn that can do without net.Addr, as *net.UDPConn can.
+// addrPortConn is a net.PacketConn with the netip.AddrPort methods of a *net.UDPConn.
 type addrPortConn interface {
 	net.PacketConn
 	ReadFromAddrPort(b []byte) (int, netip.AddrPort, error)
 	WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error)
 }
 
-// unconnected is a client that gives the destination with each datagram.
+// unconnected returns a client that gives the destination with each datagram.
 func unconnected(name string, c addrPortConn, send func(b []byte) (int, error)) packetClient {
 	c.SetDeadline(time.Now().Add(packetPatience))
 	return packetClient{

@@ -10,7 +10,7 @@ import (
 	"github.com/sockslib/sockslib/internal/bench/servers"
 )
 
-// rate tells how the dial rate grows with the goroutines that dial.
+// rate measures the dial rate by the number of goroutines that dial.
 func rate(l *lab) (*report.Section, error) {
 	a, err := l.servers()
 	if err != nil {
@@ -25,9 +25,9 @@ func rate(l *lab) (*report.Section, error) {
 		return nil, err
 	}
 	list = append(append([]candidate{directClient()}, list...), others...)
-	t := &report.Table{Head: []string{"dials a second, by goroutines"}}
+	t := &report.Table{Head: []string{"dials per second, by goroutines"}}
 	rows := make([][]any, len(list))
-	p := &report.Plot{File: "dial-rate.svg", Title: "Dials a second by dialing goroutines", X: "goroutines", Y: "dials a second", Log: true}
+	p := &report.Plot{File: "dial-rate.svg", Title: "Dials per second by dialing goroutines", X: "goroutines", Y: "dials per second", Log: true}
 	for i, c := range list {
 		rows[i] = []any{c.name}
 		p.Lines = append(p.Lines, report.Line{Name: plain(c.name)})
@@ -56,14 +56,14 @@ func rate(l *lab) (*report.Section, error) {
 	s := &report.Section{
 		Title: "Dial rate",
 		Text: `
-As before, without authentication, and each connection is closed at once. The gateway is on the same machine and
-takes its share of the cores. The last table is of what the counters of ClientStats cost.`,
+Dials as in the section before, without authentication; each connection is closed at once. The gateway is on the same machine
+and takes its share of the cores. The last table shows the cost of the counters of ClientStats.`,
 		Parts: []report.Part{p, t},
 	}
 	return s, countingTable(l, s)
 }
 
-// dialAtOnce dials from n goroutines, so many times in all.
+// dialAtOnce makes dials from n goroutines, dials in total, and returns the time.
 func dialAtOnce(c candidate, a *servers.Addrs, n, dials int) (time.Duration, error) {
 	address := answered(c, a)
 	failed := make(chan error, n)

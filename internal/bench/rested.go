@@ -9,12 +9,12 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// restedTable returns a table whose Hold is 256 tenths of a second.
+// restedTable returns a table whose Hold is 25.6 seconds. A 256th of that is less than restedRound waits.
 func restedTable(size int) (pairs, error) {
 	return mapping.New(mapping.Config{Size: size, Hold: 25600 * time.Millisecond})
 }
 
-// rested measures name → address for names that were not asked for in a while.
+// rested measures name → address for names that were not asked for within the last 256th of Hold.
 func rested(size, rounds int, s *report.Section) error {
 	costs := make([]tableCost, len(pairMakers))
 	for round := range rounds {
@@ -35,7 +35,7 @@ func rested(size, rounds int, s *report.Section) error {
 	return nil
 }
 
-// restedRound fills all candidates anew, waits, and asks each for every name once, in turns.
+// restedRound fills new candidates, waits, and asks each for every name once, in turns.
 func restedRound(costs []tableCost, names []string, round int) error {
 	all := make([]pairs, len(costs))
 	for i, newPairs := range []func(size int) (pairs, error){restedTable, pairMakers[1].make} {

@@ -16,7 +16,8 @@ import (
 // spareEvery is the mean time between two dials of one goroutine.
 const spareEvery = 100 * time.Millisecond
 
-// spare tells how many dials find a spare, by Client.Spare and the rate of dials, and what spares cost.
+// spare measures the share of dials that find a spare, by Client.Spare and the rate of dials, and the cost of
+// spares.
 func spare(l *lab) (*report.Section, error) {
 	far, err := l.distant()
 	if err != nil {
@@ -29,9 +30,9 @@ func spare(l *lab) (*report.Section, error) {
 	s := &report.Section{
 		Title: "Size of Spare",
 		Text: `
-The link is that of the round trips, 20 ms, without authentication. Each goroutine dials ten times per second at random
-moments. A spare is made in two round trips, so the rule, dials per second × the time to make one in seconds, gives 0.4, 1.6
-and 6.4 for the three columns. The share of dials that found a spare, and the median dial in round trips.`,
+The link has a round trip of 20 ms; there is no authentication. Each goroutine dials ten times per second at random
+moments. A spare is made in two round trips, so the rule, dials per second × the time to make a spare in seconds, gives 0.4,
+1.6 and 6.4 for the three rates. The table shows the share of dials that found a spare, and the median dial in round trips.`,
 	}
 	t := &report.Table{Head: []string{"Spare"}}
 	goroutines := []int{1, 4, 16}
@@ -55,7 +56,8 @@ and 6.4 for the three columns. The share of dials that found a spare, and the me
 	return s, spareCost(l, s)
 }
 
-// spareHits dials from n goroutines, so many times each, and returns the share of hits and the dials' round trips.
+// spareHits makes dials from n goroutines, dials from each, and returns the share of hits and the round trips of
+// each dial.
 func spareHits(a *servers.Addrs, size, n, dials int) (hits float64, trips report.Sample, err error) {
 	c := newSocks(a, false)
 	c.Spare = size
@@ -69,7 +71,7 @@ func spareHits(a *servers.Addrs, size, n, dials int) (hits float64, trips report
 		took := time.Since(begun)
 		return took, conn.Close()
 	}
-	if _, err := dial(); err != nil { // spares are made from the first dial on
+	if _, err := dial(); err != nil { // the first dial makes the first spare
 		return 0, nil, err
 	}
 	time.Sleep(10 * tripRTT)
@@ -93,7 +95,7 @@ func spareHits(a *servers.Addrs, size, n, dials int) (hits float64, trips report
 	return float64(c.Stats().SpareHits) / float64(n*dials), trips, err
 }
 
-// spareCost compares the processor time of dials with and without a spare, the making of spares included.
+// spareCost compares the processor time of dials with and without a spare, including the making of spares.
 func spareCost(l *lab, s *report.Section) error {
 	a, err := l.servers()
 	if err != nil {
@@ -111,14 +113,14 @@ func spareCost(l *lab, s *report.Section) error {
 	if err != nil {
 		return err
 	}
-	t := &report.Table{Head: []string{"loopback, a dial each 2 ms", "processor time, µs", "of that without"}}
+	t := &report.Table{Head: []string{"loopback, a dial every 2 ms", "processor time, µs", "of Spare 0"}}
 	t.Row("Spare 0", costs[0], "")
 	t.Row("Spare 1", costs[1], costs[1].Over(costs[0]))
 	s.Parts = append(s.Parts, t)
 	return nil
 }
 
-// dialSlowly leaves a Client the time to make a spare between two dials.
+// dialSlowly makes dialBatch dials, with time for a spare to be made between them.
 func dialSlowly(c *socks.Client) error {
 	for range dialBatch {
 		conn, err := c.Dial("tcp", net.JoinHostPort(destination, fmt.Sprint(servers.AnsweredPort)))

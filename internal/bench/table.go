@@ -14,24 +14,24 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// judgedSize is the number of names that the figures are for.
+// judgedSize is the number of names in the figures.
 const judgedSize = 1_000_000
 
-// table measures the mapping table beside twoMaps.
+// table compares the mapping table with twoMaps.
 func table(l *lab) (*report.Section, error) {
 	s := &report.Section{
 		Title: "Mapping table",
 		Text: `
-Names of 23 bytes, in random order. The two maps have one family and one lock, and neither a limit nor leases nor Hold;
-the table has both families and all three. *Assign* fills them from empty; *name → address* assigns names that they have.
-Times are processor time, including the garbage collector's. *Two goroutines* is the speed of two goroutines that look
-up addresses, by the clock, relative to one. Bytes are bytes of the heap after a collection, including the name. The two
-are measured in turns of ` + report.Number(asked/parts) + ` calls: long enough that each has the caches for itself, and short enough that a disturbance
-affects both.
+Names of 23 bytes, in random order. The two maps have one address family and one lock, and no limit, leases or Hold; the
+table has both families and all three. *Assign* fills an empty table; *name → address* assigns names that it has. Times are
+processor time, including the garbage collector's. *Two goroutines* is the speed of two goroutines that look up names by
+address, by the clock, relative to one. Bytes are bytes of the heap after a collection, including the name. The two are
+measured in turns of ` + report.Number(asked/parts) + ` calls: long enough that each has the processor's caches for itself, and short enough that a
+disturbance affects both.
 
-The table's *name → address* also notes the time, from which Hold counts. *Rested* names were not asked for within the
-last 256th of Hold. Memory after use is the memory of a full table without Hold, after many more names than it holds,
-without the leases. The last table is about the lock that an Assign of a new name takes.`,
+The table's *name → address* also records the time, from which Hold counts. *Rested* names were not asked for within the last
+256th of Hold. Memory after use is the memory of a full table without Hold, after many more names than it holds, without the
+leases. The last table is about the lock that an Assign of a new name takes.`,
 	}
 	p := &report.Plot{File: "table-memory.svg", Title: "Memory by names held", X: "names", Y: "MiB", Log: true}
 	for _, m := range pairMakers {
@@ -43,7 +43,7 @@ without the leases. The last table is about the lock that an Assign of a new nam
 		sizes, rounds = sizes[:3], []int{1, 1, 1}
 	case report.AvailableMemory() < 6<<30:
 		sizes = sizes[:3]
-		s.Text += "\n\nTen million names were left out: less than 6 GiB of memory were available."
+		s.Text += "\n\nTen million names were left out: less than 6 GiB of memory was available."
 	}
 	for i, size := range sizes {
 		if err := tableOf(size, rounds[i], s, p); err != nil {
@@ -96,15 +96,15 @@ func tableOf(size, rounds int, s *report.Section, p *report.Plot) error {
 	return nil
 }
 
-// A full candidate is asked for asked names, in parts that alternate with the other's, and then for as many addresses;
-// all of that turns times.
+// Each full candidate looks up asked names, in parts that alternate with the other's, and then as many addresses.
+// This is done turns times.
 const (
 	asked = 1_000_000
 	turns = 2
 	parts = 10
 )
 
-// tableRound fills all candidates anew, and then measures them in turns. Each round begins with another one.
+// tableRound fills new candidates and measures them in turns. Each round begins with another candidate.
 func tableRound(costs []tableCost, names []string, round int) error {
 	all := make([]pairs, len(costs))
 	for n := range all {
@@ -122,7 +122,7 @@ func tableRound(costs []tableCost, names []string, round int) error {
 	for i := range answers {
 		answers[i] = make([]netip.Addr, asked)
 		for j := range answers[i] {
-			answers[i][j] = netip.IPv4Unspecified() // the first write to memory makes the system provide it, which must not be measured
+			answers[i][j] = netip.IPv4Unspecified() // the first write to a page causes a fault, which must not be measured
 		}
 	}
 	inTurns := func(turn int, ask func(i, from, to int)) {
@@ -165,8 +165,8 @@ func (c *tableCost) askAddrs(p pairs, addrs []netip.Addr) {
 
 const nameLen = len("host0000000.example.com")
 
-// newNames returns n names of a number of different ones, in random order, each as often as any other. They are
-// contiguous in memory, so that reading them costs little.
+// newNames returns n names in random order, of which there are only of different ones, each as often as any other.
+// They are contiguous in memory, so that reading them costs little.
 func newNames(of, n int) []string {
 	all := make([]byte, 0, n*nameLen)
 	for len(all) < n*nameLen {
@@ -181,14 +181,14 @@ func newNames(of, n int) []string {
 	return names
 }
 
-// fill makes a candidate and assigns all names.
+// fill makes a candidate, assigns all names, and returns the nanoseconds of processor time per name.
 func fill(newPairs func(size int) (pairs, error), names []string) (p pairs, ns float64, err error) {
 	if p, err = newPairs(len(names)); err != nil {
 		return nil, 0, err
 	}
 	begun := cpuTime()
 	for _, name := range names {
-		// A copy, as a resolver makes one: the maps keep it.
+		// A copy, as a resolver would make: the maps keep it.
 		if _, err := p.Assign("ip4", strings.Clone(name)); err != nil {
 			return nil, 0, err
 		}
@@ -199,7 +199,7 @@ func fill(newPairs func(size int) (pairs, error), names []string) (p pairs, ns f
 // each returns the nanoseconds per operation.
 func each(d time.Duration, n int) float64 { return float64(d.Nanoseconds()) / float64(n) }
 
-// lookUp looks up the addresses, shared out among n goroutines, and returns the time and the processor time.
+// lookUp distributes the lookups of addrs over n goroutines, and returns the time and the processor time.
 func lookUp(p pairs, addrs []netip.Addr, n int) (wall, cpu time.Duration) {
 	var all sync.WaitGroup
 	begun, used := time.Now(), cpuTime()
@@ -223,7 +223,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// pairs is implemented by the candidates.
+// pairs is a candidate.
 type pairs interface {
 	Assign(network, name string) (netip.Addr, error)
 	Name(addr netip.Addr) (string, bool)

@@ -12,13 +12,13 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// tripRTT is the round trip that the counts are taken at: long against everything that computes.
+// tripRTT is the round trip at which round trips are counted. It is long compared with the computing time.
 const tripRTT = 20 * time.Millisecond
 
-// destination is a name; every name is the servers' own machine.
+// destination is a name. The gateway takes every name for its own machine.
 const destination = "www.example.com"
 
-// behind is the address of a destination's port for clients of a gateway.
+// behind returns the destination's name with the port of at, for clients of a gateway.
 func behind(at string) string {
 	_, port, _ := net.SplitHostPort(at)
 	return net.JoinHostPort(destination, port)
@@ -34,14 +34,14 @@ func trips(l *lab) (*report.Section, error) {
 	s := &report.Section{
 		Title: "Round trips",
 		Text: `
-The client and the gateway are in network namespaces of their own, with a link between them that delays every
-packet, TCP's handshake too. The gateway and the destination behind it are this program's. A dial's time and the
-time from its begin to the first octet back are divided by the link's round trip, 20 ms in the table. *First* is the
-first dial of a new Client, which does not know yet what the gateway takes. With *Spare*, a connection was ready. With
-*FastOpen*, the gateway's system takes the data of a SYN, and gave a cookie at the dial before.`,
+The client and the gateway are in separate network namespaces. The link between them delays every packet, including TCP's
+handshake. The gateway and the destination behind it belong to this program. The time of a dial, and the time from its start
+to the first byte back, are divided by the link's round trip, 20 ms in the table. *First* is the first dial of a new
+Client, which has not learned yet whether the gateway accepts a pipelined handshake. With *Spare*, a spare connection was
+ready. With *FastOpen*, the gateway's system accepts data in a SYN, and issued a cookie for it on the dial before.`,
 	}
 	if far.missing > 0 {
-		s.Text += "\n\nHere no namespaces could be made: relays delayed what is said, and a round trip was added for each TCP handshake."
+		s.Text += "\n\nNo namespaces could be made here: relays delayed the data, and a round trip was added for each TCP handshake."
 	}
 	if err := tripTable(l, far, s); err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ first dial of a new Client, which does not know yet what the gateway takes. With
 	return s, tripPlot(l, far, s)
 }
 
-// trip is a dial's time and that of the first octet back, in round trips.
+// trip is the time of a dial, and the time from its start to the first byte back, in round trips.
 type trip struct{ dial, first report.Sample }
 
 func tripTable(l *lab, far *distance, s *report.Section) error {
@@ -82,7 +82,7 @@ func tripTable(l *lab, far *distance, s *report.Section) error {
 				report.AtMost("round trips of a dial with Spare, no auth", o.dial, 1.1), report.AtMost("round trips of a dial with Spare, user/password", a.dial, 1.1),
 				report.AtMost("round trips to the first octet back with Spare, no auth", o.first, 2.15), report.AtMost("round trips to the first octet back with Spare, user/password", a.first, 2.15))
 		case oursFast:
-			if far.missing == 0 { // relays make connections of their own
+			if far.missing == 0 { // a relay's connection to the gateway does not use Fast Open
 				s.Figures = append(s.Figures,
 					report.AtMost("round trips of a dial with FastOpen, no auth", o.dial, 1.1), report.AtMost("round trips of a dial with FastOpen, user/password", a.dial, 1.1))
 			}
@@ -92,7 +92,7 @@ func tripTable(l *lab, far *distance, s *report.Section) error {
 	return nil
 }
 
-// tripClients are the candidates of the table, those with more than one way in each.
+// tripClients returns the candidates of the table.
 func tripClients(a *servers.Addrs, auth bool) ([]candidate, error) {
 	list, err := ourClients(a, auth)
 	if err != nil {
@@ -113,7 +113,7 @@ func tripClients(a *servers.Addrs, auth bool) ([]candidate, error) {
 	return append(list, others...), err
 }
 
-// tripPlot shows how the time of a dial grows with the round trip.
+// tripPlot plots the time of a dial by the round trip.
 func tripPlot(l *lab, far *distance, s *report.Section) error {
 	list, err := ourClients(&far.addrs, false)
 	if err != nil {
@@ -165,7 +165,7 @@ func tripPlot(l *lab, far *distance, s *report.Section) error {
 	return nil
 }
 
-// runTrips dials by each candidate once before it counts.
+// runTrips measures each candidate in each of rounds. Each candidate dials once before that.
 func runTrips(what string, far *distance, list []candidate, rtt time.Duration, rounds int) ([]trip, error) {
 	if err := far.setRTT(rtt); err != nil {
 		return nil, err
@@ -191,7 +191,7 @@ func runTrips(what string, far *distance, list []candidate, rtt time.Duration, r
 	})
 }
 
-// oneTrip dials and exchanges one octet.
+// oneTrip dials and exchanges one byte. It returns the time of the dial and the time until the byte is back.
 func oneTrip(c candidate, far *distance) (dial, first time.Duration, err error) {
 	address := behind(far.addrs.Echo)
 	if c.name == direct {

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// twoMaps is the code that a program would have in place of package mapping: it has no canonical names, no leases,
-// no limit, and one family. Its methods are safe for concurrent use.
+// twoMaps is the code that a program would have in place of package mapping. It has no canonical names, no leases,
+// no limit, and one address family. Its methods are safe for concurrent use.
 type twoMaps struct {
 	mu    sync.RWMutex
 	addrs map[string]netip.Addr

@@ -11,7 +11,7 @@ import (
 
 const packetSize = 64
 
-// udp is the section about datagrams through the relay.
+// udp measures datagrams through a relay.
 func udp(l *lab) (*report.Section, error) {
 	a, err := l.servers()
 	if err != nil {
@@ -29,9 +29,9 @@ func udp(l *lab) (*report.Section, error) {
 	s := &report.Section{
 		Title: "UDP",
 		Text: `
-Datagrams of 64 bytes to a destination that sends them back, through the same relay with the SOCKS header and without.
-The rate is of one datagram after another; ratios are to the relay without a header, in the same round. Processor time
-is the client's. Allocations are of the whole process.`,
+Datagrams of 64 bytes to a destination that sends them back, through the same relay with and without the SOCKS header. The rate
+is with one datagram in flight. Ratios are to the relay without a header, in the same round. Processor time is the client's.
+Allocations are those of the client's process.`,
 	}
 	if err := udpTable(l, list, s); err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func udpTable(l *lab, list []packetClient, s *report.Section) error {
 	return nil
 }
 
-// udpPlot plots the rate by payload, with several datagrams in flight.
+// udpPlot plots the rate by payload, with 16 datagrams in flight.
 func udpPlot(l *lab, list []packetClient, s *report.Section) error {
 	const inFlight = 16
 	p := &report.Plot{File: "udp-rate.svg", Title: "UDP round trips per second by payload, 16 in flight", X: "bytes", Y: "round trips per second"}
@@ -115,7 +115,7 @@ func udpPlot(l *lab, list []packetClient, s *report.Section) error {
 	return nil
 }
 
-// exchange sends as many datagrams as times says, and receives as many, with inFlight of them in flight.
+// exchange sends times datagrams and receives as many, with at most inFlight of them in flight.
 func exchange(c packetClient, size, times, inFlight int) error {
 	out, in := make([]byte, size), make([]byte, 2048)
 	for i := range times + inFlight {
@@ -125,7 +125,7 @@ func exchange(c packetClient, size, times, inFlight int) error {
 				return err
 			}
 			if n != size {
-				return fmt.Errorf("%d bytes came back, not %d", n, size)
+				return fmt.Errorf("%d bytes came back, want %d", n, size)
 			}
 		}
 		if i < times {
@@ -137,9 +137,9 @@ func exchange(c packetClient, size, times, inFlight int) error {
 	return nil
 }
 
-// countPacketAllocs returns the allocations per datagram, sent and received.
+// countPacketAllocs returns the allocations per datagram sent and per datagram received.
 func countPacketAllocs(c packetClient) (sent, received float64, err error) {
-	const n = 100 // fit the receive buffer
+	const n = 100 // as many datagrams as fit into the receive buffer
 	out, in := make([]byte, packetSize), make([]byte, 2048)
 	count := func(do func() error) (float64, error) {
 		var before, after runtime.MemStats

@@ -17,27 +17,28 @@ import (
 type cell struct {
 	name   string
 	fault  func() testgw.Fault // called for each connection
-	at     testgw.Stage        // the first answer that is not what it should be; zero: none, up to the stream
+	at     testgw.Stage        // the first faulty answer; zero: none before the stream
 	silent bool                // the cell ends by its deadline
 	want   outcome
 }
 
-// letsIn reports whether the fault leaves the gateway's answers whole until it has let a dial in.
+// letsIn reports whether the gateway's answers are correct until it has let a dial in.
 func (c cell) letsIn() bool { return c.at == 0 || c.at >= testgw.StageReply }
 
 const (
-	// shortTime bounds a silent cell. It is mostly enough to come to the byte at which the gateway falls silent. What has
-	// to come of the cell is the same when it is not: the end of the context. Where time is not real (see TestSilence)
-	// each comes to its byte.
+	// shortTime bounds a silent cell. It usually suffices to reach the byte at which the gateway falls silent. If
+	// it does not, the outcome is the same: the context's error. With a fake clock, in TestSilence, each cell
+	// reaches its byte.
 	shortTime = 20 * time.Millisecond
-	// usableTime bounds a dial whose connection has to be usable after it. One for which that was too little gives
-	// nothing to use, and has more.
+	// usableTime bounds a dial whose connection is used after the bound. A dial that fails for lack of time is
+	// repeated with more.
 	usableTime = 100 * time.Millisecond
-	// hangTime bounds any other cell. They end by themselves, long before it, and one that does not is wrong.
+	// hangTime bounds any other cell. A cell ends long before it unless the dial hangs, which is an error.
 	hangTime = 3 * patience
 )
 
-// secondWorks reports whether the group's second gateway has no fault in the present cell: so it is in every other.
+// secondWorks reports whether the group's second gateway has no fault in the current cell. It has none in every
+// other cell.
 func (b *batch) secondWorks() bool { return b.mode.group && b.cells%2 == 0 }
 
 // want returns the outcome that a cell must have in the batch's mode.
@@ -48,7 +49,7 @@ func (b *batch) want(c cell) outcome {
 	return c.want
 }
 
-// mode says whether the Client has spares and is in a Group.
+// mode says how many spares a Client has, and whether it is in a Group.
 type mode struct {
 	spare int
 	group bool // of two
@@ -67,8 +68,8 @@ func (m mode) String() string {
 
 var modes = []mode{{}, {spare: 2}, {group: true}, {spare: 2, group: true}}
 
-// batch is the cells of one request, authentication, handshake, transport and mode. They run one after the
-// other, each with gateways, Clients and a Dialer of its own, over one table.
+// batch holds the cells of one request, authentication, handshake, transport and mode. The cells run one after the
+// other. Each has its own gateways, Clients and Dialer; the table is shared.
 type batch struct {
 	request     request
 	way         way
@@ -81,7 +82,7 @@ type batch struct {
 
 	cells, spareHits int
 	usedLater        int // cells whose connection was used after all bounds
-	tooShort         int // dials for that which had too little time
+	tooShort         int // dials for usedLater that had too little time
 }
 
 func (b *batch) String() string {
@@ -100,9 +101,9 @@ func (b *batch) start(t testing.TB) {
 	require.NoError(t, err)
 }
 
-// run does a cell. What comes of it does not depend on how fast the machine is: a silence has no end, and nothing
-// else ends by its limit. A connection that it gives is dialed again for its use after the limit, which is short
-// then: a dial that this ends gives nothing to use, and is judged by the one before it.
+// run runs a cell. The outcome does not depend on the speed of the machine, because a silence has no end and no
+// other cell ends by its limit. A dial that succeeds is repeated with a short limit, and its connection is used
+// after the limit. If the short limit ends this second dial, the dial is repeated with a longer one.
 func (b *batch) run(t testing.TB, c cell) {
 	b.cells++
 	if c.silent {
@@ -130,7 +131,7 @@ func (b *batch) run(t testing.TB, c cell) {
 	}
 }
 
-// once does a cell within a limit, and uses what it gives after that if asked to.
+// once runs a cell within a limit. If later is set, it uses the connection after the limit too.
 func (b *batch) once(t testing.TB, c cell, limit time.Duration, later bool) *try {
 	sc := &scope{TB: t}
 	defer sc.end()
@@ -142,7 +143,7 @@ func (b *batch) once(t testing.TB, c cell, limit time.Duration, later bool) *try
 	return x
 }
 
-// scope is a testing.TB whose cleanups run at the end of one try.
+// scope is a testing.TB whose cleanups run in end.
 type scope struct {
 	testing.TB
 	cleanups []func()

@@ -20,12 +20,12 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestChaos does checked transfers while connections are cut on either side of the gateways and between,
-// gateways are restarted and contexts are cancelled, all at random. Each transfer is whole or ends with an error:
-// none is silently short, and none hangs.
+// TestChaos does checked transfers while, at random, gateways reset connections, connections are cut on the path,
+// gateways are restarted, and contexts are cancelled. Each transfer is complete or ends with an error: none is
+// silently short, and none hangs.
 //
-// A bare TCP connection is never cut with a FIN, nor one to a unix socket in any way: that is how streams end
-// there, and no transport can tell the difference.
+// A plain TCP connection is never cut with a FIN: a stream ends with a FIN, so the client cannot tell the
+// difference.
 func TestChaos(t *testing.T) {
 	begun := begin()
 	t.Run("", func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestChaos(t *testing.T) {
 			running.Go(func() { c.work(ctx, t) })
 		}
 		running.Wait()
-		t.Logf("%v: %d whole, %d not and told so, %d dials failed; %d restarts, %d cuts", length,
+		t.Logf("%v: %d transfers complete, %d with an error, %d of them failed dials; %d restarts, %d cuts", length,
 			c.whole.Load(), c.broken.Load(), c.undialed.Load(), c.restarts(), c.cuts.Load())
 		require.Greater(t, c.whole.Load(), int64(20))
 		require.Greater(t, c.broken.Load(), int64(5))
@@ -54,7 +54,7 @@ func TestChaos(t *testing.T) {
 	begun.requireBack(t)
 }
 
-// chaos holds what runs at once, and counts what came of it.
+// chaos holds the parts of the test and counts outcomes.
 type chaos struct {
 	archive  *archive
 	gateways []*mortal
@@ -62,7 +62,7 @@ type chaos struct {
 	dialer   *dialer.Dialer
 
 	mu     sync.Mutex
-	latest []victim // connections to gateways, most of them live
+	latest []victim // the latest connections to gateways, most of them open
 
 	ids, whole, broken, undialed, cuts atomic.Int64
 }
@@ -70,10 +70,10 @@ type chaos struct {
 // victim is a connection that can be cut.
 type victim struct {
 	conn *net.TCPConn
-	tls  bool // over it
+	tls  bool // the connection carries TLS
 }
 
-// mortal is a gateway that dies and comes back at its address.
+// mortal is a gateway that is closed and started again at its address.
 type mortal struct {
 	*testgw.Gateway
 	addr     string
@@ -107,7 +107,7 @@ func newChaos(t *testing.T) *chaos {
 	return c
 }
 
-// sometimesReset has a gateway reset one connection of four, at some byte.
+// sometimesReset is a Misbehave that resets one connection of four, at a random byte.
 func sometimesReset(int) testgw.Fault {
 	if rand.IntN(4) > 0 {
 		return testgw.Fault{}
@@ -115,13 +115,13 @@ func sometimesReset(int) testgw.Fault {
 	return testgw.Fault{End: testgw.RST, After: rand.IntN(1 << (4 + rand.IntN(16)))}
 }
 
-// restart kills the gateway and starts it again, over and over.
+// restart closes the gateway and starts it again, repeatedly, until ctx is done.
 func (m *mortal) restart(ctx context.Context, t *testing.T) {
 	for pause(ctx, 100*time.Millisecond, time.Second) {
 		m.Close()
 		m.restarts++
 		pause(ctx, 0, 50*time.Millisecond)
-		for m.Start("tcp", m.addr) != nil { // another socket has taken the port for a moment
+		for m.Start("tcp", m.addr) != nil { // another socket may have the port for a moment
 			if !pause(ctx, time.Millisecond, 10*time.Millisecond) {
 				return
 			}
@@ -129,7 +129,7 @@ func (m *mortal) restart(ctx context.Context, t *testing.T) {
 	}
 }
 
-// pause waits for a time between the two, and reports whether ctx goes on.
+// pause waits for a random time from least to most. It reports false if ctx is done before.
 func pause(ctx context.Context, least, most time.Duration) bool {
 	select {
 	case <-ctx.Done():
@@ -146,7 +146,7 @@ func (c *chaos) restarts() (n int) {
 	return n
 }
 
-// watched is a Forward whose connections can be cut.
+// watched returns a Forward whose connections cut can cut.
 func (c *chaos) watched(tls bool) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, address)
@@ -163,7 +163,8 @@ func (c *chaos) watched(tls bool) dialFunc {
 	}
 }
 
-// cut cuts one connection after another: by a FIN, where TLS can tell that from an end, or by a reset.
+// cut cuts one connection after another until ctx is done. Most connections with TLS, which can tell a cut from the
+// end of a stream, get an EOF at the client, as after a FIN. The others are reset.
 func (c *chaos) cut(ctx context.Context) {
 	for pause(ctx, time.Millisecond, 10*time.Millisecond) {
 		v, ok := c.any()
@@ -180,7 +181,7 @@ func (c *chaos) cut(ctx context.Context) {
 	}
 }
 
-// any takes one of the latest connections.
+// any removes and returns one of the latest connections.
 func (c *chaos) any() (v victim, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -193,7 +194,7 @@ func (c *chaos) any() (v victim, ok bool) {
 	return v, true
 }
 
-// work does transfers until ctx is done, and finishes the last.
+// work does transfers until ctx is done. It finishes the last one.
 func (c *chaos) work(ctx context.Context, t *testing.T) {
 	_, port, err := net.SplitHostPort(c.archive.addr)
 	if err != nil {
@@ -229,7 +230,8 @@ func (c *chaos) transfer(port string) error {
 	return transfer{uint64(c.ids.Add(1)), size(), size()}.run(ctx, conn, c.archive)
 }
 
-// inTheTableOr is the error of a dial, and a silent one where it is none of the documentation's.
+// inTheTableOr returns the error of a dial. If the error is not a documented one, the result matches
+// errSilentlyShort, which fails the test.
 func inTheTableOr(err error) error {
 	if wrong := inTheTable(err); wrong != nil {
 		return errors.Join(errSilentlyShort, wrong, err)

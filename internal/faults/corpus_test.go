@@ -13,17 +13,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// parsers are the packages that parse what comes from outside, and the targets that fuzz them.
+// parsers are the packages that parse untrusted input, and their fuzz targets.
 var parsers = map[string][]string{
-	"internal/names": {"FuzzCanonical"},                                                  // names that users and DNS clients give
+	"internal/names": {"FuzzCanonical"},                                                  // names from users and DNS clients
 	"internal/wire":  {"FuzzMessages", "FuzzDatagram", "FuzzReplyLikeXNet"},              // the messages of RFC 1928 and 1929
 	"mapping":        {"FuzzRead", "FuzzAssign"},                                         // snapshots, names and literals
 	"resolver":       {"FuzzReply", "FuzzUpstreamAnswer", "FuzzParseArpa", "FuzzStream"}, // DNS queries, answers, names and framing
 	"socks":          {"FuzzParseURL", "FuzzParseAddr", "FuzzReplies", "FuzzSecondReplies", "FuzzResolutions", "FuzzDatagrams"},
 }
 
-// Every fuzz target has seeds, and every parser its targets: without seeds, `go test` would run nothing of
-// them and pass.
+// Every fuzz target has seeds, and every parser has its targets. Without seeds, go test would run nothing of a
+// target and pass.
 func TestCorpora(t *testing.T) {
 	const root = "../.."
 	found := map[string][]string{}
@@ -47,7 +47,7 @@ func TestCorpora(t *testing.T) {
 		for _, decl := range file.Decls {
 			if f, ok := decl.(*ast.FuncDecl); ok && isFuzz(f) {
 				found[filepath.ToSlash(dir)] = append(found[filepath.ToSlash(dir)], f.Name.Name)
-				kept, _ := os.ReadDir(filepath.Join(filepath.Dir(path), "testdata", "fuzz", f.Name.Name)) // none: no seeds there
+				kept, _ := os.ReadDir(filepath.Join(filepath.Dir(path), "testdata", "fuzz", f.Name.Name)) // an error means no seeds there
 				require.Positive(t, seeds(f)+len(kept), "%s has no seeds", f.Name.Name)
 			}
 		}
@@ -69,8 +69,8 @@ func isFuzz(f *ast.FuncDecl) bool {
 	return f.Recv == nil && strings.HasPrefix(f.Name.Name, "Fuzz") && len(f.Type.Params.List) == 1
 }
 
-// seeds counts the calls of Add in a fuzz target, on its own parameter and before its Fuzz. One in a loop
-// over a literal without elements does not count.
+// seeds counts the calls of Add on a fuzz target's parameter. A call in a loop over a literal without elements
+// does not count.
 func seeds(f *ast.FuncDecl) (n int) {
 	name := f.Type.Params.List[0].Names[0].Name
 	ast.Inspect(f.Body, func(node ast.Node) bool {

@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// parrot is a gateway in memory that sends its piece, whatever it is sent. It keeps what each connection was sent. It
-// is safe for concurrent use.
+// parrot is a gateway in memory that sends piece on each connection, whatever it receives. It records what each
+// connection received. Its dial is safe for concurrent use.
 type parrot struct {
 	piece string
 
@@ -31,14 +31,14 @@ func (p *parrot) dial(context.Context, string, string) (net.Conn, error) {
 	p.heard = append(p.heard, heard)
 	p.mu.Unlock()
 	p.done.Go(func() { _, _ = io.Copy(heard, far) }) // ends with the connection
-	p.done.Go(func() {                               // ends when all is said, or with the connection
+	p.done.Go(func() {                               // ends when piece is sent, or with the connection
 		defer far.Close()
 		_, _ = io.WriteString(far, p.piece)
 	})
 	return near, nil
 }
 
-// all waits until every connection has ended, and returns what was heard on each.
+// all waits until every connection has ended, and returns what each received.
 func (p *parrot) all() [][]byte {
 	p.done.Wait()
 	var all [][]byte
@@ -48,8 +48,8 @@ func (p *parrot) all() [][]byte {
 	return all
 }
 
-// Whatever a gateway says, in whatever order, it gets the credentials once on a connection at most, and
-// only where they were offered there.
+// Whatever a gateway answers, in any order, it gets the credentials at most once per connection, and only on a
+// connection whose greeting offered method 2.
 func TestCredentialsOnceAndWhereOffered(t *testing.T) {
 	says := []string{
 		"\x05\x00", "\x05\x02", "\x05\xff", "\x05\x07\x00", "\x01\x00", "\x01\x01", "\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50", "\x05\x02\x00\x01\x7f\x00\x00\x01\x00\x50",
@@ -92,7 +92,7 @@ func requireOnce(t testing.TB, p *parrot) {
 	}
 }
 
-// No error quotes a gateway that gives the credentials back.
+// No error quotes the answers of a gateway that echoes the credentials.
 func TestCredentialsEchoed(t *testing.T) {
 	echoed, err := wire.AppendReply(nil, wire.Succeeded, wire.Addr{Name: "zaphod-user.p4ss", Port: 1})
 	require.NoError(t, err)

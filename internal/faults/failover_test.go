@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestFailover kills one of two danteds in the midst of a load: every dial through the Group of both
-// succeeds, before, during and after.
+// TestFailover kills one of two danteds under load. Every dial through the Group of both succeeds, before, during
+// and after.
 func TestFailover(t *testing.T) {
 	for _, spread := range []bool{false, true} {
 		danteds := []*peers.Peer{peers.Danted{}.Start(t), peers.Danted{}.Start(t)}
@@ -39,18 +39,18 @@ func TestFailover(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, _ = io.Copy(io.Discard, conn) // what is established may break
+			_, _ = io.Copy(io.Discard, conn) // an established connection may break
 			return conn.Close()
 		})
 		health := group.Health()
 		require.NotZero(t, health[stopped].Failures)
 		require.ErrorIs(t, health[stopped].Err, socks.ErrGateway)
 		require.Zero(t, health[1-stopped].Failures)
-		t.Logf("spread %t: %d dials, none lost", spread, total)
+		t.Logf("spread %t: %d dials, none failed", spread, total)
 	}
 }
 
-// used returns which of two gateways is the one that the dials go to.
+// used returns the index of a gateway, of two, that has been used.
 func used(group *socks.Group) int {
 	if group.Health()[0].Used.IsZero() {
 		return 1
@@ -58,7 +58,7 @@ func used(group *socks.Group) int {
 	return 0
 }
 
-// greeter is a destination that says its piece and hangs up.
+// greeter starts a destination that sends said and closes the connection, and returns its address.
 func greeter(t testing.TB) (address string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -22,7 +22,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// endless is a gateway in memory that goes on for ever after its piece, and counts what is taken of it.
+// endless is a gateway in memory that sends piece and then filler without end. It counts the bytes that clients
+// read.
 type endless struct {
 	piece, filler string
 	taken         atomic.Int64
@@ -46,11 +47,10 @@ func (e *endless) dial(context.Context, string, string) (net.Conn, error) {
 	return near, nil
 }
 
-// mostTaken is more than the messages of a handshake have together.
+// mostTaken is the greatest length of all messages of a handshake together.
 const mostTaken = 2 + 2 + 3 + wire.MaxAddr
 
-// A gateway that never ends takes no more from a client than the messages that are due are long, and makes
-// it keep no more than a fraction of 64 KiB.
+// A client reads no more from an endless gateway than the messages that are due.
 func TestEndlessGateway(t *testing.T) {
 	var fillers []string
 	for v := range 256 {
@@ -75,8 +75,8 @@ func TestEndlessGateway(t *testing.T) {
 	}
 }
 
-// Until authentication has succeeded a dial allocates far less than 64 KiB, whatever the gateway sends.
-// TLS, where there is one, allocates as crypto/tls does.
+// A dial that does not get past the handshake allocates far less than 64 KiB, whatever the gateway sends. TLS
+// would allocate what crypto/tls needs in addition.
 func TestAllocatesLittle(t *testing.T) {
 	const dials, most = 100, 64 << 10
 	for _, piece := range []string{"", "\x05\x02", "\x05\x02\x01\x00\x05\x00\x00\x03\xff", "HTTP/1.1 200 OK\r\n\r\n", "\x05\x02\x01\x01"} {
@@ -92,13 +92,13 @@ func TestAllocatesLittle(t *testing.T) {
 		e.done.Wait()
 		runtime.ReadMemStats(&after)
 		each := (after.TotalAlloc - before.TotalAlloc) / dials
-		t.Logf("%q…: %d octets a dial, the gateway's among them", piece, each)
+		t.Logf("%q…: %d bytes per dial, including the gateway's", piece, each)
 		require.Less(t, each, uint64(most), "%q", piece)
 	}
 }
 
-// Wherever a reply points, nothing but the gateway is ever dialed, and for datagrams its relay by the rule
-// of package socks; names never.
+// Whatever BND a reply has, the client dials only the gateway and, for datagrams, its relay by the rule of package
+// socks. It never dials a name.
 func TestDialsNothingElse(t *testing.T) {
 	bounds := map[string]struct {
 		bound wire.Addr
@@ -132,7 +132,7 @@ func TestDialsNothingElse(t *testing.T) {
 				c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 					dialed = append(dialed, network+" "+address)
 					if network == "udp" {
-						return nil, net.ErrClosed // nothing is ever sent there
+						return nil, net.ErrClosed // so no datagram is sent
 					}
 					return new(net.Dialer).DialContext(ctx, network, address)
 				})
@@ -146,7 +146,7 @@ func TestDialsNothingElse(t *testing.T) {
 					require.Error(t, err)
 					if b.relay {
 						want = append(want, "udp "+netip.AddrPortFrom(b.bound.IP, b.bound.Port).String())
-					} else { // Auto asks again, step by step, what was answered with nonsense
+					} else {
 						require.ErrorIs(t, err, socks.ErrProtocol)
 					}
 				}
@@ -156,9 +156,9 @@ func TestDialsNothingElse(t *testing.T) {
 	}
 }
 
-// A stranger's datagram is never passed off as the peer's: not one that is sent to the client's own socket,
-// not one that the relay says is from elsewhere, and not one that claims an address of the reserved space,
-// which would be another name's.
+// A stranger's datagram is never passed off as the peer's: neither one that is sent to the client's own socket,
+// nor one to which the relay gives another source, nor one with a source in the reserved space, which would be
+// another name's address.
 func TestStrangersDatagrams(t *testing.T) {
 	var table *mapping.Table
 	var another netip.Addr // the fake of another name
@@ -227,7 +227,7 @@ func TestStrangersDatagrams(t *testing.T) {
 					if fromPeer {
 						return
 					}
-					require.False(t, connected, "only the peer is heard")
+					require.False(t, connected, "a connected socket receives from its peer alone")
 				}
 			})
 		}

@@ -23,16 +23,16 @@ import (
 )
 
 var (
-	httpFor  = flag.Duration("http", 10*time.Second, "how long TestHTTP goes on")
-	httpSeed = flag.Uint64("httpseed", rand.Uint64(), "what TestHTTP's gateways do follows from it")
+	httpFor  = flag.Duration("http", 10*time.Second, "how long TestHTTP runs")
+	httpSeed = flag.Uint64("httpseed", rand.Uint64(), "seed of the faults of TestHTTP's gateways")
 )
 
 // httpTimeout bounds a request of TestHTTP.
 const httpTimeout = 2 * time.Second
 
-// TestHTTP has an http.Transport go through a Group of two gateways with spare connections, while one of them
-// is killed and restarted, or stops answering for a while, at random. Every request is answered or fails in time, a gateway sees at
-// most two CONNECTs of a dial, and nothing is left.
+// TestHTTP uses an http.Transport over a Group of two gateways with spare connections, while one of them at a time
+// is killed and restarted, or frozen for a while, at random. Every request is answered or fails in time, a gateway
+// sees at most two CONNECTs per dial, and nothing is left.
 func TestHTTP(t *testing.T) {
 	begun := begin()
 	t.Run("", func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestHTTP(t *testing.T) {
 	begun.requireBack(t)
 }
 
-// httpLab is a server behind two gateways, and a way to it.
+// httpLab is an HTTP server behind two gateways, with the client's side.
 type httpLab struct {
 	gateways  [2]*moody
 	group     *socks.Group
@@ -81,16 +81,16 @@ type httpLab struct {
 	kills, freezes                int
 }
 
-// moody is a gateway that can be frozen: it goes on to accept connections, and does not answer. What it relays
-// goes on.
+// moody is a gateway that can be frozen. A frozen gateway accepts connections but does not answer; established
+// relays continue.
 type moody struct {
 	*testgw.Gateway
 	addr     string
 	connects atomic.Int64
-	ice      atomic.Pointer[chan struct{}] // closed by the thaw; nil: not frozen
+	ice      atomic.Pointer[chan struct{}] // closed at the end of the freeze; nil: not frozen
 }
 
-// hold is a Fault's Hold.
+// hold is a Fault's Hold. It blocks while the gateway is frozen.
 func (m *moody) hold(ctx context.Context, _ testgw.Stage) {
 	if ice := m.ice.Load(); ice != nil {
 		select {
@@ -143,7 +143,7 @@ func newHTTPLab(t *testing.T) *httpLab {
 	return h
 }
 
-// get makes a request, over a connection of its own if asked to.
+// get makes a request and counts its outcome. If fresh, its connection is closed afterwards.
 func (h *httpLab) get(t *testing.T, host string, fresh bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), httpTimeout)
 	defer cancel()
@@ -156,7 +156,7 @@ func (h *httpLab) get(t *testing.T, host string, fresh bool) {
 	begun := time.Now()
 	heard, err := h.roundTrip(req)
 	switch {
-	case time.Since(begun) > httpTimeout+patience/2: // a busy machine is late too
+	case time.Since(begun) > httpTimeout+patience/2: // a busy machine may be late
 		h.late.Add(1)
 	case err != nil:
 		h.failed.Add(1)
@@ -177,7 +177,8 @@ func (h *httpLab) roundTrip(req *http.Request) (string, error) {
 	return string(body), err
 }
 
-// trouble kills or freezes one gateway after the other and has it come back, never both at once.
+// trouble kills and restarts, or freezes, a random gateway, repeatedly until ctx is done. It never affects both at
+// once.
 func (h *httpLab) trouble(ctx context.Context, t *testing.T, random *rand.Rand) {
 	wait := func(least, most time.Duration) {
 		select {
@@ -192,7 +193,7 @@ func (h *httpLab) trouble(ctx context.Context, t *testing.T, random *rand.Rand) 
 			h.kills++
 			m.Close()
 			wait(10*time.Millisecond, 500*time.Millisecond)
-			for m.Start("tcp", m.addr) != nil { // another socket has taken the port for a moment
+			for m.Start("tcp", m.addr) != nil { // another socket may have the port for a moment
 				time.Sleep(time.Millisecond)
 			}
 			continue

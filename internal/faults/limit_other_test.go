@@ -7,5 +7,5 @@ import (
 	"testing"
 )
 
-// descriptorLimit bounds nothing: what it would be is not known here.
+// descriptorLimit returns math.MaxInt32, because the limit is not known on this system.
 func descriptorLimit(testing.TB) int { return math.MaxInt32 }

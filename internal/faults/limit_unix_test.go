@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// descriptorLimit is how many descriptors this process may have.
+// descriptorLimit returns the number of descriptors that this process may have.
 func descriptorLimit(t testing.TB) int {
 	var limit syscall.Rlimit // the runtime has raised the soft one to the hard one
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))

@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// through is a Dialer to a gateway, with what it is made of.
+// through returns a Dialer to a gateway, and its Client and table.
 func through(t testing.TB, gateway string) (*dialer.Dialer, *socks.Client, *mapping.Table) {
 	table, err := mapping.New(mapping.Config{})
 	require.NoError(t, err)
@@ -23,7 +23,7 @@ func through(t testing.TB, gateway string) (*dialer.Dialer, *socks.Client, *mapp
 	return &dialer.Dialer{Gateway: c, Table: table}, c, table
 }
 
-// affordable is n, or as many connections as this process may have descriptors for.
+// affordable returns n, or the number of connections for which this process may have descriptors if that is less.
 func affordable(t testing.TB, n int) int {
 	const others = 200
 	limit := descriptorLimit(t)
@@ -49,8 +49,8 @@ func echoed(conn net.Conn, message string) error {
 	return nil
 }
 
-// TestManyAtOnce holds connections to as many names open at once: each works when all are there, and
-// nothing is left when all are closed.
+// TestManyAtOnce keeps many connections open at the same time, each to another name. Each works while all are
+// open, and nothing is left when all are closed.
 func TestManyAtOnce(t *testing.T) {
 	n := affordable(t, scaled(500, 10_000))
 	gateway := gatewayProcess(t)
@@ -81,12 +81,12 @@ func TestManyAtOnce(t *testing.T) {
 	for e := range table.All() {
 		require.Zero(t, e.Leases)
 	}
-	t.Logf("%d connections at once: dialed in %v, %.0f a second; %d octets of heap each, its name among them",
+	t.Logf("%d connections at once: dialed in %v, %.0f per second; %d bytes of heap each, including the name",
 		n, dialed.Round(time.Millisecond), float64(n)/dialed.Seconds(), held/uint64(n))
 	before.requireBack(t)
 }
 
-// each runs f for 0 to n-1, several at a time, and fails t at errors.
+// each calls f for 0 to n-1, several at a time, and fails t now if any call fails.
 func each(t testing.TB, n int, f func(i int) error) {
 	t.Helper()
 	const workers = 32

@@ -1,5 +1,5 @@
-// Package faults tests the library as a whole against gateways that fail, lie, vanish and are many: what it
-// finds is told in docs/RELIABILITY.md.
+// Package faults tests the library as a whole against gateways that fail, lie or vanish, and under load.
+// docs/RELIABILITY.md has the results.
 //
 //	go test -v ./internal/faults          # the short form
 //	go test -v ./internal/faults -long    # the long one
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 		serveGateway()
 		return
 	}
-	// The cells of the matrix wait more than they work.
+	// The cells of the matrix mostly wait.
 	if err := flag.Set("test.parallel", "48"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -35,10 +35,10 @@ func TestMain(m *testing.M) {
 	leakcheck.Main(m)
 }
 
-// logged holds what was written to the default loggers of packages slog and log.
+// logged holds the output of the default loggers of packages slog and log.
 var logged bytes.Buffer
 
-// scaled is short, or long with -long.
+// scaled returns short, or whole with -long.
 func scaled(short, whole int) int {
 	if *long {
 		return whole

@@ -12,15 +12,16 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestMatrix has a gateway fail in every way: each request, authentication, handshake, transport and mode, by each
-// byte of the gateway's answers and what goes wrong there, and by each value of each byte that means something. Each
-// cell ends with the right data or with an error of the table in the documentation. A gateway sees at most two
-// requests of a dial. What was dialed works after everything that bounded the dial. Nothing is left.
+// TestMatrix makes a gateway fail in every way, for each request, authentication, handshake, transport and mode:
+// by each fault at each byte of the gateway's answers, and by each value of each byte that has a meaning. Each
+// cell ends with the right data or with a documented error. A gateway sees at most two requests per dial. A
+// connection works after every bound of its dial has passed. No lease, connection, descriptor or goroutine is
+// left.
 //
-// The short form distributes the values so that each request meets each of them, and the values that mean something
-// are met everywhere. It distributes the cells of the modes with spares and groups over the transports. Under the race
-// detector, which takes ten times as long, it distributes all cells, and runs half of those modes'. With -long each
-// cell is run everywhere.
+// The short form combines each value with each request, and the values that have a meaning with everything. It
+// distributes the cells of the modes with spares and groups over the transports. Under the race detector, which
+// takes ten times as long, it distributes all cells, and runs half of the cells of those modes. With -long every
+// cell runs everywhere.
 func TestMatrix(t *testing.T) {
 	begun := time.Now()
 	total, byMode, spareHits, usedLater, tooShort := 0, map[string]int{}, 0, 0, 0
@@ -50,14 +51,14 @@ func TestMatrix(t *testing.T) {
 		require.Empty(t, before.Left(patience), "left by %s", w.name)
 	}
 	requireNothingLogged(t)
-	t.Logf("%d cells in %v: %v; %d requests on spares; %d connections used after all bounds, %d dials for that had too little time",
+	t.Logf("%d cells in %v: %v; %d requests on spares; %d connections used after all bounds, %d dials for this had too little time",
 		total, time.Since(begun).Round(time.Second), byMode, spareHits, usedLater, tooShort)
 	require.Greater(t, total, leastCells)
 	require.Greater(t, spareHits, leastCells/20)
 	require.Greater(t, usedLater, leastCells/10)
 }
 
-// dealt reports whether the batch j on the transport i has its cell k.
+// dealt reports whether the batch j on the transport i runs its cell k.
 func (b *batch) dealt(i, j, k int) bool {
 	alone := b.mode == (mode{})
 	switch {
@@ -69,12 +70,12 @@ func (b *batch) dealt(i, j, k int) bool {
 	return (k+j)%len(ways) == i
 }
 
-// batches are all of a transport.
+// batches returns all batches of a transport.
 func batches(w way) (all []*batch) {
 	for _, m := range modes {
 		for _, r := range requests {
 			if m.group && r.name == "RESOLVE" {
-				continue // no method of a Group
+				continue // a Group has no Resolve
 			}
 			for _, credentials := range []bool{false, true} {
 				for _, h := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
@@ -86,9 +87,9 @@ func batches(w way) (all []*batch) {
 	return all
 }
 
-// all are the cells of the batch j on the transport i.
+// all returns the cells of the batch j on the transport i.
 func (b *batch) all(i, j int) []cell {
-	const hands = 24 // to which the values are dealt: the batches of a request
+	const hands = 24 // the number of batches of a request, over which the values are distributed
 	chosen := func(v byte) bool {
 		return *long || slices.Contains([]byte{0, 1, 2, 5, 0xff}, v) || (int(v)+6*i+j%6)%hands == 0
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 var hostileNames = map[string]string{
-	"300 octets":        strings.Repeat("a.", 150),
+	"300 bytes":         strings.Repeat("a.", 150),
 	"a label of 64":     strings.Repeat("a", 64) + ".example",
 	"NUL":               "good.example\x00.evil.example",
 	"CR LF":             "good.example\r\nHost: evil.example",
@@ -48,7 +48,7 @@ var hostileNames = map[string]string{
 	"only a hyphen":     "-",
 }
 
-// uses are the ways in which a name gets to the library.
+// uses are the ways to pass a name to the library.
 var uses = map[string]func(d *dialer.Dialer, c *socks.Client, name string) error{
 	"socks connect": func(_ *dialer.Dialer, c *socks.Client, name string) error {
 		_, err := c.Dial("tcp", net.JoinHostPort(name, "80"))
@@ -84,7 +84,7 @@ var uses = map[string]func(d *dialer.Dialer, c *socks.Client, name string) error
 	},
 }
 
-// A hostile name has its error before the gateway is so much as reached, and the error can be logged.
+// A hostile name is an error before the gateway is reached, and the error has no control characters.
 func TestHostileNames(t *testing.T) {
 	for what, name := range hostileNames {
 		for how, use := range uses {
@@ -100,7 +100,7 @@ func TestHostileNames(t *testing.T) {
 				var addr *net.AddrError
 				require.True(t, errors.As(err, &addr) || errors.Is(err, mapping.ErrBadName), "%v", err)
 				require.Zero(t, table.Len())
-				if how != "socks resolve" { // a *net.DNSError has the name as it was asked for
+				if how != "socks resolve" { // a *net.DNSError has the name as it was given
 					require.NotRegexp(t, `[[:cntrl:]]`, err.Error())
 				}
 			})
@@ -108,7 +108,8 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// Datagrams too: neither a datagram nor an association for it goes out.
+// A datagram to a hostile name is an error, and neither the datagram nor an association for it reaches the
+// gateway.
 func TestHostileNamesOfDatagrams(t *testing.T) {
 	g := new(testgw.Gateway)
 	c := overTCP(t, g)()
@@ -130,8 +131,7 @@ func TestHostileNamesOfDatagrams(t *testing.T) {
 	require.Len(t, g.Requests(), 2)
 }
 
-// What a user may type and DNS has a form for goes out in that form: emoji and capitals as A-labels in lower
-// case, one trailing dot dropped.
+// A name that IDNA can encode is sent in that form: as A-labels in lower case, without one trailing dot.
 func TestUnusualNames(t *testing.T) {
 	for name, sent := range map[string]string{
 		"☕.example":         "xn--53h.example",

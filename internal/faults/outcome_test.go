@@ -12,18 +12,18 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// outcome judges what a request came to.
+// outcome judges the result of a request. It returns an error if the result is wrong.
 type outcome func(heard string, err error) error
 
-// whole is the outcome in which nothing went wrong.
+// whole is the outcome of a request that succeeds.
 func whole(heard string, err error) error {
 	if err != nil || heard != said {
-		return errors.New("not what was said")
+		return errors.New("not the destination's data")
 	}
 	return nil
 }
 
-// fails is an outcome whose error matches all of these.
+// fails returns the outcome of a request whose error matches all of classes.
 func fails(classes ...error) outcome {
 	return func(heard string, err error) error {
 		for _, class := range classes {
@@ -35,7 +35,7 @@ func fails(classes ...error) outcome {
 	}
 }
 
-// timesOut is the end of the context, or of a Listener's or a connection's own deadline.
+// timesOut is the outcome of a request that ends by its context, or by the deadline of a Listener or connection.
 func timesOut(heard string, err error) error {
 	var timeout net.Error
 	switch {
@@ -47,7 +47,7 @@ func timesOut(heard string, err error) error {
 	return nil
 }
 
-// either is one of two outcomes.
+// either returns an outcome that accepts what a or b accepts.
 func either(a, b outcome) outcome {
 	return func(heard string, err error) error {
 		if first := a(heard, err); first != nil {
@@ -59,7 +59,7 @@ func either(a, b outcome) outcome {
 	}
 }
 
-// inTheTable reports why an error is none of API.md's.
+// inTheTable returns an error if err is not a documented one.
 func inTheTable(err error) error {
 	var op *net.OpError
 	var dns *net.DNSError
@@ -73,12 +73,12 @@ func inTheTable(err error) error {
 	for _, class := range []error{
 		socks.ErrGateway, socks.ErrProtocol, socks.ErrAuthFailed, socks.ErrNoAcceptableAuth,
 		context.DeadlineExceeded, context.Canceled, os.ErrDeadlineExceeded,
-		syscall.ECONNRESET, // of the stream itself
+		syscall.ECONNRESET, // a reset of the stream
 		io.ErrUnexpectedEOF,
 	} {
 		if errors.Is(err, class) {
 			return nil
 		}
 	}
-	return errors.New("none of the table's errors")
+	return errors.New("not one of the documented errors")
 }

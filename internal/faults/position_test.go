@@ -11,7 +11,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// noises are what a gateway may say that is no SOCKS, or no SOCKS any more.
+// noises are data that a gateway may send and that are not SOCKS.
 var noises = map[string]string{
 	"zeros":       strings.Repeat("\x00", 40),
 	"ones":        strings.Repeat("\xff", 40),
@@ -21,7 +21,7 @@ var noises = map[string]string{
 	"credentials": secretPassword + secretUser + secretPassword,
 }
 
-// positions are the cells of what goes wrong at each byte that the gateway sends.
+// positions returns the cells with a fault at each byte that the gateway sends.
 func positions(r request, w way, credentials bool) (cells []cell) {
 	answers := r.answers(credentials)
 	total := 0
@@ -49,33 +49,33 @@ func positions(r request, w way, credentials bool) (cells []cell) {
 		stage, _ := at(answers, n)
 		add(cell{fault: same(silentFrom(n)), at: stage, silent: true, want: timesOut}, "silent after %d", n)
 		if r.name == "ASSOCIATE" && n >= total-6 {
-			continue // datagrams would go to the address that the noise is: see TestRelayRule
+			continue // the noise would be the relay's address: see TestRelayAddress in socks
 		}
 		for name, noise := range noises {
 			add(cell{fault: noisyFrom(answers, n, noise), at: stage, want: amidst(r, noise)}, "%s after %d", name, n)
 		}
 	}
-	add(cell{fault: same(testgw.Fault{Drip: true}), want: whole}, "one octet a segment")
+	add(cell{fault: same(testgw.Fault{Drip: true}), want: whole}, "one byte per segment")
 	if r.streams {
 		add(cell{fault: same(testgw.Fault{Join: true}), want: whole}, "joined with the first data")
 	}
 	return cells
 }
 
-// afterFIN returns the outcome of an orderly end after n bytes: within the answers it is an error, within the stream
-// it is the stream's end.
+// afterFIN returns the outcome of an orderly end after n bytes: within the answers it is an error, within the
+// stream it is the end of the stream.
 func afterFIN(r request, n, total int) outcome {
 	switch {
 	case n < total:
 		return fails(socks.ErrGateway)
 	case r.name == "ASSOCIATE":
-		return either(whole, fails(socks.ErrGateway)) // the answer is as fast as the end
+		return either(whole, fails(socks.ErrGateway)) // the answer and the end race
 	case r.name == "RESOLVE":
 		return whole
 	}
 	return func(heard string, err error) error {
 		if err != nil || heard != said[:n-total] {
-			return errors.New("not what was said before the end")
+			return errors.New("not the data before the end")
 		}
 		return nil
 	}
@@ -93,23 +93,25 @@ func afterRST(r request, w way, n, total int) outcome {
 	}
 	return func(heard string, err error) error {
 		if !strings.HasPrefix(said, heard) {
-			return errors.New("not what was said")
+			return errors.New("not the destination's data")
 		}
 		return broken(heard, err)
 	}
 }
 
-// amidst returns the outcome of noise: an error, or if a part is taken for an address, the rest as the stream.
+// amidst returns the outcome of noise: an error, or if a part of the noise is taken for an address, the rest of it
+// as the stream.
 func amidst(r request, noise string) outcome {
 	return func(heard string, err error) error {
 		if r.streams && !strings.Contains(noise, heard) {
-			return errors.New("nobody said that")
+			return errors.New("data that was not sent")
 		}
 		return nil
 	}
 }
 
-// at finds the answer that has the byte n, and which of its bytes that is; zero beyond the answers.
+// at returns the answer that has the byte n, and the offset of the byte in it. Both are zero for a byte after the
+// answers.
 func at(answers []answer, n int) (stage testgw.Stage, offset int) {
 	for _, a := range answers {
 		if n < a.length {
@@ -120,8 +122,7 @@ func at(answers []answer, n int) (stage testgw.Stage, offset int) {
 	return 0, 0
 }
 
-// silentFrom is a gateway that sends n bytes and no more. The silence has no end, so a client that is late does
-// not hear what comes after it.
+// silentFrom returns the Fault of a gateway that sends n bytes and then stays silent for ever.
 func silentFrom(n int) testgw.Fault { return testgw.Fault{End: testgw.Stall, After: n} }
 
 func noisyFrom(answers []answer, n int, noise string) func() testgw.Fault {
@@ -134,7 +135,7 @@ func noisyFrom(answers []answer, n int, noise string) func() testgw.Fault {
 	}
 }
 
-// replaced is a Fault's Answer that changes one answer.
+// replaced returns a Fault's Answer that changes one answer.
 func replaced(at testgw.Stage, change func([]byte) []byte) func(testgw.Stage, []byte) []byte {
 	return func(stage testgw.Stage, b []byte) []byte {
 		if stage == at {

@@ -19,11 +19,12 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// gatewayVariable makes this program the process of a gateway, which has its own limit of descriptors.
+// gatewayVariable is the environment variable that makes this program run a gateway. A process of its own has its
+// own limit of descriptors.
 const gatewayVariable = "SOCKSLIB_FAULTS_GATEWAY"
 
-// serveGateway tells its address and serves until its standard input ends. Streams lead to an echo in
-// memory, so one costs one descriptor; datagrams go out by sockets.
+// serveGateway writes the gateway's address and serves until standard input ends. The destination of each stream
+// is an echo in memory, so that a stream takes one descriptor. Datagrams use sockets.
 func serveGateway() {
 	g := &testgw.Gateway{
 		Forgetful: true,
@@ -39,7 +40,7 @@ func serveGateway() {
 	g.Close()
 }
 
-// repeater is a connection to a destination that repeats what it hears.
+// repeater returns a connection to a destination that sends back what it receives.
 func repeater() net.Conn {
 	near, far := net.Pipe()
 	go func() { // ends with the connection
@@ -70,7 +71,7 @@ func gatewayProcess(t testing.TB) string {
 	return strings.TrimSpace(line)
 }
 
-// beginning is the process's state before a load.
+// beginning is the state of the process before a load.
 type beginning struct {
 	left leakcheck.Snapshot
 	heap uint64
@@ -78,8 +79,8 @@ type beginning struct {
 
 func begin() beginning { return beginning{leakcheck.Take(), heapNow()} }
 
-// requireBack fails t unless goroutines, descriptors and memory are back where they began; memory, but for
-// what the runtime and the pools of package net keep.
+// requireBack fails t unless goroutines, descriptors and memory are at their initial level, except for memory that
+// the runtime and package net's pools keep.
 func (b beginning) requireBack(t testing.TB) {
 	t.Helper()
 	const kept = 8 << 20
@@ -92,7 +93,7 @@ func (b beginning) requireBack(t testing.TB) {
 // heapNow returns the number of live bytes on the heap.
 func heapNow() uint64 {
 	var m runtime.MemStats
-	runtime.GC() // a pool lets go of what was not used between two
+	runtime.GC() // a sync.Pool drops what was not used between two collections
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc

@@ -24,11 +24,11 @@ const (
 
 var destinationIP = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// request is something that is asked of a gateway, and used to its end.
+// request is a command with the use of its result.
 type request struct {
 	name    string
 	stages  []testgw.Stage // the gateway's answers after authentication
-	streams bool           // there is a stream at the end
+	streams bool           // the result is a stream
 	do      func(ctx context.Context, d *dialer.Dialer, port string, u user) (heard string, err error)
 }
 
@@ -72,7 +72,7 @@ func associate(ctx context.Context, d *dialer.Dialer, port string, u user) (stri
 	return u.datagrams(conn)
 }
 
-// resolve has no part in a Dialer.
+// resolve uses the Dialer's Client, because a Dialer has no Resolve.
 func resolve(ctx context.Context, d *dialer.Dialer, _ string, _ user) (string, error) {
 	addr, err := d.Gateway.(*socks.Client).Resolve(ctx, destination)
 	if err == nil && addr == destinationIP {
@@ -81,7 +81,7 @@ func resolve(ctx context.Context, d *dialer.Dialer, _ string, _ user) (string, e
 	return addr.String(), err
 }
 
-// reach gives g what it reaches in streams: a destination in memory.
+// reach makes the destination of g's streams one in memory.
 func reach(g *testgw.Gateway) {
 	g.Hosts = map[string][]netip.Addr{destination: {destinationIP}}
 	g.Forgetful = true
@@ -89,7 +89,7 @@ func reach(g *testgw.Gateway) {
 	g.Listen = func(context.Context, string, string) (net.Listener, error) { return lobby{g}, nil }
 }
 
-// speakerOfDatagrams is a destination on loopback that answers each datagram.
+// speakerOfDatagrams starts a destination on loopback that answers each datagram with said, and returns its port.
 func speakerOfDatagrams(t testing.TB) (port string) {
 	echo, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -111,10 +111,11 @@ func speakerOfDatagrams(t testing.TB) (port string) {
 	return port
 }
 
-// goodbye has a speaker hang up.
+// goodbye makes a speaker close the connection.
 const goodbye = "goodbye"
 
-// speaker is a connection to a destination that says its piece, and repeats what it hears up to goodbye.
+// speaker returns a connection to a destination that sends said, and then sends back what it receives until that
+// is goodbye.
 func speaker() net.Conn {
 	near, far := net.Pipe()
 	go func() { // ends with the connection
@@ -133,22 +134,22 @@ func speaker() net.Conn {
 	return peerConn{near}
 }
 
-// peerConn is a connection with the address of a peer of the gateway's.
+// peerConn is a connection with the address of a peer of the gateway.
 type peerConn struct{ net.Conn }
 
-var peerAddr = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711} // seen, never sent to
+var peerAddr = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711} // reported in replies, never dialed
 
 func (peerConn) RemoteAddr() net.Addr { return peerAddr }
 func (peerConn) LocalAddr() net.Addr  { return peerAddr }
 
-// lobby is a listener whose Accept returns at once.
+// lobby is a listener whose Accept returns a connection at once.
 type lobby struct{ g *testgw.Gateway }
 
 func (l lobby) Accept() (net.Conn, error) { return l.g.Dial(context.Background(), "tcp", "") }
 func (l lobby) Addr() net.Addr            { return peerAddr }
 func (l lobby) Close() error              { return nil }
 
-// answer is a message of a gateway.
+// answer is a message from a gateway.
 type answer struct {
 	stage  testgw.Stage
 	length int
@@ -166,5 +167,5 @@ func (r request) answers(credentials bool) []answer {
 	return all
 }
 
-// patience is the time that a cell may take, on a machine that does much else.
+// patience is the time that a cell may take on a busy machine.
 const patience = 10 * time.Second

@@ -13,13 +13,13 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// The credentials of the whole matrix. Nothing else here looks like them.
+// The credentials of the whole matrix. No other string in the tests contains them.
 const (
 	secretUser     = "zaphod-user"
 	secretPassword = "p4ss/w0rd?%#"
 )
 
-// secretTraces are the credentials as a print may leave them.
+// secretTraces are the credentials as they may be printed.
 var secretTraces = func() (all []string) {
 	for _, s := range []string{secretUser, secretPassword} {
 		b := []byte(s)
@@ -30,7 +30,8 @@ var secretTraces = func() (all []string) {
 	return all
 }()
 
-// sightings are what a Client showed: errors, and what its hooks were given. Safe for concurrent use.
+// sightings records what a Client disclosed: errors, and the arguments of its hooks. It is safe for concurrent
+// use.
 type sightings struct {
 	mu  sync.Mutex
 	all []any
@@ -56,7 +57,7 @@ func (s *sightings) trace() *socks.Trace {
 	}
 }
 
-// printed is all of it in every verb that shows what is inside.
+// printed returns everything recorded, printed with several format verbs.
 func (s *sightings) printed() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,7 +73,7 @@ func (s *sightings) printed() string {
 	return b.String()
 }
 
-// causes are err and all that it wraps.
+// causes returns err and all errors that it wraps.
 func causes(err error) []error {
 	all := []error{err}
 	switch e := err.(type) {
@@ -93,12 +94,12 @@ func (s *sightings) requireNoSecret(t testing.TB) {
 	printed := s.printed()
 	for _, trace := range secretTraces {
 		if strings.Contains(printed, trace) {
-			t.Errorf("a credential is shown, as %q, in:\n%s", trace, printed)
+			t.Errorf("a credential is disclosed, as %q, in:\n%s", trace, printed)
 		}
 	}
 }
 
-// requireNothingLogged fails t when a credential got to the default logs so far.
+// requireNothingLogged fails t if a credential was written to the default logs.
 func requireNothingLogged(t testing.TB) {
 	t.Helper()
 	for _, trace := range secretTraces {

@@ -18,8 +18,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestSilence has a gateway fall silent after each byte, in a synctest bubble, so how long a request takes is known to
-// the nanosecond. The gateway is in memory, so ASSOCIATE is not tested here.
+// TestSilence makes a gateway fall silent after each byte, in a synctest bubble, so the duration of a request is
+// exact. The gateway is in memory, so ASSOCIATE is not tested here.
 func TestSilence(t *testing.T) {
 	cells := 0
 	for _, r := range requests {
@@ -48,7 +48,7 @@ func TestSilence(t *testing.T) {
 	t.Logf("%d cells", cells)
 }
 
-// kind is which connections fall silent, and what bounds the request.
+// kind says which connections fall silent, and what bounds the request.
 type kind string
 
 const (
@@ -59,7 +59,7 @@ const (
 
 var silences = []kind{always, bounded, firstOnly}
 
-// silence is a cell.
+// silence is a cell of TestSilence.
 type silence struct {
 	request     request
 	credentials bool
@@ -107,7 +107,7 @@ func (s silence) run(t *testing.T) {
 	case s.kind == bounded && first:
 		require.NoError(t, timesOut(heard, err), "%s: %v", name, err)
 		require.Equal(t, silenceLimit/3, took, name)
-		require.Equal(t, s.after < letIn(s.credentials), errors.Is(err, socks.ErrGateway), "%s: once it has let us in, it is the destination that is slow: %v", name, err)
+		require.Equal(t, s.after < letIn(s.credentials), errors.Is(err, socks.ErrGateway), "%s: ErrGateway only until the gateway has let the dial in: %v", name, err)
 	default:
 		require.NoError(t, timesOut(heard, err), "%s: %v", name, err)
 		require.Equal(t, silenceLimit, took, name)
@@ -136,7 +136,7 @@ func letIn(credentials bool) int {
 	return 2
 }
 
-// hall is a listener in memory that accepts what is sent to it. It must be closed once.
+// hall is a listener in memory that accepts the connections that are sent to it. It must be closed once.
 type hall chan net.Conn
 
 func (h hall) dial(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -12,7 +12,7 @@ import (
 type site struct {
 	gateway  *testgw.Gateway
 	client   template
-	grace    atomic.Int64 // the number of connections yet to come without the fault
+	grace    atomic.Int64 // the number of connections still to be served without the fault
 	requests atomic.Int64
 }
 
@@ -35,7 +35,7 @@ func newSite(t testing.TB, b *batch, fault func() testgw.Fault) *site {
 	return s
 }
 
-// settles waits until no client is connected, and reports whether that was so within patience.
+// settles waits until no client is connected. It reports false if that takes more than patience.
 func (s *site) settles() bool {
 	for begun := time.Now(); s.gateway.Sessions() > 0; time.Sleep(100 * time.Microsecond) {
 		if time.Since(begun) > patience {

@@ -18,7 +18,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestDialsInARow dials one connection after the other.
+// TestDialsInARow dials and closes one connection after the other.
 func TestDialsInARow(t *testing.T) {
 	n := scaled(2_000, 200_000)
 	gateway := gatewayProcess(t)
@@ -30,7 +30,7 @@ func TestDialsInARow(t *testing.T) {
 		linger(t, conn)
 		require.NoError(t, conn.Close())
 	}
-	for i := range 100 { // pools and the table's first chunks
+	for i := range 100 { // fills the pools and the table's first chunks
 		dial(i)
 	}
 	before := begin()
@@ -47,14 +47,14 @@ func TestDialsInARow(t *testing.T) {
 	before.requireBack(t)
 }
 
-// linger has a connection's Close reset it, or the ports of this machine would all wait.
+// linger makes Close reset a connection. Otherwise TIME_WAIT would use up the ports of this machine.
 func linger(t testing.TB, conn net.Conn) {
 	raw := conn.(*dialer.Conn).NetConn().(*socks.Conn).NetConn()
 	require.NoError(t, raw.(*net.TCPConn).SetLinger(0))
 }
 
-// TestManyDatagrams has an association carry datagrams to a destination and back, some at a time on their
-// way. What is lost is sent again: nothing may come that was not sent, or come altered.
+// TestManyDatagrams sends datagrams over one association to a destination that returns them, with several in
+// flight. A lost one is sent again. No datagram may arrive that was not sent, or arrive altered.
 func TestManyDatagrams(t *testing.T) {
 	n := uint64(scaled(20_000, 1_000_000))
 	const window = 32
@@ -93,19 +93,19 @@ func TestManyDatagrams(t *testing.T) {
 		seq := binary.BigEndian.Uint64(in[:])
 		require.Equal(t, ^seq, binary.BigEndian.Uint64(in[56:]))
 		require.Less(t, seq, sent)
-		if missing[seq] { // else it was late, and sent again
+		if missing[seq] { // otherwise it was late and had been sent again
 			delete(missing, seq)
 			received++
 		}
 	}
 	took := time.Since(begun)
 	require.NoError(t, p.Close())
-	t.Logf("%d datagrams there and back in %v, %.0f a second, %d lost", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), lost)
+	t.Logf("%d datagrams echoed in %v, %.0f per second, %d lost", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), lost)
 	require.Less(t, lost, n/100+window)
 	before.requireBack(t)
 }
 
-// repeaterOfDatagrams is a destination on loopback.
+// repeaterOfDatagrams starts a destination on loopback that sends back each datagram, and returns its port.
 func repeaterOfDatagrams(t testing.TB) (port string) {
 	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
@@ -127,8 +127,8 @@ func repeaterOfDatagrams(t testing.TB) (port string) {
 	return port
 }
 
-// TestTableCycles has more names pass through a table than it holds. Its memory is that of the names it holds,
-// and an address that was one name's is never another's.
+// TestTableCycles passes more names through a table than it holds. The table's memory is proportional to the names
+// that it holds, and the address of one name never becomes another's.
 func TestTableCycles(t *testing.T) {
 	const size, sample = 100_000, 997
 	n := scaled(500_000, 5_000_000)
@@ -140,7 +140,7 @@ func TestTableCycles(t *testing.T) {
 		addr netip.Addr
 	}
 	var sampled []pair
-	var full uint64 // heap once the table was full
+	var full uint64 // heap when the table is full
 	begun := time.Now()
 	for i := range n {
 		name := fmt.Sprintf("host%d.example", i)
@@ -171,6 +171,6 @@ func TestTableCycles(t *testing.T) {
 	t.Logf("%d names in %v, %v each; heap with %d names %d KiB, at the end %d KiB; %d of %d sampled addresses stale",
 		n, took.Round(time.Millisecond), took/time.Duration(n), size, full>>10, heap>>10, len(sampled)-held, len(sampled))
 	require.Less(t, heap, full+4<<20)
-	runtime.KeepAlive(table) // up to here
+	runtime.KeepAlive(table) // heapNow counts the table
 	before.requireBack(t)
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// transfer is a stream of up bytes to the archive, and then one of down bytes back. The bytes follow from the transfer,
-// so both sides know what is whole.
+// transfer is a stream of up bytes to the archive, followed by a stream of down bytes back. The content is derived
+// from the transfer, so both sides can check it.
 type transfer struct {
 	id       uint64
 	up, down uint32
@@ -36,7 +36,7 @@ func parseTransfer(b []byte) transfer {
 	return transfer{binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[12:])}
 }
 
-// content returns n bytes that no other transfer or direction has.
+// content returns n pseudo-random bytes for a direction of the transfer.
 func (x transfer) content(direction byte, n uint32) []byte {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte(sha256.Sum256(append(x.header(), direction)))).Read(b)
@@ -45,11 +45,11 @@ func (x transfer) content(direction byte, n uint32) []byte {
 
 const upwards, downwards = 'u', 'd'
 
-// stream is what arrived in one direction.
+// stream describes what arrived in one direction.
 type stream struct {
 	n   int64
 	sum [sha256.Size]byte
-	err error // nil: it has ended cleanly
+	err error // nil: the stream ended with EOF
 }
 
 func receive(r io.Reader) stream {
@@ -60,10 +60,10 @@ func receive(r io.Reader) stream {
 
 func sumOf(h hash.Hash) [sha256.Size]byte { return [sha256.Size]byte(h.Sum(nil)) }
 
-// is reports whether exactly these bytes arrived.
+// is reports whether exactly the bytes b arrived.
 func (s stream) is(b []byte) bool { return s.n == int64(len(b)) && s.sum == sha256.Sum256(b) }
 
-// archive is the destination of transfers. It keeps what it received of each. Safe for concurrent use.
+// archive is the destination of transfers. It records what it received of each. It is safe for concurrent use.
 type archive struct {
 	addr string
 
@@ -93,7 +93,7 @@ func (a *archive) serve(c *net.TCPConn) {
 	defer c.Close()
 	var header [headerLen]byte
 	if _, err := io.ReadFull(c, header[:]); err != nil {
-		return // so short a stream has no name to be kept by; its sender has an error
+		return // without a header, the archive has no entry, so the sender must get an error
 	}
 	x := parseTransfer(header[:])
 	s := receive(c)
@@ -107,7 +107,7 @@ func (a *archive) serve(c *net.TCPConn) {
 	_, _ = c.Write(x.content(downwards, x.down))
 }
 
-// take returns what the archive has of a transfer.
+// take removes and returns what the archive received of a transfer.
 func (a *archive) take(id uint64) (stream, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -121,11 +121,12 @@ var (
 	errHangs         = errors.New("hangs")
 )
 
-// patienceOfTransfers is more than one takes under any chaos here.
+// patienceOfTransfers is more than a transfer takes in any of the tests.
 const patienceOfTransfers = 20 * time.Second
 
-// run does the transfer over a connection. It returns nil when all of it is whole, errSilentlyShort when a
-// side took a part for the whole, and else what this side was told.
+// run does the transfer over conn, and closes conn. It returns nil if both directions are complete, an error that
+// matches errSilentlyShort if a side took an incomplete stream for a complete one, errHangs if the time is over,
+// or this side's error.
 func (x transfer) run(ctx context.Context, conn net.Conn, a *archive) error {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
@@ -149,10 +150,10 @@ func (x transfer) run(ctx context.Context, conn net.Conn, a *archive) error {
 	case err != nil:
 		return err
 	case !back.is(x.content(downwards, x.down)):
-		return fmt.Errorf("%w: %d of %d octets came back", errSilentlyShort, back.n, x.down)
+		return fmt.Errorf("%w: %d of %d bytes came back", errSilentlyShort, back.n, x.down)
 	}
 	if there, ok := a.take(x.id); !ok || there.err != nil || !there.is(sent) {
-		return fmt.Errorf("%w: %d of %d octets got there, error %v", errSilentlyShort, there.n, x.up, there.err)
+		return fmt.Errorf("%w: %d of %d bytes arrived, error %v", errSilentlyShort, there.n, x.up, there.err)
 	}
 	return nil
 }

@@ -14,17 +14,17 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// try is a cell being done once.
+// try is one run of a cell.
 type try struct {
 	*batch
 	cell
 	limit   time.Duration
-	later   bool            // what it gives is used after the limit too
+	later   bool            // the connection is used after the limit too
 	sites   []*site         // the gateways: one, or the two of a group
-	clients []*socks.Client // one for each
-	letIn   [2]atomic.Int64 // how often they were, for a spare as well
-	entered atomic.Int64    // how often the dial itself was let in, or had a spare that was
-	group   *socks.Group    // of the clients; nil: there is one
+	clients []*socks.Client // one per gateway
+	letIn   [2]atomic.Int64 // how often each client was let in, for spares too
+	entered atomic.Int64    // how often the dial itself was let in, or took a spare
+	group   *socks.Group    // the group of the clients; nil: there is one client
 	seen    sightings
 
 	heard  string
@@ -78,12 +78,13 @@ func (x *try) run() {
 	x.leave()
 }
 
-// prime has a Client succeed, since its spares are made after that, and waits for them where they can be made.
+// prime makes a dial that succeeds, because spares are made after one, and waits for the spares if they can be
+// made.
 func (x *try) prime(i int, letsIn bool) error {
 	x.sites[i].grace.Store(1)
 	conn, err := x.clients[i].Dial("tcp", net.JoinHostPort(destination, "80"))
 	if err != nil {
-		return fmt.Errorf("the dial before: %w", err)
+		return fmt.Errorf("the dial that primes the spares: %w", err)
 	}
 	conn.Close()
 	for begun := time.Now(); letsIn && x.letIn[i].Load() <= int64(x.mode.spare) && time.Since(begun) < time.Second; {
@@ -92,7 +93,7 @@ func (x *try) prime(i int, letsIn bool) error {
 	return nil
 }
 
-// ask does the request, within the limit, and uses what it gives beyond that.
+// ask makes the request within the limit, and uses its result, after the limit too if later is set.
 func (x *try) ask() {
 	d := &dialer.Dialer{Gateway: x.clients[0], Table: x.table}
 	if x.group != nil {
@@ -122,7 +123,7 @@ func (c cell) ends() bool {
 	return end == testgw.FIN || end == testgw.RST
 }
 
-// report fails t for what is wrong.
+// report fails t with everything that was wrong.
 func (x *try) report(t testing.TB) {
 	for _, wrong := range x.wrongs {
 		t.Errorf("%v: %s: %v: heard %q, error %v", x.batch, x.name, wrong, x.heard, x.err)
@@ -130,7 +131,8 @@ func (x *try) report(t testing.TB) {
 	x.seen.requireNoSecret(t)
 }
 
-// ranOut reports whether a cell that is not silent ended by its limit, or the first gateway by its share of that.
+// ranOut reports whether a cell that is not silent ended by its limit, or the attempt at the first gateway by its
+// share of the limit.
 func (x *try) ranOut() bool {
 	return !x.silent && (timesOut("", x.err) == nil || x.group != nil && timesOut("", x.group.Health()[0].Err) == nil)
 }
@@ -139,11 +141,11 @@ func (x *try) note(format string, args ...any) {
 	x.wrongs = append(x.wrongs, fmt.Errorf(format, args...))
 }
 
-// judge notes what came of the request that should not.
+// judge notes what is wrong with the request's outcome.
 func (x *try) judge() {
 	want := x.batch.want(x.cell)
 	if x.silent && x.secondWorks() && x.entered.Load() == 1 {
-		want = either(whole, want) // the first gateway's share was over before it let the dial in, which went to the second
+		want = either(whole, want) // the first gateway did not let the dial in within its share, and the second one did
 	}
 	if x.ranOut() {
 		x.note("out of time")
@@ -159,7 +161,7 @@ func (x *try) judge() {
 	}
 }
 
-// leave closes the Clients and notes what is left.
+// leave closes the Clients, and notes connections and leases that are left.
 func (x *try) leave() {
 	for i, c := range x.clients {
 		c.Close()
@@ -180,8 +182,8 @@ func (x *try) leave() {
 	}
 }
 
-// failsOver is the outcome in a Group whose second gateway works: what is the first one's failure before its
-// reply is not seen.
+// failsOver returns the outcome in a Group whose second gateway works: a failure of the first one before its reply
+// does not reach the caller.
 func (c cell) failsOver() outcome {
 	firstReply := c.at != 0 && c.at <= testgw.StageReply
 	firstsFault := c.want("", socks.ErrGateway) == nil || c.want("", socks.ErrProtocol) == nil
@@ -192,7 +194,7 @@ func (c cell) failsOver() outcome {
 		return either(whole, c.want)
 	case !firstReply || !firstsFault:
 		return c.want
-	case c.at == testgw.StageReply && c.want("", nil) == nil: // a part of the noise may be a reply
+	case c.at == testgw.StageReply && c.want("", nil) == nil: // the noise may be taken for a reply
 		return either(whole, c.want)
 	}
 	return func(heard string, err error) error {

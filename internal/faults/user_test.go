@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// user is an application's use of what it dialed. It sets no deadline, which would undo one that the dial left behind.
+// user is an application's use of a connection. It sets no deadline, because that would hide one that the dial
+// left behind.
 type user struct {
-	ends bool      // the stream ends by a fault, and is read up to there
-	past time.Time // it has to work after this; zero: it is not tried
+	ends bool      // the stream ends by a fault, and is read to its end
+	past time.Time // the connection is used after this time too; zero: it is not
 }
 
-// stream hears what is said, has it repeat something when all that bounded the dial is past, and closes it.
+// stream reads the destination's data, uses the connection again after the dial's bounds, and closes it.
 func (u user) stream(conn net.Conn) (heard string, err error) {
 	defer conn.Close()
 	err = patiently(conn, func() error {
@@ -31,17 +32,17 @@ func (u user) stream(conn net.Conn) (heard string, err error) {
 	return heard, u.afterwards(conn, func() error { return echoed(conn, "after the dial") })
 }
 
-// toTheEnd reads to the end of a stream, which the destination ends when no fault does.
+// toTheEnd reads to the end of a stream, which the destination ends if no fault does.
 func (u user) toTheEnd(conn net.Conn) error {
 	_, unsent := io.WriteString(conn, goodbye)
 	_, err := io.ReadAll(conn)
 	if errors.Is(unsent, syscall.ECONNRESET) {
-		return unsent // the system tells of a reset once
+		return unsent // the system reports a reset once
 	}
 	return err
 }
 
-// datagrams has the destination answer now, and when all that bounded the dial is past.
+// datagrams exchanges a datagram with the destination, and another one after the dial's bounds.
 func (u user) datagrams(conn net.Conn) (heard string, err error) {
 	defer conn.Close()
 	ask := func() error {
@@ -59,16 +60,16 @@ func (u user) datagrams(conn net.Conn) (heard string, err error) {
 	return heard, u.afterwards(conn, ask)
 }
 
-// afterwards uses a connection when all that bounded the dial is past.
+// afterwards uses a connection after the dial's bounds have passed.
 func (u user) afterwards(conn net.Conn, use func() error) error {
 	time.Sleep(time.Until(u.past))
 	if err := patiently(conn, use); err != nil {
-		return fmt.Errorf("it cannot be used after the dial: %w", err)
+		return fmt.Errorf("the connection does not work after the dial's bounds: %w", err)
 	}
 	return nil
 }
 
-// patiently closes the connection when its use takes too long.
+// patiently calls use, and closes the connection if that takes too long.
 func patiently(conn net.Conn, use func() error) error {
 	defer time.AfterFunc(patience, func() { conn.Close() }).Stop()
 	return use()

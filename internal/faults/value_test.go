@@ -10,8 +10,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// values returns the cells in which one byte of one answer has another value. Values for which chosen is false are
-// left out.
+// values returns the cells in which one byte of one answer has another value. It leaves out values for which
+// chosen is false.
 func values(r request, h socks.Handshake, credentials bool, chosen func(v byte) bool) (cells []cell) {
 	add := func(stage testgw.Stage, octet string, v byte, change func([]byte) []byte, want outcome) {
 		cells = append(cells, cell{
@@ -42,14 +42,14 @@ func values(r request, h socks.Handshake, credentials bool, chosen func(v byte) 
 		for _, stage := range r.stages {
 			add(stage, "VER", v, set(0), only(v == wire.Version, socks.ErrProtocol))
 			add(stage, "REP", v, set(1), only(v == wire.Succeeded, socks.Reply(v)))
-			add(stage, "RSV", v, set(2), whole) // some gateways leave anything there
+			add(stage, "RSV", v, set(2), whole) // some gateways do not set it
 			add(stage, "ATYP", v, withATYP(v), ofATYP(r, v))
 		}
 	}
 	return cells
 }
 
-// only returns whole if the byte is the right one, and otherwise the error.
+// only returns whole if right, and otherwise an outcome with an error.
 func only(right bool, otherwise error) outcome {
 	if right {
 		return whole
@@ -57,8 +57,8 @@ func only(right bool, otherwise error) outcome {
 	return fails(otherwise)
 }
 
-// ofMethodVersion: Tor leaves the choice of a method out when the credentials came along, so 1 2 is a
-// status, and no success.
+// ofMethodVersion returns the outcome of the VER v in the choice of a method. Tor omits the choice if the
+// credentials follow the greeting, so 1 2 is a status, and not success.
 func ofMethodVersion(h socks.Handshake, credentials bool, v byte) outcome {
 	if credentials && h != socks.HandshakeStepwise && v == wire.UserPassVersion {
 		return fails(socks.ErrAuthFailed)
@@ -77,7 +77,8 @@ func ofMethod(credentials bool, v byte) outcome {
 	return only(v == offered, socks.ErrProtocol)
 }
 
-// withATYP writes a reply's BND anew in a type that there is, and else changes the type alone.
+// withATYP returns a change of a reply that encodes BND.ADDR with the ATYP v, or changes the ATYP alone if v is
+// not a known type.
 func withATYP(v byte) func([]byte) []byte {
 	return func(b []byte) []byte {
 		ip, port := netip.AddrFrom4([4]byte(b[4:8])), b[8:10]
@@ -95,7 +96,7 @@ func withATYP(v byte) func([]byte) []byte {
 	}
 }
 
-// ofATYP: a relay or a result of RESOLVE cannot be a name.
+// ofATYP returns the outcome of the ATYP v. A relay or a result of RESOLVE cannot be a name.
 func ofATYP(r request, v byte) outcome {
 	switch v {
 	case testgw.IPv4, testgw.IPv6:

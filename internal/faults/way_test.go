@@ -18,11 +18,11 @@ import (
 // way is a transport to a gateway.
 type way struct {
 	name   string
-	resets bool // the transport can tell a reset from an end
+	resets bool // the transport distinguishes a reset from an end
 	start  func(testing.TB, *testgw.Gateway) template
 }
 
-// template makes Clients that differ in what they do, not in how they reach the gateway.
+// template returns a new Client that reaches the gateway.
 type template func() *socks.Client
 
 var ways = []way{
@@ -45,14 +45,14 @@ func overTLS(t testing.TB, g *testgw.Gateway) template {
 	return func() *socks.Client { return &socks.Client{Addr: g.Addr().String(), TLS: ends.client} }
 }
 
-// tlsEnds are the two sides of a TLS.
+// tlsEnds are the configurations of the two sides of TLS.
 type tlsEnds struct{ gateway, client *tls.Config }
 
-// certified makes the TLS that all gateways share: the matrix has no time for one each.
+// certified makes the TLS configurations that all gateways share; one per gateway would take too long.
 var certified = sync.OnceValues(func() (ends tlsEnds, err error) {
 	ends.gateway, ends.client, err = testgw.NewTLS()
 	if err == nil {
-		ends.gateway.CurvePreferences = []tls.CurveID{tls.X25519} // nor for more than that
+		ends.gateway.CurvePreferences = []tls.CurveID{tls.X25519} // one key share, to save time
 	}
 	return ends, err
 })
@@ -64,8 +64,8 @@ func overUnix(t testing.TB, g *testgw.Gateway) template {
 	return func() *socks.Client { return &socks.Client{Network: "unix", Addr: path} }
 }
 
-// overChain has a gateway that works before the one that fails. A dial's Trace is not passed on to the former, so that it
-// tells of the latter alone.
+// overChain puts a gateway that works before the one that fails. The dial's Trace is not passed on to the former,
+// so that it reports the latter alone.
 func overChain(t testing.TB, g *testgw.Gateway) template {
 	first := testgw.Start(t, &testgw.Gateway{Forgetful: true})
 	testgw.Start(t, g)
@@ -83,7 +83,7 @@ func (f dialFunc) DialContext(ctx context.Context, network, address string) (net
 	return f(ctx, network, address)
 }
 
-// within fails t when f takes longer than d.
+// within calls f and fails t if it takes longer than d.
 func within(t testing.TB, d time.Duration, what any, f func()) {
 	t.Helper()
 	begun := time.Now()

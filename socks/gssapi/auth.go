@@ -12,27 +12,27 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// Auth is method 1 of SOCKS 5, GSS-API with Kerberos 5, RFC 1961. It is safe for concurrent use; do not
-// change or copy it after first use. It keeps one ticket for the gateway, which it gets with the first
-// dial; it needs no Close.
+// Auth is method 1 of SOCKS 5, GSS-API with Kerberos 5 (RFC 1961). It is safe for concurrent use, and must not be
+// changed or copied after first use. It keeps one ticket for the gateway, which it gets with the first dial. It
+// needs no Close.
 type Auth struct {
-	Service     string      // the gateway's principal: "rcmd/gw.example.com" for Dante, "socks/gw.example.com" by RFC 1961, with "@REALM" where no mapping of domains tells; empty: an error
+	Service     string      // the gateway's principal: "rcmd/gw.example.com" for Dante, "socks/gw.example.com" by RFC 1961; with "@REALM" if no mapping of domains has the realm; required
 	Credentials Credentials // the user's; zero: Cache("")
-	Protection  Protection  // the least that is accepted; zero: Confidentiality
+	Protection  Protection  // the minimum that is accepted; zero: Confidentiality
 	Config      string      // path of krb5.conf; empty: $KRB5_CONFIG, then /etc/krb5.conf
-	NEC         bool        // the protection is negotiated in clear text, as NEC's implementation does; false: as RFC 1961 says
+	NEC         bool        // negotiate the protection in clear text, as NEC's implementation does; false: as in RFC 1961
 
 	tickets tickets
 }
 
-// Protection is how everything after the negotiation is protected, RFC 1961, section 4. A lower value
+// Protection is the level of protection of the data after the negotiation (RFC 1961, section 4). A lower value
 // protects more.
 type Protection int
 
 const (
-	Confidentiality Protection = iota // cannot be read or changed on the way
-	Integrity                         // can be read, but not changed on the way
-	None                              // authentication alone; not in the RFC, but Dante's "clear"
+	Confidentiality Protection = iota // data can be neither read nor changed on the path
+	Integrity                         // data can be read, but not changed on the path
+	None                              // authentication only: Dante's "clear", which is not in the RFC
 )
 
 var protections = [...]struct {
@@ -44,6 +44,7 @@ var protections = [...]struct {
 	None:            {"none", 0},
 }
 
+// String returns "confidentiality", "integrity" or "none".
 func (p Protection) String() string {
 	if p.valid() {
 		return protections[p].name
@@ -53,20 +54,22 @@ func (p Protection) String() string {
 
 func (p Protection) valid() bool { return p >= 0 && int(p) < len(protections) }
 
-// ErrCredentials: there is no ticket for the gateway. The cache is missing or has expired, the password is wrong,
-// the principal or the service is unknown, no KDC can be reached, or clocks differ. The error's text and chain
-// have the cause.
+// ErrCredentials reports that there is no ticket for the gateway: the cache is missing or has expired, the
+// password is wrong, the principal or the service is unknown, no KDC can be reached, or clocks differ. The error's
+// text and its chain have the cause.
 var ErrCredentials = errors.New("no Kerberos ticket for the gateway")
 
 var _ socks.Auth = (*Auth)(nil)
 
-// Method returns 1.
+// Method returns 1, the number of GSS-API in RFC 1928, section 3.
 func (*Auth) Method() byte { return 1 }
 
-// Negotiate establishes a security context and a protection with the gateway, and returns the connection
-// that protects what follows; with None it is c. An error matches [ErrCredentials]; [socks.ErrAuthFailed]
-// when the gateway refuses; [socks.ErrGateway] when it hangs up or the network fails; [socks.ErrProtocol]
-// when what it sends is malformed or proves nothing, or its protection is less than asked.
+// Negotiate establishes a security context with the gateway and agrees on a protection. It returns a connection
+// that protects the data that follows; if the protection is None, that is c. Canceling ctx ends the wait for a
+// ticket. The error matches [ErrCredentials] if there is no ticket; [socks.ErrAuthFailed] if the gateway refuses;
+// [socks.ErrGateway] if the gateway hangs up or the network fails; or [socks.ErrProtocol] if a message of the
+// gateway is malformed or fails verification, or the gateway's protection is less than Protection. Without a
+// Service, or with an unknown Protection, it is another error.
 func (a *Auth) Negotiate(ctx context.Context, c net.Conn) (net.Conn, error) {
 	if a.Service == "" {
 		return nil, errors.New("gssapi: the Auth has no Service")
@@ -112,7 +115,7 @@ func (a *Auth) negotiate(c net.Conn, ticket *krb5.Ticket) (net.Conn, error) {
 	return newConn(c, gss, protection == Confidentiality), nil
 }
 
-// establish exchanges tokens, RFC 1961, section 3. Kerberos needs one each way.
+// establish exchanges the tokens of RFC 1961, section 3. Kerberos needs one in each direction.
 func (a *Auth) establish(c net.Conn, ticket *krb5.Ticket) (*krb5.Context, error) {
 	initiator, token, err := ticket.Initiate()
 	if err != nil {
@@ -132,7 +135,7 @@ func (a *Auth) establish(c net.Conn, ticket *krb5.Ticket) (*krb5.Context, error)
 	return gss, nil
 }
 
-// agree negotiates the protection, RFC 1961, section 4.
+// agree negotiates the protection (RFC 1961, section 4).
 func (a *Auth) agree(c net.Conn, gss *krb5.Context) (Protection, error) {
 	token := []byte{protections[a.Protection].level}
 	if !a.NEC {
@@ -157,7 +160,7 @@ func (a *Auth) agree(c net.Conn, gss *krb5.Context) (Protection, error) {
 	return 0, fmt.Errorf("%w: it answered %s with the protection % x", socks.ErrProtocol, a.Protection, answer)
 }
 
-// exchange sends a token and returns the gateway's.
+// exchange sends a token and returns the token of the gateway's answer.
 func exchange(c net.Conn, mtyp byte, token []byte) ([]byte, error) {
 	msg, err := appendMessage(nil, mtyp, token)
 	if err != nil {
@@ -173,7 +176,7 @@ func exchange(c net.Conn, mtyp byte, token []byte) ([]byte, error) {
 	return nil, fmt.Errorf("%w: %w", socks.ErrGateway, err)
 }
 
-// because adds the likely reasons when the gateway only refused or hung up, and gave none.
+// because adds the likely reasons to err if the gateway has refused or hung up.
 func because(err error, reason string) error {
 	if errors.Is(err, socks.ErrAuthFailed) || hungUp(err) {
 		return fmt.Errorf("%w %s", err, reason)

@@ -16,7 +16,7 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/acceptor"
 )
 
-// Every protection with every encryption type, of the ticket and of a subkey of the gateway's.
+// Every protection works with every encryption type, of the ticket and of a subkey of the gateway.
 func TestNegotiate(t *testing.T) {
 	for _, etype := range []int32{aes128, aes256, aes128sha2, aes256sha2} {
 		for _, subkey := range []int32{0, etype, aes256 + aes128 - etype%2} {
@@ -32,7 +32,7 @@ func TestNegotiate(t *testing.T) {
 					exchanges(t, near, far)
 					require.Equal(t, acceptor.User, g.Requests()[0].User)
 					if p == None {
-						require.IsType(t, (*net.TCPConn)(nil), near.NetConn(), "nothing is between")
+						require.IsType(t, (*net.TCPConn)(nil), near.NetConn(), "None must not wrap the connection")
 					}
 				})
 			}
@@ -49,7 +49,7 @@ func TestNEC(t *testing.T) {
 	}
 }
 
-// The gateway's protection is taken when it is at least what is asked for, and nothing else is.
+// The gateway's protection is accepted only if it is at least the requested one.
 func TestLevels(t *testing.T) {
 	for _, nec := range []bool{false, true} {
 		for _, p := range protectionsAll {
@@ -74,13 +74,13 @@ func TestLevels(t *testing.T) {
 	}
 }
 
-// bent dials a gateway that does what an Acceptor is told to.
+// bent dials a gateway that behaves as acc says, and returns the error.
 func bent(t *testing.T, acc *acceptor.Acceptor) error {
 	t.Helper()
 	c, g := world(t, Confidentiality, acc)
 	_, err := c.Dial("tcp", "127.0.0.1:9")
 	require.Error(t, err)
-	require.Empty(t, g.Requests(), "no name is told to a gateway that has not proved what it is")
+	require.Empty(t, g.Requests(), "a gateway that is not authenticated must not get a request")
 	return err
 }
 
@@ -148,7 +148,7 @@ func handshake(t *testing.T, auth *Auth, acc *acceptor.Acceptor) error {
 	return err
 }
 
-// Nothing but the gateway's own answers are taken, whatever is cut off or changed.
+// A gateway's answer that is truncated, or in which a bit is changed, is not accepted.
 func TestEveryTruncationAndBitFlip(t *testing.T) {
 	r, auth := realm(t, aes256)
 	for _, at := range []byte{acceptor.Token, acceptor.Protection} {
@@ -164,12 +164,12 @@ func TestEveryTruncationAndBitFlip(t *testing.T) {
 		}
 		require.NoError(t, bend(func(token []byte) []byte { return token }))
 		for n := range length {
-			last := func(token []byte) int { return min(n, len(token)-1) } // some are a byte shorter, as their numbers are
+			last := func(token []byte) int { return min(n, len(token)-1) } // the encoding of some numbers is a byte shorter
 			require.ErrorIs(t, bend(func(token []byte) []byte { return token[:last(token)] }), socks.ErrProtocol, "%d bytes of %d", n, length)
 			for bit := range 8 {
 				err := bend(func(token []byte) []byte { token[last(token)] ^= 1 << bit; return token })
 				if at == acceptor.Protection && n >= 6 && n < 8 && err == nil {
-					continue // RRC is not protected; a whole turn, 13 bytes, is none
+					continue // RRC is not protected, and a rotation by the whole length changes nothing
 				}
 				require.Error(t, err, "byte %d, bit %d", n, bit)
 				require.True(t, errors.Is(err, socks.ErrProtocol) || errors.Is(err, socks.ErrAuthFailed), "%v", err)
@@ -179,7 +179,7 @@ func TestEveryTruncationAndBitFlip(t *testing.T) {
 	}
 }
 
-// The Kerberos library is this module's alone.
+// The root module does not depend on the Kerberos library.
 func TestRootModule(t *testing.T) {
 	for _, name := range []string{"go.mod", "go.sum"} {
 		b, err := os.ReadFile(filepath.Join("..", "..", name))

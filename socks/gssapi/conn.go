@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// conn is a stream whose bytes travel in messages, RFC 1961, section 5. It has the deadlines of the connection
-// beneath it; one that passes within a message loses nothing. It is safe for concurrent use.
+// conn is a stream whose data is sent in messages (RFC 1961, section 5). Its deadlines are those of the underlying
+// connection; a timeout within a message loses no data. It is safe for concurrent use.
 type conn struct {
 	net.Conn
 	context *krb5.Context
@@ -25,30 +25,30 @@ type conn struct {
 	reading    sync.Mutex // guards the following
 	buf        []byte
 	start, end int    // bounds of the received, still wrapped bytes in buf
-	plain      []byte // unwrapped and not read yet; in buf, before start
+	plain      []byte // unwrapped but not yet read; a part of buf before start
 	readErr    error  // final
 
 	writing  sync.Mutex // guards the following, and a Wrap together with its Write
 	out      []byte
-	rest     []byte // the unsent part of a message; in out; goes out first
+	rest     []byte // the unsent part of a message, a part of out; sent before anything else
 	writeErr error  // final
 }
 
-// maxPlain is the most that one message carries. Longer messages were no faster.
+// maxPlain is the maximum number of bytes that one message carries. Longer messages were not faster.
 const maxPlain = 16 << 10
 
 func newConn(c net.Conn, context *krb5.Context, sealed bool) *conn {
 	return &conn{Conn: c, context: context, sealed: sealed}
 }
 
-// NetConn returns the connection that is protected. What is read from it or written to it ends the stream.
+// NetConn returns the underlying connection. Reading from it or writing to it breaks the stream.
 func (c *conn) NetConn() net.Conn { return c.Conn }
 
 func (c *conn) fail(op string, err error) error {
 	return &net.OpError{Op: op, Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
 }
 
-// Read returns what the messages carry. A timeout loses nothing; any other error is returned for ever.
+// Read reads the content of the messages. A timeout loses no data; any other error is final.
 func (c *conn) Read(b []byte) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
@@ -71,7 +71,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// receive unwraps the next message if all of it is there, and reads once if not.
+// receive unwraps the next message if it is complete, and reads once otherwise.
 func (c *conn) receive() error {
 	token, need, err := splitMessage(c.buf[c.start:c.end], msgData)
 	switch {
@@ -101,18 +101,18 @@ func (c *conn) fill(need int) error {
 	c.end += n
 	switch {
 	case n > 0:
-		return nil // an error comes again with the next read
+		return nil // the next read returns the error again
 	case err == io.EOF && c.end > 0:
 		return c.fail("read", io.ErrUnexpectedEOF)
 	}
 	return err
 }
 
-// smallBuf is enough for what most gateways send, and for anything of maxPlain.
+// smallBuf is enough for the messages of most gateways, and for any message with maxPlain bytes.
 const smallBuf = maxPlain + 1<<10
 
-// Write counts a message as written even if a timeout let only a part of it out: the rest is kept and goes
-// out before anything else.
+// Write writes b in messages. If a timeout interrupts the write of a message, the message counts as written, and
+// the next Write first sends its rest.
 func (c *conn) Write(b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -132,7 +132,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 }
 
-// send sends one message, and reports whether plain counts as written.
+// send sends one message, and reports whether plain counts as written. If a timeout leaves a part unsent, it
+// becomes rest.
 func (c *conn) send(plain []byte) (bool, error) {
 	var err error
 	if c.out, err = sealMessage(c.context, c.out[:0], plain, c.sealed); err != nil {
@@ -153,7 +154,7 @@ func (c *conn) send(plain []byte) (bool, error) {
 	return true, err
 }
 
-// flush sends what is left of an earlier message.
+// flush sends the rest of an earlier message.
 func (c *conn) flush() error {
 	if c.writeErr != nil {
 		return c.writeErr
@@ -169,7 +170,7 @@ func (c *conn) flush() error {
 	return err
 }
 
-// CloseWrite ends what is written, once everything before it has gone out.
+// CloseWrite sends the rest of an earlier message, and then closes the writing side of the underlying connection.
 func (c *conn) CloseWrite() error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -179,7 +180,7 @@ func (c *conn) CloseWrite() error {
 	return netconn.Conn{Conn: c.Conn}.CloseWrite()
 }
 
-// Close does not wait for the rest of a message.
+// Close closes the underlying connection. It does not send the rest of a message.
 func (c *conn) Close() error {
 	c.closed.Store(true)
 	return c.Conn.Close()

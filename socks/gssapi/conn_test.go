@@ -56,7 +56,7 @@ func TestConnBehavesAsAConn(t *testing.T) {
 	}
 }
 
-// contexts are the two sides of one, without a handshake.
+// contexts returns the two sides of a security context, without a handshake.
 func contexts(t testing.TB, etype int32) (client, gateway *krb5.Context) {
 	e := krb5.Established{Key: acceptor.Key(etype), InitiatorSeq: 1, AcceptorSeq: 1 << 20}
 	client, err := krb5.NewContext(e, false)
@@ -66,7 +66,8 @@ func contexts(t testing.TB, etype int32) (client, gateway *krb5.Context) {
 	return client, gateway
 }
 
-// pair is a stream's end, the connection beneath it at the gateway, and what the gateway makes tokens with.
+// pair returns the client's end of a stream, the gateway's end of the underlying connection, and the gateway's
+// context.
 func pair(t *testing.T, p Protection) (near *conn, far *net.TCPConn, gateway *krb5.Context) {
 	l := listen(t)
 	c, err := net.Dial("tcp", l.Addr().String())
@@ -86,7 +87,7 @@ func message(t *testing.T, c *krb5.Context, plain string, sealed bool) []byte {
 	return msg
 }
 
-// A message that comes a byte at a time, with a deadline between, is read as one that comes at once.
+// Timeouts between the bytes of a message lose no data.
 func TestTimeoutWithinAMessage(t *testing.T) {
 	near, far, gateway := pair(t, Confidentiality)
 	msg := message(t, gateway, "whole", true)
@@ -107,7 +108,7 @@ func TestTimeoutWithinAMessage(t *testing.T) {
 	}
 }
 
-// Messages of every size, cut and joined anyhow, and empty ones between.
+// Messages of every size are read, in segments of any size, with empty messages between them.
 func TestMessagesInPieces(t *testing.T) {
 	for _, p := range []Protection{Confidentiality, Integrity} {
 		near, far, gateway := pair(t, p)
@@ -124,7 +125,7 @@ func TestMessagesInPieces(t *testing.T) {
 		most := make([]byte, maxToken-gateway.Overhead())
 		sent.Write(most)
 		raw.Write(message(t, gateway, string(most), p == Confidentiality))
-		go func() { // ends when all is written, or with the connection
+		go func() { // ends when everything is written, or with the connection
 			for raw.Len() > 0 {
 				far.Write(raw.Next(1 + random.IntN(1<<random.IntN(18))))
 			}
@@ -136,7 +137,7 @@ func TestMessagesInPieces(t *testing.T) {
 	}
 }
 
-// The end of the stream is one between messages only.
+// EOF is the end of the stream only between two messages.
 func TestEnds(t *testing.T) {
 	near, far, gateway := pair(t, Integrity)
 	msg := message(t, gateway, "last", false)
@@ -170,7 +171,7 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// A stream that is tampered with ends, and what came before has been delivered.
+// A changed message ends the stream; the data before it is delivered.
 func TestTampering(t *testing.T) {
 	for _, p := range []Protection{Confidentiality, Integrity} {
 		sealed := p == Confidentiality
@@ -201,7 +202,7 @@ func TestTampering(t *testing.T) {
 	}
 }
 
-// Each side ends its direction first, and the other goes on.
+// After one side has closed its direction, the other direction still works.
 func TestHalfClose(t *testing.T) {
 	for _, p := range protectionsAll {
 		c, _ := world(t, p, new(acceptor.Acceptor))
@@ -212,7 +213,7 @@ func TestHalfClose(t *testing.T) {
 	}
 }
 
-// Nothing leads around the protection by accident.
+// The methods of the connection do not bypass the protection.
 func TestNoWayAround(t *testing.T) {
 	c, _ := world(t, Integrity, new(acceptor.Acceptor))
 	near, _ := connect(t, c)
@@ -231,7 +232,7 @@ func is[T any](v any) bool {
 	return ok
 }
 
-// tapped is what was written to a connection to the gateway.
+// tapped records the bytes that are written to a connection.
 type tapped struct {
 	net.Conn
 	seen *bytes.Buffer
@@ -248,7 +249,7 @@ func (f dialFunc) DialContext(ctx context.Context, network, address string) (net
 	return f(ctx, network, address)
 }
 
-// Confidential bytes, the requested name included, cannot be read on the way.
+// With Confidentiality, neither the data nor the requested name can be read on the path.
 func TestNothingIsSeen(t *testing.T) {
 	for _, p := range protectionsAll {
 		c, g := world(t, p, new(acceptor.Acceptor))

@@ -8,15 +8,15 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// Credentials are the user's name in Kerberos and the proof of it. The zero value is Cache(""). Secrets
-// are in a closure and never print.
+// Credentials authenticate the user to Kerberos. The zero value is equivalent to Cache(""). They are safe for
+// concurrent use. Printing them shows no secret, because secrets are in a closure.
 type Credentials struct {
 	ticket func(config, service string) (*krb5.Ticket, error)
 }
 
-// Cache is what kinit, or a login, has left: a credential cache file, which is read again for each ticket.
-// An empty path stands for $KRB5CCNAME, and without that for /tmp/krb5cc_UID. Before a path there may be
-// "FILE:"; other types of cache, KEYRING, KCM, DIR and so on, are an error.
+// Cache returns the credentials in a credential cache file, as kinit or a login makes it. The file is read again
+// for each ticket. An empty path stands for $KRB5CCNAME, or for /tmp/krb5cc_UID if that is not set. The path may
+// have the prefix "FILE:"; with other types of cache, such as KEYRING, KCM or DIR, getting a ticket fails.
 func Cache(path string) Credentials {
 	return Credentials{func(config, service string) (*krb5.Ticket, error) {
 		file, err := cacheFile(path)
@@ -27,15 +27,16 @@ func Cache(path string) Credentials {
 	}}
 }
 
-// Keytab is the key of a principal, "alice@EXAMPLE.COM", in a keytab file. Without a realm, the
-// configuration's default_realm is taken. The file is read again for each ticket.
+// Keytab returns the credentials of a principal, such as "alice@EXAMPLE.COM", with its key in the keytab file at
+// path. Without a realm in principal, the realm is krb5.conf's default_realm. The file is read again for each
+// ticket.
 func Keytab(path, principal string) Credentials {
 	return Credentials{func(config, service string) (*krb5.Ticket, error) {
 		return krb5.FromKeytab(path, principal, config, service)
 	}}
 }
 
-// Password is a principal, written as for Keytab, and its password.
+// Password returns the credentials of a principal, in the form of [Keytab]'s, with its password.
 func Password(principal, password string) Credentials {
 	return Credentials{func(config, service string) (*krb5.Ticket, error) {
 		return krb5.FromPassword(principal, password, config, service)
@@ -59,7 +60,7 @@ func cacheFile(name string) (string, error) {
 	return "", fmt.Errorf("the credential cache %q is of a type that cannot be read; FILE can", name)
 }
 
-// configFile is where krb5.conf is.
+// configFile returns the path of krb5.conf.
 func (a *Auth) configFile() string {
 	if a.Config != "" {
 		return a.Config

@@ -63,11 +63,11 @@ func TestCredentials(t *testing.T) {
 			_, err := clientOf(t, g, auth).Dial("tcp", "127.0.0.1:9")
 			require.ErrorIs(t, err, ErrCredentials)
 			require.ErrorContains(t, err, c.text)
-			require.NotErrorIs(t, err, socks.ErrGateway, "another gateway would not help")
+			require.NotErrorIs(t, err, socks.ErrGateway, "a missing ticket is not a gateway's fault")
 			require.NotContains(t, err.Error(), "secret")
 			require.Empty(t, g.Requests())
 			if strings.HasPrefix(name, "no ") && strings.Contains(c.text, "no such") {
-				require.ErrorIs(t, err, fs.ErrNotExist, "the cause is in the chain")
+				require.ErrorIs(t, err, fs.ErrNotExist, "the chain must have the cause")
 			}
 		})
 	}
@@ -100,7 +100,7 @@ func TestCacheFile(t *testing.T) {
 	require.Equal(t, "/etc/krb5.conf", new(Auth).configFile())
 }
 
-// Secrets are in no form of an Auth, before or after it has a ticket.
+// No printed form of an Auth has a secret, before or after it has a ticket.
 func TestNothingPrints(t *testing.T) {
 	r, auth := realm(t, aes256)
 	c := clientOf(t, accepting(&acceptor.Acceptor{Realm: r}), auth)

@@ -17,7 +17,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// rounds is how often all candidates take their turn; a ratio is taken round by round.
+// rounds is the number of rounds in which all candidates are measured. Ratios are computed for each round.
 const rounds = 15
 
 // BenchmarkDante sends through danted without authentication and at each protection, in turn, and prints the
@@ -56,8 +56,8 @@ func BenchmarkDante(b *testing.B) {
 	}
 }
 
-// took returns the time of sending some MiB in writes of a size, and this process's processor time, the
-// destination's included.
+// took returns the time of sending some MiB in writes of size bytes, and this process's processor time, which
+// includes the destination's.
 func took(b *testing.B, c *socks.Client, size int, up bool) (total, processor time.Duration) {
 	near, far := connect(b, c)
 	defer near.Close()
@@ -72,7 +72,7 @@ func took(b *testing.B, c *socks.Client, size int, up bool) (total, processor ti
 	}
 	received := make(chan error, 1)
 	begun, used := time.Now(), processorTime(b)
-	go func() { // ends when all has come, or with the connection
+	go func() { // ends when everything is received, or with the connection
 		_, err := io.CopyN(io.Discard, to, int64(amount))
 		received <- err
 	}()
@@ -90,7 +90,7 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// ratio is the median, with the quartiles, of a and b round by round.
+// ratio returns the median of a divided by b, round by round, with the quartiles.
 func ratio(a, b []float64) string {
 	var ratios []float64
 	for i := range a {

@@ -20,8 +20,7 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/acceptor"
 )
 
-// theirClient is Dante's, on MIT's library, against the tests' acceptor: the other half of this package's
-// handshake and of its tokens is tested by somebody else too.
+// theirClient tests the acceptor of these tests with Dante's client, which uses MIT's library.
 func (r *danteRun) theirClient(t *testing.T) {
 	lib := filepath.Join(filepath.Dir(sockd), "..", "lib", "libdsocks.so")
 	require.FileExists(t, lib, "built without --disable-client")
@@ -41,7 +40,7 @@ func (r *danteRun) theirClient(t *testing.T) {
 	}
 }
 
-// curlThrough fetches a MiB by curl through Dante's client.
+// curlThrough fetches a MiB with curl through Dante's client.
 func curlThrough(t *testing.T, lib, url string, p Protection, etype, subkey int32) {
 	dir := t.TempDir()
 	realm, err := acceptor.NewRealm(etype)

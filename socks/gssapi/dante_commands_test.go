@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// each runs a test for each protection and each of some credentials.
+// each runs a test for each protection and each of the kinds of credentials.
 func (r *danteRun) each(t *testing.T, request string, kinds []string, test func(t *testing.T, c *socks.Client, p Protection)) {
 	addr, _ := r.good().start(t)
 	for _, p := range []Protection{None, Integrity, Confidentiality} {
@@ -81,14 +81,14 @@ func (r *danteRun) commands(t *testing.T) {
 	})
 }
 
-// much is 64 MiB each way, and many dials.
+// much tests 64 MiB in each direction, and many dials.
 func (r *danteRun) much(t *testing.T) {
 	r.each(t, "64 MiB each way", []string{"cache"}, func(t *testing.T, c *socks.Client, _ Protection) {
 		near, far := connect(t, c)
 		for _, way := range [][2]halfCloser{{near, far}, {far, near}} {
 			failed := make(chan error, 1)
 			sent, got := sha256.New(), sha256.New()
-			go func() { // ends when all is written, or with the connection
+			go func() { // ends when everything is written, or with the connection
 				var err error
 				for range 8 {
 					if err == nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// fails dials, and describes the error as the document does.
+// fails makes a dial that must fail, and returns the error in the document's form.
 func fails(t *testing.T, c *socks.Client, want error, text string) string {
 	t.Helper()
 	_, err := c.Dial("tcp", "127.0.0.1:1")
@@ -78,7 +78,7 @@ func (r *danteRun) refusals(t *testing.T) {
 	})
 }
 
-// variants are NEC's protection, the encryption types, and what the gateway's log says.
+// variants tests NEC's negotiation of the protection, and the encryption types.
 func (r *danteRun) variants(t *testing.T) {
 	d := r.good()
 	d.more = "clientcompatibility: necgssapi"
@@ -116,7 +116,7 @@ func (r *danteRun) variants(t *testing.T) {
 	}
 }
 
-// clocks are 20 minutes off.
+// clocks tests clocks that are 20 minutes off.
 func (r *danteRun) clocks(t *testing.T) {
 	need(t, "faketime", "faketime")
 	ahead := []string{"LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1", "FAKETIME=+20m"}
@@ -125,12 +125,12 @@ func (r *danteRun) clocks(t *testing.T) {
 	addr, log := d.start(t)
 	r.record(t, "the gateway's clock is 20 minutes ahead", "cache", func(t *testing.T) string {
 		result := fails(t, r.client(addr, "cache", Confidentiality), socks.ErrGateway, "clocks")
-		require.Eventually(t, func() bool { return strings.Contains(log(), "Clock skew") }, 10*time.Second, 20*time.Millisecond, "and that is why")
+		require.Eventually(t, func() bool { return strings.Contains(log(), "Clock skew") }, 10*time.Second, 20*time.Millisecond, "the gateway's log has no clock skew")
 		return result
 	})
 	good, _ := r.good().start(t)
 	early := kdc(t, ahead...)
-	for _, user := range []string{"alice", "bob"} { // of whom the KDC wants nothing first, and a time that she encrypts
+	for _, user := range []string{"alice", "bob"} { // the KDC requires pre-authentication, an encrypted time, of one of them only
 		r.record(t, "the KDC's clock is 20 minutes ahead, "+user, "password", func(t *testing.T) string {
 			auth := &Auth{Service: "rcmd/gw.test", Credentials: Password(user, "secret"), Config: filepath.Join(early, "krb5.conf")}
 			return fails(t, &socks.Client{Addr: good, Auth: []socks.Auth{auth}}, ErrCredentials, "clock")

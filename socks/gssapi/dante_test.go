@@ -24,18 +24,18 @@ import (
 // sockd is a danted with GSSAPI, as testdata/dante.sh builds it.
 var sockd = os.Getenv("DANTE_SOCKD")
 
-// dante is how a sockd is started.
+// dante is the configuration of a sockd.
 type dante struct {
 	method   string   // empty: gssapi
 	service  string   // empty: rcmd, with the host's name
 	keytab   string   // required
 	config   string   // krb5.conf; required
 	enctypes string   // empty: all
-	more     string   // of the rule for clients
-	environ  []string // more of it
+	more     string   // more lines of the rule for clients
+	environ  []string // more variables of its environment
 }
 
-// amongHosts makes a command in whose /etc/hosts this machine is gw.test.
+// amongHosts returns a command that sees an /etc/hosts in which this machine is gw.test.
 func amongHosts(t testing.TB, dir string, command ...string) *exec.Cmd {
 	hosts := filepath.Join(dir, "hosts")
 	require.NoError(t, os.WriteFile(hosts, []byte("127.0.0.1 gw.test localhost dest.test\n"), 0o644))
@@ -48,7 +48,7 @@ func (d dante) start(t testing.TB) (addr string, log func() string) {
 	t.Helper()
 	dir := t.TempDir()
 	for at := dir; len(at) > len(os.TempDir()); at = filepath.Dir(at) {
-		require.NoError(t, os.Chmod(at, 0o755)) // it gives up being root
+		require.NoError(t, os.Chmod(at, 0o755)) // sockd gives up root
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -109,7 +109,7 @@ socks pass {
 	return addr, log
 }
 
-// danteRun is a realm with its gateways, and the document.
+// danteRun is a realm for the tests with Dante.
 type danteRun struct {
 	dir, config, version string
 	credentials          map[string]Credentials
@@ -117,7 +117,7 @@ type danteRun struct {
 
 const works = "works"
 
-// record notes what a test returned.
+// record runs a test and records its result in the document.
 func (r *danteRun) record(t *testing.T, request, how string, test func(t *testing.T) string) {
 	t.Helper()
 	t.Run(strings.ReplaceAll(request+"/"+how, " ", "_"), func(t *testing.T) {
@@ -132,7 +132,7 @@ func (r *danteRun) client(addr, how string, p Protection) *socks.Client {
 }
 
 func TestDante(t *testing.T) {
-	require.NotEmpty(t, sockd, "DANTE_SOCKD has to name a sockd of testdata/dante.sh")
+	require.NotEmpty(t, sockd, "DANTE_SOCKD must be the path of a sockd that testdata/dante.sh built")
 	out, err := exec.Command(sockd, "-v").CombinedOutput()
 	require.NoError(t, err)
 	run := table.NewRun(table.Kerberos, t.TempDir())

@@ -17,7 +17,7 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/acceptor"
 )
 
-// kerberized starts a gateway that takes Kerberos alone, and makes the cache that kinit would leave.
+// kerberized starts a gateway that accepts only Kerberos, and makes the cache that kinit would make.
 func kerberized() (g *testgw.Gateway, cache string, stop func()) {
 	realm, err := acceptor.NewRealm(18)
 	if err != nil {
@@ -39,7 +39,7 @@ func kerberized() (g *testgw.Gateway, cache string, stop func()) {
 	return g, cache, func() { g.Close(); os.RemoveAll(dir) }
 }
 
-// hello listens, and greets who connects.
+// hello starts a server that greets each client.
 func hello() net.Listener {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -67,8 +67,8 @@ func Example() {
 	client := &socks.Client{
 		Addr: gateway.Addr().String(),
 		Auth: []socks.Auth{&gssapi.Auth{
-			Service:     "rcmd/gw.test",      // what the gateway is called in Kerberos, whatever its address
-			Credentials: gssapi.Cache(cache), // without it: $KRB5CCNAME, or what kinit has left in /tmp
+			Service:     "rcmd/gw.test",      // the gateway's principal, whatever its address
+			Credentials: gssapi.Cache(cache), // by default: $KRB5CCNAME, or the cache of kinit in /tmp
 		}},
 	}
 	conn, err := client.Dial("tcp", server.Addr().String())

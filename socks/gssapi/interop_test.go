@@ -21,7 +21,7 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/acceptor"
 )
 
-// need skips t without a program, or fails it where everything has to be there.
+// need returns the path of a program. Without the program it skips t, or fails t with CI=true.
 func need(t testing.TB, program, debian string) string {
 	t.Helper()
 	for _, name := range []string{program, "/usr/sbin/" + program} {
@@ -36,12 +36,12 @@ func need(t testing.TB, program, debian string) string {
 func lacks(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
-		t.Fatal("needs " + what + ", which has to be there: CI is true")
+		t.Fatal("needs " + what + ", which is required with CI=true")
 	}
 	t.Skip("needs " + what)
 }
 
-// background starts a program that ends with t, and returns what it prints.
+// background starts a program that ends with t, and returns its output.
 func background(t testing.TB, environ []string, program string, args ...string) *bufio.Reader {
 	t.Helper()
 	cmd := exec.Command(program, args...)
@@ -51,7 +51,7 @@ func background(t testing.TB, environ []string, program string, args ...string) 
 	require.NoError(t, err)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
-	cmd.WaitDelay = time.Second // should something that it started go on
+	cmd.WaitDelay = time.Second // if a process that it has started still runs
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		cmd.Process.Kill()
@@ -63,10 +63,10 @@ func background(t testing.TB, environ []string, program string, args ...string) 
 	return bufio.NewReader(out)
 }
 
-// mitGateway starts a gateway on MIT's library, and returns its address.
+// mitGateway starts a gateway that uses MIT's library, and returns its address.
 func mitGateway(t *testing.T, keytab string, environ ...string) string {
 	t.Helper()
-	const python = "/usr/bin/python3" // the one that Debian's packages are for
+	const python = "/usr/bin/python3" // the one with Debian's packages
 	if exec.Command(python, "-c", "import gssapi").Run() != nil {
 		lacks(t, "gssapi for "+python+", of the Debian package python3-gssapi")
 	}
@@ -76,7 +76,7 @@ func mitGateway(t *testing.T, keytab string, environ ...string) string {
 	return net.JoinHostPort("127.0.0.1", strings.TrimSpace(port))
 }
 
-// kdc starts a realm, and returns the directory with its files.
+// kdc starts the KDC of a realm, and returns the directory with its files.
 func kdc(t testing.TB, environ ...string) string {
 	t.Helper()
 	need(t, "krb5kdc", "krb5-kdc")
@@ -101,7 +101,7 @@ func kdc(t testing.TB, environ ...string) string {
 	return dir
 }
 
-// kinit fills a cache as a user does, and returns its path.
+// kinit runs kinit for a user, and returns the path of the cache.
 func kinit(t testing.TB, dir, user, password string) string {
 	t.Helper()
 	cache := filepath.Join(dir, user+".ccache")
@@ -113,14 +113,14 @@ func kinit(t testing.TB, dir, user, password string) string {
 	return cache
 }
 
-// bulkBothWays sends a MiB each way, which ends each with a half-close.
+// bulkBothWays sends a MiB in each direction, and closes each with a half-close.
 func bulkBothWays(t *testing.T, c *socks.Client) {
 	t.Helper()
 	near, far := connect(t, c)
 	sent := bulk[:1<<20]
 	for _, way := range [][2]halfCloser{{near, far}, {far, near}} {
 		failed := make(chan error, 1)
-		go func() { // ends when all is written, or with the connection
+		go func() { // ends when everything is written, or with the connection
 			_, err := way[0].Write(sent)
 			failed <- errors.Join(err, way[0].CloseWrite())
 		}()
@@ -131,7 +131,7 @@ func bulkBothWays(t *testing.T, c *socks.Client) {
 	}
 }
 
-// MIT's library takes forged tickets of every encryption type, and understands every protection.
+// MIT's library accepts forged tickets of every encryption type, with every protection.
 func TestMITWithoutKDC(t *testing.T) {
 	for _, etype := range []int32{aes128, aes256, aes128sha2, aes256sha2} {
 		r, auth := realm(t, etype)
@@ -144,7 +144,7 @@ func TestMITWithoutKDC(t *testing.T) {
 	}
 }
 
-// A service with another key says so by a KRB-ERROR, or by an abort.
+// A service with another key refuses with a KRB-ERROR or with an abort.
 func TestMITRefuses(t *testing.T) {
 	_, auth := realm(t, aes256)
 	other, _ := realm(t, aes256)
@@ -158,7 +158,7 @@ func TestMITRefuses(t *testing.T) {
 	}
 }
 
-// Tickets from a real KDC, by each kind of credentials.
+// A real KDC issues tickets for each kind of credentials.
 func TestMITWithKDC(t *testing.T) {
 	dir := kdc(t)
 	config, keytab := filepath.Join(dir, "krb5.conf"), filepath.Join(dir, "gw.keytab")

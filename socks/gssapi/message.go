@@ -11,14 +11,14 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// A message is VER, MTYP, LEN and a token, RFC 1961, sections 3 to 5.
+// A message consists of VER, MTYP, LEN and a token (RFC 1961, sections 3 to 5).
 const (
 	version   = 1
 	headerLen = 4
 	maxToken  = 1<<16 - 1
 )
 
-// MTYP. An abort ends after it.
+// The values of MTYP. An abort ends after MTYP.
 const (
 	msgToken      = 1
 	msgProtection = 2
@@ -26,10 +26,10 @@ const (
 	msgAbort      = 0xFF
 )
 
-// errAborted is a gateway's abort, RFC 1961, section 3.8.
+// errAborted is the error for a gateway's abort (RFC 1961, section 3.8).
 var errAborted = fmt.Errorf("%w: it aborted the negotiation", socks.ErrAuthFailed)
 
-// appendMessage frames a token.
+// appendMessage appends a message with token to dst. It fails if the token is too long.
 func appendMessage(dst []byte, mtyp byte, token []byte) ([]byte, error) {
 	if len(token) > maxToken {
 		return nil, fmt.Errorf("a token of %d bytes does not fit into a message", len(token))
@@ -39,8 +39,8 @@ func appendMessage(dst []byte, mtyp byte, token []byte) ([]byte, error) {
 	return append(dst, token...), nil
 }
 
-// sealMessage appends the message that carries plain to dst, which it must not overlap. It is
-// syscall.EMSGSIZE if there can be none.
+// sealMessage appends the message that carries plain to dst. They must not overlap. The error is syscall.EMSGSIZE
+// if plain is too long.
 func sealMessage(c *krb5.Context, dst, plain []byte, sealed bool) ([]byte, error) {
 	start := len(dst)
 	dst = c.Wrap(append(dst, version, msgData, 0, 0), plain, sealed)
@@ -52,8 +52,8 @@ func sealMessage(c *krb5.Context, dst, plain []byte, sealed bool) ([]byte, error
 	return dst, nil
 }
 
-// splitMessage returns the token of the message of type mtyp that b begins with; or, when that is not all
-// there, how long b has to be for more to be said.
+// splitMessage returns the token of the message of type mtyp at the beginning of b, and the message's length. If
+// the message is incomplete, token is nil, and need is the length that b must have before the next call.
 func splitMessage(b []byte, mtyp byte) (token []byte, need int, err error) {
 	switch {
 	case len(b) >= 1 && b[0] != version:
@@ -73,7 +73,7 @@ func splitMessage(b []byte, mtyp byte) (token []byte, need int, err error) {
 	return b[headerLen:need], need, nil
 }
 
-// readMessage reads a message of type mtyp and nothing that follows it, and returns its token.
+// readMessage reads a message of type mtyp and returns its token. It does not read beyond the message.
 func readMessage(r io.Reader, mtyp byte) ([]byte, error) {
 	var b []byte
 	for {

@@ -34,7 +34,7 @@ func TestMessage(t *testing.T) {
 		token, err = readMessage(iotest.OneByteReader(r), want.mtyp)
 		require.NoError(t, err)
 		require.Equal(t, want.token, string(token))
-		require.Equal(t, len("after"), r.Len(), "what follows is left")
+		require.Equal(t, len("after"), r.Len(), "readMessage must not read beyond the message")
 
 		for n := range min(len(msg), 100) {
 			token, need, err := splitMessage([]byte(msg[:n]), want.mtyp)
@@ -64,7 +64,7 @@ func TestMessageThatIsNone(t *testing.T) {
 		require.ErrorIs(t, err, want, "%q", msg)
 	}
 	_, _, err := splitMessage([]byte("\x01\xff"), msgData)
-	require.ErrorIs(t, err, socks.ErrProtocol, "an abort is not due any more")
+	require.ErrorIs(t, err, socks.ErrProtocol, "an abort is not allowed among data")
 }
 
 func FuzzMessage(f *testing.F) {
@@ -76,7 +76,7 @@ func FuzzMessage(f *testing.F) {
 		switch {
 		case err != nil:
 		case token == nil && need <= len(b):
-			t.Error("enough is there")
+			t.Error("no progress although the input is complete")
 		case token != nil:
 			again, err := appendMessage(nil, mtyp, token)
 			if err != nil || !bytes.Equal(again, b[:need]) {

@@ -8,27 +8,28 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// relayConn is a socket to a relay whose datagrams are messages, RFC 1961, section 5. It is safe for
-// concurrent use.
+// relayConn is a socket to a relay, whose datagrams are messages (RFC 1961, section 5). It is safe for concurrent
+// use.
 type relayConn struct {
 	net.Conn
 	context *krb5.Context
 	sealed  bool
 
-	writing sync.Mutex // held from Wrap to Write: a goroutine that waited in between would miss the other side's window
+	writing sync.Mutex // held from Wrap to Write, so that a delayed goroutine does not fall out of the receiver's window
 	reading sync.Mutex // held from Read to Unwrap, for the same reason; guards seen
 	seen    window
 }
 
-// ProtectRelay protects the datagrams of a UDP ASSOCIATE that was asked for on c. See [socks.Auth].
+// ProtectRelay returns a connection that protects the datagrams of the association whose control connection is c.
+// See [socks.Auth].
 func (c *conn) ProtectRelay(relay net.Conn) net.Conn {
 	return &relayConn{Conn: relay, context: c.context, sealed: c.sealed, seen: window{top: c.context.Next() - 1, seen: ^uint64(0)}}
 }
 
-// datagrams are buffers for the longest datagram.
+// datagrams has buffers for the longest datagram.
 var datagrams = sync.Pool{New: func() any { return new([1 << 16]byte) }}
 
-// Write sends a SOCKS datagram. One that is too long is syscall.EMSGSIZE.
+// Write sends a SOCKS datagram. The error is syscall.EMSGSIZE if it is too long.
 func (c *relayConn) Write(b []byte) (int, error) {
 	buf := datagrams.Get().(*[1 << 16]byte)
 	defer datagrams.Put(buf)
@@ -44,8 +45,8 @@ func (c *relayConn) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Read reads a SOCKS datagram. One that is forged, damaged or repeated reads as empty. The caller's parser
-// finds that malformed, drops it and counts it.
+// Read reads a SOCKS datagram. It returns 0 bytes for a forged, damaged or repeated datagram, which the caller's
+// parser drops and counts as malformed.
 func (c *relayConn) Read(b []byte) (int, error) {
 	buf := datagrams.Get().(*[1 << 16]byte)
 	defer datagrams.Put(buf)
@@ -58,7 +59,7 @@ func (c *relayConn) Read(b []byte) (int, error) {
 	return copy(b, c.unwrap(buf[:n])), nil
 }
 
-// unwrap returns what a message carries, or nil.
+// unwrap returns the content of a message, or nil if the message is invalid or repeated.
 func (c *relayConn) unwrap(msg []byte) []byte {
 	token, need, err := splitMessage(msg, msgData)
 	if err != nil || token == nil || need != len(msg) {
@@ -87,14 +88,14 @@ func (c *relayConn) SetWriteBuffer(bytes int) error {
 	return errors.ErrUnsupported
 }
 
-// window records the sequence numbers that were received. Datagrams may overtake each other, so a number less
-// than 64 below the greatest is taken once; one further below is not taken at all.
+// window records the sequence numbers that were received. Datagrams may be reordered, so each of the 64 numbers up
+// to the greatest is accepted once. Lower numbers are not accepted.
 type window struct {
 	top  uint64 // the greatest number received
 	seen uint64 // bit n: top-n was received
 }
 
-// add reports whether seq is new.
+// add records seq, and reports whether it is accepted.
 func (w *window) add(seq uint64) bool {
 	ahead := int64(seq - w.top)
 	switch {

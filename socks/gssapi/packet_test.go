@@ -18,7 +18,7 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// echo answers each datagram with itself.
+// echo starts a server that sends back each datagram, and returns its address.
 func echo(t testing.TB) netip.AddrPort {
 	p, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func associate(t testing.TB, c *socks.Client) *socks.PacketConn {
 	return p.(*socks.PacketConn)
 }
 
-// maxOver is the payload that one datagram over IPv4 carries to an IPv4 address, by protection.
+// maxOver is the longest payload of a datagram over IPv4 to an IPv4 address, by protection.
 var maxOver = map[Protection]int{Confidentiality: 65433, Integrity: 65465, None: 65497}
 
 func TestDatagrams(t *testing.T) {
@@ -88,8 +88,7 @@ func TestDatagrams(t *testing.T) {
 	}
 }
 
-// What is no message of the gateway's is dropped and counted, whatever is cut off or changed, and so is
-// what came before.
+// A datagram that is truncated, changed or repeated is dropped and counted.
 func TestDatagramsThatAreDropped(t *testing.T) {
 	for _, p := range []Protection{Confidentiality, Integrity} {
 		keep := func(msg []byte) []byte { return msg }
@@ -105,7 +104,7 @@ func TestDatagramsThatAreDropped(t *testing.T) {
 		c, _ := world(t, p, acc)
 		to := echo(t)
 		pc := associate(t, c)
-		// ask asks twice, and returns the first answer that is delivered.
+		// ask sends two datagrams, and returns the first answer that is delivered.
 		ask := func(first func([]byte) []byte) string {
 			bend <- first
 			bend <- keep
@@ -141,7 +140,7 @@ func TestDatagramsThatAreDropped(t *testing.T) {
 	}
 }
 
-// relayed is the client's end of a relay's socket, and the gateway's, with what that makes tokens with.
+// relayed returns the client's end of a relay's socket, and the gateway's end with its context.
 func relayed(t *testing.T) (near net.Conn, far *net.UDPConn, gateway *krb5.Context) {
 	client, gateway := contexts(t, aes256)
 	far, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -176,11 +175,11 @@ func TestDatagramsOutOfOrder(t *testing.T) {
 		require.False(t, arrives(i), "again")
 	}
 	for _, i := range []int{135, 90, 7} {
-		require.False(t, arrives(i), "too late to know whether it came")
+		require.False(t, arrives(i), "a number below the window must not be accepted")
 	}
 }
 
-// A datagram cannot repeat what came on the stream.
+// A message of the stream is not accepted again as a datagram.
 func TestStreamIsNotRepeatedAsDatagram(t *testing.T) {
 	client, gateway := contexts(t, aes256)
 	first := message(t, gateway, "on the stream", true)
@@ -201,12 +200,12 @@ func TestWindow(t *testing.T) {
 		require.Equal(t, step.new, w.add(step.seq), step.seq)
 	}
 	w = window{top: ^uint64(0), seen: 1}
-	require.True(t, w.add(0), "numbers go round")
+	require.True(t, w.add(0), "sequence numbers wrap around")
 	require.False(t, w.add(^uint64(0)))
 	require.True(t, w.add(^uint64(0)-1))
 }
 
-// Any number of goroutines send and receive.
+// Several goroutines can send and receive concurrently.
 func TestDatagramsConcurrently(t *testing.T) {
 	c, _ := world(t, Confidentiality, new(acceptor.Acceptor))
 	to := echo(t)

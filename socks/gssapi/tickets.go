@@ -15,15 +15,15 @@ type tickets struct {
 	fetching *fetch // nil: no dial waits for one
 }
 
-// fetch is one fetch, for which any number of dials wait.
+// fetch is one fetch of a ticket, for which any number of dials wait.
 type fetch struct {
-	done   chan struct{} // closed when the rest is set
+	done   chan struct{} // closed when ticket and err are set
 	ticket *krb5.Ticket
 	err    error
 }
 
-// get returns the kept ticket, or a new one from source. A caller that stops waiting does not stop the fetch
-// for the others.
+// get returns the kept ticket, or a new one from source. The end of ctx ends the wait, but not the fetch, for
+// which other callers may wait.
 func (t *tickets) get(ctx context.Context, source func() (*krb5.Ticket, error)) (*krb5.Ticket, error) {
 	t.mu.Lock()
 	if t.kept != nil && time.Until(t.kept.End) > krb5.Margin {
@@ -53,7 +53,7 @@ func (t *tickets) fetch(f *fetch, source func() (*krb5.Ticket, error)) {
 	close(f.done)
 }
 
-// drop forgets a ticket that the gateway did not take.
+// drop forgets a ticket that the gateway did not accept.
 func (t *tickets) drop(useless *krb5.Ticket) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

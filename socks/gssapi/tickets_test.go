@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// counted counts the tickets that are fetched, and lets none through before open is closed.
+// counted counts the tickets that auth fetches, and delays each fetch until open is closed.
 func counted(auth *Auth, open <-chan struct{}) *atomic.Int64 {
 	get, n := auth.Credentials.ticket, new(atomic.Int64)
 	auth.Credentials.ticket = func(config, service string) (*krb5.Ticket, error) {
@@ -28,7 +28,7 @@ func counted(auth *Auth, open <-chan struct{}) *atomic.Int64 {
 
 var opened = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// One ticket serves all dials, those that wait at once too, and who gives up does not end the others' wait.
+// One ticket serves all dials, including concurrent ones. A dial whose context ends does not end the others' wait.
 func TestOneTicket(t *testing.T) {
 	r, auth := realm(t, aes256)
 	open := make(chan struct{})
@@ -60,8 +60,8 @@ func TestOneTicket(t *testing.T) {
 	require.EqualValues(t, 1, fetched.Load())
 }
 
-// A ticket is kept until a minute before its end, and not after a refusal or a hang-up: the gateway may
-// have a new key.
+// A ticket is kept until a minute before its end. It is dropped if the gateway refuses or hangs up, because the
+// gateway may have a new key.
 func TestTicketIsDropped(t *testing.T) {
 	r, auth := realm(t, aes256)
 	fetched := counted(auth, opened)

@@ -20,7 +20,7 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/acceptor"
 )
 
-// A dial ends with its context, whatever it waits for.
+// A dial ends with its context at each step.
 func TestCancelAtEachStep(t *testing.T) {
 	for _, step := range []byte{acceptor.Token, acceptor.Protection, acceptor.Data} {
 		reached, stop := make(chan struct{}, 1), make(chan struct{})
@@ -45,7 +45,7 @@ func TestCancelAtEachStep(t *testing.T) {
 	}
 }
 
-// Another gateway is tried when one hangs up, and not when one refuses.
+// A Group tries another gateway if one hangs up, but not if one refuses.
 func TestGroup(t *testing.T) {
 	r, auth := realm(t, aes256)
 	dead := clientOf(t, accepting(&acceptor.Acceptor{Realm: r, Raw: func(byte, []byte) []byte { return nil }}), auth)
@@ -97,7 +97,7 @@ func TestRoundTrips(t *testing.T) {
 	require.EqualValues(t, 4, writes.Load(), "greeting, token, protection, request")
 }
 
-// counting counts what is written at once.
+// counting counts the calls of Write.
 type counting struct {
 	net.Conn
 	writes *atomic.Int64
@@ -108,7 +108,7 @@ func (c counting) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// Whatever the way to the gateway is, streams and datagrams are protected on it.
+// Streams and datagrams are protected on every kind of connection to the gateway.
 func TestWays(t *testing.T) {
 	r, auth := realm(t, aes256)
 	acc := &acceptor.Acceptor{Realm: r, Rotate: 28, Chunk: 100}
@@ -156,7 +156,7 @@ func TestWays(t *testing.T) {
 	}
 }
 
-// A name that has a fake address goes to the gateway, protected, as a stream and as datagrams.
+// A Dialer's streams and datagrams reach the gateway by name, protected.
 func TestBehindDialer(t *testing.T) {
 	c, g := world(t, Confidentiality, new(acceptor.Acceptor))
 	g.Hosts["name.example"] = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
@@ -189,7 +189,7 @@ func TestBehindDialer(t *testing.T) {
 	}
 }
 
-// Beside other methods, in whatever handshake, again and again.
+// An Auth works beside other methods, in every handshake, repeatedly.
 func TestBesideOtherMethods(t *testing.T) {
 	r, auth := realm(t, aes256)
 	for _, way := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {

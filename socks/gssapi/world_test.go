@@ -26,7 +26,7 @@ const (
 
 var protectionsAll = []Protection{Confidentiality, Integrity, None}
 
-// realm makes a realm and an Auth of its user's for its service, with a forged ticket in a cache.
+// realm makes a realm, and an Auth of its user for its service, with a forged ticket in a cache.
 func realm(t testing.TB, etype int32) (*acceptor.Realm, *Auth) {
 	t.Helper()
 	r, err := acceptor.NewRealm(etype)
@@ -36,12 +36,12 @@ func realm(t testing.TB, etype int32) (*acceptor.Realm, *Auth) {
 	return r, &Auth{Service: acceptor.Service, Credentials: Cache(cache), Config: "/nonexistent"}
 }
 
-// accepting is a gateway that takes what the acceptor takes.
+// accepting returns a gateway that authenticates clients with the acceptor.
 func accepting(a *acceptor.Acceptor) *testgw.Gateway {
 	return &testgw.Gateway{Hosts: make(map[string][]netip.Addr), Methods: map[byte]func(context.Context, net.Conn) (net.Conn, string, error){acceptor.Method: a.Negotiate}}
 }
 
-// clientOf is a Client of a gateway that is started here.
+// clientOf starts a gateway and returns a Client of it.
 func clientOf(t testing.TB, g *testgw.Gateway, auth ...socks.Auth) *socks.Client {
 	t.Helper()
 	testgw.Start(t, g)
@@ -50,7 +50,7 @@ func clientOf(t testing.TB, g *testgw.Gateway, auth ...socks.Auth) *socks.Client
 	return c
 }
 
-// world is a realm, an acceptor behind a gateway, and a client.
+// world starts a gateway with an acceptor in a new realm, and returns a Client of it.
 func world(t testing.TB, p Protection, acc *acceptor.Acceptor) (*socks.Client, *testgw.Gateway) {
 	t.Helper()
 	r, auth := realm(t, aes256)
@@ -79,7 +79,7 @@ func connect(t testing.TB, c *socks.Client) (near *socks.Conn, far *net.TCPConn)
 	require.NoError(t, err)
 	t.Cleanup(func() { end.Close() })
 	for _, c := range []net.Conn{conn, end} {
-		require.NoError(t, c.SetDeadline(time.Now().Add(time.Minute))) // nothing here takes as long
+		require.NoError(t, c.SetDeadline(time.Now().Add(time.Minute))) // longer than any test takes
 	}
 	return conn.(*socks.Conn), end.(*net.TCPConn)
 }
@@ -89,7 +89,7 @@ type halfCloser interface {
 	CloseWrite() error
 }
 
-// halfCloses ends one direction, and then the other.
+// halfCloses closes one direction, and then the other.
 func halfCloses(t testing.TB, one, other halfCloser) {
 	t.Helper()
 	for _, way := range [][2]halfCloser{{one, other}, {other, one}} {
@@ -101,7 +101,7 @@ func halfCloses(t testing.TB, one, other halfCloser) {
 	}
 }
 
-// exchanges sends a text each way.
+// exchanges sends a text in each direction.
 func exchanges(t testing.TB, near, far net.Conn) {
 	t.Helper()
 	for _, way := range [][2]net.Conn{{near, far}, {far, near}} {

@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/acceptor"
 )
 
-// What is up to 16 KiB goes out as one message: Dante takes a request in one alone.
+// A write of up to 16 KiB is one message: Dante requires a request to be in one.
 func TestWriteIsOneMessage(t *testing.T) {
 	for _, p := range []Protection{Confidentiality, Integrity} {
 		near, far, gateway := pair(t, p)
@@ -46,13 +46,13 @@ var bulk = func() []byte {
 	return b
 }()
 
-// Writes that time out over and over, and go on where they stopped, lose nothing and send nothing twice.
+// Writes that repeatedly time out and are continued lose no data and send none twice.
 func TestWritesGoOnAfterTimeouts(t *testing.T) {
 	for _, p := range []Protection{Confidentiality, Integrity} {
 		c, _ := world(t, p, new(acceptor.Acceptor))
 		near, far := connect(t, c)
 		done, timeouts := make(chan error, 1), make(chan struct{}, 1)
-		go func() { // ends when all is written, or at an error
+		go func() { // ends when everything is written, or at an error
 			var err error
 			for sent := 0; sent < len(bulk) && err == nil; {
 				near.SetWriteDeadline(time.Now().Add(time.Millisecond))
@@ -71,8 +71,8 @@ func TestWritesGoOnAfterTimeouts(t *testing.T) {
 			done <- errors.Join(err, near.CloseWrite())
 		}()
 		select {
-		case <-timeouts: // the peer does not read yet, so it comes
-		case err := <-done: // unless the sockets on the way hold all of it
+		case <-timeouts: // the peer does not read yet, so there is a timeout
+		case err := <-done: // unless the buffers on the path hold everything
 			done <- err
 		}
 		sum := sha256.New()
@@ -84,7 +84,7 @@ func TestWritesGoOnAfterTimeouts(t *testing.T) {
 	}
 }
 
-// A deadline that has passed sends nothing, and Close does not wait for what cannot be sent.
+// After its deadline Write sends nothing. Close does not wait for data that cannot be sent.
 func TestWriteDeadline(t *testing.T) {
 	near, far, gateway := pair(t, Confidentiality)
 	require.NoError(t, near.SetWriteDeadline(time.Unix(1, 0)))
@@ -98,7 +98,7 @@ func TestWriteDeadline(t *testing.T) {
 	token, err := readMessage(far, msgData)
 	require.NoError(t, err)
 	plain, err := gateway.UnwrapNext(token, true)
-	require.NoError(t, err, "no number was used up")
+	require.NoError(t, err, "no sequence number may be used up")
 	require.Equal(t, "in time", string(plain))
 
 	require.NoError(t, near.Conn.(*net.TCPConn).SetWriteBuffer(4096))
@@ -106,7 +106,7 @@ func TestWriteDeadline(t *testing.T) {
 		near.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
 		near.Write(bulk)
 	}
-	require.ErrorIs(t, near.CloseWrite(), os.ErrDeadlineExceeded, "the rest comes first")
+	require.ErrorIs(t, near.CloseWrite(), os.ErrDeadlineExceeded, "CloseWrite must send the rest first")
 	require.NoError(t, near.Close())
 	_, err = near.Read(make([]byte, 1))
 	require.ErrorIs(t, err, net.ErrClosed)

@@ -35,7 +35,7 @@ func answer(w dns.ResponseWriter, question *dns.Msg) {
 	w.WriteMsg(m)
 }
 
-// listenBoth listens at one port for TCP and UDP.
+// listenBoth listens at the same port for TCP and UDP.
 func listenBoth(t *testing.T, n *behind.Network) (net.Listener, net.PacketConn) {
 	for range 10 {
 		l := n.Listen()

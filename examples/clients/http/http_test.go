@@ -22,7 +22,7 @@ func TestDefaultTransport(t *testing.T) {
 	system := http.DefaultTransport
 	defer func() { http.DefaultTransport = system }()
 
-	// A program has one; here each client gets its own, so that it begins without connections.
+	// A program has one transport; here each client gets its own, so that it begins without connections.
 	open := func(config *tls.Config) *http.Transport {
 		transport := system.(*http.Transport).Clone()
 		transport.TLSClientConfig = config

@@ -46,13 +46,13 @@ func echoServer(t *testing.T) (clientTLS *tls.Config, port string) {
 	return clientTLS, port
 }
 
-// transfer posts to both names at the same time through g, which is started, and checks that each body comes back.
-// Meanwhile, when half of each body is sent, it calls meanwhile. It returns the client's PacketConn.
+// transfer posts to both names at the same time through g, which must have been started, and checks that each body
+// comes back. When half of each body is sent, it calls meanwhile. It returns the client's PacketConn.
 func transfer(t *testing.T, g *testgw.Gateway, meanwhile func()) *dialer.PacketConn {
 	return transferBy(t, &socks.Client{Addr: g.Addr().String()}, meanwhile)
 }
 
-// transferBy is transfer for any Gateway.
+// transferBy is like transfer, for any Gateway.
 func transferBy(t *testing.T, gateway dialer.Gateway, meanwhile func()) *dialer.PacketConn {
 	clientTLS, port := echoServer(t)
 	table, err := mapping.New(mapping.Config{})
@@ -96,7 +96,8 @@ func transferBy(t *testing.T, gateway dialer.Gateway, meanwhile func()) *dialer.
 	return client.packets.(*dialer.PacketConn)
 }
 
-// gate is an empty part of a body. It reports when it is reached, and holds up what follows until it is opened.
+// gate is an empty part of a body. It reports when it is reached, and delays the rest of the body until it is
+// opened.
 type gate struct {
 	reached func()
 	open    <-chan struct{}
@@ -108,7 +109,7 @@ func (g *gate) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// TestRelayIsAway: the relay's socket is away for 100 ms under the transfers, and nothing ends.
+// TestRelayIsAway: the relay's socket is gone for 100 ms during the transfers, and nothing ends.
 func TestRelayIsAway(t *testing.T) {
 	hop := new(testgw.Hop)
 	defer hop.Close()
@@ -124,7 +125,7 @@ func TestRelayIsAway(t *testing.T) {
 	require.EqualValues(t, len(names), stats.Made)
 }
 
-// TestGatewayRestarts: the gateway ends, and is there again after 300 ms. The associations are made again, so the server
+// TestGatewayRestarts: the gateway ends, and restarts after 300 ms. The associations are made again, so the server
 // receives the same connections from other addresses.
 func TestGatewayRestarts(t *testing.T) {
 	g := testgw.Start(t, &testgw.Gateway{Hosts: hosts()})
@@ -139,8 +140,8 @@ func TestGatewayRestarts(t *testing.T) {
 	require.GreaterOrEqual(t, stats.Made, uint64(2*len(names)))
 }
 
-// TestAssociationsEnd: the gateway ends every association under the transfers, and is there. Only what was in flight
-// is lost.
+// TestAssociationsEnd: the gateway ends every association during the transfers, but keeps running. Only the
+// datagrams in flight are lost.
 func TestAssociationsEnd(t *testing.T) {
 	g := testgw.Start(t, &testgw.Gateway{Hosts: hosts()})
 	p := transfer(t, g, g.Disconnect)
@@ -149,7 +150,8 @@ func TestAssociationsEnd(t *testing.T) {
 	require.EqualValues(t, 2*len(names), stats.Made)
 }
 
-// TestGatewayEnds: of a Group, the gateway that has the associations ends for good. The transfers go on through the other.
+// TestGatewayEnds: the gateway of a Group that has the associations ends for good. The transfers continue through
+// the other one.
 func TestGatewayEnds(t *testing.T) {
 	ends := testgw.Start(t, &testgw.Gateway{Hosts: hosts()})
 	stays := testgw.Start(t, &testgw.Gateway{Hosts: hosts()})

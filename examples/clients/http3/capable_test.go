@@ -24,8 +24,8 @@ import (
 
 var _ quic.OOBCapablePacketConn = (*dialer.PacketConn)(nil)
 
-// TestNameOverSocks: a PacketConn of package socks has no ReadMsgUDP and WriteMsgUDP, on purpose. So quic-go
-// takes any address type for it, and a *socks.Addr with a name is a destination of HTTP/3, through a chain too.
+// TestNameOverSocks: a PacketConn of package socks intentionally has no ReadMsgUDP and WriteMsgUDP. quic-go
+// therefore accepts any address type for it, so HTTP/3 can use a *socks.Addr with a name, through a chain too.
 func TestNameOverSocks(t *testing.T) {
 	require.NotImplements(t, (*quic.OOBCapablePacketConn)(nil), new(socks.PacketConn))
 	clientTLS, port := echoServer(t)
@@ -60,8 +60,8 @@ func TestNameOverSocks(t *testing.T) {
 	}
 }
 
-// TestNameOverDialer: on a PacketConn that quic-go uses, datagrams may still be sent to a *socks.Addr by WriteTo. Only
-// quic-go itself must be given a *net.UDPAddr, and every address that the PacketConn returns is one.
+// TestNameOverDialer: on a PacketConn that quic-go uses, WriteTo still accepts a *socks.Addr. Only quic-go itself
+// needs a *net.UDPAddr, and every address that the PacketConn returns is one.
 func TestNameOverDialer(t *testing.T) {
 	clientTLS, port := echoServer(t)
 	echo, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -110,7 +110,7 @@ func TestNameOverDialer(t *testing.T) {
 	require.NoError(t, conn.CloseWithError(0, ""))
 }
 
-// Through a chain of gateways there is no socket to split what is sent; it works all the same.
+// A chain of gateways works too, although no socket splits segmented sends there.
 func TestChain(t *testing.T) {
 	first := testgw.Start(t, new(testgw.Gateway))
 	g := testgw.Start(t, &testgw.Gateway{Hosts: hosts()})

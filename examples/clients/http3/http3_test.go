@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// TestHTTP3 posts more than a few packets' worth, and gets it back.
+// TestHTTP3 posts a body of many packets, and gets it back.
 func TestHTTP3(t *testing.T) {
 	n := behind.Start(t)
 	serverTLS, clientTLS := behind.TLS(t)

@@ -27,7 +27,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// roleVar is the environment variable that tells a process of this test which side it is.
+// roleVar is the environment variable with the side of a process of this test.
 const roleVar = "SOCKSLIB_MTU_ROLE"
 
 // The two ends of the link, and the lengths of the names that the gateway knows. The SOCKS header has 7 bytes more.
@@ -38,7 +38,7 @@ var (
 	overhead = map[string]int{"IPv4": 20 + 8, "IPv6": 40 + 8} // of the IP and UDP headers
 )
 
-// leastQUIC is the size of the packets that QUIC's path must take, RFC 9000, section 14.
+// leastQUIC is the datagram size that every path of QUIC must support (RFC 9000, section 14).
 const leastQUIC = 1200
 
 func nameOf(size int) string {
@@ -49,8 +49,8 @@ func nameOf(size int) string {
 	return name[:size-1] + "z"
 }
 
-// TestMTU: HTTP/3 works across links of 1280 and 1500 bytes, in either family, with names of any length, although the
-// SOCKS header makes QUIC's packets longer than QUIC knows.
+// TestMTU: HTTP/3 works across links with an MTU of 1280 and 1500 bytes, in both families, with names of any
+// length, although the SOCKS header makes QUIC's packets longer than QUIC assumes.
 func TestMTU(t *testing.T) {
 	switch os.Getenv(roleVar) {
 	case "client":
@@ -97,8 +97,8 @@ func up(t *testing.T, device string, end int) {
 	ip(t, "link set "+device+" up")
 }
 
-// mtuServer runs a gateway and a server behind it, in a namespace of their own. A line of input tells it that its link is
-// there, and further lines set its MTU.
+// mtuServer runs a gateway and a server behind it, in a namespace of their own. The first line of input says that
+// the link is ready, and further lines set its MTU.
 func mtuServer(t *testing.T) {
 	in := bufio.NewReader(os.Stdin)
 	_, err := in.ReadString('\n')
@@ -178,7 +178,7 @@ func mtuTransfer(t *testing.T, gateway, to string) (dialer.PacketStats, time.Dur
 	require.NoError(t, err)
 	_, clientTLS := behind.TLS(t)
 	clientTLS = clientTLS.Clone()
-	clientTLS.InsecureSkipVerify = true // the server's is another process's
+	clientTLS.InsecureSkipVerify = true // the server's certificate is another process's
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	begun := time.Now()
@@ -198,7 +198,7 @@ func mtuTransfer(t *testing.T, gateway, to string) (dialer.PacketStats, time.Dur
 	return client.packets.(*dialer.PacketConn).Stats(), time.Since(begun)
 }
 
-// fragments is how many fragments this namespace has made.
+// fragments returns the number of fragments that this namespace has made.
 func fragments(t *testing.T) (n int) {
 	six, err := os.ReadFile("/proc/net/snmp6")
 	require.NoError(t, err)

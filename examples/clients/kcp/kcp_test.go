@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
-// TestKCP sends more than a few packets' worth, and gets it back.
+// TestKCP sends many packets, and gets them back.
 func TestKCP(t *testing.T) {
 	n := behind.Start(t)
 	block, err := kcp.NewAESBlockCrypt(make([]byte, 32))
@@ -51,7 +51,7 @@ func TestKCP(t *testing.T) {
 	n.OnlyByName(sockstest.Associate)
 }
 
-// TestWithoutTheWrapper: what kcp-go does with the descriptor is refused, not sent without a header.
+// TestWithoutTheWrapper: kcp-go's use of the descriptor is refused; no datagram is sent without a header.
 func TestWithoutTheWrapper(t *testing.T) {
 	n := behind.Start(t)
 	p, err := n.Dialer.ListenPacket(n.Context(), "udp", "")

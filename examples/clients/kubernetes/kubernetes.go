@@ -18,10 +18,10 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// UseDialer makes clients with this configuration connect through d, exec, attach and port-forward excepted.
+// UseDialer makes clients with this configuration connect through d, except for exec, attach and port-forward.
 func UseDialer(config *rest.Config, d *dialer.Dialer) { config.Dial = d.DialContext }
 
-// NewExecutor is remotecommand.NewSPDYExecutor, for exec and attach, with the configuration's Dial.
+// NewExecutor is like remotecommand.NewSPDYExecutor, for exec and attach, but uses the configuration's Dial.
 func NewExecutor(config *rest.Config, url *url.URL) (remotecommand.Executor, error) {
 	secure, err := rest.TLSConfigFor(config)
 	if err != nil {

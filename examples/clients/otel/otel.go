@@ -1,7 +1,7 @@
 // The hooks: Stats of socks.Client and of mapping.Table, plain structs that OpenTelemetry's observable
 // instruments read when metrics are collected.
 
-// Package otel shows a gateway's and a table's counters as OpenTelemetry metrics.
+// Package otel exports the counters of a gateway and of a table as OpenTelemetry metrics.
 package otel
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Observe registers the counters of c and t with a meter, until the registration is ended.
+// Observe registers the counters of c and t with a meter, until the registration is unregistered.
 func Observe(m metric.Meter, c *socks.Client, t *mapping.Table) (metric.Registration, error) {
 	var errs [6]error
 	var requests, bytes, stale metric.Int64ObservableCounter
@@ -23,7 +23,7 @@ func Observe(m metric.Meter, c *socks.Client, t *mapping.Table) (metric.Registra
 	var open, names metric.Int64ObservableUpDownCounter
 	requests, errs[0] = m.Int64ObservableCounter("socks.requests")
 	bytes, errs[1] = m.Int64ObservableCounter("socks.io", metric.WithUnit("By"))
-	seconds, errs[2] = m.Float64ObservableCounter("socks.handshake.time", metric.WithUnit("s")) // of the granted
+	seconds, errs[2] = m.Float64ObservableCounter("socks.handshake.time", metric.WithUnit("s")) // of granted requests
 	open, errs[3] = m.Int64ObservableUpDownCounter("socks.connections")
 	names, errs[4] = m.Int64ObservableUpDownCounter("mapping.names")
 	stale, errs[5] = m.Int64ObservableCounter("mapping.stale")

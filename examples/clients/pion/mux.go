@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// NewMux returns a mux whose datagrams go through the gateway. The addresses that it tells of are of no use to
-// the other side, which hears from the gateway's instead: a peer-reflexive candidate, RFC 8445, section 5.1.1.
+// NewMux returns a mux whose datagrams go through the gateway. The other side cannot use the mux's own addresses:
+// it receives from the gateway's address, which becomes a peer-reflexive candidate (RFC 8445, section 5.1.1).
 func NewMux(ctx context.Context, d *dialer.Dialer) (*ice.UDPMuxDefault, error) {
 	p, err := d.ListenPacket(ctx, "udp", "")
 	if err != nil {

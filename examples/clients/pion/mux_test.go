@@ -19,7 +19,7 @@ var (
 	_ ice.AddrPortReaderWriter = (*dialer.PacketConn)(nil)
 )
 
-// TestICE connects an agent behind the gateway with one that is not.
+// TestICE connects an agent behind the gateway with another one that is not behind it.
 func TestICE(t *testing.T) {
 	n := behind.Start(t)
 	ctx := n.Context()

@@ -1,3 +1,3 @@
-// Package retries reports whether client libraries retry after an error of a Dialer as they do after package
-// net's of the same meaning. Libraries look at the type, at Op, Timeout and Temporary, and at what is wrapped.
+// Package retries tests that client libraries retry after an error of a Dialer as they do after package net's
+// error with the same meaning. Libraries look at the type, at Op, Timeout and Temporary, and at wrapped errors.
 package retries

@@ -30,8 +30,8 @@ type silence struct{}
 
 func (silence) Printf(context.Context, string, ...any) {}
 
-// predicates report whether a library tries again after an error. A library whose predicate is not exported is run, and
-// its dials are counted.
+// predicates report whether a library retries after an error. For a library that does not export its predicate,
+// the test runs the library and counts its dials.
 var predicates = map[string]func(*testing.T, error) bool{
 	"go-redis":                     redisRetries,
 	"franz-go":                     func(_ *testing.T, err error) bool { return kgo.IsRetryableBrokerErr(err) },
@@ -58,7 +58,7 @@ func redisRetries(t *testing.T, err error) bool {
 	return dials > 1
 }
 
-// system is the error that package net makes of errno.
+// system returns package net's error for errno.
 func system(errno syscall.Errno) error {
 	return &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80}, Err: os.NewSyscallError("connect", errno)}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// Send does what smtp.SendMail does, and requires STARTTLS. Nil roots are the system's. The exchange ends with the
-// context.
+// Send is like smtp.SendMail, but requires STARTTLS. With nil roots, it uses the system's. The exchange ends with
+// the context.
 func Send(ctx context.Context, d *dialer.Dialer, address string, roots *x509.CertPool, from, to string, message []byte) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

@@ -18,14 +18,14 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// session is what a mail server got after STARTTLS.
+// session is what a mail server received after STARTTLS.
 type session struct {
 	lines []string
 	mail  string
 	err   error
 }
 
-// serve is a mail server for one mail, RFC 5321 and RFC 3207.
+// serve receives one mail as a mail server (RFC 5321 and RFC 3207).
 func serve(l net.Listener, config *tls.Config) (s session) {
 	conn, err := l.Accept()
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// An SSH connection can lead to a gateway. Its channels have no deadlines, so there are no spares; contexts still end
-// the dials.
+// A gateway can be reached over an SSH connection. SSH channels have no deadlines, so there are no spares; dials
+// still end with their contexts.
 func TestForward(t *testing.T) {
 	n := behind.Start(t)
 	address, config := startSSHD(t, n)

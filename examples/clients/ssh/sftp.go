@@ -16,7 +16,7 @@ type SFTP struct {
 	ssh *ssh.Client
 }
 
-// DialSFTP is like Dial, and returns an SFTP client over the connection.
+// DialSFTP is like Dial, but returns an SFTP client over the connection.
 func DialSFTP(ctx context.Context, d *dialer.Dialer, address string, config *ssh.ClientConfig) (*SFTP, error) {
 	client, err := Dial(ctx, d, address, config)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 // Dial connects to a ws:// or wss:// URL, whose host is a name that the gateway knows.
 func Dial(ctx context.Context, d *dialer.Dialer, url string, config *tls.Config) (*websocket.Conn, error) {
 	transport := &http.Transport{DialContext: d.DialContext, TLSClientConfig: config}
-	defer transport.CloseIdleConnections() // that did not become a WebSocket
+	defer transport.CloseIdleConnections() // closes a connection that did not become a WebSocket
 	conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
 	return conn, err
 }

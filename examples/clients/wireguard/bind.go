@@ -16,7 +16,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// Bind is a conn.Bind. Create it with its Dialer.
+// Bind is a conn.Bind over a Dialer. Set Dialer before use.
 type Bind struct {
 	Dialer *dialer.Dialer
 
@@ -71,7 +71,7 @@ func (b *Bind) Close() error {
 	return err
 }
 
-// Send sends to an endpoint of ParseEndpoint's.
+// Send sends datagrams to an endpoint that ParseEndpoint has returned.
 func (b *Bind) Send(bufs [][]byte, ep conn.Endpoint) error {
 	b.mu.Lock()
 	p := b.packets
@@ -88,19 +88,19 @@ func (b *Bind) Send(bufs [][]byte, ep conn.Endpoint) error {
 	return err
 }
 
-// SetMark does nothing: the mark of the way to the gateway is not the tunnel's.
+// SetMark does nothing: the tunnel's mark does not apply to the connection to the gateway.
 func (*Bind) SetMark(uint32) error { return nil }
 
-// BatchSize is the most that is read and sent at once.
+// BatchSize returns the maximum number of datagrams that are read or sent at once.
 func (*Bind) BatchSize() int { return conn.IdealBatchSize }
 
-// ParseEndpoint takes an address and a port.
+// ParseEndpoint parses an IP address and a port.
 func (*Bind) ParseEndpoint(s string) (conn.Endpoint, error) {
 	ap, err := netip.ParseAddrPort(s)
 	return endpoint{ap}, err
 }
 
-// endpoint is where a peer is, as the application sees it.
+// endpoint is the address of a peer, as the application sees it.
 type endpoint struct{ netip.AddrPort }
 
 func (endpoint) ClearSrc()             {}

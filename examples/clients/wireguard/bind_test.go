@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// tunnel is one end.
+// tunnel is one end of a tunnel.
 type tunnel struct {
 	*device.Device
 	tun *tuntest.ChannelTUN
@@ -41,7 +41,8 @@ func start(t *testing.T, bind conn.Bind, own, peer *ecdh.PrivateKey, ip, peerIP 
 	return tunnel{d, tun, ip}
 }
 
-// TestBind pings both ways: from the end behind the gateway first, as where the other end is only it knows.
+// TestBind pings in both directions, first from the end behind the gateway, which alone knows the other's
+// endpoint.
 func TestBind(t *testing.T) {
 	n := behind.Start(t)
 	keys := [2]*ecdh.PrivateKey{}

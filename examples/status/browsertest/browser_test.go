@@ -18,8 +18,8 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 // patience limits each step in the browser.
 const patience = 90 * time.Second
 
-// browser starts a chromium for a test, without a profile and a network. Every name leads to this machine, so that a
-// test can imitate any site. The context is the only tab's.
+// browser starts chromium for a test, without a profile or a network, and returns the context of its only tab.
+// Every name resolves to this machine, so that a test can imitate any site.
 func browser(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")

@@ -17,9 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var screenshot = flag.String("screenshot", "", "`file` for a picture of the page; empty: it is thrown away")
+var screenshot = flag.String("screenshot", "", "`file` for a picture of the page; empty: none")
 
-// TestDemonstration runs the program, looks at its page, light and dark, wide and narrow, and interrupts it.
+// TestDemonstration runs the program, checks its page, light and dark, wide and narrow, and interrupts the
+// program.
 func TestDemonstration(t *testing.T) {
 	tab := browser(t)
 	url := demonstration(t)
@@ -51,7 +52,7 @@ func TestDemonstration(t *testing.T) {
 	take(t, tab, beside(*screenshot, "narrow"))
 }
 
-// beside returns the file of another picture, which is not kept.
+// beside returns the file for another picture, or "" if screenshot is empty.
 func beside(screenshot, what string) string {
 	if screenshot == "" {
 		return ""

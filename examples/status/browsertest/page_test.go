@@ -23,15 +23,15 @@ import (
 	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
-// program is a program with a page.
+// program is a program with a status page.
 type program struct {
 	dialer *dialer.Dialer
 	table  *mapping.Table
 	url    string
 }
 
-// start starts a program behind g, for which every name leads to a server that waits. If g fails, the program uses the
-// other gateways.
+// start starts a program behind g, for which every name stands for a server that waits. If g fails, the program
+// uses the other gateways.
 func start(t *testing.T, g *sockstest.Server, more ...*socks.Client) *program {
 	server, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func (p *program) dial(t *testing.T, name string) net.Conn {
 	return c
 }
 
-// The names in the first column of a table, as a JavaScript array.
+// column returns a JavaScript expression for the array of the names in the first column of a table.
 func column(table string) string {
 	return fmt.Sprintf(`Array.from(document.querySelectorAll("#%s tbody td:first-child"), (td) => td.firstChild.textContent)`, table)
 }
@@ -88,7 +88,7 @@ func TestNamesComeAndGoWithoutReload(t *testing.T) {
 	require.Equal(t, 1, value[int](t, tab, `window.loaded`))
 }
 
-// A screen reader says of the chart what it shows.
+// The chart has a description for screen readers.
 func TestChartIsSpoken(t *testing.T) {
 	p := start(t, new(sockstest.Server))
 	p.dial(t, "first.example")
@@ -151,8 +151,8 @@ func TestFilterAndSort(t *testing.T) {
 	eventually(t, tab, names+` === "mail.example"`)
 }
 
-// Text that is not a host name gets neither into the table nor, from a gateway, past the library. Only text that the
-// program itself was given, such as the address of a gateway, reaches the page.
+// Text that is not a host name is not accepted by the table, nor by the library from a gateway. Only text that was
+// given to the program itself, such as the address of a gateway, reaches the page.
 func TestHostileTextStaysText(t *testing.T) {
 	const hostile = `<img src=x onerror="hacked=1"><script>hacked=1</script>`
 	p := start(t, new(sockstest.Server), &socks.Client{Addr: hostile})
@@ -197,7 +197,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	require.Equal(t, "undefined", value[string](t, tab, `typeof hacked`))
 }
 
-// A site that has its own name resolve to loopback gets neither the page nor its events.
+// A site whose name resolves to loopback gets neither the page nor its events.
 func TestRebinding(t *testing.T) {
 	p := start(t, new(sockstest.Server))
 	p.dial(t, "secret.example")

@@ -1,5 +1,5 @@
-// Package link makes round trips take time: between two network namespaces, where everything is delayed,
-// TCP's own handshake too, or by a relay where namespaces cannot be made.
+// Package link delays round trips: by a link between two network namespaces, which delays every packet, including
+// TCP's handshake, or by a relay if namespaces cannot be made.
 package link
 
 import (
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Delay is how long a round trip takes. It can be changed at any time.
+// Delay is the time that a round trip takes. The zero value does not delay. It is safe for concurrent use.
 type Delay struct{ rtt atomic.Int64 }
 
 // Set sets the time of a round trip.
@@ -15,13 +15,13 @@ func (d *Delay) Set(rtt time.Duration) { d.rtt.Store(int64(rtt)) }
 
 func (d *Delay) oneWay() time.Duration { return time.Duration(d.rtt.Load() / 2) }
 
-// parcel is something on its way.
+// parcel is data in flight.
 type parcel struct {
 	due  time.Time
 	data []byte
 }
 
-// line delays what goes in one direction.
+// line delays the data of one direction.
 type line struct {
 	delay *Delay
 	queue chan parcel
@@ -29,12 +29,12 @@ type line struct {
 
 func newLine(d *Delay) *line { return &line{d, make(chan parcel, 1<<14)} }
 
-// put takes data; it is the caller's no more.
+// put queues data, which the line then owns.
 func (l *line) put(data []byte) {
 	l.queue <- parcel{time.Now().Add(l.delay.oneWay()), data}
 }
 
-// carry delivers until the queue is closed.
+// carry calls deliver for each parcel when it is due, until the queue is closed.
 func (l *line) carry(deliver func(data []byte)) {
 	for p := range l.queue {
 		sleep(time.Until(p.due))

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Relay listens on loopback and relays to target with a delay. It delays what is said, but not TCP's
-// handshake: who measures adds a round trip for each connection that was waited for.
+// Relay listens on loopback, relays connections to target with a delay, and returns its address. It delays data
+// but not TCP's handshake: the caller adds a round trip for each handshake. It ends with the process.
 func Relay(target string, d *Delay) (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -16,7 +16,7 @@ func Relay(target string, d *Delay) (string, error) {
 		for {
 			near, err := l.Accept()
 			if err != nil {
-				time.Sleep(time.Millisecond) // out of descriptors for a moment
+				time.Sleep(time.Millisecond) // temporarily out of descriptors
 				continue
 			}
 			far, err := net.Dial("tcp", target)
@@ -31,10 +31,10 @@ func Relay(target string, d *Delay) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// delayed carries what from says to to.
+// delayed relays from's stream to to, with a delay, and then closes to.
 func delayed(from, to net.Conn, d *Delay) {
 	l := newLine(d)
-	go func() { // ends with from's stream, or when Write closed it
+	go func() { // ends with from's stream, which a failed Write closes
 		defer close(l.queue)
 		buf := make([]byte, 1<<16)
 		for {

@@ -13,15 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The two ends, in namespaces of their own.
+// Near and Far are the addresses of a link's two ends, which are in different network namespaces.
 var (
 	Near = netip.MustParseAddr("10.0.0.1")
 	Far  = netip.MustParseAddr("10.0.0.2")
 )
 
-// Isolate makes cmd start in a network namespace of its own, as root or as who may be root in a user
-// namespace of its own. What is in a namespace reaches nothing outside. When it is tied, it ends with the
-// thread that starts it.
+// Isolate makes cmd start in a network namespace of its own, without a connection to other namespaces. Unless the
+// caller is root, cmd also starts in a user namespace of its own. If tied, cmd is killed when the thread that
+// starts it ends.
 func Isolate(cmd *exec.Cmd, tied bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
 	if tied {
@@ -34,15 +34,15 @@ func Isolate(cmd *exec.Cmd, tied bool) {
 	}
 }
 
-// Loopback switches the namespace's loopback device on.
+// Loopback brings the namespace's loopback device up.
 func Loopback() error { return configure("lo", netip.Addr{}) }
 
-// FastOpen has all listeners of the network namespace take the data of a SYN.
+// FastOpen lets all listeners of the network namespace accept data in a SYN.
 func FastOpen() error {
 	return os.WriteFile("/proc/sys/net/ipv4/tcp_fastopen", []byte("1027"), 0) // 1: clients, 2: servers, 1024: without a socket option
 }
 
-// Open makes one end of a link in the namespace of this process.
+// Open makes one end of a link, with the address ip, in the namespace of this process. The caller closes it.
 func Open(ip netip.Addr) (*os.File, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -64,7 +64,7 @@ func Open(ip netip.Addr) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// configure gives a device its address, in a network of four, and switches it on.
+// configure gives a device an address with a prefix of 30 bits, unless ip is invalid, and brings it up.
 func configure(name string, ip netip.Addr) error {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -95,12 +95,12 @@ func configure(name string, ip netip.Addr) error {
 	return unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, r)
 }
 
-// Join carries packets between two ends.
+// Join carries packets between two ends, in both directions, until the process ends.
 func Join(near, far *os.File, d *Delay) {
 	for _, way := range [][2]*os.File{{near, far}, {far, near}} {
 		l := newLine(d)
 		go collect(way[0], l)                                           // ends with the process
-		go l.carry(func(packet []byte) { _, _ = way[1].Write(packet) }) // ends with the process; what is lost is lost
+		go l.carry(func(packet []byte) { _, _ = way[1].Write(packet) }) // ends with the process; a packet that cannot be written is lost
 	}
 }
 
@@ -117,7 +117,7 @@ func collect(from *os.File, l *line) {
 	}
 }
 
-// sleep is time.Sleep to the tenth of a millisecond: that of the runtime counts in whole ones.
+// sleep is time.Sleep with a resolution of about 0.1 ms; the runtime's is 1 ms.
 func sleep(d time.Duration) {
 	if d <= 0 {
 		return

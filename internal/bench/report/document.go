@@ -11,19 +11,20 @@ import (
 	"time"
 )
 
-// Document is all sections of one run.
+// Document holds the sections of one run.
 type Document struct {
-	Peers    []string // what was measured beside, with versions
+	Peers    []string // the alternatives, with versions
 	Sections []*Section
 	Took     time.Duration
 }
 
 const file = "PERFORMANCE.md"
 
-// byHand begins the part of the document that is not of this program's, and that it leaves as it is.
+// byHand begins the part of the document that is written by hand. Save keeps it.
 const byHand = "\n## Measured elsewhere\n"
 
-// Save writes the document and its plots below a folder.
+// Save writes the document and its plots into the folder out. It keeps the part of an existing document that is
+// written by hand.
 func (d *Document) Save(out string) error {
 	if err := os.MkdirAll(filepath.Join(out, folder), 0o755); err != nil {
 		return err
@@ -61,11 +62,11 @@ cd internal/bench && go run .
 
 which took %s on %s.
 
-Each section measures all candidates in turn, round after round, so that what disturbs the machine disturbs
-all of them. A figure is the median of the rounds, with the quartiles in parentheses; a ratio is taken round
-by round. **Trust the ratios and the counts**: times are those of this machine.
+Each section measures all candidates in turn, round after round, so that a disturbance of the machine affects
+all of them. A figure is the median of the rounds, with the quartiles in parentheses; a ratio is computed for
+each round. **Trust the ratios and the counts**; the times are those of this machine.
 
-Measured beside this library:
+Compared with this library:
 
 `, d.Took.Round(time.Second), machine())
 	for _, p := range d.Peers {
@@ -78,7 +79,7 @@ Measured beside this library:
 	}
 }
 
-// Figures returns those of all sections.
+// Figures returns the figures of all sections.
 func (d *Document) Figures() []Figure {
 	var all []Figure
 	for _, s := range d.Sections {

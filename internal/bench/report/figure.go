@@ -1,24 +1,24 @@
 package report
 
-// Figure is a quantity that has a bound to keep.
+// Figure is a quantity with a bound.
 type Figure struct {
 	Name     string
 	Measured Sample
 	Bound    float64
-	AtLeast  bool // the bound is the least it may be; otherwise the most
+	AtLeast  bool // Bound is a lower bound; otherwise an upper one
 }
 
-// AtMost is a figure that may not be larger than bound.
+// AtMost returns a figure whose median must not be greater than bound.
 func AtMost(name string, measured Sample, bound float64) Figure {
 	return Figure{Name: name, Measured: measured, Bound: bound}
 }
 
-// AtLeast is a figure that may not be smaller than bound.
+// AtLeast returns a figure whose median must not be less than bound.
 func AtLeast(name string, measured Sample, bound float64) Figure {
 	return Figure{Name: name, Measured: measured, Bound: bound, AtLeast: true}
 }
 
-// Pass reports whether the median keeps the bound. One of nothing does not.
+// Pass reports whether the median is within the bound. It is false for an empty sample.
 func (f Figure) Pass() bool {
 	if f.AtLeast {
 		return f.Measured.Median() >= f.Bound

@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// machine describes what the figures are of.
+// machine describes the machine: processor, cores, memory, kernel and Go version.
 func machine() string {
 	cpu, kernel := runtime.GOARCH, runtime.GOOS
 	if name := field("/proc/cpuinfo", "model name"); name != "" {
 		cpu = name
 	}
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		version, _, _ := strings.Cut(strings.TrimSpace(string(release)), "-") // what follows names a build, not a kernel
+		version, _, _ := strings.Cut(strings.TrimSpace(string(release)), "-") // the rest names a build
 		kernel = "Linux " + version
 	}
 	memory := ""
@@ -26,7 +26,8 @@ func machine() string {
 	return fmt.Sprintf("%s, %d cores%s; %s; %s", cpu, runtime.NumCPU(), memory, kernel, runtime.Version())
 }
 
-// AvailableMemory returns how many octets can be used without swapping, and infinity where that is not told.
+// AvailableMemory returns the number of bytes that can be used without swapping, or infinity if the system does
+// not report it.
 func AvailableMemory() float64 {
 	if available := octets("MemAvailable"); available > 0 {
 		return available
@@ -34,7 +35,7 @@ func AvailableMemory() float64 {
 	return math.Inf(1)
 }
 
-// octets returns a figure of /proc/meminfo, or 0.
+// octets returns a value of /proc/meminfo in bytes, or 0 if there is none.
 func octets(key string) float64 {
 	var kib float64
 	if _, err := fmt.Sscan(field("/proc/meminfo", key), &kib); err != nil {
@@ -43,7 +44,7 @@ func octets(key string) float64 {
 	return kib * 1024
 }
 
-// field returns a value of a file of "key : value" lines, or "".
+// field returns the first value of key in a file of "key : value" lines, or "".
 func field(path, key string) string {
 	f, err := os.Open(path)
 	if err != nil {

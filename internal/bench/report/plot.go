@@ -14,29 +14,29 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Plot is a picture of several lines.
+// Plot is a picture with several lines.
 type Plot struct {
-	File  string // without a folder
+	File  string // name without a folder
 	Title string
-	X, Y  string // what the axes are
+	X, Y  string // labels of the axes
 	Log   bool   // both axes are logarithmic; otherwise linear, and Y begins at 0
 	Lines []Line
 }
 
-// Line is one thing measured at several X.
+// Line is one quantity, measured at several X.
 type Line struct {
 	Name string
 	X, Y []float64
 }
 
-// folder is where the plots are, seen from the document.
+// folder is the folder of the plots, relative to the document's.
 const folder = "performance"
 
 func (p *Plot) write(w io.Writer) {
 	fmt.Fprintf(w, "![%s](%s/%s)\n\n", p.Title, folder, p.File)
 }
 
-// colours tell eight lines apart, also for those who do not see red and green (Okabe and Ito).
+// colours distinguish eight lines, also for readers with colour blindness (Okabe and Ito).
 var colours = []color.RGBA{
 	{0, 0, 0, 255}, {0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255},
 	{204, 121, 167, 255}, {230, 159, 0, 255}, {86, 180, 233, 255}, {150, 150, 150, 255},
@@ -80,10 +80,10 @@ func (p *Plot) save(out string) error {
 		drawn.Add(line, marks)
 		legend.Add(l.Name, line, marks)
 	}
-	drawn.X.Tick.Marker = ticks // where it was measured
+	drawn.X.Tick.Marker = ticks // the X of the measurements
 	canvas := vgsvg.New(width, height)
 	whole := draw.New(canvas)
-	whole.SetColor(color.White) // a viewer with a dark page would show black on black
+	whole.SetColor(color.White) // without it, a dark page would show black on black
 	whole.Fill(whole.Rectangle.Path())
 	drawn.Draw(draw.Crop(whole, margin, -legendWidth, margin, -margin))
 	legend.Top, legend.Left = true, true

@@ -68,7 +68,7 @@ func TestDocument(t *testing.T) {
 		require.NoError(t, d.Save(out))
 		again, err := os.ReadFile(filepath.Join(out, "PERFORMANCE.md"))
 		require.NoError(t, err)
-		require.Equal(t, string(text)+more, string(again), "what others wrote stays")
+		require.Equal(t, string(text)+more, string(again), "the part written by hand stays")
 	}
 	picture, err := os.ReadFile(filepath.Join(out, "performance", "p.svg"))
 	require.NoError(t, err)

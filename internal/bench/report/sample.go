@@ -1,4 +1,4 @@
-// Package report holds what was measured and writes it down.
+// Package report holds measurements and writes them as Markdown and plots.
 package report
 
 import (
@@ -8,14 +8,14 @@ import (
 	"strconv"
 )
 
-// Sample is one quantity, measured once a round. Samples of things that were measured in the same rounds
-// can be compared round by round, which what disturbs a whole round cannot spoil.
+// Sample is one quantity, measured once per round. Two samples of the same rounds can be compared round by round,
+// so that a disturbance of a whole round affects both.
 type Sample []float64
 
-// Median returns the middle of a sample, and NaN of an empty one.
+// Median returns the median, or NaN for an empty sample.
 func (s Sample) Median() float64 { return s.quantile(0.5) }
 
-// Quartiles returns what half of the rounds lie between.
+// Quartiles returns the first and the third quartile, or NaN for an empty sample.
 func (s Sample) Quartiles() (low, high float64) { return s.quantile(0.25), s.quantile(0.75) }
 
 // quantile interpolates between the two nearest values.
@@ -32,10 +32,10 @@ func (s Sample) quantile(q float64) float64 {
 	return sorted[below] + (at-float64(below))*(sorted[below+1]-sorted[below])
 }
 
-// Over divides a by b, round by round.
+// Over returns s divided by b, round by round. It has the length of the shorter sample.
 func (s Sample) Over(b Sample) Sample { return s.with(b, func(x, y float64) float64 { return x / y }) }
 
-// Minus subtracts b from a, round by round.
+// Minus returns s minus b, round by round. It has the length of the shorter sample.
 func (s Sample) Minus(b Sample) Sample { return s.with(b, func(x, y float64) float64 { return x - y }) }
 
 func (s Sample) with(b Sample, op func(x, y float64) float64) Sample {
@@ -46,7 +46,7 @@ func (s Sample) with(b Sample, op func(x, y float64) float64) Sample {
 	return both
 }
 
-// Plus adds a number to every value.
+// Plus returns a sample with n added to every value.
 func (s Sample) Plus(n float64) Sample {
 	moved := make(Sample, len(s))
 	for i, v := range s {
@@ -55,7 +55,7 @@ func (s Sample) Plus(n float64) Sample {
 	return moved
 }
 
-// String is the median, with the quartiles behind it where they differ from it.
+// String returns the median, followed by the quartiles if they print differently.
 func (s Sample) String() string {
 	low, high := s.Quartiles()
 	text := Number(s.Median())
@@ -65,7 +65,7 @@ func (s Sample) String() string {
 	return text
 }
 
-// Number writes three digits at most, or four of thousands.
+// Number formats v with at most three digits, or four for thousands.
 func Number(v float64) string {
 	switch abs := math.Abs(v); {
 	case math.IsNaN(v):

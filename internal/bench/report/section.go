@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Section is what one part of the measurements has to say.
+// Section is one part of the measurements.
 type Section struct {
 	Title   string
 	Text    string // how it was measured
@@ -17,13 +17,13 @@ type Section struct {
 // Part is a table or a plot.
 type Part interface{ write(w io.Writer) }
 
-// Table is written as Markdown. Its first column is text, the others are figures.
+// Table is a Markdown table. Its first column is text; the others are numbers.
 type Table struct {
 	Head []string
 	Rows [][]string
 }
 
-// Row adds a row.
+// Row adds a row. A float64 is formatted by Number, any other cell by fmt.Sprint.
 func (t *Table) Row(cells ...any) {
 	row := make([]string, len(cells))
 	for i, c := range cells {

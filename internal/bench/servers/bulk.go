@@ -6,17 +6,17 @@ import (
 	"net"
 )
 
-// What the bulk server can be told: what to do, and a number of octets.
+// An order to the bulk server is one of these bytes and a number of bytes, n.
 const (
-	sends    = 's' // it sends them, and can be told so again
-	swallows = 'w' // it reads, and whenever it has had so many, it answers with one octet
+	sends    = 's' // it sends n bytes, and waits for another order
+	swallows = 'w' // it reads until the stream ends, and sends one byte for every n that it has read
 	orderLen = 1 + 8
 )
 
-// Send orders n octets from a bulk server.
+// Send makes a bulk server send n bytes.
 func Send(c net.Conn, n int64) error { return order(c, sends, n) }
 
-// Swallow tells a bulk server to acknowledge every n octets of what it is sent from then on.
+// Swallow makes a bulk server acknowledge every n bytes that it receives from then on, with one byte.
 func Swallow(c net.Conn, n int64) error { return order(c, swallows, n) }
 
 func order(c net.Conn, what byte, n int64) error {
@@ -51,7 +51,7 @@ func bulk(c *net.TCPConn) {
 	}
 }
 
-// swallow reads until the stream ends.
+// swallow reads until the stream ends, and sends one byte for each every bytes that it has read.
 func swallow(c *net.TCPConn, every int64, buf []byte) {
 	for left := every; ; {
 		m, err := c.Read(buf[:min(left, bulkBuffer)])

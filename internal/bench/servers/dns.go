@@ -11,10 +11,10 @@ import (
 	"github.com/sockslib/sockslib/resolver"
 )
 
-// DNSMode says how a DNS server is set up.
+// DNSMode is the configuration of a DNS server.
 type DNSMode string
 
-// The modes in which the resolver's server is measured. A plain handler knows only the first two.
+// The modes in which the resolver's server is measured. A plain handler has only the first two.
 const (
 	DNSSpecific DNSMode = "specific" // bound to 127.0.0.1
 	DNSAny      DNSMode = "any"      // bound to 0.0.0.0
@@ -28,7 +28,7 @@ var KubernetesSearch = []string{"default.svc.cluster.local", "svc.cluster.local"
 
 const KubernetesNdots = 5
 
-// listenAt returns the address to bind.
+// listenAt returns the address to bind: any port of 127.0.0.1, or of all addresses.
 func (m DNSMode) listenAt() string {
 	if m == DNSAny {
 		return "0.0.0.0:0"
@@ -69,8 +69,8 @@ func StartDNS(mode DNSMode) (string, error) {
 	}
 }
 
-// StartPlainDNS starts the plainest handler that miekg/dns allows, and returns its address: every question has the
-// same answer, and nothing is looked up. It ends with the process.
+// StartPlainDNS starts a DNS server with a minimal miekg/dns handler, and returns its address. It answers every
+// question with the same address, without a lookup. It ends with the process.
 func StartPlainDNS(mode DNSMode) (string, error) {
 	p, err := net.ListenPacket("udp", mode.listenAt())
 	if err != nil {
@@ -86,7 +86,7 @@ func StartPlainDNS(mode DNSMode) (string, error) {
 	return onLoopback(p.LocalAddr()), nil
 }
 
-// onLoopback returns where a server that is bound to at, or to all addresses, is reached.
+// onLoopback returns the loopback address of a server that is bound to at, which is on loopback or unspecified.
 func onLoopback(at net.Addr) string {
 	_, port, _ := net.SplitHostPort(at.String())
 	return net.JoinHostPort("127.0.0.1", port)

@@ -1,6 +1,5 @@
-// Package servers is what the clients are measured against: a gateway that does as little as a gateway can,
-// the same relaying without SOCKS, and destinations. They run in a process of their own, so their cost is
-// not counted as the clients'.
+// Package servers has the servers for the measurements: a minimal SOCKS gateway, the same relay without SOCKS, and
+// destinations. They run in a process of their own, so that their cost is not counted as the clients'.
 package servers
 
 import (
@@ -10,23 +9,23 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// Addrs is where everything listens.
+// Addrs are the addresses of the servers.
 type Addrs struct {
-	Open     string // a gateway that asks for nothing
-	Password string // a gateway that asks for a username and a password, and takes any
+	Open     string // a gateway without authentication
+	Password string // a gateway that requires a username and a password, and accepts any
 	Plain    string // TCP: relays to Bulk without SOCKS, after a prelude, see Talk
-	Echo     string // TCP and UDP: sends back what it gets
-	Direct   string // Echo, as it is reached without a gateway
-	Bulk     string // TCP: sends or swallows as many octets as it is told, see bulk
+	Echo     string // TCP and UDP: sends back everything that it receives
+	Direct   string // Echo's address for a client without a gateway
+	Bulk     string // TCP: sends or reads bytes on order, see Send and Swallow
 	Packets  string // UDP: relays to Echo without SOCKS
 	Deaf     string // UDP: never reads
 }
 
-// AnsweredPort is the destination port for which the gateway opens no connection but answers itself, so that a
-// dial is measured without the gateway's own. It sends back what it gets.
+// AnsweredPort is a destination port for which the gateway connects to no destination, so that a dial is measured
+// without the gateway's own. The gateway itself sends back everything that it receives.
 const AnsweredPort = 7
 
-// Start listens at an address of this machine. What it starts ends with the process.
+// Start starts all servers at ip, an address of this machine. They end with the process.
 func Start(ip netip.Addr) (Addrs, error) {
 	var a Addrs
 	if err := startEcho(ip, &a); err != nil {
@@ -46,7 +45,7 @@ func Start(ip netip.Addr) (Addrs, error) {
 	return a, listenPlain(ip, &a)
 }
 
-// startEcho serves TCP and UDP at the same port. Another program may have the one of UDP.
+// startEcho serves TCP and UDP at the same port. It tries again if the UDP port is in use.
 func startEcho(ip netip.Addr, a *Addrs) (err error) {
 	for range 10 {
 		p := &place{at: &a.Echo, serve: echo}
@@ -60,9 +59,9 @@ func startEcho(ip netip.Addr, a *Addrs) (err error) {
 	return err
 }
 
-// place is a port and what is served there.
+// place is a port and its server.
 type place struct {
-	at    *string // where it listens, told by start
+	at    *string // start sets it to the address
 	serve func(*net.TCPConn)
 }
 
@@ -76,7 +75,7 @@ func (p *place) start(ip netip.Addr) error {
 		for {
 			c, err := l.AcceptTCP()
 			if err != nil {
-				continue // out of descriptors for a moment
+				continue // temporarily out of descriptors
 			}
 			go func() { // ends with the client's connection
 				defer c.Close()
@@ -88,7 +87,7 @@ func (p *place) start(ip netip.Addr) error {
 	return nil
 }
 
-// echo sends back what it gets.
+// echo sends back everything that it receives.
 func echo(c *net.TCPConn) {
 	var b [4096]byte
 	for {
@@ -102,7 +101,8 @@ func echo(c *net.TCPConn) {
 	}
 }
 
-// local is where a gateway, reached at c, finds a destination: every name is its own machine.
+// local returns the address to dial for dst by a gateway that was reached at c. Every name stands for its own
+// machine.
 func local(c *net.TCPConn, dst wire.Addr) string {
 	ip := dst.IP
 	if !ip.IsValid() {

@@ -13,7 +13,7 @@ import (
 
 var errRefused = errors.New("refused")
 
-// gateway is one connection of a SOCKS client.
+// gateway serves one connection of a SOCKS client.
 func gateway(c *net.TCPConn, password bool) {
 	in := bufio.NewReaderSize(c, 1024)
 	r := wire.NewReader(in)
@@ -36,7 +36,7 @@ func gateway(c *net.TCPConn, password bool) {
 	}
 }
 
-// admit reads the greeting, and where it asks for them username and password, and answers.
+// admit reads and answers the greeting and, if password is set, the username and password.
 func admit(c net.Conn, r *wire.Reader, password bool) error {
 	offered, err := r.ReadMethods()
 	if err != nil {
@@ -69,7 +69,8 @@ func grant(c net.Conn, bound netip.AddrPort) error {
 	return err
 }
 
-// relayTo connects c to an address, and calls ready before anything is relayed.
+// relayTo connects to an address, calls ready, and relays between the two connections until both directions have
+// ended.
 func relayTo(c *net.TCPConn, address string, ready func(bound netip.AddrPort) error) {
 	d, err := net.Dial("tcp", address)
 	if err != nil {
@@ -82,7 +83,7 @@ func relayTo(c *net.TCPConn, address string, ready func(bound netip.AddrPort) er
 		return
 	}
 	up := make(chan struct{})
-	go func() { // ends with c, or when far takes no more; awaited below
+	go func() { // ends with c, or when a write to far fails; awaited below
 		defer close(up)
 		io.Copy(far, c)
 		far.CloseWrite()

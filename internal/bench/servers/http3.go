@@ -21,15 +21,15 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// The paths of the HTTP/3 server. The one takes a body, the other gives one of as many bytes as its query
-// says.
+// Upload and Download are the paths of the HTTP/3 server. Upload reads the request's body. Download responds with
+// as many bytes as its query says.
 const (
 	Upload   = "/up"
 	Download = "/down?"
 )
 
-// StartHTTP3 starts an HTTP/3 server on loopback and returns its address. Nobody vouches for its certificate.
-// It ends with the process.
+// StartHTTP3 starts an HTTP/3 server on loopback, with a self-signed certificate, and returns its address. It ends
+// with the process.
 func StartHTTP3() (string, error) {
 	certificate, err := selfSigned()
 	if err != nil {
@@ -69,8 +69,8 @@ func selfSigned() (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
-// StartBundled starts the gateway that comes with this module, for which a name is its own machine. Singly,
-// it relays one datagram by one system call, as a gateway does that knows no better.
+// StartBundled starts the bundled gateway, for which name is 127.0.0.1, and returns its address. If singly, it
+// relays one datagram per system call, as most gateways do. It ends with the process.
 func StartBundled(name string, singly bool) (string, error) {
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{name: {loopback}}, Forgetful: true}
@@ -85,7 +85,8 @@ func StartBundled(name string, singly bool) (string, error) {
 	return g.Addr().String(), nil
 }
 
-// StartRelay starts a relay without headers that leads to an address.
+// StartRelay starts a relay of datagrams without headers to the address to, and returns its own. It ends with the
+// process.
 func StartRelay(to string) (string, error) {
 	target, err := netip.ParseAddrPort(to)
 	if err != nil {

@@ -11,13 +11,13 @@ import (
 
 const maxPacket = 1 << 16
 
-// packetRelay relays between one client and the destinations, with SOCKS's header towards the client or
-// without any.
+// packetRelay relays datagrams between one client and the destinations. Datagrams on the client's side have a
+// SOCKS header, unless the destination is fixed.
 type packetRelay struct {
 	client *net.UDPConn
 	far    *net.UDPConn
-	from   atomic.Pointer[netip.AddrPort] // the client's address, of its last datagram
-	to     netip.AddrPort                 // where all goes; the zero AddrPort: where the header says
+	from   atomic.Pointer[netip.AddrPort] // the source of the client's last datagram
+	to     netip.AddrPort                 // the fixed destination; the zero AddrPort: the header has it
 }
 
 func newPacketRelay(at netip.Addr, to netip.AddrPort) (*packetRelay, error) {
@@ -88,7 +88,7 @@ func (r *packetRelay) back() {
 	}
 }
 
-// associate is a UDP ASSOCIATE, for as long as its control connection.
+// associate serves a UDP ASSOCIATE until its control connection c ends.
 func associate(c *net.TCPConn) {
 	at := c.LocalAddr().(*net.TCPAddr).AddrPort().Addr()
 	r, err := newPacketRelay(at, netip.AddrPort{})
@@ -103,7 +103,7 @@ func associate(c *net.TCPConn) {
 	}
 }
 
-// listenEcho starts the UDP destinations, the one that answers at the given address.
+// listenEcho starts the UDP destinations: one at the given address that echoes, and Deaf.
 func listenEcho(at netip.AddrPort, a *Addrs) error {
 	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
 	if err != nil {
@@ -116,7 +116,7 @@ func listenEcho(at netip.AddrPort, a *Addrs) error {
 	}
 	a.Deaf = deaf.LocalAddr().String()
 	go func() { // ends with the process
-		defer deaf.Close() // and keeps it until then
+		defer deaf.Close() // keeps deaf alive
 		buf := make([]byte, maxPacket)
 		for {
 			if n, from, err := c.ReadFromUDPAddrPort(buf); err == nil {
@@ -127,7 +127,7 @@ func listenEcho(at netip.AddrPort, a *Addrs) error {
 	return nil
 }
 
-// listenPlain starts the relay without headers, which is the same but for those.
+// listenPlain starts the relay without headers.
 func listenPlain(ip netip.Addr, a *Addrs) error {
 	r, err := newPacketRelay(ip, netip.MustParseAddrPort(a.Echo))
 	if err != nil {

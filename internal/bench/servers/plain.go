@@ -6,8 +6,8 @@ import (
 	"net/netip"
 )
 
-// The prelude of the plain relay has the octets of a greeting, a request and their answers, and means nothing. TCP
-// treats a connection that began as a dialogue otherwise than one that did not, and for a while is slower in it.
+// The prelude of the plain relay has as many bytes as a greeting, a request and their answers, and no meaning. TCP
+// is slower for a while on a connection that began with an exchange.
 const (
 	greetingLen = 3
 	requestLen  = 22
@@ -15,7 +15,7 @@ const (
 	replyLen    = 10
 )
 
-// Talk is the client's part of the prelude.
+// Talk does the client's part of the prelude.
 func Talk(c net.Conn) error {
 	var buf [greetingLen + requestLen]byte
 	if _, err := c.Write(buf[:]); err != nil {
@@ -25,7 +25,7 @@ func Talk(c net.Conn) error {
 	return err
 }
 
-// plain relays to an address after the prelude.
+// plain does the server's part of the prelude and relays to an address.
 func plain(c *net.TCPConn, address string) {
 	var buf [requestLen]byte
 	if _, err := io.ReadFull(c, buf[:greetingLen]); err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/sockslib/sockslib/internal/interop/table"
 )
 
-// Tools that put a program behind a gateway from outside replace functions of the C library. A static Go program calls
-// none of them, so it bypasses the gateway unnoticed. With this library it does not.
+// Tools that make a program use a gateway replace functions of the C library. A static Go program calls none of
+// them, so it silently bypasses the gateway. With this library it does not.
 func TestStaticGoProgram(t *testing.T) {
 	w := newWorld(t, "nc", "netcat-openbsd")
 	g := w.gateway(t, false)
@@ -31,14 +31,14 @@ func TestStaticGoProgram(t *testing.T) {
 			g.Reset()
 			out := peers.Node{}.Run(t, c.wrap([]string{nc, "-d", here, port}))
 			require.Contains(t, out.Stdout, greeting, out.Stderr)
-			require.NotEmpty(t, g.Requests(), "not even a program with a C library uses the gateway")
+			require.NotEmpty(t, g.Requests(), "a program with a C library must use the gateway")
 
 			g.Reset()
 			out = peers.Node{}.Run(t, c.wrap([]string{program, server}))
 			require.Contains(t, out.Stdout, greeting, out.Stderr)
 			require.Zero(t, out.Code)
 			saw, brief := seen(g)
-			require.Empty(t, saw, "it uses the gateway: good news, but not what is told")
+			require.Empty(t, saw, "the program uses the gateway, contrary to the document")
 			table.Clients.Record(t, table.Row{
 				Peer: c.by, Version: peers.DebianVersion(t, c.debian), Request: "a static Go program",
 				How: brief, Result: "goes past the gateway, and says nothing",

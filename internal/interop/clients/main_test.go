@@ -1,4 +1,4 @@
-// Package clients tests the bundled gateway with other people's clients.
+// Package clients tests the bundled gateway with independent clients.
 package clients
 
 import (

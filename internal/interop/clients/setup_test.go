@@ -16,8 +16,8 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// world is what lies behind the gateway: a web server whose name only the gateway knows. It does not have a loopback
-// address, because some clients treat those specially.
+// world is the network behind the gateway: a web server whose name only the gateway knows. Its address is not a
+// loopback address, because some clients treat those specially.
 type world struct {
 	port string // port of the web server
 }
@@ -30,7 +30,7 @@ const (
 	page       = "the page that was asked for"
 )
 
-// The account of a gateway that asks for one.
+// The account of a gateway that requires authentication.
 const (
 	user     = "alice"
 	password = "sesame"

@@ -50,7 +50,7 @@ func questions(t *testing.T, table *mapping.Table) (all []question) {
 // reverse returns the owner of the PTR record that a placeholder stands for.
 func reverse(t *testing.T, table *mapping.Table, of string) string {
 	family, name, _ := strings.Cut(of, " ")
-	addr := netip.MustParseAddr("100::ffff:ffff:ffff") // of the reserved space, and never given out
+	addr := netip.MustParseAddr("100::ffff:ffff:ffff") // in the reserved space, but never assigned
 	if family != "other" {
 		var err error
 		addr, err = table.Assign("ip"+family, name)

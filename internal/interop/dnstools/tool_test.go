@@ -35,7 +35,7 @@ var complaint = regexp.MustCompile(`(?i)\b(warn\w*|error|bad|malformed|mismatch|
 
 var status = regexp.MustCompile(`(?:status|rcode): (\w+)`)
 
-// TestTools shows that each tool, in each mode, gets the expected answer to each question, and does not complain.
+// Each tool, in each mode, gets the expected answer to each question without a complaint.
 func TestTools(t *testing.T) {
 	table, port := startServer(t)
 	for _, tool := range tools {

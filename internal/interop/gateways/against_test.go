@@ -32,7 +32,7 @@ var (
 	notTogether  = []socks.Handshake{socks.HandshakeStepwise, socks.HandshakeAuto}
 )
 
-// The account of a gateway that asks for one.
+// The account of a gateway that requires authentication.
 const (
 	user     = "sockslib-alice"
 	password = "open sesame"
@@ -41,7 +41,7 @@ const (
 // works is the result in the document for a success.
 const works = "works"
 
-// patience limits what must end by itself.
+// patience bounds operations that must end by themselves.
 const patience = 5 * time.Second
 
 // each runs a test with every handshake, and records its result.

@@ -46,7 +46,7 @@ func (a against) associateFake(t *testing.T, f mapped) {
 		defer p.Close()
 		dst, err := net.ResolveUDPAddr("udp", fake)
 		require.NoError(t, err)
-		require.Equal(t, fake, requireDatagrams(t, p, dst).String(), "the answer comes from the fake")
+		require.Equal(t, fake, requireDatagrams(t, p, dst).String(), "the answer must come from the fake")
 		return works
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// authenticates tests a gateway that asks for a user and password: with right, wrong and missing ones.
+// authenticates tests a gateway that requires a username and a password, with right, wrong and missing ones.
 func (a against) authenticates(t *testing.T) {
 	offer := func(request string, want error, auth ...socks.Auth) {
 		a := a
@@ -29,5 +29,5 @@ func (a against) authenticates(t *testing.T) {
 // wantsNoPassword offers only a method that the gateway does not accept.
 func (a against) wantsNoPassword(t *testing.T, want error) {
 	a.auth = []socks.Auth{socks.UserPass(user, password)}
-	a.fails(t, "CONNECT, user/password alone offered", want, connecting(a.server(name4)))
+	a.fails(t, "CONNECT, only user/password offered", want, connecting(a.server(name4)))
 }

@@ -55,7 +55,7 @@ func requireRead(t *testing.T, c net.Conn, want string) {
 
 // bindsInVain tests a BIND to which no peer connects.
 func (a against) bindsInVain(t *testing.T) {
-	a.fails(t, "BIND, nobody comes until the Listener's deadline", os.ErrDeadlineExceeded, func(ctx context.Context, c *socks.Client) error {
+	a.fails(t, "BIND, no peer connects until the Listener's deadline", os.ErrDeadlineExceeded, func(ctx context.Context, c *socks.Client) error {
 		l, err := c.Listen(ctx, "tcp", "")
 		if err != nil {
 			return err
@@ -72,7 +72,7 @@ func (a against) bindsInVain(t *testing.T) {
 // bindsForAnother tests a BIND to which another peer connects.
 func (a against) bindsForAnother(t *testing.T, want error) {
 	const expected = "127.0.0.77:0"
-	a.fails(t, "BIND for a peer, another one comes", want, func(ctx context.Context, c *socks.Client) error {
+	a.fails(t, "BIND for a peer, another peer connects", want, func(ctx context.Context, c *socks.Client) error {
 		l, err := c.Listen(ctx, "tcp", expected)
 		if err != nil {
 			return err

@@ -57,7 +57,7 @@ func requireEcho(t *testing.T, conn net.Conn) {
 	got := make([]byte, len(sent))
 	_, err = io.ReadFull(conn, got)
 	require.NoError(t, err)
-	require.True(t, sent == string(got), "something else came back")
+	require.True(t, sent == string(got), "the echo differs")
 }
 
 // halfCloses closes its own direction first and then reads to EOF. Some gateways close both directions when one is
@@ -137,5 +137,5 @@ func (a against) waits(t *testing.T) {
 // ends stops the gateway, which cannot be used afterwards.
 func (a against) ends(t *testing.T) {
 	a.gateway.Stop()
-	a.fails(t, "CONNECT, the gateway is not there", socks.ErrGateway, connecting(a.server(name4)))
+	a.fails(t, "CONNECT, the gateway does not listen", socks.ErrGateway, connecting(a.server(name4)))
 }

@@ -25,7 +25,8 @@ type tally struct {
 	requests   []int // of each dial
 }
 
-// dialLimit is the time of each dial's context. A dial that takes a quarter of it is late: others take milliseconds.
+// dialLimit is the timeout of each dial's context. A dial that takes more than a quarter of it is late; others
+// take milliseconds.
 const dialLimit = 4 * time.Second
 
 // dials makes dials, and uses each connection after its context has ended.
@@ -48,23 +49,23 @@ func dials(t *testing.T, n int, dial func(context.Context, string, string) (net.
 		if err == nil {
 			requireEcho(t, conn)
 		}
-		require.LessOrEqual(t, requests, 4, "two at each gateway")
+		require.LessOrEqual(t, requests, 4, "at most two requests at each gateway")
 		all.requests = append(all.requests, requests)
 	}
 	return all
 }
 
-// primed waits until a Client's dials find spares.
+// primed dials until c's dials have found spares.
 func primed(t *testing.T, c *socks.Client, to string) {
 	for hits := uint64(0); hits < 8; hits = c.Stats().SpareHits {
 		conn, err := c.DialContext(t.Context(), "tcp", to)
 		require.NoError(t, err)
 		require.NoError(t, conn.Close())
 	}
-	time.Sleep(100 * time.Millisecond) // the last dial has started more
+	time.Sleep(100 * time.Millisecond) // the last dial has started another spare
 }
 
-// frozen is a danted that is stopped, and later continued.
+// frozen stops a gateway, and continues it at the end of the test.
 func frozen(t *testing.T, gateway *peers.Peer) {
 	gateway.Freeze(t)
 	t.Cleanup(func() { gateway.Thaw(t) })
@@ -85,7 +86,7 @@ func TestFrozenWithSpares(t *testing.T) {
 	require.Equal(t, tally{requests: []int{1, 1, 1, 1, 1, 1}}, dials(t, 6, c.DialContext, to))
 }
 
-// The first of two danteds freezes: the dial that notices is late, and no dial is lost.
+// The first of two danteds freezes: one dial is late, and no dial fails.
 func TestFrozenInAGroup(t *testing.T) {
 	w := newWorld(t)
 	first, second := peers.Danted{Node: w.node}.Start(t), peers.Danted{Node: w.node}.Start(t)
@@ -99,8 +100,8 @@ func TestFrozenInAGroup(t *testing.T) {
 	require.Equal(t, 1, after.late)
 }
 
-// The same with spares. One dial is lost on a spare, which the gateway had let in. None is late: the spare that was
-// to replace that one was not let in meanwhile, so the gateway rests.
+// The same with spares. One dial fails, on a spare that the gateway had let in. None is late: the replacement for
+// that spare was not let in meanwhile, so the gateway rests.
 func TestFrozenInAGroupWithSpares(t *testing.T) {
 	w := newWorld(t)
 	first, second := peers.Danted{Node: w.node}.Start(t), peers.Danted{Node: w.node}.Start(t)
@@ -119,8 +120,8 @@ type faraway struct {
 	*peers.Peer
 	netns, near, far string // interfaces at the ends of the path
 	here, there      netip.Addr
-	other            netip.Addr // another address of ours, for later
-	to               string     // a destination that it reaches
+	other            netip.Addr // another address of the near end, for forget
+	to               string     // a destination that the gateway reaches
 }
 
 func newFaraway(t *testing.T, n int) faraway {
@@ -172,15 +173,15 @@ func serveUntilTheEnd(t *testing.T, l net.Listener) {
 	})
 }
 
-// forget drops all packets between the gateway and our address, and has new connections use another address, as if a
-// NAT had forgotten its connections. Neither end is told.
+// forget drops all packets between the gateway and the near address, and makes new connections use the other
+// address, as if a NAT had forgotten its connections. Neither end gets an error.
 func (f faraway) forget(t *testing.T) {
 	ip(t, fmt.Sprintf("addr add %s/26 dev %s", f.other, f.near))
 	ip(t, fmt.Sprintf("route add %s dev %s src %s", f.there, f.near, f.other))
 	ip(t, fmt.Sprintf("-n %s route add blackhole %s", f.netns, f.here))
 }
 
-// vanish drops all packets on the path.
+// vanish cuts the path: all packets are dropped.
 func (f faraway) vanish(t *testing.T) { ip(t, fmt.Sprintf("-n %s link set %s down", f.netns, f.far)) }
 
 func ip(t *testing.T, args string) {
@@ -189,7 +190,7 @@ func ip(t *testing.T, args string) {
 	require.NoError(t, err, "ip %s: %s", args, out)
 }
 
-// A NAT has forgotten four spares: one dial is late, by TCP_USER_TIMEOUT, and no dial is lost.
+// A NAT has forgotten four spares: one dial is late, by TCP_USER_TIMEOUT, and no dial fails.
 func TestForgottenSpares(t *testing.T) {
 	f := newFaraway(t, 1)
 	c := &socks.Client{Addr: f.Addr, Spare: 4}
@@ -202,7 +203,7 @@ func TestForgottenSpares(t *testing.T) {
 	require.Equal(t, []int{2, 1, 1, 1, 1, 1, 1, 1}, after.requests)
 }
 
-// The path to the first of two gateways is cut: one dial is late and none is lost, with spares and without.
+// The path to the first of two gateways is cut: one dial is late and none fails, with spares and without.
 func TestLostPathInAGroup(t *testing.T) {
 	for _, spare := range []int{0, 4} {
 		t.Run(fmt.Sprintf("Spare %d", spare), func(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package gateways tests the library against other people's gateways.
+// Package gateways tests the library with independent gateways.
 package gateways
 
 import (

@@ -13,8 +13,8 @@ import (
 	"github.com/sockslib/sockslib/internal/interop/peers"
 )
 
-// world is what lies behind a gateway: echo servers for TCP and UDP, one per family, with names that only the gateway
-// knows.
+// world is the network behind a gateway: echo servers for TCP and UDP, one per family, with names that only the
+// gateway knows.
 type world struct {
 	node peers.Node
 	port string // port of the servers

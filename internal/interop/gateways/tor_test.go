@@ -39,7 +39,7 @@ func (a against) tor(t *testing.T) {
 	}
 	a.fails(t, "CONNECT to an IPv4 address of its own network", socks.ErrGeneralFailure, connecting(a.server(loopback4)))
 	a.fails(t, "CONNECT to a malformed onion", socks.ErrOnionBadAddress, connecting("malformed.onion:80"))
-	a.fails(t, "CONNECT to a name that cannot be", socks.ErrGeneralFailure, connecting("some.exit:80"))
+	a.fails(t, "CONNECT to an invalid name", socks.ErrGeneralFailure, connecting("some.exit:80"))
 	a.fails(t, "RESOLVE of a malformed onion", socks.ErrHostUnreachable, resolving("malformed.onion"))
 	a.fails(t, "RESOLVE_PTR of an address of its own network", socks.ErrHostUnreachable, resolvingAddr(netip.MustParseAddr(loopback4)))
 	a.fails(t, "BIND", socks.ErrCommandNotSupported, listening)

@@ -45,13 +45,13 @@ func (c *client) Through(gateways []string, _ *none) error {
 	return nil
 }
 
-// Ask is what the application is to do.
+// Ask is a request for the application to make.
 type Ask struct {
 	Command string // one of commands
 	Family  string // "4" or "6": family of the application's addresses; empty: either
 	Host    string // the destination, a name or a literal
 	Port    uint16 // zero: port
-	Lookup  bool   // Host is looked up first, and the address that comes back is used
+	Lookup  bool   // Host is looked up first, and its address is used
 }
 
 // The commands of RFC 1928, with the two ways in which applications use UDP.
@@ -64,13 +64,13 @@ const (
 
 var commands = []string{connect, bind, associate, associateDialed}
 
-// Outcome is what the application sees.
+// Outcome has the addresses that the application sees.
 type Outcome struct {
 	Peer  netip.AddrPort // address of its peer
 	Bound netip.AddrPort // the gateway's BND.ADDR and BND.PORT
 }
 
-// Do does what a says, and requires that the destination echoes what it sends.
+// Do makes the request a, and requires that the destination echoes the data.
 func (c *client) Do(a Ask, o *Outcome) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

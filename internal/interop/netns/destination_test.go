@@ -21,7 +21,7 @@ const port = 7
 // server does.
 const callBack = "call back "
 
-// destination is the application on node D, which echoes. It knows nothing of SOCKS.
+// destination is the application on node D, which echoes. It does not use SOCKS.
 type destination struct {
 	tcp     net.Listener
 	udp     *net.UDPConn

@@ -42,7 +42,7 @@ func (e expectation) checkOutcome(t *testing.T, a Ask, o Outcome) {
 		require.Equal(t, e.target, o.Peer.Addr())
 	}
 	if a.Command == bind {
-		require.NotEqual(t, uint16(port), o.Peer.Port(), "the destination calls back from a port of its own")
+		require.NotEqual(t, uint16(port), o.Peer.Port(), "the destination must call back from another port")
 	} else {
 		require.Equal(t, uint16(port), o.Peer.Port())
 	}

@@ -23,8 +23,8 @@ const nodeVariable = "SOCKSLIB_NETNS_LOOPBACK"
 // patience limits each exchange between nodes, and the end of a node's process.
 const patience = 5 * time.Second
 
-// node is a network namespace and a process in it, this binary once more, which offers the services of
-// serveNode by net/rpc over its standard input and output. Package rpc needs exported methods and types.
+// node is a network namespace and a process in it, which runs this binary and offers the services of serveNode by
+// net/rpc over its standard input and output. Package rpc needs exported methods and types.
 type node struct {
 	name     string
 	netns    string

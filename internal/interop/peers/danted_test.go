@@ -68,7 +68,7 @@ func TestDantedInANamespace(t *testing.T) {
 	}
 	d := Danted{Node: Node{Netns: ns}, Port: 1080}.Start(t)
 	_, err := net.Dial("tcp", d.Addr)
-	require.Error(t, err, "it listens here")
+	require.Error(t, err, "danted listens in the test's namespace")
 	d.Stop()
 	left, err := exec.Command(ip, "netns", "pids", ns).Output()
 	require.NoError(t, err)

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// GoGateway is the configuration of another gateway in Go: a small program around another project's module. [Main]
-// builds them with [BuildGoGateways].
+// GoGateway is the configuration of a gateway in Go: a small program that uses another project's module. [Main]
+// builds the programs with [BuildGoGateways].
 type GoGateway struct {
 	Node
 	Module   string     // ThingsGo, Wzshiming or Txthinking

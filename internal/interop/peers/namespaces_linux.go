@@ -70,7 +70,7 @@ func runIsolated(cmd *exec.Cmd) error {
 	return cmd.Run()
 }
 
-// settle sets the namespaces up, from inside.
+// settle sets up the new namespaces. It runs inside of them.
 func settle() error {
 	if err := syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return os.NewSyscallError("mount", err)

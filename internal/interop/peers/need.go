@@ -7,7 +7,7 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-// needs skips t if one of the needs is missing, and then records that t was left out.
+// needs skips t if one of the needs is missing, and records that t was skipped.
 func needs(t testing.TB, needs ...error) {
 	t.Helper()
 	defer func() {

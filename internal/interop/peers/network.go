@@ -17,7 +17,7 @@ const (
 	Prohibited6      = "2001:db8::2"
 	NetUnreachable4  = "198.51.100.1" // ENETUNREACH at once
 	NetUnreachable6  = "2001:db8:1::1"
-	Silent4          = "203.0.113.9" // nothing ever comes back
+	Silent4          = "203.0.113.9" // packets are lost
 	Silent6          = "2001:db8:2::9"
 )
 

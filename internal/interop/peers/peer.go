@@ -1,7 +1,7 @@
-// Package peers starts other people's programs for tests against them: SOCKS gateways, and servers and clients that
-// are used with gateways. Each runs as a process of its own, with a configuration of its own, and ends with the test
-// that started it. The machine is not changed: a peer that needs other files under /etc sees them in its own mount
-// namespace only.
+// Package peers starts independent programs for tests: SOCKS gateways, and servers and clients that are used with
+// gateways. Each runs as a process of its own, with a configuration of its own, and ends with the test that
+// started it. The machine is not changed: a peer that needs other files under /etc sees them only in its own mount
+// namespace.
 package peers
 
 import (

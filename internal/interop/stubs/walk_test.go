@@ -61,11 +61,11 @@ const (
 	frontVariable = "STUBS_FRONT"
 	stubVariable  = "STUBS_STUB"
 	muslVariable  = "STUBS_MUSL"
-	clients       = 300 // that walk at the same time, or fewer if the front cannot serve as many
+	clients       = 300 // concurrent clients, or fewer if the front cannot serve as many
 )
 
-// TestWalks shows that 300 clients that look up the same names and their expansions at the same time all get the names
-// that were typed, and no error.
+// 300 clients concurrently look up the same names, which their stubs expand. Each client gets the typed names'
+// addresses and no error.
 func TestWalks(t *testing.T) {
 	musl := buildMusl(t)
 	for i, l := range lists {

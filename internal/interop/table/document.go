@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// document returns the path of the document from the folder of a package that records rows.
+// document is the path of the document from the folder of a package that records rows.
 var document = above("docs/INTEROP.md")
 
 // above returns the path of a file in the nearest parent folder that has it; if none has, in the third parent.
@@ -27,18 +27,18 @@ func above(name string) string {
 
 const head = `# Interoperability
 
-What was seen between sockslib and programs that others wrote, on loopback and in a network namespace. This
-is written by the tests themselves, as root on Debian with the packages of .ci/packages:
+The results of tests of sockslib with independent programs, on loopback and in a network namespace. The tests write this
+document, as root on Debian with the packages of .ci/packages:
 
     INTEROP_WRITE=1 go test -p 1 ./internal/interop/gateways ./internal/interop/clients
 
-The gateways behind Kerberos need a danted that is built for it (socks/gssapi/testdata/dante.sh) and are not
-tried with each change; in socks/gssapi:
+The gateways behind Kerberos need a danted with GSSAPI (socks/gssapi/testdata/dante.sh builds it) and are not tested with
+each change. In socks/gssapi:
 
     INTEROP_WRITE=1 DANTE_SOCKD=/path/to/sockd go test -tags dante -run Dante .
 
-Without INTEROP_WRITE the same tests fail when they see a row that is not here, or do not see one that is.
-The versions are those of the last writing. A result in *italics* is an error that the test asked for.
+Without INTEROP_WRITE, the same tests fail if a result is not in this document, or if a row of this document is not a result.
+The versions are those of the last run that wrote the document. A result in *italics* is an expected error.
 `
 
 // read returns the rows of the document, without their versions.
@@ -70,7 +70,7 @@ func (s Section) read() ([]Row, error) {
 
 func (s Section) heading() string { return "\n## " + s.Title + "\n" }
 
-// compare returns an error with the rows of the document that a complete run has not seen.
+// compare returns an error with the rows of the document that a complete run has not recorded.
 func (s Section) compare(seen []Row) error {
 	written, err := s.read()
 	if err != nil {
@@ -79,7 +79,7 @@ func (s Section) compare(seen []Row) error {
 	var errs []error
 	for _, w := range written {
 		if !slices.ContainsFunc(seen, func(r Row) bool { return r.key() == w }) {
-			errs = append(errs, fmt.Errorf("%s says what no test saw: %v", document, w))
+			errs = append(errs, fmt.Errorf("%s has a row that no test has recorded: %v", document, w))
 		}
 	}
 	return errors.Join(errs...)
@@ -109,7 +109,7 @@ func (s Section) write(rows []Row) error {
 	return os.WriteFile(document, []byte(out.String()), 0o644)
 }
 
-// format returns the table. Rows of one peer are together, in the order in which they were seen.
+// format returns the table. The rows of one peer are together, in the order in which they were recorded.
 func (s Section) format(rows []Row) string {
 	var lines []Row
 	for _, r := range rows {

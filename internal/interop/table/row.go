@@ -16,8 +16,8 @@ import (
 type Row struct {
 	Peer    string
 	Version string // not compared with the document
-	Request string // what was tried
-	How     string // in which way; rows that differ only in this are one line of the document
+	Request string // the request of the test
+	How     string // its variant; rows that differ only in this are one line of the document
 	Result  string // outcome
 }
 
@@ -27,6 +27,7 @@ func (r Row) key() Row {
 	return r
 }
 
+// String returns the row without its version, for test failures.
 func (r Row) String() string {
 	return strings.Join([]string{r.Peer, r.Request, r.How, r.Result}, " | ")
 }
@@ -46,10 +47,10 @@ var (
 	inOrder = []Section{Gateways, Clients, Kerberos}
 )
 
-// This variable names the file with the rows of a run, as JSON.
+// rowsVariable is the environment variable with the path of the file that collects the rows of a run, as JSON.
 const rowsVariable = "SOCKSLIB_INTEROP_ROWS"
 
-// writing names the variable that makes a run write the document.
+// writing is the environment variable that makes a run write the document.
 const writing = "INTEROP_WRITE"
 
 // Record records a row, and fails t if the document lacks it.
@@ -63,7 +64,7 @@ func (s Section) Record(t testing.TB, r Row) {
 		t.Fatal(err)
 	}
 	if os.Getenv(writing) == "" && !slices.Contains(written, r.key()) {
-		t.Errorf("%s does not say so: %v", document, r)
+		t.Errorf("%s lacks a row: %v", document, r)
 	}
 	if err := appendRow(r); err != nil {
 		t.Fatal(err)

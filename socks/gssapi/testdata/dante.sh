@@ -4,7 +4,8 @@
 #
 #	apt-get install --no-install-recommends libkrb5-dev bison flex dpkg-dev gcc make
 #
-# The source is downloaded by lists of packages of its own. Arguments after DIR are configure's: --disable-client.
+# The source is downloaded with package lists of its own. Arguments after DIR are passed to configure, such as
+# --disable-client.
 set -e
 mkdir -p "$1"
 cd "$1"
@@ -26,7 +27,7 @@ fi
 rm -rf src
 dpkg-source --no-check -x dante_*.dsc src >/dev/null
 cd src
-# What was generated is newer than what it was generated from, or make wants the very autotools.
+# Generated files must be newer than their sources; otherwise make runs the autotools.
 touch aclocal.m4
 find . -name '*.m4' -exec touch {} +
 sleep 1

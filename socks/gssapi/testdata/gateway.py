@@ -1,6 +1,6 @@
-# A SOCKS 5 gateway with GSS-API by the system's MIT library, for CONNECT to IPv4 addresses. It prints the port at
-# which it listens, and then a line for each client. The environment has KRB5_KTNAME; ERROR_TOKENS=1 has it
-# send the KRB-ERROR of a client that it refuses, and not an abort.
+# A SOCKS 5 gateway with GSS-API of the system's MIT library, for CONNECT to IPv4 addresses. It prints the port at
+# which it listens, and then a line for each client. The environment must have KRB5_KTNAME. With ERROR_TOKENS=1 it
+# refuses a client with the KRB-ERROR instead of an abort.
 import gssapi, os, socket, struct, threading
 
 gssapi.SecurityContext.__DEFER_STEP_ERRORS__ = False

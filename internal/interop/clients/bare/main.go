@@ -1,5 +1,4 @@
-// Bare prints what a server says. Without a gateway it dials as any Go program does; with one, through
-// this library.
+// Bare prints the data that a server sends. Without a gateway it uses package net; with a gateway, this library.
 package main
 
 import (

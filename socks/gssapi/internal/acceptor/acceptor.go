@@ -1,4 +1,4 @@
-// Package acceptor is the gateway's side of RFC 1961 and a realm without a KDC, for tests.
+// Package acceptor implements the gateway's side of RFC 1961, and a realm without a KDC, for tests.
 package acceptor
 
 import (
@@ -24,35 +24,35 @@ import (
 // Method is GSS-API, RFC 1928, section 3.
 const Method = 1
 
-// Acceptor accepts contexts with a realm's service. Its zero fields make it behave.
+// Acceptor accepts contexts as a realm's service. With zero fields other than Realm, it follows the RFC.
 type Acceptor struct {
 	Realm  *Realm
-	Subkey int32                                // encryption type of a subkey of its own; zero: none
-	Level  func(asked byte) byte                // the protection that is answered; nil: the one that is asked for
-	NEC    bool                                 // the protection is negotiated in clear text
+	Subkey int32                                // encryption type of the acceptor's subkey; zero: no subkey
+	Level  func(asked byte) byte                // returns the protection to answer; nil: the requested one
+	NEC    bool                                 // negotiate the protection in clear text
 	Rotate int                                  // RRC of the tokens of data
 	Chunk  int                                  // bytes in a message of data; zero: 32 KiB
-	Bend   func(mtyp byte, token []byte) []byte // what is sent instead of a token; nil tokens end the connection; nil: the token
-	Refuse int32                                // KRB-ERROR that is answered to the first token; zero: none
-	Anyone bool                                 // requests that are made otherwise than ours are taken too
-	Raw    func(mtyp byte, msg []byte) []byte   // what is sent instead of a message; nil: the message
+	Bend   func(mtyp byte, token []byte) []byte // returns the token to send, or nil to end the connection; nil: the token itself
+	Refuse int32                                // code of the KRB-ERROR to answer to the first token; zero: accept it
+	Anyone bool                                 // accept requests with other flags than this module's too
+	Raw    func(mtyp byte, msg []byte) []byte   // returns the message to send; nil: the message itself
 }
 
-// Messages, RFC 1961.
+// The types of messages (RFC 1961).
 const (
 	Token      = 1
 	Protection = 2
 	Data       = 3
 )
 
-// Levels of protection.
+// The levels of protection.
 const (
 	Clear           = 0
 	Integrity       = 1
 	Confidentiality = 2
 )
 
-// Negotiate is a func for a testgw.Gateway's Methods.
+// Negotiate is a func for a testgw.Gateway's Methods. It returns the protected connection and the user's name.
 func (a *Acceptor) Negotiate(_ context.Context, c net.Conn) (net.Conn, string, error) {
 	context, user, err := a.establish(c)
 	if err != nil {
@@ -87,7 +87,7 @@ func (a *Acceptor) establish(c net.Conn) (*krb5.Context, string, error) {
 	return context, user, err
 }
 
-// Accept answers an initiator's token.
+// Accept verifies an initiator's token, and returns the answer, the context and the user's name.
 func (a *Acceptor) Accept(token []byte) (answer []byte, e krb5.Established, user string, err error) {
 	req, err := a.open(token)
 	if err != nil {
@@ -102,7 +102,7 @@ func (a *Acceptor) Accept(token []byte) (answer []byte, e krb5.Established, user
 	return answer, e, auth.CName.PrincipalNameString(), err
 }
 
-// open decrypts an AP-REQ.
+// open decrypts and verifies the AP-REQ in a token.
 func (a *Acceptor) open(token []byte) (*messages.APReq, error) {
 	id, message, err := krb5.ParseToken(token)
 	if err != nil || id != krb5.TokenAPReq {
@@ -124,11 +124,11 @@ func (a *Acceptor) open(token []byte) (*messages.APReq, error) {
 	return req, err
 }
 
-// requested is the checksum that is expected, RFC 4121, section 4.1.1: mutual authentication, replay and sequence
+// requested is the expected checksum (RFC 4121, section 4.1.1): mutual authentication, replay and sequence
 // detection, confidentiality and integrity, and no delegation.
 var requested = append(append([]byte{16, 0, 0, 0}, make([]byte, 16)...), 2|4|8|16|32, 0, 0, 0)
 
-// answerTo makes an AP-REP, RFC 4120, section 5.5.2.
+// answerTo returns the token with an AP-REP (RFC 4120, section 5.5.2).
 func answerTo(auth types.Authenticator, session types.EncryptionKey, e krb5.Established) ([]byte, error) {
 	part := messages.EncAPRepPart{CTime: auth.CTime, Cusec: auth.Cusec, SequenceNumber: int64(e.AcceptorSeq)}
 	if e.AcceptorSubkey {
@@ -170,7 +170,7 @@ func (a *Acceptor) agree(c net.Conn, context *krb5.Context) (byte, error) {
 	return level, a.send(c, Protection, answer)
 }
 
-// send sends a message, or what Bend and Raw make of it.
+// send sends a message, after Bend and Raw. It closes c if the message is nil.
 func (a *Acceptor) send(c net.Conn, mtyp byte, token []byte) error {
 	msg := a.message(mtyp, token)
 	if msg == nil {

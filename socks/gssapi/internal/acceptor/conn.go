@@ -18,13 +18,13 @@ const (
 	maxMessage = headerLen + 1<<16
 )
 
-// conn is the acceptor's end of a stream. One goroutine reads, one writes.
+// conn is the acceptor's end of a stream. One goroutine may read and another may write.
 type conn struct {
 	net.Conn
 	a       *Acceptor
 	context *krb5.Context
 	sealed  bool
-	r       *bufio.Reader // in which a message waits until it is whole
+	r       *bufio.Reader // buffers a message until it is complete
 	plain   []byte
 }
 
@@ -54,7 +54,7 @@ func (c *conn) Read(b []byte) (int, error) {
 		if c.plain, err = c.context.UnwrapNext(slices.Clone(msg[headerLen:]), c.sealed); err != nil || msg[1] != Data {
 			return 0, fmt.Errorf("message of type %d: %w", msg[1], err)
 		}
-		_, _ = c.r.Discard(len(msg)) // it is there
+		_, _ = c.r.Discard(len(msg)) // cannot fail: the bytes are buffered
 	}
 	n := copy(b, c.plain)
 	c.plain = c.plain[n:]
@@ -89,7 +89,8 @@ func (c *conn) token(plain []byte) []byte {
 	return token
 }
 
-// Rotate turns a token's body to the right, RFC 4121, section 4.2.5, as Active Directory and Heimdal do.
+// Rotate rotates a token's body to the right (RFC 4121, section 4.2.5), as Active Directory and Heimdal do, and
+// sets RRC.
 func Rotate(token []byte, by int) {
 	binary.BigEndian.PutUint16(token[6:], uint16(by))
 	body := token[16:]
@@ -97,13 +98,13 @@ func Rotate(token []byte, by int) {
 	copy(body, append(slices.Clone(body[len(body)-at:]), body[:len(body)-at]...))
 }
 
-// ProtectRelay does for datagrams what the conn does for the stream.
+// ProtectRelay returns a socket that protects datagrams with the context of the stream.
 func (c *conn) ProtectRelay(relay net.Conn) net.Conn { return &packets{Conn: relay, c: c} }
 
 type packets struct {
 	net.Conn
 	c  *conn
-	mu sync.Mutex // several sockets' answers are sent
+	mu sync.Mutex // serializes the answers from several sockets
 }
 
 func (p *packets) Read(b []byte) (int, error) {
@@ -113,7 +114,7 @@ func (p *packets) Read(b []byte) (int, error) {
 	}
 	plain, _, err := p.c.context.Unwrap(b[headerLen:n], p.c.sealed)
 	if err != nil {
-		return 0, nil // empty, and so malformed
+		return 0, nil // empty, which is malformed
 	}
 	return copy(b, plain), nil
 }

@@ -19,14 +19,14 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// Who there is in a Realm.
+// The realm and the principals of every Realm.
 const (
 	RealmName = "TEST.LOCAL"
 	User      = "alice"
 	Service   = "rcmd/gw.test"
 )
 
-// Realm is a Kerberos realm without a KDC: it knows the service's key, and can make tickets itself.
+// Realm is a Kerberos realm without a KDC. It knows the service's key, and makes tickets itself.
 type Realm struct {
 	keytab *keytab.Keytab
 	key    types.EncryptionKey // the service's
@@ -37,7 +37,7 @@ type Realm struct {
 
 const kvno = 1
 
-// NewRealm makes a realm whose keys are of an encryption type, 17 to 20.
+// NewRealm returns a realm whose keys have the encryption type etype, 17 to 20.
 func NewRealm(etype int32) (*Realm, error) {
 	r := &Realm{keytab: keytab.New(), etype: etype}
 	if err := r.keytab.AddEntry(Service, RealmName, rand.Text(), time.Now(), kvno, etype); err != nil {
@@ -53,7 +53,7 @@ func principal(name string) types.PrincipalName {
 	return p
 }
 
-// WriteKeytab writes the service's key.
+// WriteKeytab writes a keytab file with the service's key.
 func (r *Realm) WriteKeytab(path string) error {
 	b, err := r.keytab.Marshal()
 	if err != nil {
@@ -68,15 +68,15 @@ var keyLen = map[int32]int{
 	etypeID.RC4_HMAC: 16, etypeID.DES3_CBC_SHA1_KD: 24,
 }
 
-// Key makes a random key.
+// Key returns a random key of an encryption type.
 func Key(etype int32) types.EncryptionKey {
 	key := types.EncryptionKey{KeyType: etype, KeyValue: make([]byte, keyLen[etype])}
 	_, _ = rand.Read(key.KeyValue) // never fails
 	return key
 }
 
-// WriteCache writes a credential cache with a ticket of User's for Service, which ends at a moment, with a
-// session key of an encryption type; zero: the realm's.
+// WriteCache writes a credential cache with a ticket of User for Service. The ticket expires at end. Its session
+// key has the encryption type session, or the realm's if that is zero.
 func (r *Realm) WriteCache(path string, end time.Time, session int32) error {
 	if session == 0 {
 		session = r.etype
@@ -90,7 +90,7 @@ func (r *Realm) WriteCache(path string, end time.Time, session int32) error {
 	return os.WriteFile(path, cacheFile(key, end, ticket), 0o600)
 }
 
-// ticket forges a ticket, RFC 4120, section 5.3.
+// ticket forges a ticket (RFC 4120, section 5.3), in DER.
 func (r *Realm) ticket(session types.EncryptionKey, end time.Time) ([]byte, error) {
 	start := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
 	part := messages.EncTicketPart{
@@ -111,7 +111,7 @@ func (r *Realm) ticket(session types.EncryptionKey, end time.Time) ([]byte, erro
 	return t.Marshal()
 }
 
-// cacheFile is MIT's ccache format, version 4.
+// cacheFile returns a credential cache in MIT's format, version 4.
 func cacheFile(key types.EncryptionKey, end time.Time, ticket []byte) []byte {
 	var b bytes.Buffer
 	put := func(values ...any) {

@@ -16,8 +16,8 @@ type principal struct {
 	realm string
 }
 
-// is compares principals. The type of a name is not significant, RFC 4120, section 6.2. An empty realm in p
-// stands for any.
+// is reports whether p and q are the same principal. The type of a name is not significant (RFC 4120, section
+// 6.2). An empty realm in p matches any.
 func (p principal) is(q principal) bool {
 	return (p.realm == "" || p.realm == q.realm) && slices.Equal(p.name.NameString, q.name.NameString)
 }
@@ -30,8 +30,8 @@ type cached struct {
 	ticket         []byte // in DER
 }
 
-// cache is the content of a credential cache file in MIT's format, version 3 or 4. Versions 1 and 2, which have
-// the byte order of their machine, have been out of use since the last century.
+// cache is the content of a credential cache file in MIT's format, version 3 or 4. Versions 1 and 2, in the byte
+// order of their machine, are obsolete.
 type cache struct {
 	owner   principal
 	entries []cached
@@ -43,7 +43,7 @@ type scanner struct {
 	err error
 }
 
-var errCache = errors.New("not a credential cache, or one that is cut")
+var errCache = errors.New("not a credential cache, or a truncated one")
 
 func parseCache(b []byte) (*cache, error) {
 	s := &scanner{b: b}
@@ -69,11 +69,11 @@ func (s *scanner) entry(version uint16) cached {
 		s.uint16() // the encryption type again
 	}
 	e.key.KeyValue = s.data()
-	s.uint32() // when the user authenticated
-	s.uint32() // when it becomes valid
+	s.uint32() // the time of authentication
+	s.uint32() // the time at which it becomes valid
 	e.end = time.Unix(int64(s.uint32()), 0)
-	s.uint32()    // until when it can be renewed
-	s.next(1 + 4) // whether it is encrypted in another ticket's key; flags
+	s.uint32()    // the time until which it can be renewed
+	s.next(1 + 4) // is_skey, whether it is encrypted with another ticket's key; flags
 	for range 2 { // addresses; authorization data
 		for n := s.uint32(); n > 0 && s.err == nil; n-- {
 			s.uint16()
@@ -100,7 +100,7 @@ func (s *scanner) data() []byte { return s.next(int(s.uint32())) }
 func (s *scanner) uint16() uint16 { return binary.BigEndian.Uint16(s.fixed(2)) }
 func (s *scanner) uint32() uint32 { return binary.BigEndian.Uint32(s.fixed(4)) }
 
-// fixed is next, but returns zeros when there is too little.
+// fixed is like next, but returns zeros if fewer than n bytes are left.
 func (s *scanner) fixed(n int) []byte {
 	if b := s.next(n); len(b) == n {
 		return b
@@ -118,8 +118,8 @@ func (s *scanner) next(n int) []byte {
 	return b
 }
 
-// find returns an entry for a service that is valid beyond a time and has a usable key. The error tells why
-// the last candidate was not taken.
+// find returns an entry of the owner for a service that is valid beyond a time and has a usable key. The error
+// says why the last candidate was not usable.
 func (c *cache) find(service principal, after time.Time) (*cached, error) {
 	err := errors.New("it has no ticket for " + service.String())
 	for i := range c.entries {

@@ -20,18 +20,18 @@ type Context struct {
 type direction struct {
 	mu    sync.Mutex
 	crypt *cryptor
-	flags byte   // of every token
-	seq   uint64 // of the next token
+	flags byte   // the flags of every token
+	seq   uint64 // the number of the next token
 }
 
 // Flags of a token, RFC 4121, section 4.2.2.
 const (
-	flagAcceptor       = 0x01 // the acceptor has sent it
+	flagAcceptor       = 0x01 // the acceptor sent the token
 	flagSealed         = 0x02
 	flagAcceptorSubkey = 0x04 // the key is the acceptor's
 )
 
-// Established is the outcome of the exchange of tokens.
+// Established is the result of the exchange of tokens.
 type Established struct {
 	Key            types.EncryptionKey
 	AcceptorSubkey bool // Key came from the acceptor
@@ -39,7 +39,8 @@ type Established struct {
 	AcceptorSeq    uint64
 }
 
-// NewContext returns one side's view of a context.
+// NewContext returns one side of a context: the acceptor's, or the initiator's. It fails if the key cannot be
+// used.
 func NewContext(e Established, acceptor bool) (*Context, error) {
 	initiators, err := newCryptor(e.Key, keyusage.GSSAPI_INITIATOR_SEAL)
 	if err != nil {
@@ -66,10 +67,10 @@ func NewContext(e Established, acceptor bool) (*Context, error) {
 // headerLen is the length of a token's header, RFC 4121, section 4.2.6.2.
 const headerLen = 16
 
-// Overhead is the most that Wrap adds.
+// Overhead returns the maximum number of bytes that Wrap adds.
 func (c *Context) Overhead() int { return headerLen + confounder + headerLen + c.out.crypt.macLen }
 
-// header is a token's header: TOK_ID, flags, filler, EC, RRC and SND_SEQ.
+// header returns a token's header: TOK_ID, flags, filler, EC, an RRC of 0, and SND_SEQ.
 func header(flags byte, ec uint16, seq uint64) [headerLen]byte {
 	h := [headerLen]byte{0x05, 0x04, flags, 0xFF}
 	binary.BigEndian.PutUint16(h[4:], ec)
@@ -77,8 +78,8 @@ func header(flags byte, ec uint16, seq uint64) [headerLen]byte {
 	return h
 }
 
-// Wrap appends the token that protects plain to dst. They must not overlap. Each token has the sequence
-// number after the previous one's.
+// Wrap appends the token that protects plain to dst. They must not overlap. The token is encrypted if sealed, and
+// otherwise signed. Each token's sequence number is the previous one plus 1.
 func (c *Context) Wrap(dst, plain []byte, sealed bool) []byte {
 	d := &c.out
 	d.mu.Lock()
@@ -95,14 +96,16 @@ func (c *Context) Wrap(dst, plain []byte, sealed bool) []byte {
 	return d.crypt.sign(dst, plain, signed[:])
 }
 
-// Unwind takes back the last Wrap, after which there was no other, and of which nothing has been sent.
+// Unwind undoes the last Wrap, so that the next token gets the same sequence number. No part of the undone token
+// may have been sent.
 func (c *Context) Unwind() {
 	c.out.mu.Lock()
 	c.out.seq--
 	c.out.mu.Unlock()
 }
 
-// UnwrapNext is Unwrap for the token whose turn it is. Any other, such as a repeated one, is an error.
+// UnwrapNext is like Unwrap, but accepts only the token with the next sequence number. Any other, such as a
+// repeated one, is an error.
 func (c *Context) UnwrapNext(token []byte, sealed bool) ([]byte, error) {
 	d := &c.in
 	d.mu.Lock()
@@ -118,8 +121,8 @@ func (c *Context) UnwrapNext(token []byte, sealed bool) ([]byte, error) {
 	return plain, nil
 }
 
-// Unwrap returns the content of a token of the other side, and its sequence number. The result is a part of
-// token, which is overwritten. A token that is sealed when it should not be, or the reverse, is an error.
+// Unwrap returns the content of a token from the other side, and its sequence number. It overwrites token, and
+// plain is a part of it. A token that is sealed although sealed is false, or the reverse, is an error.
 func (c *Context) Unwrap(token []byte, sealed bool) (plain []byte, seq uint64, err error) {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
@@ -161,7 +164,8 @@ func (d *direction) unwrap(token []byte, sealed bool) ([]byte, uint64, error) {
 	return body[:n], seq, nil
 }
 
-// open decrypts a token's body: the plaintext, filler bytes, and the header with an RRC of 0.
+// open decrypts a token's body, and returns the plaintext. The body is the plaintext, filler bytes, and the header
+// with an RRC of 0.
 func (d *direction) open(body, header []byte, filler int) ([]byte, error) {
 	plain, err := d.crypt.open(body)
 	if err != nil {
@@ -174,7 +178,7 @@ func (d *direction) open(body, header []byte, filler int) ([]byte, error) {
 	return plain[:n-filler], nil
 }
 
-// rotateLeft undoes the rotation of a token's body by RRC, RFC 4121, section 4.2.5.
+// rotateLeft undoes the rotation of a token's body by RRC (RFC 4121, section 4.2.5).
 func rotateLeft(b []byte, by int) {
 	if by == 0 || len(b) == 0 {
 		return

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// contexts are the two sides of one.
+// contexts returns the two sides of a context.
 func contexts(t testing.TB, etype int32, acceptorSubkey bool) (initiator, acceptor *Context) {
 	e := Established{testKey(t, etype), acceptorSubkey, 1000, 1 << 31}
 	initiator, err := NewContext(e, false)
@@ -20,7 +20,7 @@ func contexts(t testing.TB, etype int32, acceptorSubkey bool) (initiator, accept
 	return initiator, acceptor
 }
 
-// each runs f for every encryption type, with and without a subkey of the acceptor's, sealed and not.
+// each runs f for every encryption type, with and without a subkey of the acceptor, sealed and not.
 func each(t *testing.T, f func(t *testing.T, in, ac *Context, sealed bool)) {
 	for _, etype := range etypes {
 		for _, subkey := range []bool{false, true} {
@@ -49,7 +49,7 @@ func TestWrap(t *testing.T) {
 	})
 }
 
-// What RFC 4121 says of each byte of a header.
+// The bytes of a header are those of RFC 4121.
 func TestHeader(t *testing.T) {
 	in, ac := contexts(t, 18, false)
 	require.Equal(t, "0504 00 ff 000c 0000 00000000000003e8", fields(in.Wrap(nil, []byte("x"), false)))
@@ -69,7 +69,7 @@ func fields(token []byte) string {
 	return fmt.Sprintf("%x %x %x %x %x %x", token[:2], token[2:3], token[3:4], token[4:6], token[6:8], token[8:16])
 }
 
-// Nothing but the token itself is taken, whatever is cut off or changed.
+// A token that is truncated, or in which a bit is changed, is not accepted.
 func TestEveryTruncationAndBitFlip(t *testing.T) {
 	each(t, func(t *testing.T, in, ac *Context, sealed bool) {
 		token := in.Wrap(nil, []byte("what is protected, over more than a block"), sealed)
@@ -80,7 +80,7 @@ func TestEveryTruncationAndBitFlip(t *testing.T) {
 				bent := bytes.Clone(token)
 				bent[n] ^= 1 << bit
 				_, err := ac.UnwrapNext(bent, sealed)
-				if n == 6 || n == 7 { // RRC is not protected, and a whole turn changes nothing
+				if n == 6 || n == 7 { // RRC is not protected, and a rotation by the whole length changes nothing
 					if int(binary.BigEndian.Uint16(bent[6:]))%(len(bent)-headerLen) == 0 {
 						continue
 					}
@@ -100,7 +100,7 @@ func TestEveryTruncationAndBitFlip(t *testing.T) {
 	})
 }
 
-// Active Directory and Heimdal rotate.
+// Rotated tokens, as Active Directory and Heimdal send them, are accepted.
 func TestRotation(t *testing.T) {
 	each(t, func(t *testing.T, in, ac *Context, sealed bool) {
 		for rrc := range 200 {
@@ -119,7 +119,7 @@ func TestRotation(t *testing.T) {
 	})
 }
 
-// A filler is encrypted between the plaintext and the header, as long as EC says.
+// A filler of EC bytes is encrypted between the plaintext and the header.
 func TestFiller(t *testing.T) {
 	in, ac := contexts(t, 18, false)
 	for filler := range 20 {
@@ -148,7 +148,7 @@ func TestSequence(t *testing.T) {
 	require.ErrorContains(t, next(2), "sequence number", "left out")
 	require.NoError(t, next(1))
 	require.EqualValues(t, 1002, ac.Next())
-	for _, i := range []int{2, 0, 2} { // who does not mind is told
+	for _, i := range []int{2, 0, 2} { // Unwrap accepts any order, and returns the number
 		_, seq, err := ac.Unwrap(bytes.Clone(tokens[i]), true)
 		require.NoError(t, err)
 		require.EqualValues(t, 1000+i, seq)

@@ -11,12 +11,12 @@ import (
 	"github.com/go-krb5/krb5/types"
 )
 
-// cryptor encrypts and signs with the keys that are derived for one usage. One goroutine at a time uses it.
+// cryptor encrypts and signs with the keys that are derived for one usage. It is not safe for concurrent use.
 type cryptor struct {
 	profile
 	block     cipher.Block
-	integrity hash.Hash // of what is encrypted
-	checksum  hash.Hash // of what is not
+	integrity hash.Hash // HMAC of encrypted tokens
+	checksum  hash.Hash // HMAC of signed tokens
 	sum       []byte
 }
 
@@ -45,7 +45,7 @@ func newCryptor(key types.EncryptionKey, usage uint32) (*cryptor, error) {
 // confounder is the random block that is encrypted first.
 const confounder = aes.BlockSize
 
-// seal appends the parts to dst, encrypted as one.
+// seal appends the concatenated parts to dst, encrypted, with a confounder and an HMAC.
 func (c *cryptor) seal(dst []byte, parts ...[]byte) []byte {
 	start := len(dst)
 	dst = append(dst, zeros[:]...)
@@ -65,7 +65,7 @@ func (c *cryptor) seal(dst []byte, parts ...[]byte) []byte {
 	return append(dst, mac...)
 }
 
-// open decrypts b in place and returns what seal encrypted.
+// open decrypts b in place and returns the parts that seal encrypted.
 func (c *cryptor) open(b []byte) ([]byte, error) {
 	if len(b) < confounder+c.macLen {
 		return nil, errors.New("the ciphertext is too short")
@@ -86,12 +86,12 @@ func (c *cryptor) sign(dst []byte, parts ...[]byte) []byte {
 	return append(dst, c.mac(c.checksum, parts...)...)
 }
 
-// verify tells whether sum is the checksum of the parts.
+// verify reports whether sum is the checksum of the parts.
 func (c *cryptor) verify(sum []byte, parts ...[]byte) bool {
 	return hmac.Equal(sum, c.mac(c.checksum, parts...))
 }
 
-// mac is valid until the next call.
+// mac returns the truncated HMAC of the parts. The result is valid until the next call.
 func (c *cryptor) mac(h hash.Hash, parts ...[]byte) []byte {
 	h.Reset()
 	for _, p := range parts {
@@ -104,8 +104,8 @@ func (c *cryptor) mac(h hash.Hash, parts ...[]byte) []byte {
 // zeros is the initial cipher state, RFC 3962, section 6.
 var zeros [aes.BlockSize]byte
 
-// encryptCTS encrypts b, at least a block, in place: CBC with ciphertext stealing, in which the last two
-// blocks always change places, RFC 3962, section 5.
+// encryptCTS encrypts b, which has at least one block, in place: CBC with ciphertext stealing, in which the last
+// two blocks are always swapped (RFC 3962, section 5).
 func encryptCTS(block cipher.Block, b []byte) {
 	if len(b) == aes.BlockSize {
 		block.Encrypt(b, b)
@@ -133,7 +133,7 @@ func decryptCTS(block cipher.Block, b []byte) {
 	var last, before [aes.BlockSize]byte
 	block.Decrypt(last[:], stolen)
 	n := copy(before[:], b[full:])
-	copy(before[n:], last[n:]) // the padding was zeros, so what it was combined with shows
+	copy(before[n:], last[n:]) // the padding was zeros, so these are the ciphertext bytes that it was XORed with
 	for i := range n {
 		last[i] ^= before[i]
 	}
@@ -142,5 +142,5 @@ func decryptCTS(block cipher.Block, b []byte) {
 	copy(b[full:], last[:n])
 }
 
-// lastBlock is where the last block of b, whole or not, begins.
+// lastBlock returns the offset of the last block of b, which may be incomplete.
 func lastBlock(b []byte) int { return (len(b) - 1) / aes.BlockSize * aes.BlockSize }

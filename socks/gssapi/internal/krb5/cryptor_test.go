@@ -70,7 +70,7 @@ func testKey(_ testing.TB, etype int32) types.EncryptionKey {
 
 var etypes = []int32{17, 18, 19, 20}
 
-// The Kerberos library opens what is sealed here, the reverse, and makes the same checksums.
+// The Kerberos library decrypts this package's ciphertexts, and the reverse, and makes the same checksums.
 func TestCryptorAsLibrary(t *testing.T) {
 	const usage = 24
 	for _, etype := range etypes {

@@ -15,14 +15,13 @@ import (
 
 // profile holds the parameters in which the encryption types differ.
 type profile struct {
-	keyLen int // bytes of a key for encryption
-	macLen int // bytes of an HMAC that are sent
+	keyLen int // length of an encryption key, in bytes
+	macLen int // length of a truncated HMAC, in bytes
 	hash   func() hash.Hash
 	etm    bool // the HMAC is of the ciphertext, RFC 8009, section 5; otherwise of the plaintext, RFC 3961, section 5.3
 }
 
-// profiles are the encryption types whose tokens RFC 4121 describes and that are still good for something.
-// Those before them, with DES and RC4, have tokens of their own.
+// profiles are the AES encryption types. The older ones, with DES and RC4, are obsolete and have other tokens.
 var profiles = map[int32]profile{
 	etypeID.AES128_CTS_HMAC_SHA1_96:    {16, 12, sha1.New, false}, // RFC 3962
 	etypeID.AES256_CTS_HMAC_SHA1_96:    {32, 12, sha1.New, false},
@@ -36,7 +35,7 @@ func supported(etype int32) bool {
 	return ok
 }
 
-// check tells why a key cannot be used.
+// check returns an error if a key cannot be used.
 func check(key types.EncryptionKey) error {
 	p, ok := profiles[key.KeyType]
 	switch {
@@ -48,7 +47,7 @@ func check(key types.EncryptionKey) error {
 	return nil
 }
 
-// What a derived key is for, RFC 3961, section 5.3.
+// The purposes of derived keys (RFC 3961, section 5.3).
 const (
 	forEncryption = 0xAA
 	forIntegrity  = 0x55

@@ -18,14 +18,16 @@ var mechanism = []byte{0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x12, 0x01, 0x0
 
 const application0 = 0x60 // the tag of RFC 2743, section 3.1
 
-// AppendToken frames a Kerberos message as RFC 2743, section 3.1, and RFC 4121, section 4.1, have it.
+// AppendToken appends a Kerberos message, framed as a token by RFC 2743, section 3.1, and RFC 4121, section 4.1,
+// to dst.
 func AppendToken(dst []byte, id uint16, message []byte) []byte {
 	dst = appendLength(append(dst, application0), len(mechanism)+2+len(message))
 	dst = binary.BigEndian.AppendUint16(append(dst, mechanism...), id)
 	return append(dst, message...)
 }
 
-// ParseToken undoes AppendToken.
+// ParseToken returns the TOK_ID and the message of a token that AppendToken could have made. Any other is an
+// error.
 func ParseToken(token []byte) (id uint16, message []byte, err error) {
 	body, err := contents(token, application0)
 	if err != nil {
@@ -50,8 +52,8 @@ func appendLength(dst []byte, n int) []byte {
 	return append(dst, 0x83, byte(n>>16), byte(n>>8), byte(n))
 }
 
-// contents returns what is in a DER value that has the tag and fills b. The ASN.1 library lets something
-// follow a value.
+// contents returns the contents of a DER value that has the tag and fills b. It is stricter than the ASN.1
+// library, which allows trailing data.
 func contents(b []byte, tag byte) ([]byte, error) {
 	const maxLengthBytes = 3
 	if len(b) < 2 || b[0] != tag {

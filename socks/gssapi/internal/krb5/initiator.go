@@ -18,12 +18,12 @@ import (
 	"github.com/go-krb5/x/encoding/asn1"
 )
 
-// checksumGSS is the type of the checksum in an Authenticator that carries the flags of a context
-// instead of a sum, RFC 4121, section 4.1.1.
+// checksumGSS is the type of an Authenticator's checksum that carries the flags of a context (RFC 4121, section
+// 4.1.1).
 const checksumGSS = 0x8003
 
-// Flags that a context is asked for with, RFC 4121, section 4.1.1.1. Delegation is not among them, although
-// RFC 1961, section 3.2, wants it: it would give the gateway the user's ticket-granting ticket.
+// The requested flags of a context (RFC 4121, section 4.1.1.1). Delegation is not among them, although RFC 1961,
+// section 3.2, asks for it: it would give the gateway the user's ticket-granting ticket.
 const (
 	flagMutual   = 2
 	flagReplay   = 4
@@ -32,16 +32,16 @@ const (
 	flagInteg    = 32
 )
 
-// Initiator is the side that asks for a context. It exists between its token and the answer.
+// Initiator is the side that requests a context, between its token and the answer.
 type Initiator struct {
-	session types.EncryptionKey // of the ticket
+	session types.EncryptionKey // the ticket's session key
 	subkey  types.EncryptionKey
 	ctime   time.Time
 	cusec   int
 	seq     uint64
 }
 
-// Initiate returns the token that asks the ticket's service for a context.
+// Initiate returns the token that requests a context from the ticket's service.
 func (t *Ticket) Initiate() (in *Initiator, token []byte, err error) {
 	defer recovered(&err)
 	auth, err := types.NewAuthenticator(t.realm, t.client) // with a random sequence number
@@ -68,7 +68,7 @@ func (t *Ticket) Initiate() (in *Initiator, token []byte, err error) {
 	return in, AppendToken(nil, TokenAPReq, message), nil
 }
 
-// contextFlags is the checksum of RFC 4121, section 4.1.1, without channel bindings.
+// contextFlags returns the checksum of RFC 4121, section 4.1.1, without channel bindings.
 func contextFlags() []byte {
 	const bindings = 16
 	b := make([]byte, 4+bindings, 4+bindings+4)
@@ -76,12 +76,13 @@ func contextFlags() []byte {
 	return binary.LittleEndian.AppendUint32(b, flagMutual|flagReplay|flagSequence|flagConf|flagInteg)
 }
 
-// Refusal is a KRB-ERROR with which a service answered. Nothing proves that it is the service's.
+// Refusal is the error for a KRB-ERROR that a service answered. It is not authenticated.
 type Refusal struct {
 	Code int32
-	Text string // the service's own, if any
+	Text string // the service's text, or ""
 }
 
+// Error returns the code, its name and the service's text.
 func (r *Refusal) Error() string {
 	s := "KRB-ERROR " + errorcode.Lookup(r.Code) // which begins with the code
 	if r.Text != "" {
@@ -90,7 +91,7 @@ func (r *Refusal) Error() string {
 	return s
 }
 
-// Finish judges the answer to the token, and returns the context. A KRB-ERROR is a *Refusal.
+// Finish verifies the answer to the token, and returns the context. The error for a KRB-ERROR is a *Refusal.
 func (in *Initiator) Finish(token []byte) (c *Context, err error) {
 	defer recovered(&err)
 	id, message, err := ParseToken(token)
@@ -114,7 +115,7 @@ func (in *Initiator) Finish(token []byte) (c *Context, err error) {
 	return nil, fmt.Errorf("token %#04x, where an AP-REP is due", id)
 }
 
-// tagAPRepPart is the tag of what an AP-REP encrypts, RFC 4120, section 5.10.
+// tagAPRepPart is the tag of the encrypted part of an AP-REP (RFC 4120, section 5.10).
 const tagAPRepPart = application0 | asn1apptag.EncAPRepPart
 
 // Marshal encodes a Kerberos message with its application tag.
@@ -126,14 +127,14 @@ func Marshal(message any, tag int) ([]byte, error) {
 	return asn1tools.AddASNAppTag(b, tag), nil
 }
 
-// openAPRep decrypts an AP-REP, and checks that it answers this token, RFC 4120, section 3.2.4.
+// openAPRep decrypts an AP-REP, and checks that it answers this initiator's token (RFC 4120, section 3.2.4).
 func (in *Initiator) openAPRep(message []byte) (*messages.EncAPRepPart, error) {
 	var rep messages.APRep
 	if err := rep.Unmarshal(message); err != nil {
 		return nil, err
 	}
 	if again, err := Marshal(rep, asn1apptag.APREP); err != nil || !bytes.Equal(again, message) {
-		return nil, errors.New("malformed") // the library overlooks some of that
+		return nil, errors.New("malformed") // the library accepts some malformed messages
 	}
 	if rep.PVNO != 5 || rep.EncPart.EType != in.session.KeyType {
 		return nil, errors.New("another version or encryption type")

@@ -12,7 +12,7 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// ticket forges a ticket, and an acceptor for it.
+// ticket forges a ticket, and makes an acceptor for it.
 func ticket(t testing.TB) (*krb5.Ticket, *acceptor.Acceptor) {
 	r, err := acceptor.NewRealm(18)
 	require.NoError(t, err)
@@ -23,7 +23,7 @@ func ticket(t testing.TB) (*krb5.Ticket, *acceptor.Acceptor) {
 	return tkt, &acceptor.Acceptor{Realm: r}
 }
 
-// An answer is good for the request that it answers alone: neither for another, nor for one again.
+// An answer is accepted only for its own request.
 func TestAnswerToAnother(t *testing.T) {
 	tkt, acc := ticket(t)
 	first, token, err := tkt.Initiate()

@@ -17,17 +17,17 @@ import (
 	"github.com/go-krb5/krb5/messages"
 )
 
-// kdc asks the key distribution centers of a configuration for one ticket.
+// kdc requests one ticket from the key distribution centers of a configuration.
 type kdc struct {
 	config *config.Config
 	client *client.Client
 }
 
-// stepTimeout bounds connecting to a KDC. The library has the same bound for an answer.
+// stepTimeout bounds a connect to a KDC. The library has the same bound for an answer.
 const stepTimeout = 5 * time.Second
 
-// preferred lists the encryption types to ask for unless the configuration says otherwise: MIT's default,
-// without those that have no tokens in RFC 4121.
+// preferred lists the encryption types to request by default: MIT's default, without those for which RFC 4121 has
+// no tokens.
 var preferred = []int32{
 	etypeID.AES256_CTS_HMAC_SHA1_96, etypeID.AES128_CTS_HMAC_SHA1_96,
 	etypeID.AES256_CTS_HMAC_SHA384_192, etypeID.AES128_CTS_HMAC_SHA256_128,
@@ -41,7 +41,7 @@ func newKDC(path string) (*kdc, error) {
 	lib := &conf.LibDefaults
 	standard := config.New().LibDefaults
 	if slices.Equal(lib.DefaultTktEnctypeIDs, standard.DefaultTktEnctypeIDs) {
-		lib.DefaultTktEnctypeIDs = append(slices.Clone(preferred), etypeID.RC4_HMAC) // the user may have an old key; the session will not
+		lib.DefaultTktEnctypeIDs = append(slices.Clone(preferred), etypeID.RC4_HMAC) // only the user's own key may be old
 	}
 	if slices.Equal(lib.DefaultTGSEnctypeIDs, standard.DefaultTGSEnctypeIDs) {
 		lib.DefaultTGSEnctypeIDs = preferred
@@ -56,7 +56,7 @@ func newKDC(path string) (*kdc, error) {
 	return &kdc{conf, client.NewWithPassword("", "", "", conf, client.UseDialer(dialer), client.DisablePAFXFAST(true))}, nil
 }
 
-// newKDCFor is newKDC for a principal, which is returned with its realm.
+// newKDCFor is like newKDC, for a principal. It returns the principal with its realm.
 func newKDCFor(name, path string) (*kdc, principal, error) {
 	k, err := newKDC(path)
 	if err != nil {
@@ -71,7 +71,7 @@ func newKDCFor(name, path string) (*kdc, principal, error) {
 	return k, user, nil
 }
 
-// limitTo restricts the encryption types to those that the keytab has keys for.
+// limitTo restricts the encryption types to those for which the keytab has a key of the user.
 func (k *kdc) limitTo(kt *keytab.Keytab, user principal) error {
 	lib := &k.config.LibDefaults
 	lib.DefaultTktEnctypeIDs = slices.DeleteFunc(slices.Clone(lib.DefaultTktEnctypeIDs), func(etype int32) bool {
@@ -84,13 +84,13 @@ func (k *kdc) limitTo(kt *keytab.Keytab, user principal) error {
 	return nil
 }
 
-// login gets a ticket-granting ticket, and with it one for the service.
+// login gets a ticket-granting ticket, and with it a ticket for the service.
 func (k *kdc) login(user principal, service string) (*Ticket, error) {
 	req, err := messages.NewASReqForTGT(user.realm, k.config, user.name)
 	if err != nil {
 		return nil, err
 	}
-	rep, err := k.client.ASExchange(user.realm, req, 0) // not Login, which would renew the ticket for ever
+	rep, err := k.client.ASExchange(user.realm, req, 0) // unlike Login, it starts no renewal of the ticket
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -119,7 +119,7 @@ func (k *kdc) exchange(service principal, granting *Ticket) (*Ticket, error) {
 		return nil, explain(err)
 	}
 	part := rep.DecryptedEncPart
-	if !(principal{name: service.name}).is(principal{name: part.SName}) { // which the library does not check
+	if !(principal{name: service.name}).is(principal{name: part.SName}) { // the library does not check this
 		return nil, fmt.Errorf("the KDC answered with a ticket for %s, not for %s", part.SName.PrincipalNameString(), service)
 	}
 	if err := check(part.Key); err != nil {
@@ -128,8 +128,8 @@ func (k *kdc) exchange(service principal, granting *Ticket) (*Ticket, error) {
 	return &Ticket{rep.Ticket, closure(part.Key), granting.client, granting.realm, part.EndTime}, nil
 }
 
-// causes gives the meaning of texts in the library's errors. The library has no error values for them, and
-// what it puts around them can mislead: clock skew is reported as a wrong password first.
+// causes explains texts in the library's errors. The library has no error values for them, and its own text can be
+// misleading: it reports clock skew as a wrong password first.
 var causes = []struct{ has, means string }{
 	{"KRB_AP_ERR_SKEW", "this machine's clock and the KDC's differ too much"},
 	{"clock skew", "this machine's clock and the KDC's differ too much"},

@@ -12,12 +12,12 @@ import (
 	"github.com/go-krb5/krb5/types"
 )
 
-// Ticket is a ticket for a service, with its session key. It is not changed, and safe for concurrent use.
+// Ticket is a ticket for a service, with its session key. It is immutable and safe for concurrent use.
 type Ticket struct {
 	ticket messages.Ticket
-	key    func() types.EncryptionKey // for the session; in a closure, no printing finds it
+	key    func() types.EncryptionKey // the session key, in a closure so that it is never printed
 	client types.PrincipalName
-	realm  string // of client
+	realm  string // the client's
 	End    time.Time
 }
 
@@ -25,11 +25,11 @@ func closure(key types.EncryptionKey) func() types.EncryptionKey {
 	return func() types.EncryptionKey { return key }
 }
 
-// Margin is how long before its end a ticket is replaced: other clocks differ a little.
+// Margin is the time before its end at which a ticket is replaced, because other clocks may differ.
 const Margin = time.Minute
 
-// FromCache gets a ticket from a credential cache: the one for the service if it is there already,
-// otherwise one from the KDC with the ticket-granting ticket. Only that reads the configuration.
+// FromCache gets a ticket from a credential cache: the cached one for the service, or a new one from the KDC with
+// the cache's ticket-granting ticket. It reads the configuration only in the second case.
 func FromCache(path, config, service string) (t *Ticket, err error) {
 	defer recovered(&err)
 	b, err := os.ReadFile(path)
@@ -73,8 +73,8 @@ func FromKeytab(path, name, config, service string) (t *Ticket, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if kt.Unmarshal(b) != nil { // its error would show the keys
-		return nil, fmt.Errorf("%s: not a keytab, or one that is cut", path)
+	if kt.Unmarshal(b) != nil { // its error would disclose the keys
+		return nil, fmt.Errorf("%s: not a keytab, or a truncated one", path)
 	}
 	k, user, err := newKDCFor(name, config)
 	if err != nil {
@@ -98,7 +98,7 @@ func FromPassword(name, password, config, service string) (t *Ticket, err error)
 	return k.login(user, service)
 }
 
-// parsePrincipal reads "service/host", with or without "@REALM".
+// parsePrincipal parses "service/host", with or without "@REALM".
 func parsePrincipal(s string) principal {
 	name, realm := s, ""
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
@@ -107,7 +107,8 @@ func parsePrincipal(s string) principal {
 	return principal{types.NewPrincipalName(nametype.KRB_NT_PRINCIPAL, name), realm}
 }
 
-// ticketGranting is the service at one realm that grants tickets for services of another, or of its own.
+// ticketGranting returns the principal of the service in the realm at that grants tickets for services in the
+// realm of.
 func ticketGranting(of, at string) principal {
 	return principal{types.PrincipalName{NameType: nametype.KRB_NT_SRV_INST, NameString: []string{"krbtgt", of}}, at}
 }

@@ -1,4 +1,4 @@
-// Thingsgo is a gateway made of github.com/things-go/go-socks5.
+// Thingsgo runs a gateway with github.com/things-go/go-socks5.
 package main
 
 import (

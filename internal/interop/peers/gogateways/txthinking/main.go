@@ -1,4 +1,4 @@
-// Txthinking is a gateway made of github.com/txthinking/socks5.
+// Txthinking runs a gateway with github.com/txthinking/socks5.
 package main
 
 import (

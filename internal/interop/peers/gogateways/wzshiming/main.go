@@ -1,4 +1,4 @@
-// Wzshiming is a gateway made of github.com/wzshiming/socks5.
+// Wzshiming runs a gateway with github.com/wzshiming/socks5.
 package main
 
 import (
