@@ -18,7 +18,6 @@ type Addrs struct {
 	Direct   string // Echo's address for a client without a gateway
 	Bulk     string // TCP: sends or reads bytes on order, see Send and Swallow
 	Packets  string // UDP: relays to Echo without SOCKS
-	Deaf     string // UDP: never reads
 }
 
 // AnsweredPort is a destination port for which the gateway connects to no destination, so that a dial is measured
@@ -52,7 +51,7 @@ func startEcho(ip netip.Addr, a *Addrs) (err error) {
 		if err := p.start(ip); err != nil {
 			return err
 		}
-		if err = listenEcho(netip.MustParseAddrPort(a.Echo), a); err == nil {
+		if err = listenEcho(netip.MustParseAddrPort(a.Echo)); err == nil {
 			return nil
 		}
 	}

@@ -103,20 +103,13 @@ func associate(c *net.TCPConn) {
 	}
 }
 
-// listenEcho starts the UDP destinations: one at the given address that echoes, and Deaf.
-func listenEcho(at netip.AddrPort, a *Addrs) error {
+// listenEcho starts the UDP destination, which echoes.
+func listenEcho(at netip.AddrPort) error {
 	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
 	if err != nil {
 		return err
 	}
-	deaf, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(at.Addr(), 0)))
-	if err != nil {
-		c.Close()
-		return err
-	}
-	a.Deaf = deaf.LocalAddr().String()
 	go func() { // ends with the process
-		defer deaf.Close() // keeps deaf alive
 		buf := make([]byte, maxPacket)
 		for {
 			if n, from, err := c.ReadFromUDPAddrPort(buf); err == nil {
