@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// With package net's own resolver recording, no path of a Dialer asks a DNS.
+// No path of a Dialer uses net.DefaultResolver or sends a DNS query.
 func TestNoLocalLookup(t *testing.T) {
 	var queries atomic.Int32
 	kept := net.DefaultResolver

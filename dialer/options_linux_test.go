@@ -15,8 +15,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// One message is as many datagrams as UDP_SEGMENT makes of it, to a name and to an address, through every kind
-// of association.
+// A message with UDP_SEGMENT is sent as several datagrams, to a name and to an address, through every kind of
+// association.
 func TestSegments(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
@@ -47,8 +47,8 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-// What an application has set of the first association's socket, those that are made later have too; what
-// it did for that is not done again.
+// Options that an application has set on the first association's socket are set on later ones too, without another
+// call of its func.
 func TestOptionsOfLaterAssociations(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)
