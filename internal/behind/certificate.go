@@ -37,7 +37,7 @@ func TLS(t *testing.T) (server, client *tls.Config) {
 }
 
 // HTTPS serves handler with TLS until the test ends. It returns host:port with the server's name, and the
-// configuration of a client.
+// TLS configuration of a client.
 func (n *Network) HTTPS(handler http.Handler) (address string, client *tls.Config) {
 	n.t.Helper()
 	config, client := TLS(n.t)
