@@ -17,11 +17,11 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// options are the settings of a run. The exported fields go to the supervisor.
+// options are the settings of a run. The exported fields are sent to the supervisor.
 type options struct {
-	Gateways []string // URLs, in the order of preference
-	Via      []string // URLs of the chain before them, the nearest first
-	Direct   string   // rules of NO_PROXY
+	Gateways []string // URLs, in order of preference
+	Via      []string // URLs of the gateways before them in a chain, the nearest first
+	Direct   string   // rules as in NO_PROXY
 	Host     []uint16
 	Publish  []uint16
 	By       string
@@ -30,7 +30,7 @@ type options struct {
 	LogFile  string
 
 	check, version bool
-	direct         bool // -direct was given, if only as ""
+	direct         bool // -direct was given, even if empty
 	program        []string
 }
 
@@ -49,7 +49,7 @@ executed; 127: there is no such program.
 
 `
 
-// parse parses the command line. Help goes to out.
+// parse parses and checks the command line. It prints help to out.
 func parse(args []string, out io.Writer) (*options, error) {
 	o := &options{}
 	f := flag.NewFlagSet("socksify", flag.ContinueOnError)
@@ -103,7 +103,7 @@ func (o *options) validate() error {
 	return nil
 }
 
-// complete fills in from the environment what no flag has set.
+// complete sets the gateway and the direct rules from the environment, unless flags have set them.
 func (o *options) complete() error {
 	if len(o.Gateways) == 0 {
 		u := firstEnv("ALL_PROXY", "all_proxy")
@@ -132,7 +132,7 @@ func into[T any](list *[]T, convert func(string) (T, error)) func(string) error 
 	}
 }
 
-// verbatim takes a URL as it is. validate checks it later, because package flag's errors would quote the password.
+// verbatim returns s. It does not check the URL, because package flag's errors would quote the password; validate does.
 func verbatim(s string) (string, error) { return s, nil }
 
 func port(s string) (uint16, error) {
@@ -143,7 +143,7 @@ func port(s string) (uint16, error) {
 	return uint16(n), nil
 }
 
-// addGatewayFile reads one URL per line. It skips empty lines and lines that begin with #.
+// addGatewayFile adds the gateways in a file with one URL per line. It skips empty lines and lines that begin with #.
 func (o *options) addGatewayFile(name string) error {
 	text, err := os.ReadFile(name)
 	if err != nil {

@@ -26,7 +26,7 @@ var (
 
 var figure = regexp.MustCompile(`[0-9.]+`)
 
-// BenchmarkTable measures in rounds of all columns, and prints the medians of the table in README.md.
+// BenchmarkTable measures all columns in several rounds, and prints the medians for the table in README.md.
 func BenchmarkTable(b *testing.B) {
 	w := newWorld(b)
 	bulkServer(b)
@@ -52,7 +52,8 @@ func BenchmarkTable(b *testing.B) {
 	}
 }
 
-// row is a measurement: the program for it, and our Go client, which measures the library, and where there is no program.
+// row is a measurement: its program, and the Go client's command, which measures the library, or every column if there is
+// no program.
 type row struct {
 	name         string
 	argv, client []string
@@ -82,7 +83,7 @@ func (w *world) measureRow(b *testing.B, columns []column, r row) {
 	b.Logf("| %s |", strings.Join(line, " | "))
 }
 
-// measure returns the figures of one run; nil: this column cannot.
+// measure returns the figures of one run, or nil if the column cannot run the row.
 func (w *world) measure(b *testing.B, c column, r row) []float64 {
 	argv := r.argv
 	switch {
@@ -113,8 +114,8 @@ func (w *world) measure(b *testing.B, c column, r row) []float64 {
 	return figures(b, stdout.String())
 }
 
-// figures returns the numbers in the last line of an output. Our Go client's "500 connects in 12345 µs" is one of them
-// alone: µs per connect, or ms if there are many at once.
+// figures returns the numbers in the last line of an output. For the Go client's "500 connects in 12345 µs" it returns one
+// number: µs per connect, or ms if many connects run at once.
 func figures(b *testing.B, output string) (list []float64) {
 	lines := strings.Split(strings.TrimSpace(output), "\n")
 	last := lines[len(lines)-1]
@@ -132,7 +133,7 @@ func figures(b *testing.B, output string) (list []float64) {
 	return list
 }
 
-// memory returns what the supervisor, or the client itself, holds with 1,000 connections open.
+// memory returns the memory of the supervisor, or of the client, with 1,000 open connections.
 func (w *world) memory(b *testing.B, cmd *exec.Cmd) []float64 {
 	cmd.Stdin = nil
 	in, err := cmd.StdinPipe()
@@ -174,7 +175,7 @@ func medians(runs [][]float64) string {
 	return strings.Join(texts, " / ")
 }
 
-// bulkServer is the server of the client's bulk.
+// bulkServer starts the server for the client's bulk.
 func bulkServer(t testing.TB) {
 	t.Helper()
 	l, err := net.Listen("tcp", serverIP+":19")
