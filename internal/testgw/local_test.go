@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNeighbour: it has the other family, and loopback has none.
+// neighbour returns an address of the other family, or the unspecified address for loopback.
 func TestNeighbour(t *testing.T) {
 	require.Equal(t, netip.IPv6Unspecified(), neighbour(ip4))
 	require.Equal(t, netip.IPv4Unspecified(), neighbour(ip6))

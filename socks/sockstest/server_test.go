@@ -36,7 +36,7 @@ func echo(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ended := make(chan struct{})
-	go func() { // the test's; the cleanup ends it
+	go func() { // ends in the cleanup
 		defer close(ended)
 		for {
 			c, err := l.Accept()
@@ -125,7 +125,7 @@ func TestTLS(t *testing.T) {
 	_, err = stranger.Dial("tcp", address)
 	require.ErrorAs(t, err, new(x509.UnknownAuthorityError))
 
-	own := &sockstest.Server{TLS: s.TLS} // a certificate of one's own
+	own := &sockstest.Server{TLS: s.TLS} // with its own certificate
 	own.StartTLS()
 	defer own.Close()
 	require.True(t, own.Certificate().Equal(s.Certificate()))
