@@ -19,8 +19,9 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// mirror starts a gateway that grants UDP ASSOCIATE and returns each datagram as if its destination had sent it. It
-// does not allocate per datagram, so that all counted allocations are the library's. It returns the gateway's address.
+// mirror starts a gateway that grants UDP ASSOCIATE and returns each datagram as if its destination had sent it.
+// It does not allocate per datagram, so that all counted allocations are the library's. It returns the gateway's
+// address.
 func mirror(t *testing.T) string {
 	l, _ := listen(t, loopback4)
 	relay := newResponder(t)

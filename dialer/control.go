@@ -9,11 +9,11 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// Control keeps fake addresses from real sockets. Set it as the Control of a [net.Dialer] or [net.ListenConfig] that
-// does not use the gateway: a dial or listen with an address of the reserved space then fails at once, instead of
-// timing out. The error is a *[net.AddrError] with the name that the address stands for, or matches
-// [mapping.ErrStale] if it stands for none. Every other address passes. Control is not called for the destinations of
-// an unconnected UDP socket. It is safe for concurrent use.
+// Control keeps fake addresses from real sockets. Set it as the Control of a [net.Dialer] or [net.ListenConfig]
+// that does not use the gateway: a dial or listen with an address of the reserved space then fails at once,
+// instead of timing out. The error is a *[net.AddrError] with the name that the address stands for, or matches
+// [mapping.ErrStale] if it stands for none. Every other address passes. Control is not called for the destinations
+// of an unconnected UDP socket. It is safe for concurrent use.
 func (d *Dialer) Control(network, address string, _ syscall.RawConn) error {
 	if d.Table == nil {
 		return errNoTable

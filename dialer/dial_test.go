@@ -18,7 +18,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// The fake address has the family of the network, whatever the destination's family, and the gateway is sent the name.
+// The fake address has the family of the network, whatever the destination's family, and the gateway is sent the
+// name.
 func TestDialFake(t *testing.T) {
 	families := map[netip.Addr]string{loopback4: "IPv4", loopback6: "IPv6"}
 	for destination, label := range families {

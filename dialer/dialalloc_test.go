@@ -55,8 +55,8 @@ func apart(t *testing.T) string {
 	return strings.TrimSpace(addr)
 }
 
-// A dial by a socks.Client allocates a Conn in addition to the TCP dial of the gateway, 15 objects in Go 1.26. A dial by
-// a Dialer also allocates its own Conn and the lease, and for a fake address the name's text.
+// A dial by a socks.Client allocates a Conn in addition to the TCP dial of the gateway, 15 objects in Go 1.26. A
+// dial by a Dialer also allocates its own Conn and the lease, and for a fake address the name's text.
 func TestDialAllocations(t *testing.T) {
 	gateway := apart(t)
 	bare := allocations(t, func() (net.Conn, error) { return net.Dial("tcp", gateway) })
@@ -82,7 +82,8 @@ func TestDialAllocations(t *testing.T) {
 	}
 }
 
-// A context that can end costs a context.AfterFunc, two objects, in addition to its cost in the TCP dial of the gateway.
+// A context that can end costs a context.AfterFunc, two objects, in addition to its cost in the TCP dial of the
+// gateway.
 func TestDialAllocationsUnderAContext(t *testing.T) {
 	c := &socks.Client{Addr: apart(t)}
 	d := &dialer.Dialer{Gateway: c, Table: newTable(t, mapping.Config{})}

@@ -12,8 +12,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Gateway is the set of methods that a [Dialer] calls. A *[socks.Client], a *[socks.Group] and a *[Dialer] have them.
-// They must be safe for concurrent use.
+// Gateway is the set of methods that a [Dialer] calls. A *[socks.Client], a *[socks.Group] and a *[Dialer] have
+// them. They must be safe for concurrent use.
 type Gateway interface {
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 	Listen(ctx context.Context, network, peer string) (net.Listener, error)

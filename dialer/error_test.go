@@ -120,7 +120,7 @@ func TestConnErrors(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	require.True(t, err.(net.Error).Timeout())
 	require.Equal(t, c.LocalAddr(), err.(*net.OpError).Source)
-	require.NotContains(t, err.Error(), d.Gateway.(*socks.Client).Addr, "the gateway is not an end")
+	require.NotContains(t, err.Error(), d.Gateway.(*socks.Client).Addr, "the gateway is not an address of the error")
 
 	require.NoError(t, c.SetDeadline(time.Time{}))
 	require.NoError(t, far.(*net.TCPConn).SetLinger(0))

@@ -27,9 +27,9 @@ func (n natted) DialContext(ctx context.Context, network, address string) (net.C
 	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
-// The replies of a gateway behind NAT have an address of its private network, 172.17.0.2. For UDP, the Forward of the
-// Client replaces it. For a Listener, the program tells the peer the gateway's public address, with the port of the
-// Listener's Addr.
+// The replies of a gateway behind NAT have an address of its private network, 172.17.0.2. For UDP, the Forward of
+// the Client replaces it. For a Listener, the program tells the peer the gateway's public address, with the port
+// of the Listener's Addr.
 func Example_gatewayBehindNAT() {
 	gateway := &sockstest.Server{Advertise: netip.MustParseAddr("172.17.0.2")}
 	gateway.Start()
@@ -70,8 +70,8 @@ func Example_gatewayBehindNAT() {
 		log.Fatal(err)
 	}
 	peer.Close()
-	fmt.Println(at.IP, "is told as", tell.IP)
+	fmt.Println(at.IP, "becomes", tell.IP)
 	// Output:
 	// question
-	// 172.17.0.2 is told as 127.0.0.1
+	// 172.17.0.2 becomes 127.0.0.1
 }

@@ -24,7 +24,7 @@ func ExampleDialer_Listen() {
 	}
 	defer l.Close()
 
-	peer, err := net.Dial("tcp", l.Addr().String()) // at the destination, which was told the address
+	peer, err := net.Dial("tcp", l.Addr().String()) // at the destination, which knows the address
 	if err != nil {
 		log.Fatal(err)
 	}

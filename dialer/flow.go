@@ -61,7 +61,8 @@ func wildcard(ip netip.Addr) netip.Addr {
 	return netip.IPv6Unspecified()
 }
 
-// name returns the host of f for a Trace: the name, the wildcard for real addresses, or "" before the first datagram.
+// name returns the host of f for a Trace: the name, the wildcard for real addresses, or "" before the first
+// datagram.
 func (f *flow) name() string {
 	if name := f.lease.name(); name != "" || !f.host.IsValid() {
 		return name

@@ -18,8 +18,8 @@ var (
 	ErrIdle = errors.New("the association was idle")
 )
 
-// lookForIdle runs every idleTick. A flow that idleLooks runs in a row find unused is dropped: that takes two minutes
-// to two and a half.
+// lookForIdle runs every idleTick. A flow that idleLooks runs in a row find unused is dropped: that takes two
+// minutes to two and a half.
 const (
 	idleTick  = 30 * time.Second
 	idleLooks = 4
@@ -204,10 +204,10 @@ func (p *PacketConn) bury(a *association, why error) {
 	p.dialer.Trace.associationEnded(host, why)
 }
 
-// origin returns the sender's address for the application of a datagram that a received. The gateway reported from as
-// its sender. The result is the fake address of a's name if a datagram was sent to from's port, otherwise from. origin
-// reports false for a datagram to drop: its sender is a name to which nothing was sent, or an address in the reserved
-// space, which the application would take for another name.
+// origin returns the sender's address for the application of a datagram that a received. The gateway reported from
+// as its sender. The result is the fake address of a's name if a datagram was sent to from's port, otherwise from.
+// origin reports false for a datagram to drop: its sender is a name to which nothing was sent, or an address in
+// the reserved space, which the application would take for another name.
 func (p *PacketConn) origin(a *association, from netip.AddrPort) (netip.AddrPort, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

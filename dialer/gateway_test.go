@@ -34,8 +34,8 @@ func hosts() map[string][]netip.Addr {
 	}
 }
 
-// distant4 and distant6 are addresses that the gateway connects to loopback. Unlike loopback addresses they can have a
-// fake address in the other family.
+// distant4 and distant6 are addresses that the gateway connects to loopback. Unlike loopback addresses they can
+// have a fake address in the other family.
 var (
 	distant4 = netip.MustParseAddr("192.0.2.1")
 	distant6 = netip.MustParseAddr("2001:db8::1")

@@ -12,8 +12,8 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// An association, even the first, that is idle for two minutes is closed and its name is unpinned. An association that
-// sends or receives stays. The next datagram makes another, and LocalAddr does not change.
+// An association, even the first, that is idle for two minutes is closed and its name is unpinned. An association
+// that sends or receives stays. The next datagram makes another, and LocalAddr does not change.
 func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)

@@ -59,9 +59,9 @@ func (d *Dialer) peer(network, peer string) (t target, asked string, err error) 
 	return t, t.to.String(), err
 }
 
-// Accept waits for the peer and returns a *[Conn]. Its RemoteAddr has the peer's real port and, if Listen was given a
-// name, that name's fake address; only the gateway checks that the peer has that name. A later Accept fails with
-// net.ErrClosed.
+// Accept waits for the peer and returns a *[Conn]. Its RemoteAddr has the peer's real port and, if Listen was
+// given a name, that name's fake address; only the gateway checks that the peer has that name. A later Accept
+// fails with net.ErrClosed.
 func (l *Listener) Accept() (net.Conn, error) {
 	c, err := l.listener.Accept()
 	if err != nil {

@@ -68,7 +68,7 @@ func TestListen(t *testing.T) {
 			require.NoError(t, err)
 			got := make([]byte, 4)
 			_, err = near.Read(got)
-			require.NoError(t, err, "a connection that was accepted stays")
+			require.NoError(t, err, "an accepted connection stays open")
 			require.NoError(t, near.Close())
 			require.Zero(t, leases(d))
 		})

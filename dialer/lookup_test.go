@@ -72,5 +72,5 @@ func TestNoLocalLookup(t *testing.T) {
 
 	_, err = net.Dial("tcp", at(name, port))
 	require.Error(t, err)
-	require.NotZero(t, queries.Load(), "the recording works")
+	require.NotZero(t, queries.Load(), "queries are recorded")
 }

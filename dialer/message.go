@@ -23,9 +23,9 @@ func (p *PacketConn) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UD
 	return n, 0, 0, p.udpAddr(from), nil
 }
 
-// WriteMsgUDP is [PacketConn.WriteTo] with the signature of *net.UDPConn's WriteMsgUDP. With a fixed peer, addr must be
-// nil. If the out-of-band data has UDP_SEGMENT, b is sent as several datagrams, on Linux by one system call. Other
-// out-of-band data is ignored: ECN marks would reach only the relay. WriteMsgUDP does not allocate.
+// WriteMsgUDP is [PacketConn.WriteTo] with the signature of *net.UDPConn's WriteMsgUDP. With a fixed peer, addr
+// must be nil. If the out-of-band data has UDP_SEGMENT, b is sent as several datagrams, on Linux by one system
+// call. Other out-of-band data is ignored: ECN marks would reach only the relay. WriteMsgUDP does not allocate.
 //
 // Because a PacketConn has this method and ReadMsgUDP, quic-go sends by WriteMsgUDP and not by WriteTo. It converts
 // the address that was passed to its Dial without a check, so any type other than *net.UDPAddr, a *[socks.Addr]
@@ -55,9 +55,9 @@ func (p *PacketConn) writeMsg(b, oob []byte, addr net.Addr, none bool) (int, err
 }
 
 // ReadBatch waits for a datagram, then reads further ones that are available without another system call, into one
-// message each. It returns the number of messages that it filled. Each gets the address of its sender, which the caller
-// must not change, and no out-of-band data. The flags are ignored. ReadBatch does not allocate for messages with one
-// buffer each from senders that it has returned recently.
+// message each. It returns the number of messages that it filled. Each gets the address of its sender, which the
+// caller must not change, and no out-of-band data. The flags are ignored. ReadBatch does not allocate for messages
+// with one buffer each from senders that it has returned recently.
 func (p *PacketConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 	for i := range ms {
 		m := &ms[i]
@@ -81,8 +81,8 @@ func (p *PacketConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 	return len(ms), nil
 }
 
-// WriteBatch sends each message like [PacketConn.WriteMsgUDP], and returns the number of messages sent. The flags are
-// ignored. WriteBatch does not allocate for messages with one buffer each.
+// WriteBatch sends each message like [PacketConn.WriteMsgUDP], and returns the number of messages sent. The flags
+// are ignored. WriteBatch does not allocate for messages with one buffer each.
 func (p *PacketConn) WriteBatch(ms []ipv4.Message, flags int) (int, error) {
 	for i := range ms {
 		m := &ms[i]

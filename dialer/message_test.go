@@ -70,7 +70,8 @@ func TestMessages(t *testing.T) {
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 
-// WriteBatch sends all messages, and ReadBatch returns the datagrams that need no waiting, with one name and with two.
+// WriteBatch sends all messages, and ReadBatch returns the datagrams that need no waiting, with one name and with
+// two.
 func TestBatches(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)
@@ -114,7 +115,7 @@ func TestBatches(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 	n, err = p.WriteBatch([]ipv4.Message{{Buffers: [][]byte{[]byte("x")}, Addr: udpAddr(loopback4, port)}, {Buffers: [][]byte{[]byte("x")}}}, 0)
-	require.Error(t, err, "nobody to send to")
+	require.Error(t, err, "no destination")
 	require.Equal(t, 1, n)
 }
 
@@ -133,7 +134,7 @@ func TestNoRawPackets(t *testing.T) {
 	require.NoError(t, raw.SetTTL(7))
 	ttl, err := raw.TTL()
 	require.NoError(t, err)
-	require.Equal(t, 7, ttl, "the options are the socket's")
+	require.Equal(t, 7, ttl, "the option is set on the socket")
 	require.NoError(t, p.Close())
 	_, err = p.SyscallConn()
 	require.ErrorIs(t, err, net.ErrClosed)

@@ -36,5 +36,6 @@ func (c *Conn) SetLinger(sec int) error { return c.fail("set", c.conn.SetLinger(
 // SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of the connection to the gateway.
 func (c *Conn) SetReadBuffer(bytes int) error { return c.fail("set", c.conn.SetReadBuffer(bytes)) }
 
-// SetWriteBuffer sets the size, in bytes, of the operating system's transmit buffer of the connection to the gateway.
+// SetWriteBuffer sets the size, in bytes, of the operating system's transmit buffer of the connection to the
+// gateway.
 func (c *Conn) SetWriteBuffer(bytes int) error { return c.fail("set", c.conn.SetWriteBuffer(bytes)) }

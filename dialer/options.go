@@ -7,10 +7,10 @@ import (
 	"github.com/sockslib/sockslib/internal/netconn"
 )
 
-// SyscallConn returns access to the options of the associations' sockets. Control of the result calls its func for the
-// socket of each open association; in a chain of gateways that is the socket to the first gateway. On Linux, an
-// association that is made later gets the same don't-fragment bits and buffer sizes. Read and Write of the result
-// return errors.ErrUnsupported, because they would bypass the SOCKS header; use [PacketConn.ReadBatch] and
+// SyscallConn returns access to the options of the associations' sockets. Control of the result calls its func for
+// the socket of each open association; in a chain of gateways that is the socket to the first gateway. On Linux,
+// an association that is made later gets the same don't-fragment bits and buffer sizes. Read and Write of the
+// result return errors.ErrUnsupported, because they would bypass the SOCKS header; use [PacketConn.ReadBatch] and
 // [PacketConn.WriteBatch] instead.
 func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	if p.over() {
@@ -38,8 +38,8 @@ func (p *PacketConn) control(f func(fd uintptr)) error {
 	return nil
 }
 
-// controlOf calls f with the descriptor of conn's socket, if it has one. It returns no error: a socket that fails here
-// also fails in reads and writes.
+// controlOf calls f with the descriptor of conn's socket, if it has one. It returns no error: a socket that fails
+// here also fails in reads and writes.
 func controlOf(conn net.PacketConn, f func(fd uintptr)) {
 	if c, ok := conn.(syscall.Conn); ok {
 		if raw, err := c.SyscallConn(); err == nil {

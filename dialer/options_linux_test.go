@@ -72,7 +72,7 @@ func TestOptionsOfLaterAssociations(t *testing.T) {
 		for _, o := range [][2]int{{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER}, {unix.SOL_SOCKET, unix.SO_RCVBUF}, {unix.SOL_SOCKET, unix.SO_SNDBUF}} {
 			value, err := unix.GetsockoptInt(int(fd), o[0], o[1])
 			require.NoError(t, err)
-			require.Contains(t, []int{0, value}, got[o[0]<<8|o[1]], "the same for all")
+			require.Contains(t, []int{0, value}, got[o[0]<<8|o[1]], "the same for all sockets")
 			got[o[0]<<8|o[1]] = value
 		}
 	}))

@@ -79,7 +79,7 @@ func inOwnNamesWorld(t *testing.T, conf string) {
 	net.DefaultResolver = (&resolver.Resolver{Table: table}).NetResolver()
 	addrs, err := net.LookupHost(gatewayName)
 	require.NoError(t, err)
-	require.True(t, table.Contains(netip.MustParseAddr(addrs[0])), "the application's lookups get fakes")
+	require.True(t, table.Contains(netip.MustParseAddr(addrs[0])), "the application's lookups return fake addresses")
 	table.Flush()
 
 	g := testgw.Start(t, &testgw.Gateway{Hosts: hosts()})
@@ -131,7 +131,7 @@ func ownNames(t *testing.T, g *testgw.Gateway, d *dialer.Dialer) {
 	}
 	require.Len(t, g.Requests(), before)
 	for e := range d.Table.All() {
-		require.NotContains(t, []string{gatewayName, deadName}, e.Name, "a name of ours became a fake")
+		require.NotContains(t, []string{gatewayName, deadName}, e.Name, "a name of the test has a fake address")
 	}
 }
 

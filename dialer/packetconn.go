@@ -13,20 +13,21 @@ import (
 )
 
 // PacketConn sends and receives datagrams through the gateway; see [socks.PacketConn] for the protocols that work
-// over it. It is a net.PacketConn and behaves like a *net.UDPConn. A PacketConn from [Dialer.DialContext] has a fixed
-// peer and is a net.Conn too. A PacketConn is safe for concurrent use.
+// over it. It is a net.PacketConn and behaves like a *net.UDPConn. A PacketConn from [Dialer.DialContext] has a
+// fixed peer and is a net.Conn too. A PacketConn is safe for concurrent use.
 //
 // A datagram to a fake address is sent to its name, and the answer comes back from that fake address, although the
-// gateway reports a real one. Many gateways keep one destination per association, and hardly any report the name. So
-// each name has its own association, and a datagram on it is from that name if a datagram was sent to its source
-// port. Real addresses share one association per family. The first destination uses the association that ListenPacket
-// made. For another destination, the first WriteTo makes an association, which takes as long as a dial; writes to
-// other destinations do not wait. A name stays pinned in the table until its association is closed as idle or to make
-// room, or the PacketConn is closed.
+// gateway reports a real one. Many gateways keep one destination per association, and hardly any report the name.
+// So each name has its own association, and a datagram on it is from that name if a datagram was sent to its
+// source port. Real addresses share one association per family. The first destination uses the association that
+// ListenPacket made. For another destination, the first WriteTo makes an association, which takes as long as a
+// dial; writes to other destinations do not wait. A name stays pinned in the table until its association is closed
+// as idle or to make room, or the PacketConn is closed.
 //
 // QUIC and ICE implementations find the methods that they look for on a *net.UDPConn: see [PacketConn.WriteMsgUDP]
-// and [PacketConn.ReadBatch]. Give them a *net.UDPAddr with a fake address, from [Dialer.ResolveUDPAddr] or a lookup;
-// quic-go panics for another type. Reading or writing the descriptor itself fails: see [PacketConn.SyscallConn].
+// and [PacketConn.ReadBatch]. Give them a *net.UDPAddr with a fake address, from [Dialer.ResolveUDPAddr] or a
+// lookup; quic-go panics for another type. Reading or writing the descriptor itself fails: see
+// [PacketConn.SyscallConn].
 //
 // A PacketConn has at most 512 associations. One more replaces the one that was unused for longest; the Stats count
 // that, and the [Trace] reports it. A program that sends to more names in turn pays for an association, two round
@@ -161,8 +162,8 @@ func (p *PacketConn) RemoteAddr() net.Addr {
 	return net.UDPAddrFromAddrPort(p.fixed.seen)
 }
 
-// Name returns the name that RemoteAddr stands for, or "" if there is no fixed peer or it is a real address. A literal
-// address that was dialed in the other family is a name too.
+// Name returns the name that RemoteAddr stands for, or "" if there is no fixed peer or it is a real address. A
+// literal address that was dialed in the other family is a name too.
 func (p *PacketConn) Name() string {
 	if p.fixed == nil {
 		return ""
@@ -174,7 +175,7 @@ func (p *PacketConn) Name() string {
 // BoundAddr.
 func (p *PacketConn) BoundAddr() net.Addr { return boundAddr(p.first.conn) }
 
-// fail returns err as an OpError with the addresses that the application knows; nil stays nil. They replace those of
+// fail returns err as an OpError with the addresses that the application knows; nil stays nil. They replace the addresses of
 // an association's own OpError, which are the addresses of the socket to the relay.
 func (p *PacketConn) fail(op string, addr net.Addr, err error) error {
 	if err == nil {

@@ -18,8 +18,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// The gateway is sent a name for a name and for its fake address, and answers come from the fake address; there is one
-// association.
+// The gateway is sent a name for a name and for its fake address, and answers come from the fake address; there is
+// one association.
 func TestPacketsByName(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
@@ -83,7 +83,8 @@ func TestPacketFamilies(t *testing.T) {
 	}
 }
 
-// A datagram to the fake address of a literal of the other family is sent to the literal; answers come from the fake.
+// A datagram to the fake address of a literal of the other family is sent to the literal; answers come from the
+// fake.
 func TestPacketsToALookedUpLiteral(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
@@ -305,8 +306,8 @@ func (s scripted) ReadFrom(b []byte) (int, net.Addr, error) {
 	return copy(b, from.String()), from, nil
 }
 
-// A datagram is dropped if the gateway reports as its sender a name or reserved address to which nothing was sent, or
-// an address that cannot be parsed.
+// A datagram is dropped if the gateway reports as its sender a name or reserved address to which nothing was sent,
+// or an address that cannot be parsed.
 func TestPassedOff(t *testing.T) {
 	d := &dialer.Dialer{Table: newTable(t, mapping.Config{})}
 	fake := assign(t, d, "ip4", name)

@@ -45,7 +45,7 @@ func TestPinned(t *testing.T) {
 			require.ErrorAs(t, err, &op)
 
 			same, err := d.Dial("tcp", at(name, port))
-			require.NoError(t, err, "the name that is there has room")
+			require.NoError(t, err, "the name is in the table already")
 			require.NoError(t, same.Close())
 
 			require.NoError(t, c.Close())

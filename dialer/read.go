@@ -10,8 +10,9 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// ReadFromAddrPort reads the payload of a datagram into b and returns its length and sender. Bytes that do not fit are
-// lost, as with UDP. A fixed peer's PacketConn drops datagrams of other senders. ReadFromAddrPort does not allocate.
+// ReadFromAddrPort reads the payload of a datagram into b and returns its length and sender. Bytes that do not fit
+// are lost, as with UDP. A fixed peer's PacketConn drops datagrams of other senders. ReadFromAddrPort does not
+// allocate.
 func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := p.read(b)

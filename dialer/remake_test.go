@@ -19,8 +19,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// A gateway may end an association because of its destination. If nothing was received from the destination, writes to
-// it, and to no other, fail with the cause for a second. Then a write tries again.
+// A gateway may end an association because of its destination. If nothing was received from the destination,
+// writes to it, and to no other, fail with the cause for a second. Then a write tries again.
 func TestEndedBeforeAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
@@ -33,7 +33,7 @@ func TestEndedBeforeAnAnswer(t *testing.T) {
 		for range 2 {
 			_, err := p.WriteTo([]byte("x"), named("unknown.test"))
 			require.ErrorIs(t, err, socks.ErrGateway)
-			require.NotErrorIs(t, err, net.ErrClosed, "p goes on")
+			require.NotErrorIs(t, err, net.ErrClosed, "p stays usable")
 			write(t, p, "x", named("other.test"))
 			time.Sleep(time.Second - 2*time.Nanosecond)
 		}
@@ -49,8 +49,8 @@ func TestEndedBeforeAnAnswer(t *testing.T) {
 	})
 }
 
-// A destination that answered gets its next association at once, but at most one per second: datagrams in between are
-// lost.
+// A destination that answered gets its next association at once, but at most one per second: datagrams in between
+// are lost.
 func TestEndedAfterAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
@@ -92,8 +92,8 @@ func TestEndedAfterAnAnswer(t *testing.T) {
 	})
 }
 
-// While the gateway is away, datagrams to a destination that answered are lost, for 30 seconds. A reply of the gateway
-// and an error of another cause are returned at once.
+// While the gateway is away, datagrams to a destination that answered are lost, for 30 seconds. A reply of the
+// gateway and an error of another cause are returned at once.
 func TestGatewayIsAway(t *testing.T) {
 	for _, refusal := range []error{errGatewayGone, socks.ErrNotAllowed} {
 		synctest.Test(t, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestSlowAssociation(t *testing.T) {
 		}
 		_, err := p.WriteToAddrPort([]byte("x"), realAddr)
 		require.NoError(t, err)
-		require.Equal(t, begun, time.Now(), "nothing of it took time")
+		require.Equal(t, begun, time.Now(), "no write waited")
 		for range 3 {
 			require.ErrorIs(t, <-ended, os.ErrDeadlineExceeded)
 		}
@@ -349,7 +349,7 @@ func TestRelayIsAway(t *testing.T) {
 			require.Equal(t, at(assign(t, d, "ip4", n), port), from)
 		}
 		require.NotZero(t, p.Stats().Unreachable)
-		require.Len(t, g.Requests(), len(names), "nothing had ended")
+		require.Len(t, g.Requests(), len(names), "no association has ended")
 
 		c, err := d.Dial("udp", at(name, port))
 		require.NoError(t, err)

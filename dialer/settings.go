@@ -28,8 +28,8 @@ func (p *PacketConn) SetReadDeadline(t time.Time) error {
 	return p.fail("set", nil, p.unlessEnded(p.first.conn.SetReadDeadline(t)))
 }
 
-// SetWriteDeadline sets the time after which writes fail, including writes that wait for an association. The zero time
-// means never, but a write waits at most 30 seconds for an association.
+// SetWriteDeadline sets the time after which writes fail, including writes that wait for an association. The zero
+// time means never, but a write waits at most 30 seconds for an association.
 func (p *PacketConn) SetWriteDeadline(t time.Time) error {
 	p.writeBy.set(t)
 	return p.each(func(conn net.PacketConn) error { return conn.SetWriteDeadline(t) })
@@ -66,8 +66,9 @@ func (p *PacketConn) unlessEnded(err error) error {
 // buffers are the sizes, in bytes, of a socket's two buffers. Zero is the operating system's choice.
 type buffers struct{ read, write int }
 
-// SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of each association, including later
-// ones. The error matches errors.ErrUnsupported if the Gateway's associations lack SetReadBuffer or SetWriteBuffer.
+// SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of each association, including
+// later ones. The error matches errors.ErrUnsupported if the Gateway's associations lack SetReadBuffer or
+// SetWriteBuffer.
 func (p *PacketConn) SetReadBuffer(bytes int) error {
 	return p.resize(func(b *buffers) { b.read = bytes })
 }

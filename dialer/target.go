@@ -72,8 +72,8 @@ func (d *Dialer) parse(network, address string) (target, error) {
 	return d.target(*a)
 }
 
-// target returns the target for a. If a is a fake address, the target is its name (RFC 3089, section 3), with the fake
-// address pinned. A name gets its fake address later, by pin.
+// target returns the target for a. If a is a fake address, the target is its name (RFC 3089, section 3), with the
+// fake address pinned. A name gets its fake address later, by pin.
 func (d *Dialer) target(a socks.Addr) (target, error) {
 	if !a.IP.IsValid() || !d.Table.Contains(a.IP) {
 		return target{to: a}, nil

@@ -7,14 +7,14 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Trace is a set of hooks for the events of a [Dialer] itself. Events at the gateway have hooks in [socks.Trace], set
-// in the Client or in the context of a dial; events of names and addresses have hooks in [mapping.Trace]. Each hook
-// may be nil. Hooks are called concurrently, in the goroutine that does the work, and must not block.
+// Trace is a set of hooks for the events of a [Dialer] itself. Events at the gateway have hooks in [socks.Trace],
+// set in the Client or in the context of a dial; events of names and addresses have hooks in [mapping.Trace]. Each
+// hook may be nil. Hooks are called concurrently, in the goroutine that does the work, and must not block.
 type Trace struct {
 	// PacketDropped is called when a datagram is dropped. With DropStranger it came from addr, which is not the
-	// fixed peer, or is a name or a reserved address to which nothing was sent; if the gateway reported a name, addr
-	// has only a port. With DropUnreachable the datagram was to be sent to addr, and the gateway was away; if addr was
-	// given as a name, addr has only a port.
+	// fixed peer, or is a name or a reserved address to which nothing was sent; if the gateway reported a name,
+	// addr has only a port. With DropUnreachable the datagram was to be sent to addr, and the gateway was away; if
+	// addr was given as a name, addr has only a port.
 	PacketDropped func(addr netip.AddrPort, reason socks.DropReason)
 	// AssociationMade is called after a PacketConn has asked for a further association, for datagrams to host. The
 	// request took the time took; err is nil if it succeeded. The host is a name, "0.0.0.0" or "::" for all real

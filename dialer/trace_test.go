@@ -66,7 +66,8 @@ func TestTraceOfFixedPeer(t *testing.T) {
 	require.EqualValues(t, 8, stats.BytesSent)
 }
 
-// Two names with one port have two associations. The counters are their sums, also after the associations have ended.
+// Two names with one port have two associations. The counters are their sums, also after the associations have
+// ended.
 func TestPacketStats(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)

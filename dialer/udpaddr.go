@@ -5,9 +5,9 @@ import (
 	"net/netip"
 )
 
-// ResolveUDPAddr is net.ResolveUDPAddr for programs behind the gateway: it returns the fake address of a name in the
-// family of network, with the port, and sends no DNS query. It is for code that needs a *net.UDPAddr as a destination,
-// such as quic-go:
+// ResolveUDPAddr is net.ResolveUDPAddr for programs behind the gateway: it returns the fake address of a name in
+// the family of network, with the port, and sends no DNS query. It is for code that needs a *net.UDPAddr as a
+// destination, such as quic-go:
 //
 //	addr, err := d.ResolveUDPAddr("udp", "example.com:443")
 //	conn, err := transport.Dial(ctx, addr, config, nil)

@@ -3,5 +3,6 @@
 //
 //	socksify [flags] [--] PROGRAM [ARG…]
 //
-// It works without root, ptrace and LD_PRELOAD. Traffic that cannot go through the gateway is refused. See README.md.
+// It works without root, ptrace and LD_PRELOAD. Traffic that cannot go through the gateway is refused. See
+// README.md.
 package main

@@ -132,7 +132,8 @@ func into[T any](list *[]T, convert func(string) (T, error)) func(string) error 
 	}
 }
 
-// verbatim returns s. It does not check the URL, because package flag's errors would quote the password; validate does.
+// verbatim returns s. It does not check the URL, because package flag's errors would quote the password; validate
+// does.
 func verbatim(s string) (string, error) { return s, nil }
 
 func port(s string) (uint16, error) {
@@ -143,7 +144,8 @@ func port(s string) (uint16, error) {
 	return uint16(n), nil
 }
 
-// addGatewayFile adds the gateways in a file with one URL per line. It skips empty lines and lines that begin with #.
+// addGatewayFile adds the gateways in a file with one URL per line. It skips empty lines and lines that begin with
+// #.
 func (o *options) addGatewayFile(name string) error {
 	text, err := os.ReadFile(name)
 	if err != nil {

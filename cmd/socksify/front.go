@@ -16,8 +16,8 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
 )
 
-// frontProcess is the process that the user started. It forwards signals, stops when the program stops, and ends like the
-// program. It never becomes the program itself: the supervisor's child does.
+// frontProcess is the process that the user started. It forwards signals, stops when the program stops, and ends
+// like the program. It never becomes the program itself: the supervisor's child does.
 type frontProcess struct {
 	c          *channel.Conn
 	supervisor int

@@ -13,8 +13,8 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
 )
 
-// All processes of a run execute this binary, with different argv[0]: the front, which the user started; the supervisor;
-// and the shim, which becomes the program.
+// All processes of a run execute this binary, with different argv[0]: the front, which the user started; the
+// supervisor; and the shim, which becomes the program.
 func main() {
 	var code int
 	switch os.Args[0] {
@@ -30,8 +30,8 @@ func main() {
 	os.Exit(code)
 }
 
-// child runs a supervisor or a shim. Its arguments are the descriptor of its channel, the program's path and the program's
-// argv.
+// child runs a supervisor or a shim. Its arguments are the descriptor of its channel, the program's path and the
+// program's argv.
 func child(run func(*channel.Conn, string, []string) int) int {
 	if len(os.Args) < 4 {
 		return fail(errors.New("not to be started by hand"))

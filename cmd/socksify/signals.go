@@ -54,8 +54,8 @@ type sigaction struct {
 	mask     uint64
 }
 
-// raiseDefault sends this process a signal with the default action; signal.Reset would leave the runtime's handler in
-// place. It returns if the signal does not end the process; after a stop, when the process is continued.
+// raiseDefault sends this process a signal with the default action; signal.Reset would leave the runtime's handler
+// in place. It returns if the signal does not end the process; after a stop, when the process is continued.
 func raiseDefault(s syscall.Signal) {
 	if s == unix.SIGKILL || s == unix.SIGSTOP {
 		_ = unix.Kill(unix.Getpid(), s)
@@ -79,9 +79,9 @@ func rtSigaction(s syscall.Signal, set, old *sigaction) {
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(set)), uintptr(unsafe.Pointer(old)), setSize, 0, 0)
 }
 
-// dieBy ends this process by the signal that killed the program, so that a shell, make or systemd sees the signal. It
-// writes no core dump, because the program's is the useful one. If the signal does not end this process, dieBy returns the
-// exit code that shells use for it.
+// dieBy ends this process by the signal that killed the program, so that a shell, make or systemd sees the signal.
+// It writes no core dump, because the program's is the useful one. If the signal does not end this process, dieBy
+// returns the exit code that shells use for it.
 func dieBy(s syscall.Signal) int {
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	raiseDefault(s)

@@ -25,8 +25,8 @@ import (
 // supervisorName is argv[0] of the supervisor.
 const supervisorName = "socksify: supervisor"
 
-// supervisor starts the program and serves its network until the last process of its tree has ended. It is in its own
-// session, so that the terminal's signals and hang-up do not reach it.
+// supervisor starts the program and serves its network until the last process of its tree has ended. It is in its
+// own session, so that the terminal's signals and hang-up do not reach it.
 type supervisor struct {
 	c     *channel.Conn
 	front int
@@ -48,8 +48,8 @@ func (s *supervisor) run(path string, argv []string) int {
 	return code
 }
 
-// ignoreSignals catches the signals that are sent to the front's process group while this process belongs to it. It does
-// not use signal.Ignore, because the program would inherit that.
+// ignoreSignals catches the signals that are sent to the front's process group while this process belongs to it.
+// It does not use signal.Ignore, because the program would inherit that.
 func (s *supervisor) ignoreSignals() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, forwarded()...)
@@ -59,9 +59,9 @@ func (s *supervisor) ignoreSignals() {
 	}()
 }
 
-// supervise starts the program, serves its network, and waits for the end of its tree. The order matters: the program's
-// process starts while this one is in the user's session, which this one leaves afterwards, and the program runs only
-// once its network is there.
+// supervise starts the program, serves its network, and waits for the end of its tree. The order matters: the
+// program's process starts while this one is in the user's session, which this one leaves afterwards, and the
+// program runs only once its network is there.
 func (s *supervisor) supervise(path string, argv []string) (code int, err error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return execute.ExitSetup, os.NewSyscallError("prctl", err)
@@ -143,8 +143,8 @@ func openLog(o *options) (*policy.Log, error) {
 	return policy.NewLog(io.MultiWriter(to...), o.LogFile != ""), nil
 }
 
-// obey handles the messages of the front. If the front ends before the program, it has been killed; obey then kills the
-// program, but not the daemons that the program has started.
+// obey handles the messages of the front. If the front ends before the program, it has been killed; obey then
+// kills the program, but not the daemons that the program has started.
 func (s *supervisor) obey() {
 	for {
 		m, _, err := s.c.Receive()
@@ -188,8 +188,8 @@ func (s *supervisor) wait() {
 	}
 }
 
-// reap takes the status of a process that waitid has returned, and reports it if the process is the program. It returns
-// false if wait4 fails.
+// reap takes the status of a process that waitid has returned, and reports it if the process is the program. It
+// returns false if wait4 fails.
 func (s *supervisor) reap(pid int) bool {
 	var status syscall.WaitStatus
 	s.mu.Lock()

@@ -13,8 +13,8 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
 )
 
-// way is a program whose network goes through the gateway, by namespaces or by seccomp. Its methods are called in this
-// order.
+// way is a program whose network goes through the gateway, by namespaces or by seccomp. Its methods are called in
+// this order.
 type way interface {
 	Process() int                   // returns the ID of the process that becomes the program
 	Serve() error                   // starts to serve its network

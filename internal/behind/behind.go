@@ -1,6 +1,6 @@
-// Package behind puts a test's server behind a gateway: the server listens on the IPv6 loopback address, and only the
-// gateway knows its name. Requests to the gateway and queries to the local resolver are recorded, so a test can check
-// that the name was sent to the gateway and never to the resolver. The tests of examples/clients use it.
+// Package behind puts a test's server behind a gateway: the server listens on the IPv6 loopback address, and only
+// the gateway knows its name. Requests to the gateway and queries to the local resolver are recorded, so a test
+// can check that the name was sent to the gateway and never to the resolver. The tests of examples/clients use it.
 package behind
 
 import (

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TLS returns the configurations of a server with a self-signed certificate for Name, and of a client that trusts it.
+// TLS returns the configurations of a server with a self-signed certificate for Name, and of a client that trusts
+// it.
 func TLS(t *testing.T) (server, client *tls.Config) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -16,8 +16,8 @@ import (
 // Password is the password of the servers that need one.
 const Password = "correct horse"
 
-// Postgres starts a PostgreSQL server with TLS, and returns a DSN for its user app. The DSN has the server's name and
-// verifies its certificate.
+// Postgres starts a PostgreSQL server with TLS, and returns a DSN for its user app. The DSN has the server's name
+// and verifies its certificate.
 func (n *Network) Postgres() (dsn string) {
 	t := n.t
 	t.Helper()

@@ -20,8 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Program returns the path of a server's program, found by its name in PATH or by a pattern of paths. If there is none,
-// Program calls Skip.
+// Program returns the path of a server's program, found by its name in PATH or by a pattern of paths. If there is
+// none, Program calls Skip.
 func Program(t *testing.T, debianPackage string, patterns ...string) string {
 	t.Helper()
 	for _, pattern := range patterns {
@@ -110,8 +110,8 @@ func (n *Network) Port() string {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
-// Serve starts a server program and waits until it listens on port at the server's address. After the test it ends the
-// program.
+// Serve starts a server program and waits until it listens on port at the server's address. After the test it ends
+// the program.
 func (n *Network) Serve(port, program string, args ...string) {
 	n.t.Helper()
 	n.serve(unprivileged(), n.listening(port), program, args)

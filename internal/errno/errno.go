@@ -1,7 +1,7 @@
 //go:build !plan9
 
-// Package errno has the system errors that this module distinguishes. On Plan 9 errors are strings, and package syscall
-// lacks most of these.
+// Package errno has the system errors that this module distinguishes. On Plan 9 errors are strings, and package
+// syscall lacks most of these.
 package errno
 
 import "syscall"

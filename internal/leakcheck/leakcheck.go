@@ -34,8 +34,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Snapshot has the goroutines and descriptors of the process at one moment. Goroutines have IDs that are never reused, so
-// a goroutine that ends after the Snapshot does not hide one that is left.
+// Snapshot has the goroutines and descriptors of the process at one moment. Goroutines have IDs that are never
+// reused, so a goroutine that ends after the Snapshot does not hide one that is left.
 type Snapshot struct {
 	goroutines  map[string]string // ID to stack
 	descriptors []string
@@ -56,8 +56,8 @@ func (s Snapshot) Running(parts ...string) (n int) {
 	return n
 }
 
-// Left waits until all goroutines and descriptors that are not in s have ended, and returns "". If that takes longer than
-// wait, it returns a description of the others.
+// Left waits until all goroutines and descriptors that are not in s have ended, and returns "". If that takes
+// longer than wait, it returns a description of the others.
 func (s Snapshot) Left(wait time.Duration) string {
 	deadline := time.Now().Add(wait)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
@@ -106,8 +106,9 @@ func goroutines() map[string]string {
 	return byID
 }
 
-// descriptors returns the number and target of each open descriptor. It leaves out descriptors that the runtime opens
-// once and keeps: its poller, opened with the first socket, and its cgroup files. Without /proc it returns nil.
+// descriptors returns the number and target of each open descriptor. It leaves out descriptors that the runtime
+// opens once and keeps: its poller, opened with the first socket, and its cgroup files. Without /proc it returns
+// nil.
 func descriptors() []string {
 	const dir = "/proc/self/fd"
 	entries, err := os.ReadDir(dir)

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Conn is a net.Conn that forwards the methods beyond that interface that io.Copy and package net look for, so that
-// splice, sendfile, half-close and socket options work through a layer. A method that the wrapped connection lacks fails
-// with [errors.ErrUnsupported], except ReadFrom and WriteTo, which copy.
+// Conn is a net.Conn that forwards the methods beyond that interface that io.Copy and package net look for, so
+// that splice, sendfile, half-close and socket options work through a layer. A method that the wrapped connection
+// lacks fails with [errors.ErrUnsupported], except ReadFrom and WriteTo, which copy.
 type Conn struct{ net.Conn }
 
 // ReadFrom copies from r until EOF, by the wrapped connection's ReadFrom if it has one.
@@ -46,8 +46,8 @@ func (c Conn) CloseWrite() error {
 	return c.unsupported("close")
 }
 
-// SyscallConn returns access to the wrapped connection's socket. It fails for a connection that encrypts, because that
-// has no SyscallConn.
+// SyscallConn returns access to the wrapped connection's socket. It fails for a connection that encrypts, because
+// that has no SyscallConn.
 func (c Conn) SyscallConn() (syscall.RawConn, error) {
 	if socket, ok := c.Conn.(syscall.Conn); ok {
 		raw, err := socket.SyscallConn()
@@ -59,8 +59,8 @@ func (c Conn) SyscallConn() (syscall.RawConn, error) {
 	return nil, c.unsupported("raw")
 }
 
-// rawConn hides the methods by which an *os.File finds the socket and sends its data there, without the layer's ReadFrom.
-// ReadFrom uses sendfile too.
+// rawConn hides the methods by which an *os.File finds the socket and sends its data there, without the layer's
+// ReadFrom. ReadFrom uses sendfile too.
 type rawConn struct{ syscall.RawConn }
 
 // SetKeepAlive sets whether the operating system sends keep-alive probes.
@@ -121,8 +121,8 @@ func (c Conn) SetWriteBuffer(bytes int) error {
 	return c.unsupported("set")
 }
 
-// socket returns the outermost connection, of c and the connections that it wraps, that has the option T. A layer such
-// as TLS changes the socket's bytes, but not its options.
+// socket returns the outermost connection, of c and the connections that it wraps, that has the option T. A layer
+// such as TLS changes the socket's bytes, but not its options.
 func socket[T any](c net.Conn) (option T, ok bool) {
 	for c != nil {
 		if option, ok = c.(T); ok {

@@ -92,8 +92,8 @@ func (s *session) acceptOne(ctx context.Context, gone context.CancelFunc, l net.
 	return peer, err
 }
 
-// watch calls gone if the client hangs up before stop is called. It keeps the bytes that the client sends meanwhile in
-// s.early; after limit bytes it stops watching.
+// watch calls gone if the client hangs up before stop is called. It keeps the bytes that the client sends
+// meanwhile in s.early; after limit bytes it stops watching.
 func (s *session) watch(gone func()) (stop func()) {
 	const limit = 16 << 10
 	done := make(chan struct{})

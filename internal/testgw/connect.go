@@ -29,8 +29,8 @@ func (s *session) connect(ctx context.Context) error {
 	return s.relay(ctx, dst)
 }
 
-// dial connects to t. It tries each address of t in turn, of either family, until one connects. It returns the error of
-// the first address.
+// dial connects to t. It tries each address of t in turn, of either family, until one connects. It returns the
+// error of the first address.
 func (g *Gateway) dial(ctx context.Context, t Target) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout())
 	defer cancel()

@@ -30,8 +30,8 @@ const (
 	Stall            // it stays open, but the gateway sends no more
 )
 
-// Fault is the misbehaviour of the gateway on one connection. The zero Fault is none. The fields combine. Byte numbers
-// count all bytes that the gateway sends on the connection, in answers and relayed data.
+// Fault is the misbehaviour of the gateway on one connection. The zero Fault is none. The fields combine. Byte
+// numbers count all bytes that the gateway sends on the connection, in answers and relayed data.
 type Fault struct {
 	Silent Stage                                // this answer and later ones are not sent, and the connection stays open; zero: all are sent
 	Hold   func(ctx context.Context, at Stage)  // called before an answer; may wait until ctx is done; nil: no answer waits

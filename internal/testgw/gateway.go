@@ -1,6 +1,7 @@
 // Package testgw is a minimal dual-stack SOCKS5 gateway, RFC 3089's Gateway on node G, for tests and examples. It
-// resolves names in either family, from its own host table, and serves CONNECT, BIND, UDP ASSOCIATE and Tor's RESOLVE
-// and RESOLVE_PTR. It records requests, and it can misbehave (see [Fault]) or imitate other gateways (see [Quirks]).
+// resolves names in either family, from its own host table, and serves CONNECT, BIND, UDP ASSOCIATE and Tor's
+// RESOLVE and RESOLVE_PTR. It records requests, and it can misbehave (see [Fault]) or imitate other gateways (see
+// [Quirks]).
 package testgw
 
 import (
@@ -18,28 +19,29 @@ import (
 
 // Gateway is a SOCKS5 gateway. Set its fields, then start it with Start or Serve; do not change the fields
 // afterwards. The zero Gateway requires no authentication, knows no names and connects to any address that this
-// machine reaches. Its methods are safe for concurrent use. The funcs in its fields must be too, and must return when
-// their context is done, because Close waits for them.
+// machine reaches. Its methods are safe for concurrent use. The funcs in its fields must be too, and must return
+// when their context is done, because Close waits for them.
 type Gateway struct {
 	Users    map[string]string // user → password; empty: no authentication, method 0
 	Optional bool              // with Users or Methods: method 0 is accepted too, from clients that offer none of the others
 
 	// Methods has further authentication methods, by number. The gateway chooses the first of them that the client
 	// offers; if there are any, it accepts method 0 only with Optional. The func negotiates on c and returns the
-	// connection to use from then on, c or one that protects it, and the user. If it returns an error, the gateway hangs
-	// up. If the connection has a method ProtectRelay(net.Conn) net.Conn, the datagrams of a UDP ASSOCIATE use the
-	// connection that ProtectRelay returns. nil: none.
+	// connection to use from then on, c or one that protects it, and the user. If it returns an error, the gateway
+	// hangs up. If the connection has a method ProtectRelay(net.Conn) net.Conn, the datagrams of a UDP ASSOCIATE
+	// use the connection that ProtectRelay returns. nil: none.
 	Methods map[byte]func(ctx context.Context, c net.Conn) (conn net.Conn, user string, err error)
 
 	Hosts  map[string][]netip.Addr                                               // names that only the gateway knows, in lower case without a trailing dot; a literal address here is replaced too
 	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)          // resolves names that are not in Hosts; nil: there are none
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)  // connects for CONNECT; nil: a net.Dialer. If set, it gets names that are not in Hosts unresolved
 	Listen func(ctx context.Context, network, peer string) (net.Listener, error) // listens for BIND; nil: a socket of this machine
-	// ListenPacket makes the outgoing side of UDP ASSOCIATE; nil: two sockets of this machine, one per family. If set,
-	// its connection gets names that are not in Hosts unresolved, in a net.Addr whose String is host:port.
+	// ListenPacket makes the outgoing side of UDP ASSOCIATE; nil: two sockets of this machine, one per family. If
+	// set, its connection gets names that are not in Hosts unresolved, in a net.Addr whose String is host:port.
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 
-	// RelayAt returns the address to report to the client for a relay, for instance that of a [Hop]; nil: the relay's own.
+	// RelayAt returns the address to report to the client for a relay, for instance that of a [Hop]; nil: the
+	// relay's own.
 	RelayAt func(relay netip.AddrPort) netip.AddrPort
 
 	External []netip.Addr  // addresses at which BIND listens, one per family; if the peer's family is missing: the source address for the peer
@@ -95,8 +97,8 @@ func (g *Gateway) Start(network, address string) error {
 	return g.Serve(l)
 }
 
-// Serve starts to accept connections from l and returns. Close closes l. The connections from l are plain: the Gateway
-// adds TLS if it has any. Serve fails with net.ErrClosed, and closes l, while Close runs.
+// Serve starts to accept connections from l and returns. Close closes l. The connections from l are plain: the
+// Gateway adds TLS if it has any. Serve fails with net.ErrClosed, and closes l, while Close runs.
 func (g *Gateway) Serve(l net.Listener) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

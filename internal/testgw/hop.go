@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// Hop forwards datagrams between clients and UDP relays. Between [Hop.Leave] and [Hop.Return] it is away: the system
-// answers datagrams to it with ICMP port unreachable. Set a Gateway's RelayAt to its At. A Hop is safe for concurrent
-// use; the zero Hop is ready.
+// Hop forwards datagrams between clients and UDP relays. Between [Hop.Leave] and [Hop.Return] it is away: the
+// system answers datagrams to it with ICMP port unreachable. Set a Gateway's RelayAt to its At. A Hop is safe for
+// concurrent use; the zero Hop is ready.
 type Hop struct {
 	mu    sync.Mutex
 	ways  []*way

@@ -12,7 +12,7 @@ import (
 func TestNeighbour(t *testing.T) {
 	require.Equal(t, netip.IPv6Unspecified(), neighbour(ip4))
 	require.Equal(t, netip.IPv4Unspecified(), neighbour(ip6))
-	require.Equal(t, netip.IPv6Unspecified(), neighbour(netip.MustParseAddr("192.0.2.1")), "nobody has this one")
+	require.Equal(t, netip.IPv6Unspecified(), neighbour(netip.MustParseAddr("192.0.2.1")), "no interface has this address")
 	addrs, err := net.InterfaceAddrs()
 	require.NoError(t, err)
 	for _, a := range addrs {

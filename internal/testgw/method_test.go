@@ -41,8 +41,8 @@ const (
 	greetNone = "\x05\x02\x00\x87"
 )
 
-// veiledGateway returns a gateway with two methods. Both read a letter, which is the user. The first then inverts all
-// bytes; the second changes nothing.
+// veiledGateway returns a gateway with two methods. Both read a letter, which is the user. The first then inverts
+// all bytes; the second changes nothing.
 func veiledGateway(t *testing.T, g *Gateway) *Gateway {
 	admit := func(c net.Conn) (string, error) {
 		var b [1]byte

@@ -12,8 +12,8 @@ import (
 // socketBuffer is the size, in bytes, of each buffer of an association's sockets; the system may limit it.
 const socketBuffer = 4 << 20
 
-// offload prepares the sockets to read and send many datagrams by one system call, and reports whether that is possible.
-// It is not possible if the gateway misbehaves, has quirks or a next gateway, or protects the datagrams.
+// offload prepares the sockets to read and send many datagrams by one system call, and reports whether that is
+// possible. It is not possible if the gateway misbehaves, has quirks or a next gateway, or protects the datagrams.
 func (a *association) offload() bool {
 	g := a.s.g
 	if _, plain := a.near.(clientSocket); !plain || g.Misbehave != nil || g.Quirks != (Quirks{}) || g.ListenPacket != nil || !udpsegment.CanSplit(a.relay) {

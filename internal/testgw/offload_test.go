@@ -11,8 +11,8 @@ import (
 	"github.com/sockslib/sockslib/internal/udpsegment"
 )
 
-// Runs of datagrams of several sizes and destinations, joined and separate, are relayed both ways. Each datagram arrives
-// unchanged, and in order for its destination.
+// Runs of datagrams of several sizes and destinations, joined and separate, are relayed both ways. Each datagram
+// arrives unchanged, and in order for its destination.
 func TestRuns(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		a, b := listenPackets(t, ip), listenPackets(t, ip)

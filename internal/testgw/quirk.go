@@ -38,8 +38,8 @@ func (s *session) receive() error {
 	return nil
 }
 
-// pipelined reports whether bytes have come after the message just read. Without Quirks.MissingMethodReply it reports
-// false.
+// pipelined reports whether bytes have come after the message just read. Without Quirks.MissingMethodReply it
+// reports false.
 func (s *session) pipelined() bool { return s.ahead != nil && s.ahead.Buffered() > 0 }
 
 // takeEarly keeps the bytes that were read after the request, for the destination.

@@ -150,7 +150,8 @@ func accept(t *testing.T, l net.Listener) raw {
 	return newRaw(t, c)
 }
 
-// closedPort returns a port without a listener. No other socket gets it during the test, because a connection uses it.
+// closedPort returns a port without a listener. No other socket gets it during the test, because a connection uses
+// it.
 func closedPort(t *testing.T, ip netip.Addr) netip.AddrPort {
 	t.Helper()
 	_, to := listenOn(t, ip)

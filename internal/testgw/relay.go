@@ -33,8 +33,8 @@ func (d *direction) wasReset() bool {
 	return errors.Is(d.err, errno.ECONNRESET)
 }
 
-// relay copies bytes in both directions until both have ended. EOF in one direction is passed on as a half-close. If one
-// connection breaks, relay resets the other, so that its peer does not take the break for EOF.
+// relay copies bytes in both directions until both have ended. EOF in one direction is passed on as a half-close.
+// If one connection breaks, relay resets the other, so that its peer does not take the break for EOF.
 func (s *session) relay(ctx context.Context, dst net.Conn) error {
 	defer context.AfterFunc(ctx, func() { abort(dst) })()
 	up, down := direction{copied: make(chan struct{})}, direction{copied: make(chan struct{})}
@@ -95,8 +95,8 @@ func (s *session) breakOff(dst net.Conn) {
 	}
 }
 
-// hangUp closes the sending side and reads until the client closes, for at most a second. Closing the connection with
-// unread bytes would reset it, and the client could lose the last answer.
+// hangUp closes the sending side and reads until the client closes, for at most a second. Closing the connection
+// with unread bytes would reset it, and the client could lose the last answer.
 func (s *session) hangUp() {
 	const patience = time.Second
 	closeWrite(s.conn)

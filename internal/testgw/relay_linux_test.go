@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// deaf is a connection to a destination that resets it. Its Write waits for the reset, gets its error, and returns only
-// after a later Read has returned EOF.
+// deaf is a connection to a destination that resets it. Its Write waits for the reset, gets its error, and returns
+// only after a later Read has returned EOF.
 type deaf struct {
 	net.Conn // hides ReadFrom and WriteTo, which would bypass the methods below
 	once     sync.Once
@@ -39,7 +39,8 @@ func (d *deaf) Write(b []byte) (int, error) {
 	}
 }
 
-// If a write gets the error of a reset, the read in the other goroutine returns EOF. The relay still passes on a reset.
+// If a write gets the error of a reset, the read in the other goroutine returns EOF. The relay still passes on a
+// reset.
 func TestResetToldToAWrite(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -21,8 +21,8 @@ type hostPort string
 func (h hostPort) Network() string { return "udp" }
 func (h hostPort) String() string  { return string(h) }
 
-// route returns the route to d's destination, and makes it if there is none. The key is the destination's ATYP, ADDR and
-// PORT. route returns nil for a second destination with Quirks.OneDestination.
+// route returns the route to d's destination, and makes it if there is none. The key is the destination's ATYP,
+// ADDR and PORT. route returns nil for a second destination with Quirks.OneDestination.
 func (a *association) route(key []byte, d wire.Datagram) *route {
 	if r, ok := a.routes[string(key)]; ok {
 		return r

@@ -1,6 +1,6 @@
 // Package udpsegment sends and receives many UDP datagrams by one system call on Linux: the system splits a sent
-// buffer into datagrams (UDP_SEGMENT), and joins received datagrams (UDP_GRO). On other systems CanSplit and Join return
-// false.
+// buffer into datagrams (UDP_SEGMENT), and joins received datagrams (UDP_GRO). On other systems CanSplit and Join
+// return false.
 package udpsegment
 
 const (

@@ -32,8 +32,8 @@ type Fault struct {
 
 	// Hold is called before each message, and may wait until ctx is done; nil: no wait.
 	Hold func(ctx context.Context, at Stage)
-	// Answer returns the bytes to send in place of a message. If it returns nil for a datagram, the datagram is dropped.
-	// nil: messages are sent as they are.
+	// Answer returns the bytes to send in place of a message. If it returns nil for a datagram, the datagram is
+	// dropped. nil: messages are sent as they are.
 	Answer func(at Stage, message []byte) []byte
 }
 

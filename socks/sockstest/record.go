@@ -61,8 +61,8 @@ func (s *Server) Requests() []Request {
 	return all
 }
 
-// Datagrams returns the destinations of datagrams since the first start or the last Reset, in the order of their first
-// datagram.
+// Datagrams returns the destinations of datagrams since the first start or the last Reset, in the order of their
+// first datagram.
 func (s *Server) Datagrams() []Datagram {
 	var all []Datagram
 	for _, d := range s.gateway.Datagrams() {

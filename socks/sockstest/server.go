@@ -1,8 +1,8 @@
 // Package sockstest provides a SOCKS5 server for tests, as package net/http/httptest provides an HTTP server.
 //
-// A [Server] listens on a loopback interface. It resolves names from its own table, serves CONNECT, BIND, UDP ASSOCIATE,
-// and Tor's RESOLVE and RESOLVE_PTR, and records the requests, so that a test can check that the gateway got a name and
-// not an address. It can misbehave: see [Fault].
+// A [Server] listens on a loopback interface. It resolves names from its own table, serves CONNECT, BIND, UDP
+// ASSOCIATE, and Tor's RESOLVE and RESOLVE_PTR, and records the requests, so that a test can check that the
+// gateway got a name and not an address. It can misbehave: see [Fault].
 //
 // It is for tests and demonstrations. It limits neither clients nor connections, and must not be reachable
 // from an untrusted network.
@@ -23,10 +23,10 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Server is a SOCKS5 server. Set its fields, then call Start or StartTLS; do not change them afterwards. The zero Server
-// requires no authentication and listens on a port that the system chooses. Its methods are safe for concurrent use
-// after Start, except Start, StartTLS and Close. The funcs in its fields are called concurrently, and must return when
-// their context is done, because Close waits for them.
+// Server is a SOCKS5 server. Set its fields, then call Start or StartTLS; do not change them afterwards. The zero
+// Server requires no authentication and listens on a port that the system chooses. Its methods are safe for
+// concurrent use after Start, except Start, StartTLS and Close. The funcs in its fields are called concurrently,
+// and must return when their context is done, because Close waits for them.
 type Server struct {
 	URL      string       // for socks.ParseURL and dialer.FromURL: socks5://127.0.0.1:port, socks5s:// with TLS, socks5+unix:// on a unix socket; without credentials, which Client has; set by Start
 	Listener net.Listener // accepts the clients, without TLS; nil: Start makes one on a loopback interface
@@ -35,10 +35,10 @@ type Server struct {
 	Users    map[string]string // user → password (RFC 1929); empty: no authentication
 	Optional bool              // with Users or Methods: clients that offer none of them are accepted too
 
-	// Methods has further authentication methods, by number. The func negotiates on c. It returns the connection for the
-	// request and the data, which is c or wraps c, and the user for the record. If it returns an error, the Server hangs
-	// up. If the connection has a method ProtectRelay(net.Conn) net.Conn, the datagrams of an association use the
-	// connection that the method returns; see [socks.Auth]. nil: none.
+	// Methods has further authentication methods, by number. The func negotiates on c. It returns the connection
+	// for the request and the data, which is c or wraps c, and the user for the record. If it returns an error,
+	// the Server hangs up. If the connection has a method ProtectRelay(net.Conn) net.Conn, the datagrams of an
+	// association use the connection that the method returns; see [socks.Auth]. nil: none.
 	Methods map[byte]func(ctx context.Context, c net.Conn) (conn net.Conn, user string, err error)
 
 	// Hosts has the names that the Server knows, in lower case and without a trailing dot, with their addresses. If
@@ -63,8 +63,8 @@ type Server struct {
 	certificate *x509.Certificate
 }
 
-// NewServer starts and returns a new [Server] without users. It resolves every name to the loopback addresses. It panics
-// if it cannot listen. The caller should call Close when finished.
+// NewServer starts and returns a new [Server] without users. It resolves every name to the loopback addresses. It
+// panics if it cannot listen. The caller should call Close when finished.
 func NewServer() *Server {
 	s := NewUnstartedServer()
 	s.Start()
@@ -85,16 +85,16 @@ func newLocalListener() net.Listener {
 	return l
 }
 
-// Start starts to serve on Listener, until Close, and returns. It panics if the Server is running or cannot listen. After
-// Close, a Server can be started again on a new Listener, even at the same address, like a gateway that restarts. It
-// keeps its record.
+// Start starts to serve on Listener, until Close, and returns. It panics if the Server is running or cannot
+// listen. After Close, a Server can be started again on a new Listener, even at the same address, like a gateway
+// that restarts. It keeps its record.
 func (s *Server) Start() {
 	s.certificate = nil
 	s.start(nil)
 }
 
-// StartTLS is like Start, but the clients must use TLS. If the TLS field has no certificate, StartTLS adds a self-signed
-// one for 127.0.0.1, ::1 and localhost. See [Server.Client] and [Server.Certificate].
+// StartTLS is like Start, but the clients must use TLS. If the TLS field has no certificate, StartTLS adds a
+// self-signed one for 127.0.0.1, ::1 and localhost. See [Server.Client] and [Server.Certificate].
 func (s *Server) StartTLS() {
 	config := new(tls.Config)
 	if s.TLS != nil {
@@ -163,8 +163,8 @@ func loopback(context.Context, string) ([]netip.Addr, error) {
 	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
 }
 
-// Client returns a client of the Server, which must be running. The client trusts the Server's certificate, and has the
-// credentials of the alphabetically first user in Users. It can be the Gateway of a dialer.Dialer.
+// Client returns a client of the Server, which must be running. The client trusts the Server's certificate, and
+// has the credentials of the alphabetically first user in Users. It can be the Gateway of a dialer.Dialer.
 func (s *Server) Client() *socks.Client {
 	c := &socks.Client{Addr: s.Listener.Addr().String()}
 	if s.Listener.Addr().Network() == "unix" {

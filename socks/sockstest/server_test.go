@@ -91,7 +91,7 @@ func TestHosts(t *testing.T) {
 
 	s = start(t, &sockstest.Server{Hosts: map[string][]netip.Addr{}})
 	_, err = s.Client().Dial("tcp", "www.example.com:"+port)
-	require.ErrorIs(t, err, socks.ErrHostUnreachable, "an empty table knows nobody")
+	require.ErrorIs(t, err, socks.ErrHostUnreachable, "an empty table has no names")
 }
 
 func TestUsers(t *testing.T) {

@@ -14,12 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lowest is the lowest descriptor for a child's end, if the limit of open descriptors allows it. Lower descriptors may be
-// inherited from the user for the program.
+// Lowest is the lowest descriptor for a child's end, if the limit of open descriptors allows it. Lower descriptors
+// may be inherited from the user for the program.
 const Lowest = 200
 
-// maxMessage is the maximum length of a message in bytes, and maxFiles the maximum number of its descriptors (SCM_RIGHTS
-// allows 253).
+// maxMessage is the maximum length of a message in bytes, and maxFiles the maximum number of its descriptors
+// (SCM_RIGHTS allows 253).
 const (
 	maxMessage = 64 << 10
 	maxFiles   = 250
@@ -100,8 +100,8 @@ func Open(fd int) (*Conn, error) {
 // Close closes the end. Receive of the other end then returns io.EOF.
 func (c *Conn) Close() error { return c.c.Close() }
 
-// Send sends a message and duplicates of files' descriptors. It fails if there are too many of them or the message is too
-// long.
+// Send sends a message and duplicates of files' descriptors. It fails if there are too many of them or the message
+// is too long.
 func (c *Conn) Send(m Message, files ...*os.File) error {
 	b, err := json.Marshal(m)
 	if err != nil {
@@ -143,8 +143,8 @@ func (c *Conn) Configuration(v any) error {
 	return json.Unmarshal(m.Body, v)
 }
 
-// Receive waits for the next message and returns it with its files, which the caller must close. It returns io.EOF after
-// the other end was closed.
+// Receive waits for the next message and returns it with its files, which the caller must close. It returns io.EOF
+// after the other end was closed.
 func (c *Conn) Receive() (Message, []*os.File, error) {
 	b := make([]byte, maxMessage)
 	oob := make([]byte, unix.CmsgSpace(4*maxFiles))

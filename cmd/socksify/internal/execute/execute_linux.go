@@ -56,8 +56,8 @@ func cause(err error) error {
 	return err
 }
 
-// Exec replaces this process by the program, with the same environment. It returns only if that fails, with the exit code.
-// Like execvp, it passes a file of unknown format to the shell.
+// Exec replaces this process by the program, with the same environment. It returns only if that fails, with the
+// exit code. Like execvp, it passes a file of unknown format to the shell.
 func Exec(path string, argv []string) (code int, err error) {
 	err = syscall.Exec(path, argv, os.Environ())
 	if err == syscall.ENOEXEC {

@@ -26,9 +26,9 @@ type Shim struct {
 	channel *channel.Conn
 }
 
-// Start starts this binary as a shim, with argv0 as its argv[0], which selects the kind of shim, and the attributes attr.
-// It sends config to the shim, waits for the end of its set-up, and returns the shim and its files. If a step fails, Start
-// leaves no process.
+// Start starts this binary as a shim, with argv0 as its argv[0], which selects the kind of shim, and the
+// attributes attr. It sends config to the shim, waits for the end of its set-up, and returns the shim and its
+// files. If a step fails, Start leaves no process.
 func Start(p Program, argv0 string, attr *syscall.SysProcAttr, config any) (*Shim, []*os.File, error) {
 	c, end, err := channel.Pair()
 	if err != nil {
@@ -95,9 +95,9 @@ func (s *Shim) Discard() {
 	}
 }
 
-// Become runs in the shim: it calls setUp, sends the files, waits for Go, calls giveUp to drop privileges that the program
-// must not have, and executes the program. It returns only if a step fails: it then sends the error to the supervisor and
-// returns the exit code. The caller must have locked the thread.
+// Become runs in the shim: it calls setUp, sends the files, waits for Go, calls giveUp to drop privileges that the
+// program must not have, and executes the program. It returns only if a step fails: it then sends the error to the
+// supervisor and returns the exit code. The caller must have locked the thread.
 func Become(c *channel.Conn, path string, argv []string, setUp func() ([]*os.File, error), giveUp func() error) int {
 	files, err := setUp()
 	if err == nil {

@@ -52,8 +52,8 @@ func BenchmarkTable(b *testing.B) {
 	}
 }
 
-// row is a measurement: its program, and the Go client's command, which measures the library, or every column if there is
-// no program.
+// row is a measurement: its program, and the Go client's command, which measures the library, or every column if
+// there is no program.
 type row struct {
 	name         string
 	argv, client []string
@@ -114,8 +114,8 @@ func (w *world) measure(b *testing.B, c column, r row) []float64 {
 	return figures(b, stdout.String())
 }
 
-// figures returns the numbers in the last line of an output. For the Go client's "500 connects in 12345 µs" it returns one
-// number: µs per connect, or ms if many connects run at once.
+// figures returns the numbers in the last line of an output. For the Go client's "500 connects in 12345 µs" it
+// returns one number: µs per connect, or ms if many connects run at once.
 func figures(b *testing.B, output string) (list []float64) {
 	lines := strings.Split(strings.TrimSpace(output), "\n")
 	last := lines[len(lines)-1]

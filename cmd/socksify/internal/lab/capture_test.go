@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// capture counts the packets that leave the launcher's namespace. Packets to other destinations than the gateway and the
-// relays that it has opened are leaks.
+// capture counts the packets that leave the launcher's namespace. Packets to other destinations than the gateway
+// and the relays that it has opened are leaks.
 type capture struct {
 	mu                  sync.Mutex
 	relays              map[uint16]bool
@@ -41,7 +41,7 @@ func newCapture(t testing.TB, device string) *capture {
 		stats, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 		unix.Close(fd)
 		require.NoError(t, err)
-		require.Zero(t, stats.Drops, "packets that were not seen")
+		require.Zero(t, stats.Drops, "packets that the capture dropped")
 	})
 	return c
 }

@@ -16,8 +16,8 @@ const madeSockets = "by seccomp, with sockets that it makes for the program, sin
 // dockerCapabilities are the capabilities that root has under Docker, as an argument of setpriv.
 const dockerCapabilities = "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap"
 
-// contained returns the command line that runs a program under the profile of a container engine, "docker" or "podman",
-// and, if root runs it, with a container's capabilities.
+// contained returns the command line that runs a program under the profile of a container engine, "docker" or
+// "podman", and, if root runs it, with a container's capabilities.
 func contained(engine string, user bool) []string {
 	wrap := []string{built("client"), "confined", engine}
 	if !user {

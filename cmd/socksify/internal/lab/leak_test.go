@@ -6,7 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// escape tries to send packets that bypass the gateway, in every way. The attempts may fail, but no packet may leave.
+// escape tries to send packets that bypass the gateway, in every way. The attempts may fail, but no packet may
+// leave.
 const escape = `
 import os, socket, subprocess, sys, threading
 

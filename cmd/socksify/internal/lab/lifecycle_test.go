@@ -238,8 +238,8 @@ func TestSupervisorKilled(t *testing.T) {
 	})
 }
 
-// The password is not in the program's environment, in any process's arguments, in the log, or in any environment that an
-// ordinary user can read.
+// The password is not in the program's environment, in any process's arguments, in the log, or in any environment
+// that an ordinary user can read.
 func TestCredentials(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		w.restart(t, func(g *testgw.Gateway) { g.Users = map[string]string{"alice": "geheim"} })

@@ -20,8 +20,8 @@ import (
 // insideVariable is set in the process in the lab's namespaces. Its value is the directory with the binaries.
 const insideVariable = "SOCKSIFY_LAB"
 
-// TestMain runs the tests in a child process in new network, PID and mount namespaces, so that they reach no network and
-// leave no process. Without root the tests are skipped.
+// TestMain runs the tests in a child process in new network, PID and mount namespaces, so that they reach no
+// network and leave no process. Without root the tests are skipped.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if os.Getenv(insideVariable) != "" {

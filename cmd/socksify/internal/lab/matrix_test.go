@@ -95,8 +95,8 @@ var clients = []client{
 	{name: "HTTP/3", prepare: ours("http3", "https://www.test/"), prints: page, target: "-", refused: noUDP},
 }
 
-// Every program reaches its server, in each way and as each user. The gateway gets the name, and no other packet leaves.
-// The seccomp way reports the programs that it refuses.
+// Every program reaches its server, in each way and as each user. The gateway gets the name, and no other packet
+// leaves. The seccomp way reports the programs that it refuses.
 func TestPrograms(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
@@ -139,8 +139,8 @@ func (w *world) try(t *testing.T, c client, argv []string, r run) {
 	w.requireNoLeak()
 }
 
-// requireAsked requires that the gateway got a request for target, and that its destinations were all names. For "-" it
-// requires only the latter.
+// requireAsked requires that the gateway got a request for target, and that its destinations were all names. For
+// "-" it requires only the latter.
 func (w *world) requireAsked(target string) {
 	w.t.Helper()
 	if target == "" {
@@ -149,12 +149,12 @@ func (w *world) requireAsked(target string) {
 	var asked []string
 	for _, r := range w.gateway.Requests() {
 		if r.Command == 1 {
-			require.Equal(w.t, byte(3), r.ATYP, "asked by address: %v", r.Target)
+			require.Equal(w.t, byte(3), r.ATYP, "request with an address: %v", r.Target)
 		}
 		asked = append(asked, r.Target.String())
 	}
 	for _, d := range w.gateway.Datagrams() {
-		require.Equal(w.t, byte(3), d.ATYP, "sent by address: %v", d.Target)
+		require.Equal(w.t, byte(3), d.ATYP, "datagram with an address: %v", d.Target)
 	}
 	if target != "-" {
 		require.Contains(w.t, asked, target)

@@ -61,12 +61,12 @@ func BenchmarkPeers(b *testing.B) {
 			}
 			b.Logf("| %s |", strings.Join(line, " | "))
 		}
-		b.Logf("| packets past the gateway | %s |", strings.Trim(strings.ReplaceAll(fmt.Sprint(past), " ", " | "), "[]"))
+		b.Logf("| packets that bypass the gateway | %s |", strings.Trim(strings.ReplaceAll(fmt.Sprint(past), " ", " | "), "[]"))
 	}
 }
 
-// tryPeer reports whether a client worked under a wrapper, by name, and returns the number of packets that bypassed the
-// gateway.
+// tryPeer reports whether a client worked under a wrapper, by name, and returns the number of packets that
+// bypassed the gateway.
 func tryPeer(b *testing.B, c client, wrapper int) (outcome string, packets int) {
 	b.Run(c.name, func(b *testing.B) {
 		w := newWorld(b)

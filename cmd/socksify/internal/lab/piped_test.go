@@ -49,7 +49,8 @@ func (p *piped) awaitFor(t *testing.T, text string, wait time.Duration) {
 		"no %q in %s", text, p.output())
 }
 
-// wait waits for the end of the process and returns its exit code, or -1 if it died of a signal or did not end in time.
+// wait waits for the end of the process and returns its exit code, or -1 if it died of a signal or did not end in
+// time.
 func (p *piped) wait() int {
 	late := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
 	defer late.Stop()

@@ -77,7 +77,8 @@ func (r run) command(w *world, argv ...string) *exec.Cmd {
 	return cmd
 }
 
-// races returns the directory for the reports of socksify's race detector, because its processes have no standard error.
+// races returns the directory for the reports of socksify's race detector, because its processes have no standard
+// error.
 func (w *world) races() string {
 	dir := w.dir + "/races"
 	require.NoError(w.t, os.MkdirAll(dir, 0o777))

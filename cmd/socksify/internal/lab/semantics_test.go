@@ -108,8 +108,8 @@ func TestSlowGateway(t *testing.T) {
 	})
 }
 
-// interrupted connects twice to a gateway that takes a second, with a signal every 100 ms. In the first connect the handler returns,
-// so the call goes on; in the second it raises an exception, which ends the call.
+// interrupted connects twice to a gateway that takes a second, with a signal every 100 ms. In the first connect
+// the handler returns, so the call goes on; in the second it raises an exception, which ends the call.
 const interrupted = `
 import signal, socket, sys
 count = 0

@@ -16,8 +16,8 @@ import (
 // atOnce is the number of connections that the tests below open at a time.
 const atOnce = 64
 
-// Ten thousand connections leave no descriptor and no memory in the supervisor, except the pipes of Go's pool for splice,
-// which the next garbage collections close.
+// Ten thousand connections leave no descriptor and no memory in the supervisor, except the pipes of Go's pool for
+// splice, which the next garbage collections close.
 func TestSupervisorKeepsNothing(t *testing.T) {
 	inEachWay(t, requireNothingKept)
 }
@@ -64,8 +64,8 @@ func requireNothingKept(t *testing.T, w *world, way string) {
 	p.wait()
 }
 
-// settledDescriptors waits until the number of a process's open descriptors is stable, because the last connections may
-// not have ended yet, and returns the number of each kind.
+// settledDescriptors waits until the number of a process's open descriptors is stable, because the last
+// connections may not have ended yet, and returns the number of each kind.
 func settledDescriptors(t *testing.T, pid int) map[string]int {
 	t.Helper()
 	var last map[string]int
@@ -79,8 +79,8 @@ func settledDescriptors(t *testing.T, pid int) map[string]int {
 	return last
 }
 
-// descriptors returns the number of a process's descriptors by kind: "socket", "pipe", "anon_inode:[pidfd]", or a file's
-// name.
+// descriptors returns the number of a process's descriptors by kind: "socket", "pipe", "anon_inode:[pidfd]", or a
+// file's name.
 func descriptors(t *testing.T, pid int) map[string]int {
 	t.Helper()
 	dir := fmt.Sprintf("/proc/%d/fd/", pid)

@@ -30,8 +30,8 @@ const (
 
 const page = "the page of the lab\n"
 
-// world is a gateway and servers in this process's network namespace, and the launcher's namespace, whose only link leads
-// here. Programs run in the launcher's namespace, and the packets that leave it are counted.
+// world is a gateway and servers in this process's network namespace, and the launcher's namespace, whose only
+// link leads here. Programs run in the launcher's namespace, and the packets that leave it are counted.
 type world struct {
 	t        testing.TB
 	gateway  *testgw.Gateway

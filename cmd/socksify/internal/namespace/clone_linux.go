@@ -46,8 +46,9 @@ func remedy(err error) string {
 	return ""
 }
 
-// attributes returns the attributes for cloning the shim: IDs are mapped to themselves, and the shim has the capabilities
-// for its set-up. A process that may map all IDs, such as root's, maps all, so that its program can change users.
+// attributes returns the attributes for cloning the shim: IDs are mapped to themselves, and the shim has the
+// capabilities for its set-up. A process that may map all IDs, such as root's, maps all, so that its program can
+// change users.
 func attributes() (*syscall.SysProcAttr, error) {
 	attr := &syscall.SysProcAttr{
 		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWNS,

@@ -50,7 +50,8 @@ func openDevice(publish bool) (*os.File, error) {
 	return f, nil
 }
 
-// setSysctls sets sysctls so that the device is quieter and faster. Errors are ignored, because a kernel may lack some.
+// setSysctls sets sysctls so that the device is quieter and faster. Errors are ignored, because a kernel may lack
+// some.
 func setSysctls(publish bool) {
 	settings := map[string]string{
 		"ipv6/conf/lo/disable_ipv6":                         "0",
@@ -59,7 +60,8 @@ func setSysctls(publish bool) {
 		"ipv6/conf/" + DeviceName + "/accept_ra":            "0",
 		"ipv6/conf/" + DeviceName + "/router_solicitations": "0",
 		"ipv6/conf/" + DeviceName + "/addr_gen_mode":        "1", // no link-local address
-		// Datagrams have DF only if the program sets it, so that only such programs get ICMP errors for the path MTU.
+		// Datagrams have DF only if the program sets it, so that only such programs get ICMP errors for the path
+		// MTU.
 		"ipv4/ip_no_pmtu_disc": "1",
 		"ipv4/route/min_pmtu":  "1228", // QUIC's minimum
 	}
@@ -74,8 +76,8 @@ func setSysctls(publish bool) {
 	}
 }
 
-// configure sets the addresses and routes of the device, and brings it and loopback up. It uses ioctls, not netlink or
-// another program.
+// configure sets the addresses and routes of the device, and brings it and loopback up. It uses ioctls, not
+// netlink or another program.
 func configure() error {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -20,8 +20,8 @@ var daemons = []string{
 	"/run/nscd", "/var/run/nscd", "/run/systemd/resolve", "/run/avahi-daemon", "/var/run/avahi-daemon",
 }
 
-// maskFiles hides the directories of daemons and then replaces /etc/resolv.conf, which is often a symbolic link into one
-// of them.
+// maskFiles hides the directories of daemons and then replaces /etc/resolv.conf, which is often a symbolic link
+// into one of them.
 func maskFiles() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("mounts of the namespace: %w", err)
@@ -99,8 +99,8 @@ func create(file string) error {
 	return err
 }
 
-// bind mounts a file with text at the path at. The file is in a tmpfs that bind detaches afterwards. If bind unlinked the
-// file instead, a nested run could not mount another over it.
+// bind mounts a file with text at the path at. The file is in a tmpfs that bind detaches afterwards. If bind
+// unlinked the file instead, a nested run could not mount another over it.
 func bind(text, at string) error {
 	dir := scratch()
 	if err := mountTmpfs(dir); err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
 )
 
-// flow is one UDP socket of the program. It has one PacketConn of the gateway, made for the first datagram that needs it,
-// and one socket per direct destination.
+// flow is one UDP socket of the program. It has one PacketConn of the gateway, made for the first datagram that
+// needs it, and one socket per direct destination.
 type flow struct {
 	flows *flows
 	addr  netip.AddrPort // the socket's

@@ -11,8 +11,8 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
 )
 
-// guard is a link endpoint between the link and the stack. It keeps packets that no gateway carries from the stack and
-// answers them at once, so that ping, for instance, fails in milliseconds and not after its timeout.
+// guard is a link endpoint between the link and the stack. It keeps packets that no gateway carries from the stack
+// and answers them at once, so that ping, for instance, fails in milliseconds and not after its timeout.
 type guard struct {
 	nested.Endpoint
 	log  *policy.Log
@@ -65,8 +65,8 @@ func (v verdict) reason() reason {
 	return networkUnreachable
 }
 
-// inspect returns the verdict on a packet, of which packet is the beginning. Fragments after the first pass, because they
-// are useless without the first.
+// inspect returns the verdict on a packet, of which packet is the beginning. Fragments after the first pass,
+// because they are useless without the first.
 func inspect(packet []byte) verdict {
 	_, dst, protocol, ok := addresses(packet)
 	if !ok {
@@ -94,8 +94,8 @@ const (
 
 var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
-// inspectICMP returns the verdict on an ICMP packet: errors about the stack's packets pass, requests are refused, and
-// others, such as the kernel's neighbor discovery, are dropped.
+// inspectICMP returns the verdict on an ICMP packet: errors about the stack's packets pass, requests are refused,
+// and others, such as the kernel's neighbor discovery, are dropped.
 func inspectICMP(packet []byte, protocol uint8) verdict {
 	at := transportOffset(packet)
 	if at >= len(packet) {

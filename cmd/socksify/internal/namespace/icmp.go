@@ -21,9 +21,9 @@ const (
 	tooBig
 )
 
-// codes has the type and code of each reason in IPv4 (RFC 792, RFC 1812) and IPv6 (RFC 4443). IPv6 has no code for an
-// unreachable protocol, so a parameter problem stands for it. For administrativelyProhibited, the program's connect
-// fails with EHOSTUNREACH in IPv4 and EACCES in IPv6.
+// codes has the type and code of each reason in IPv4 (RFC 792, RFC 1812) and IPv6 (RFC 4443). IPv6 has no code for
+// an unreachable protocol, so a parameter problem stands for it. For administrativelyProhibited, the program's
+// connect fails with EHOSTUNREACH in IPv4 and EACCES in IPv6.
 var codes = [...]struct{ type4, code4, type6, code6 byte }{
 	networkUnreachable:         {3, 0, 1, 0},
 	hostUnreachable:            {3, 1, 1, 3},
@@ -34,9 +34,9 @@ var codes = [...]struct{ type4, code4, type6, code6 byte }{
 	tooBig:                     {3, 4, 2, 0},
 }
 
-// quoteLength is the maximum number of bytes of a packet that an error quotes. They include any IPv4 and TCP headers,
-// because the program's kernel needs the SYN's sequence number, and no error exceeds 576 bytes (RFC 1812, section
-// 4.3.2.3).
+// quoteLength is the maximum number of bytes of a packet that an error quotes. They include any IPv4 and TCP
+// headers, because the program's kernel needs the SYN's sequence number, and no error exceeds 576 bytes (RFC 1812,
+// section 4.3.2.3).
 const quoteLength = 120
 
 // unreachable returns an ICMP error about the packet that begins with quote, or nil if quote has no IP header.
@@ -59,7 +59,8 @@ func icmpError(quote []byte, why reason, info uint32) []byte {
 
 const icmpHeader = 8
 
-// icmp4 returns an error with the name server's address as its source, because the destination's may be invalid as one.
+// icmp4 returns an error with the name server's address as its source, because the destination's may be invalid as
+// one.
 func icmp4(to netip.Addr, quote []byte, why reason, info uint32) []byte {
 	b := make([]byte, header.IPv4MinimumSize+icmpHeader+len(quote))
 	putIPv4(b, header.ICMPv4ProtocolNumber, server4, to)

@@ -12,8 +12,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 )
 
-// vnetHeader is the length of struct virtio_net_hdr, which precedes each packet (IFF_VNET_HDR). With it, both sides can
-// omit the checksums of TCP and UDP, which are not needed within one machine.
+// vnetHeader is the length of struct virtio_net_hdr, which precedes each packet (IFF_VNET_HDR). With it, both
+// sides can omit the checksums of TCP and UDP, which are not needed within one machine.
 const vnetHeader = 10
 
 // link is the device as a stack.LinkEndpoint.
@@ -136,8 +136,8 @@ func (l *link) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) {
 	return n, nil
 }
 
-// partialChecksum returns the virtio_net_hdr for pkt. For TCP it says that the checksum is missing; the kernel accepts
-// that on input.
+// partialChecksum returns the virtio_net_hdr for pkt. For TCP it says that the checksum is missing; the kernel
+// accepts that on input.
 func partialChecksum(pkt *stack.PacketBuffer) (prefix [vnetHeader]byte) {
 	if pkt.TransportProtocolNumber != header.TCPProtocolNumber {
 		return prefix

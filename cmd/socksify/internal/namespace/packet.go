@@ -9,8 +9,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 )
 
-// addresses returns the source, the destination and the protocol of the packet that begins with packet. It reports false
-// if that is not an IP packet. In IPv6 the protocol is the first next header.
+// addresses returns the source, the destination and the protocol of the packet that begins with packet. It reports
+// false if that is not an IP packet. In IPv6 the protocol is the first next header.
 func addresses(packet []byte) (src, dst netip.Addr, protocol uint8, ok bool) {
 	if len(packet) == 0 {
 		return src, dst, 0, false

@@ -149,8 +149,8 @@ func (s *Session) join(c net.Conn, dial func(context.Context) (relay.Stream, err
 	s.policy.Log.Printf("%s ended: %d bytes sent, %d received", what, sent, received)
 }
 
-// drainTimeout bounds Drain, like the kernel's timeout for orphaned connections. drainQuiet is the time for which Drain
-// keeps the associations after the last datagram.
+// drainTimeout bounds Drain, like the kernel's timeout for orphaned connections. drainQuiet is the time for which
+// Drain keeps the associations after the last datagram.
 const (
 	drainTimeout = time.Minute
 	drainQuiet   = 300 * time.Millisecond

@@ -25,7 +25,8 @@ func Shim(c *channel.Conn, path string, argv []string) int {
 	}, dropCapabilities)
 }
 
-// prepare returns the files for the supervisor: the device, the sockets of nameServers, and the listeners for Setup.Host.
+// prepare returns the files for the supervisor: the device, the sockets of nameServers, and the listeners for
+// Setup.Host.
 func prepare(s Setup) ([]*os.File, error) {
 	device, err := openDevice(s.Publish)
 	if err != nil {
@@ -49,8 +50,8 @@ func prepare(s Setup) ([]*os.File, error) {
 	return files, nil
 }
 
-// nameServerSockets is the number of files that nameServers returns: a UDP and a TCP socket per address. Programs that
-// find or read no resolv.conf send their queries to these addresses.
+// nameServerSockets is the number of files that nameServers returns: a UDP and a TCP socket per address. Programs
+// that find or read no resolv.conf send their queries to these addresses.
 const nameServerSockets = 6
 
 // nameServers returns the sockets of the loopback addresses at which programs expect a name server.
@@ -92,8 +93,8 @@ func listenTCP(address string) (*os.File, error) {
 	return l.(*net.TCPListener).File()
 }
 
-// dropCapabilities clears the ambient and inheritable capabilities, so that exec gives the program none, unless it is
-// root in the namespace, which it then was outside too.
+// dropCapabilities clears the ambient and inheritable capabilities, so that exec gives the program none, unless it
+// is root in the namespace, which it then was outside too.
 func dropCapabilities() error {
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl", err)

@@ -32,8 +32,8 @@ type network struct {
 	udp    *flows
 }
 
-// newNetwork returns a network over a link. Packets that do not come from the stack are written by send, which may be
-// called concurrently. The caller must call Close.
+// newNetwork returns a network over a link. Packets that do not come from the stack are written by send, which may
+// be called concurrently. The caller must call Close.
 func newNetwork(p *policy.Policy, link stack.LinkEndpoint, send func(packet []byte)) (*network, error) {
 	n := &network{policy: p, stack: stack.New(stack.Options{
 		NetworkProtocols: []stack.NetworkProtocolFactory{

@@ -178,8 +178,8 @@ func (conn *connection) cut() {
 	_ = conn.conn.Close()
 }
 
-// refuse answers a SYN whose dial has failed with err, so that the program's connect fails with policy.Errno. It does not
-// answer after a timeout, so that the program's own timeout counts.
+// refuse answers a SYN whose dial has failed with err, so that the program's connect fails with policy.Errno. It
+// does not answer after a timeout, so that the program's own timeout counts.
 func (c *connections) refuse(r *tcp.ForwarderRequest, err error) {
 	errno := policy.Errno(err)
 	syn := c.complete(r, errno == syscall.ECONNREFUSED)

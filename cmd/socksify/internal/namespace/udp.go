@@ -138,15 +138,15 @@ func (f *flows) close() {
 	}
 }
 
-// dontFragment reports whether a packet has DF. It reports false for IPv6, where no router fragments and a packet does
-// not show whether the program wants that.
+// dontFragment reports whether a packet has DF. It reports false for IPv6, where no router fragments and a packet
+// does not show whether the program wants that.
 func dontFragment(headers []byte) bool {
 	return headers[0]>>4 == 4 && header.IPv4(headers).Flags()&header.IPv4FlagDontFragment != 0
 }
 
-// pathMTU returns the length of the longest packet to d that reaches the gateway unfragmented, if the path's MTU leaves
-// 1400 bytes for the packet and the header of a UDP request (RFC 1928, section 7). It is at least the length of an IPv4
-// packet with the 1200 bytes that QUIC needs (RFC 9000, section 14).
+// pathMTU returns the length of the longest packet to d that reaches the gateway unfragmented, if the path's MTU
+// leaves 1400 bytes for the packet and the header of a UDP request (RFC 1928, section 7). It is at least the
+// length of an IPv4 packet with the 1200 bytes that QUIC needs (RFC 9000, section 14).
 func pathMTU(d policy.Destination) int {
 	size := 10
 	switch {

@@ -1,5 +1,5 @@
-// Package policy decides how to reach a destination of the program, dials it, and chooses the program's error if that
-// fails. The namespace and the seccomp way share it.
+// Package policy decides how to reach a destination of the program, dials it, and chooses the program's error if
+// that fails. The namespace and the seccomp way share it.
 package policy
 
 import (
@@ -39,8 +39,8 @@ func (d Destination) String() string {
 	return d.Addr.String()
 }
 
-// ErrRefused is the error for destinations that no gateway could reach: loopback, multicast, broadcast, link-local and
-// unspecified addresses, and socksify's own. It matches syscall.ENETUNREACH.
+// ErrRefused is the error for destinations that no gateway could reach: loopback, multicast, broadcast, link-local
+// and unspecified addresses, and socksify's own. It matches syscall.ENETUNREACH.
 var ErrRefused error = refused{}
 
 type refused struct{}
@@ -48,7 +48,8 @@ type refused struct{}
 func (refused) Error() string        { return "not a destination for a gateway" }
 func (refused) Is(target error) bool { return target == syscall.ENETUNREACH }
 
-// Destination returns the decision about an address that the program connects or sends to. The network is "tcp" or "udp".
+// Destination returns the decision about an address that the program connects or sends to. The network is "tcp" or
+// "udp".
 func (p *Policy) Destination(network string, addr netip.AddrPort) Destination {
 	ip := addr.Addr().Unmap()
 	d := Destination{Addr: netip.AddrPortFrom(ip, addr.Port())}
@@ -92,8 +93,8 @@ func (p *Policy) Dial(ctx context.Context, network string, d Destination) (net.C
 	return p.Dialer.DialContext(ctx, network, d.Addr.String())
 }
 
-// Errno returns the system's error for a failed dial, never zero. It is ECONNREFUSED if the gateway cannot be used, and
-// for every error without a better match.
+// Errno returns the system's error for a failed dial, never zero. It is ECONNREFUSED if the gateway cannot be
+// used, and for every error without a better match.
 func Errno(err error) syscall.Errno {
 	if errors.Is(err, mapping.ErrStale) {
 		return syscall.EHOSTUNREACH
@@ -120,6 +121,6 @@ func Errno(err error) syscall.Errno {
 	return syscall.ECONNREFUSED
 }
 
-// TTLExpired reports whether the gateway replied that the TTL expired (RFC 1928, section 6, REP 6). Unlike a timeout, that
-// is an answer, although its Errno is ETIMEDOUT too.
+// TTLExpired reports whether the gateway replied that the TTL expired (RFC 1928, section 6, REP 6). Unlike a
+// timeout, that is an answer, although its Errno is ETIMEDOUT too.
 func TTLExpired(err error) bool { return errors.Is(err, socks.ErrTTLExpired) }

@@ -26,8 +26,8 @@ type Relay struct {
 	sent atomic.Bool // the program's direction has ended and been passed on, or has failed
 }
 
-// Sent reports whether all bytes of the program and their end have been passed on, or the direction has failed. It is
-// safe for concurrent use.
+// Sent reports whether all bytes of the program and their end have been passed on, or the direction has failed. It
+// is safe for concurrent use.
 func (r *Relay) Sent() bool { return r.sent.Load() }
 
 // Run copies bytes, closes both connections, and returns the number of bytes that the program sent and received. It

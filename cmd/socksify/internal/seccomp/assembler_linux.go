@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// assembler assembles a classic BPF program. A condition takes a func that emits the instructions for the case that the
-// condition is true; otherwise the program jumps over them. Arguments are little-endian: the low half comes first.
+// assembler assembles a classic BPF program. A condition takes a func that emits the instructions for the case
+// that the condition is true; otherwise the program jumps over them. Arguments are little-endian: the low half
+// comes first.
 type assembler struct {
 	program []unix.SockFilter
 	err     error

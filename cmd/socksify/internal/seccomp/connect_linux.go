@@ -17,8 +17,8 @@ const dnsPort = 53
 // daemons are prefixes of the paths of unix sockets whose daemons would resolve names without the gateway.
 var daemons = []string{"/run/nscd/", "/var/run/nscd/", "/run/systemd/resolve/", "/run/avahi-daemon/", "/var/run/avahi-daemon/"}
 
-// connect answers a connect. It decides by the kind of the socket, which the program cannot change, and by a copy of the
-// address, because the program could change the original during the call.
+// connect answers a connect. It decides by the kind of the socket, which the program cannot change, and by a copy
+// of the address, because the program could change the original during the call.
 func (s *Session) connect(n *notification) {
 	c, ok := s.lookAt(n)
 	if !ok {
@@ -48,8 +48,8 @@ func (s *Session) connect(n *notification) {
 	c.close()
 }
 
-// connectOther lets a connect proceed on a socket that reaches no network. It refuses connects to daemons that resolve
-// names.
+// connectOther lets a connect proceed on a socket that reaches no network. It refuses connects to daemons that
+// resolve names.
 func (s *Session) connectOther(n *notification, address []byte) {
 	path := unixPath(address)
 	if slices.ContainsFunc(daemons, func(d string) bool { return strings.HasPrefix(path, d) }) {
@@ -114,8 +114,8 @@ func streamAddress(c socket, address []byte) (netip.AddrPort, error) {
 	return to, err
 }
 
-// loopbackOf returns the loopback address for an unspecified address, which means the same to the kernel, and any other
-// address unchanged.
+// loopbackOf returns the loopback address for an unspecified address, which means the same to the kernel, and any
+// other address unchanged.
 func loopbackOf(to netip.AddrPort) netip.AddrPort {
 	switch ip := to.Addr(); {
 	case ip == netip.IPv4Unspecified():
@@ -134,8 +134,8 @@ func orZero(err error) unix.Errno {
 	return errnoOf(err)
 }
 
-// joined answers a connect on a socket with an earlier connect, and closes c. It reports false, and does neither, if there
-// was no earlier connect. Programs call connect again to learn the outcome, or after a signal.
+// joined answers a connect on a socket with an earlier connect, and closes c. It reports false, and does neither,
+// if there was no earlier connect. Programs call connect again to learn the outcome, or after a signal.
 func (s *Session) joined(n *notification, c socket) bool {
 	var st state
 	s.states.change(c.cookie, func(now *state) {
@@ -163,8 +163,8 @@ func (s *Session) joined(n *notification, c socket) bool {
 	return true
 }
 
-// dial connects the program's socket to a destination through the gateway. It takes ownership of c, which is parked during
-// the dial. A blocking call is answered with the outcome.
+// dial connects the program's socket to a destination through the gateway. It takes ownership of c, which is
+// parked during the dial. A blocking call is answered with the outcome.
 func (s *Session) dial(n *notification, c socket, to netip.AddrPort, address []byte) {
 	a := &attempt{done: make(chan struct{}), left: c.nonblocking()}
 	s.states.change(c.cookie, func(st *state) { st.attempt = a })
@@ -195,8 +195,8 @@ func (s *Session) caller(n *notification) string {
 	return nameOf(int(n.pid))
 }
 
-// connected dials the gateway, connects the program's socket to one of this process, and returns the two connections as a
-// joint, or nil if that failed.
+// connected dials the gateway, connects the program's socket to one of this process, and returns the two
+// connections as a joint, or nil if that failed.
 func (s *Session) connected(c socket, p *parked, a *attempt, to netip.AddrPort, address []byte, who string) *joint {
 	began := time.Now()
 	d, gateway, err := s.dialed(to)
@@ -221,8 +221,8 @@ func (s *Session) connected(c socket, p *parked, a *attempt, to netip.AddrPort, 
 	return r
 }
 
-// fail makes a connect fail with errno. If no call waits for the outcome, fail sets the state before poll reports the
-// socket as ready. If a call waits, fail answers it after the socket is ready for another connect.
+// fail makes a connect fail with errno. If no call waits for the outcome, fail sets the state before poll reports
+// the socket as ready. If a call waits, fail answers it after the socket is ready for another connect.
 func (s *Session) fail(c socket, p *parked, a *attempt, errno unix.Errno) {
 	a.errno = errno
 	var left bool

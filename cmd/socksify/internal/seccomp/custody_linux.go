@@ -10,13 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// custody holds the supervisor's descriptors of the sockets that it has made for the program, on machines that forbid
-// pidfd_getfd. The supervisor finds the socket of a program's descriptor by the inode number in /proc/PID/fd.
+// custody holds the supervisor's descriptors of the sockets that it has made for the program, on machines that
+// forbid pidfd_getfd. The supervisor finds the socket of a program's descriptor by the inode number in
+// /proc/PID/fd.
 //
-// While custody holds a descriptor, the program's close does not end the socket. So custody releases a socket when it is
-// connected or listens, and a sweep releases sockets that no process has any more. A sweep runs when the number of held
-// sockets has doubled, and before a bind if another bound socket is held. A custody is safe for concurrent use. A nil
-// *custody holds nothing; only release and close may be called on it.
+// While custody holds a descriptor, the program's close does not end the socket. So custody releases a socket when
+// it is connected or listens, and a sweep releases sockets that no process has any more. A sweep runs when the
+// number of held sockets has doubled, and before a bind if another bound socket is held. A custody is safe for
+// concurrent use. A nil *custody holds nothing; only release and close may be called on it.
 type custody struct {
 	mu      sync.Mutex
 	held    map[uint64]*heldSocket // by inode number
@@ -83,8 +84,8 @@ func (c *custody) release(inode uint64) {
 	}
 }
 
-// bind prepares for the bind of a socket: if another bound socket is held, it releases the sockets that the program has
-// closed, so that their ports are free.
+// bind prepares for the bind of a socket: if another bound socket is held, it releases the sockets that the
+// program has closed, so that their ports are free.
 func (c *custody) bind(inode uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,8 +101,9 @@ func (c *custody) bind(inode uint64) {
 	}
 }
 
-// sweep releases the sockets that neither this sweep nor the last one has found in any process. A single sweep may miss a
-// socket that passes, by a fork, from a process that it has not looked at yet to one that it has. c.mu is held.
+// sweep releases the sockets that neither this sweep nor the last one has found in any process. A single sweep may
+// miss a socket that passes, by a fork, from a process that it has not looked at yet to one that it has. c.mu is
+// held.
 func (c *custody) sweep() {
 	found := socketInodes()
 	for inode, h := range c.held {

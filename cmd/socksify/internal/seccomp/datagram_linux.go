@@ -2,8 +2,8 @@ package seccomp
 
 import "golang.org/x/sys/unix"
 
-// connectDatagram answers a connect of a datagram socket. It connects the socket to socksify's name server in place of
-// another, or to this machine.
+// connectDatagram answers a connect of a datagram socket. It connects the socket to socksify's name server in
+// place of another, or to this machine.
 func (s *Session) connectDatagram(n *notification, c socket, address []byte) {
 	where, err := s.judge(n, c, address)
 	if err != nil {
@@ -28,8 +28,8 @@ type target struct {
 	dns      bool // the address of socksify's name server
 }
 
-// judge returns the target for an address, or the errno of the call. It refuses other destinations than a name server and
-// this machine, and logs that UDP needs the namespace way.
+// judge returns the target for an address, or the errno of the call. It refuses other destinations than a name
+// server and this machine, and logs that UDP needs the namespace way.
 func (s *Session) judge(n *notification, c socket, address []byte) (target, error) {
 	to, err := parseSockaddr(address)
 	if err != nil {
@@ -53,8 +53,8 @@ func (s *Session) judge(n *notification, c socket, address []byte) (target, erro
 	return target{}, unix.ENETUNREACH
 }
 
-// sendto answers a sendto with an address. It lets the call proceed for other sockets than UDP, which cannot reach a network
-// by it.
+// sendto answers a sendto with an address. It lets the call proceed for other sockets than UDP, which cannot reach
+// a network by it.
 func (s *Session) sendto(n *notification) {
 	c, ok := s.lookAt(n)
 	if !ok {

@@ -44,8 +44,9 @@ const x32 = 0x40000000
 // architectures has the AUDIT_ARCH value of each supported GOARCH.
 var architectures = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
 
-// filter returns the BPF program. System calls that it does not name, such as read, write and poll, are allowed after a few
-// instructions. If made is true, the supervisor makes the stream sockets too, and is notified of bind and listen.
+// filter returns the BPF program. System calls that it does not name, such as read, write and poll, are allowed
+// after a few instructions. If made is true, the supervisor makes the stream sockets too, and is notified of bind
+// and listen.
 func filter(t Tags, made bool) ([]unix.SockFilter, error) {
 	arch, ok := architectures[runtime.GOARCH]
 	if !ok {
@@ -87,8 +88,8 @@ func filter(t Tags, made bool) ([]unix.SockFilter, error) {
 	return a.program, a.err
 }
 
-// socket emits the rule for socket. It allows sockets of families that reach no network, and stream sockets unless made is
-// true; it notifies the supervisor of the other TCP and UDP sockets and refuses the rest.
+// socket emits the rule for socket. It allows sockets of families that reach no network, and stream sockets unless
+// made is true; it notifies the supervisor of the other TCP and UDP sockets and refuses the rest.
 func (a *assembler) socket(made bool) {
 	stream := uint32(allow)
 	if made {
@@ -141,8 +142,8 @@ func (a *assembler) setsockopt() {
 	a.ret(allow)
 }
 
-// sendto emits the rule for sendto. It notifies the supervisor of every call with an address, even if the socket's number is
-// no tag, because the socket may have been duplicated.
+// sendto emits the rule for sendto. It notifies the supervisor of every call with an address, even if the socket's
+// number is no tag, because the socket may have been duplicated.
 func (a *assembler) sendto() {
 	a.noFastOpen(3)
 	a.unlessNull(4)

@@ -2,8 +2,8 @@ package seccomp
 
 import "golang.org/x/sys/unix"
 
-// A process detects the filter by a getpeername with descriptor -1 and the length insideMark: the supervisor answers it with
-// insideErrno.
+// A process detects the filter by a getpeername with descriptor -1 and the length insideMark: the supervisor
+// answers it with insideErrno.
 const (
 	insideMark  = 0x50c5
 	insideErrno = unix.EOVERFLOW

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// makeSocket makes an Internet socket for the program: a datagram socket, or a stream socket if there is a custody. A
-// datagram socket is bound to the loopback device, so that no datagram leaves this machine by mistake.
+// makeSocket makes an Internet socket for the program: a datagram socket, or a stream socket if there is a
+// custody. A datagram socket is bound to the loopback device, so that no datagram leaves this machine by mistake.
 func (s *Session) makeSocket(n *notification) {
 	kind := int(int32(n.args[1]))
 	c, err := newSocket(int(int32(n.args[0])), kind, int(int32(n.args[2])))
@@ -61,8 +61,8 @@ func newSocket(domain, kind, protocol int) (socket, error) {
 	return c, err
 }
 
-// give gives the program a duplicate of c with the number to, and returns that number from the call. It takes ownership of
-// c. If it fails, it does not answer the call.
+// give gives the program a duplicate of c with the number to, and returns that number from the call. It takes
+// ownership of c. If it fails, it does not answer the call.
 func (s *Session) give(n *notification, c socket, to int, cloexec bool) unix.Errno {
 	if s.custody == nil {
 		defer c.close()
@@ -107,8 +107,8 @@ func (s *Session) listen(n *notification) {
 	s.listener.proceed(n)
 }
 
-// heldSocketOf is socketOf with a custody. The result has no descriptor if the socket is not held: it has been released, is
-// of another family, or was accepted or inherited.
+// heldSocketOf is socketOf with a custody. The result has no descriptor if the socket is not held: it has been
+// released, is of another family, or was accepted or inherited.
 func (s *Session) heldSocketOf(n *notification) (socket, error) {
 	inode, err := inodeOf(int(n.pid), int(int32(n.args[0])))
 	if err == unix.EPERM {
@@ -142,7 +142,8 @@ func (s *Session) sendsElsewhere(n *notification, c socket) bool {
 	return c.internet() && c.kind != unix.SOCK_STREAM
 }
 
-// connectReleased answers a connect on a socket without a descriptor: it is connected, listens, or cannot be connected.
+// connectReleased answers a connect on a socket without a descriptor: it is connected, listens, or cannot be
+// connected.
 func (s *Session) connectReleased(n *notification, c socket, address []byte) {
 	disconnects := len(address) >= 2 && familyOf(address) == unix.AF_UNSPEC
 	switch {

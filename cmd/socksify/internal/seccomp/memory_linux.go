@@ -46,8 +46,8 @@ func (m memory) write(at uint64, b []byte) error {
 	return err
 }
 
-// file calls do with a descriptor of /proc/PID/mem. Some profiles of containers forbid process_vm_readv but not this file,
-// for which the kernel requires the same rights.
+// file calls do with a descriptor of /proc/PID/mem. Some profiles of containers forbid process_vm_readv but not
+// this file, for which the kernel requires the same rights.
 func (m memory) file(flags int, do func(fd int) (int, error)) (int, error) {
 	fd, err := unix.Open("/proc/"+strconv.Itoa(m.pid)+"/mem", flags|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -61,8 +61,8 @@ func (m memory) file(flags int, do func(fd int) (int, error)) (int, error) {
 	return n, err
 }
 
-// result writes value into the buffer at the address at, as far as it fits into the length at lengthAt, and the whole
-// length to lengthAt, like getpeername.
+// result writes value into the buffer at the address at, as far as it fits into the length at lengthAt, and the
+// whole length to lengthAt, like getpeername.
 func (m memory) result(at, lengthAt uint64, value []byte) error {
 	b, err := m.read(lengthAt, 4)
 	if err != nil {

@@ -53,8 +53,8 @@ type segment struct {
 	length int
 }
 
-// parseSegments returns the buffers of a message from its struct iovecs. It limits their total length to maxDatagram, which
-// is enough for any read; complete is false if they are longer.
+// parseSegments returns the buffers of a message from its struct iovecs. It limits their total length to
+// maxDatagram, which is enough for any read; complete is false if they are longer.
 func parseSegments(b []byte) (segments []segment, complete bool) {
 	room := uint64(maxDatagram)
 	complete = true

@@ -44,15 +44,15 @@ const (
 // listener has the descriptor of a filter's notifications. Its methods are safe for concurrent use.
 type listener struct{ fd int }
 
-// hurry makes the kernel switch from a call to the supervisor at once, on the same processor. It has no effect before
-// Linux 6.6.
+// hurry makes the kernel switch from a call to the supervisor at once, on the same processor. It has no effect
+// before Linux 6.6.
 func (l listener) hurry() {
 	const syncWakeUp = 1 // SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
 	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), ioctlFlags, syncWakeUp)
 }
 
-// receive waits for the next notification. It reports false if no process has the filter any more, or if the descriptor
-// stop is readable.
+// receive waits for the next notification. It reports false if no process has the filter any more, or if the
+// descriptor stop is readable.
 func (l listener) receive(stop int) (notification, bool) {
 	for {
 		p := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}}
@@ -79,8 +79,8 @@ func (l listener) answer(n *notification, value int64, errno unix.Errno) {
 	_ = l.ioctl(unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&r)) // ENOENT: the call was interrupted
 }
 
-// proceed lets the kernel execute the call. It must not be used for a call that could reach the network by its memory,
-// because the program may have changed the memory since the handler read it.
+// proceed lets the kernel execute the call. It must not be used for a call that could reach the network by its
+// memory, because the program may have changed the memory since the handler read it.
 func (l listener) proceed(n *notification) {
 	r := response{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
 	_ = l.ioctl(unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&r))
@@ -95,8 +95,8 @@ func (l listener) valid(n *notification) bool {
 // lowest as a descriptor number means the lowest free one.
 const lowest = -1
 
-// give duplicates this process's descriptor from into the program, as number to, and ends the call with that number. It
-// returns ENOENT if the call was interrupted.
+// give duplicates this process's descriptor from into the program, as number to, and ends the call with that
+// number. It returns ENOENT if the call was interrupted.
 func (l listener) give(n *notification, from, to int, cloexec bool) unix.Errno {
 	a := addFD{id: n.id, from: uint32(from)}
 	if to != lowest {

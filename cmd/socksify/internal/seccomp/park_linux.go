@@ -13,10 +13,10 @@ type lots struct {
 	v4, v6 lot // the addr of v6 is invalid on a machine without IPv6
 }
 
-// lot is a listener at which sockets of the program wait during a dial. It answers no SYN: its queue has room for one
-// connection, which is the filler's and is never accepted. A socket that connects to it stays in SYN_SENT, as on a slow
-// network. To complete the connect, another socket with the listener's address connects to the program's socket, by TCP's
-// simultaneous open (RFC 9293, section 3.5).
+// lot is a listener at which sockets of the program wait during a dial. It answers no SYN: its queue has room for
+// one connection, which is the filler's and is never accepted. A socket that connects to it stays in SYN_SENT, as
+// on a slow network. To complete the connect, another socket with the listener's address connects to the program's
+// socket, by TCP's simultaneous open (RFC 9293, section 3.5).
 type lot struct {
 	listener, filler int
 	addr             netip.AddrPort
@@ -102,8 +102,8 @@ type parked struct {
 	addr netip.AddrPort // the socket's local address
 }
 
-// park connects a socket to the lot for its family and its destination. It sets a blocking socket to nonblocking during
-// the call.
+// park connects a socket to the lot for its family and its destination. It sets a blocking socket to nonblocking
+// during the call.
 func (l *lots) park(c socket, to netip.Addr) (*parked, error) {
 	lot := l.lotFor(c, to)
 	flags, err := unix.FcntlInt(uintptr(c.fd), unix.F_GETFL, 0)

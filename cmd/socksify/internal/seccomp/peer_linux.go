@@ -32,8 +32,8 @@ func (s *Session) getpeername(n *notification) {
 	}
 }
 
-// socketError answers a getsockopt of SO_ERROR. After a connect that failed while the socket was parked, it returns that
-// error once.
+// socketError answers a getsockopt of SO_ERROR. After a connect that failed while the socket was parked, it
+// returns that error once.
 func (s *Session) socketError(n *notification) {
 	c, ok := s.lookAt(n)
 	if !ok {

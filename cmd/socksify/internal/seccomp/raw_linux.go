@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withSockaddr makes a system call whose arguments are a descriptor, a pointer to a sockaddr, and its length. It repeats
-// the call after EINTR, except connect.
+// withSockaddr makes a system call whose arguments are a descriptor, a pointer to a sockaddr, and its length. It
+// repeats the call after EINTR, except connect.
 func withSockaddr(number uintptr, fd int, sockaddr []byte) (int, error) {
 	for {
 		n, _, errno := unix.Syscall(number, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(sockaddr))), uintptr(len(sockaddr)))

@@ -10,8 +10,8 @@ import (
 // uint32Bytes returns the bytes of n in native order.
 func uint32Bytes(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
 
-// recvfrom answers a recvfrom. It returns an answer of socksify's name server with the address of the server that the
-// program sent to, because programs compare them.
+// recvfrom answers a recvfrom. It returns an answer of socksify's name server with the address of the server that
+// the program sent to, because programs compare them.
 func (s *Session) recvfrom(n *notification) {
 	c, ok := s.lookAt(n)
 	if !ok {
@@ -59,7 +59,8 @@ func (s *Session) receive(n *notification, c socket, b []byte, flags int) (got i
 	}
 }
 
-// receiveDeadline returns the time at which a receive that begins now times out by SO_RCVTIMEO; the zero time means never.
+// receiveDeadline returns the time at which a receive that begins now times out by SO_RCVTIMEO; the zero time
+// means never.
 func receiveDeadline(c socket) time.Time {
 	t, err := unix.GetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO)
 	if err != nil || t.Nano() == 0 {
@@ -68,8 +69,8 @@ func receiveDeadline(c socket) time.Time {
 	return time.Now().Add(time.Duration(t.Nano()))
 }
 
-// recvmsg is recvfrom for the struct msghdr at the address at. If then is not nil, recvmsg calls it with the length and
-// answers the call with 1, for recvmmsg.
+// recvmsg is recvfrom for the struct msghdr at the address at. If then is not nil, recvmsg calls it with the
+// length and answers the call with 1, for recvmmsg.
 func (s *Session) recvmsg(n *notification, at uint64, flags int, then func(int) error) {
 	c, msg, ok := s.messageOf(n, at)
 	if !ok {

@@ -46,9 +46,9 @@ type Session struct {
 	open    map[*joint]struct{}
 }
 
-// Start starts the shim, waits until it has installed the filter, and returns the session. The program does not run before
-// Release. If a step fails, Start leaves nothing behind. If the program's sockets cannot be duplicated, the supervisor
-// makes them.
+// Start starts the shim, waits until it has installed the filter, and returns the session. The program does not
+// run before Release. If a step fails, Start leaves nothing behind. If the program's sockets cannot be duplicated,
+// the supervisor makes them.
 func Start(program execute.Program, p *policy.Policy) (*Session, error) {
 	s, err := start(program, p, nil)
 	if errors.Is(err, errNoDuplicates) {
@@ -220,8 +220,8 @@ func (s *Session) handle(n *notification) {
 	}
 }
 
-// refuseForeign kills a process of another architecture, whose system calls have other numbers and structures. It reports
-// that in the log, and on the process's standard error if it can duplicate or open that.
+// refuseForeign kills a process of another architecture, whose system calls have other numbers and structures. It
+// reports that in the log, and on the process's standard error if it can duplicate or open that.
 func (s *Session) refuseForeign(n *notification) {
 	const line = "32-bit and x32 programs need -by namespace"
 	pid, err := processOf(int(n.pid))

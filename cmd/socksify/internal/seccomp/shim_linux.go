@@ -61,8 +61,8 @@ func install(s setup) (*os.File, error) {
 	return os.NewFile(fd, "seccomp"), nil
 }
 
-// tags returns the tags for the programs that this process starts. The programs' limit of open descriptors may be lower
-// than this process's, which the Go runtime has raised; makeSocket reports that.
+// tags returns the tags for the programs that this process starts. The programs' limit of open descriptors may be
+// lower than this process's, which the Go runtime has raised; makeSocket reports that.
 func tags() (Tags, error) {
 	var l unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {

@@ -10,17 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// waitKillable is SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: only signals that kill the process interrupt a call that waits
-// for the supervisor. Without the flag, Go programs may make no progress: their runtime sends a thread a signal every
-// 100 µs to preempt it, even while it makes a socket, and the kernel restarts the call each time. With the flag, a handler
-// that waits for longer must look for signals itself, and end the call as the kernel would.
+// waitKillable is SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: only signals that kill the process interrupt a call that
+// waits for the supervisor. Without the flag, Go programs may make no progress: their runtime sends a thread a
+// signal every 100 µs to preempt it, even while it makes a socket, and the kernel restarts the call each time.
+// With the flag, a handler that waits for longer must look for signals itself, and end the call as the kernel
+// would.
 const waitKillable = 1 << 5
 
 // look is the interval at which a waiting handler checks for signals.
 const look = 50 * time.Millisecond
 
-// restart is ERESTARTSYS: the kernel runs the signal handlers, and then restarts the call or returns EINTR, as SA_RESTART
-// says.
+// restart is ERESTARTSYS: the kernel runs the signal handlers, and then restarts the call or returns EINTR, as
+// SA_RESTART says.
 const restart = unix.Errno(512)
 
 // interrupted reports whether an unblocked signal is pending for the thread of a call.
@@ -40,8 +41,8 @@ func signalsWait(status string) bool {
 	return (mask("SigPnd")|mask("ShdPnd"))&^mask("SigBlk") != 0
 }
 
-// await answers a blocking connect with the outcome of a dial, or with restart when a signal is pending. After restart,
-// the program's next connect returns the outcome.
+// await answers a blocking connect with the outcome of a dial, or with restart when a signal is pending. After
+// restart, the program's next connect returns the outcome.
 func (s *Session) await(n *notification, cookie uint64, a *attempt) {
 	tick := time.NewTicker(look)
 	defer tick.Stop()

@@ -40,7 +40,8 @@ func parseSockaddr(b []byte) (netip.AddrPort, error) {
 // familyOf returns the address family of a sockaddr, which is at least two bytes long.
 func familyOf(b []byte) uint16 { return binary.NativeEndian.Uint16(b) }
 
-// appendSockaddr appends a struct sockaddr_in, or a sockaddr_in6 if a is an IPv6 address, including an IPv4-mapped one.
+// appendSockaddr appends a struct sockaddr_in, or a sockaddr_in6 if a is an IPv6 address, including an IPv4-mapped
+// one.
 func appendSockaddr(b []byte, a netip.AddrPort) []byte {
 	if a.Addr().Is4() {
 		b = binary.NativeEndian.AppendUint16(b, syscall.AF_INET)

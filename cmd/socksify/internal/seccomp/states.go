@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxStates is the maximum number of states. Beyond it, the least recently used state is dropped; the program then sees its
-// socket as the kernel does, connected to a relay.
+// maxStates is the maximum number of states. Beyond it, the least recently used state is dropped; the program then
+// sees its socket as the kernel does, connected to a relay.
 const maxStates = 1 << 14
 
 // state is the state of a socket that the program must see. The mutex of states guards it.

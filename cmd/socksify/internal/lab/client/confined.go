@@ -14,16 +14,16 @@ import (
 // namespaces has the flags of clone that Docker's default profile forbids: all that make a namespace.
 const namespaces = 0x7e020000
 
-// dockerDenies has the system calls, of those that socksify and the tests' programs could use, that fail with EPERM under
-// Docker's default profile and capabilities.
+// dockerDenies has the system calls, of those that socksify and the tests' programs could use, that fail with
+// EPERM under Docker's default profile and capabilities.
 var dockerDenies = []uint32{
 	unix.SYS_PIDFD_GETFD, unix.SYS_KCMP, unix.SYS_PROCESS_MADVISE, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_UMOUNT2,
 	unix.SYS_PIVOT_ROOT, unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_IO_URING_SETUP, unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_USERFAULTFD,
 	unix.SYS_FSOPEN, unix.SYS_MOVE_MOUNT, unix.SYS_OPEN_TREE,
 }
 
-// confined executes a program under a filter like the default profile of a container engine: "docker", or "podman", which
-// also forbids process_vm_readv.
+// confined executes a program under a filter like the default profile of a container engine: "docker", or
+// "podman", which also forbids process_vm_readv.
 func confined(args []string) error {
 	denied := dockerDenies
 	if args[0] == "podman" {

@@ -54,8 +54,8 @@ func fetch(c *http.Client, url string) error {
 	return err
 }
 
-// echo sends a datagram of a given size to each address by name, from one socket, and requires that each answer comes from
-// that address.
+// echo sends a datagram of a given size to each address by name, from one socket, and requires that each answer
+// comes from that address.
 func echo(args []string) error {
 	p, err := net.ListenPacket("udp4", ":0")
 	if err != nil {

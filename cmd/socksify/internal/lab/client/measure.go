@@ -29,8 +29,8 @@ func open(args []string) error {
 	return err
 }
 
-// bulk transfers 1 GiB down and up, and prints MB/s. After the byte d the server sends 1 GiB; after the byte u it counts the
-// bytes that follow.
+// bulk transfers 1 GiB down and up, and prints MB/s. After the byte d the server sends 1 GiB; after the byte u it
+// counts the bytes that follow.
 func bulk(args []string) error {
 	const size = 1 << 30
 	down, err := dial(context.Background(), "tcp4", args[0])
@@ -73,7 +73,8 @@ func bulk(args []string) error {
 	return nil
 }
 
-// datagrams exchanges a number of datagrams with an address, 32 in flight at once, and prints the answers per second.
+// datagrams exchanges a number of datagrams with an address, 32 in flight at once, and prints the answers per
+// second.
 func datagrams(args []string) error {
 	total, err := strconv.Atoi(args[1])
 	if err != nil {
