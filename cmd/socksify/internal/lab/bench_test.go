@@ -33,13 +33,13 @@ func BenchmarkTable(b *testing.B) {
 	c := compile(b, w, "measure.c", "gcc", "gcc")
 	stall := testdata("nodejs", "node", "stall.js", "www.test", "7")(b, w)
 	rows := []row{
-		{name: "connect by name, and a byte there and back, one by one, µs", argv: []string{c, "connects", "www.test", "7"}, client: []string{"connects", "www.test:7", "500", "1"}},
+		{name: "connect by name, and a byte there and back, one after the other, µs", argv: []string{c, "connects", "www.test", "7"}, client: []string{"connects", "www.test:7", "500", "1"}},
 		{name: "2,000 of them, 100 at once, ms", client: []string{"connects", "www.test:7", "2000", "100"}},
 		{name: "bulk down / up, MB/s", argv: []string{c, "bulk", "www.test", "19"}, client: []string{"bulk", "www.test:19"}},
 		{name: "datagrams by name there and back, 32 at once, per second", argv: []string{c, "datagrams", "www.test", "7"}, client: []string{"datagrams", "www.test:7", "20000"}},
-		{name: "launch of `true`, until it has ended, ms", argv: []string{"true"}},
-		{name: "memory with 1,000 connections open, MB", argv: []string{c, "open", "www.test", "7"}, client: []string{"open", "www.test:7", "1000"}},
-		{name: "a gateway that takes 100 ms: 20 connects of node at once / longest stall of its loop, ms", argv: stall, client: []string{"connects", "www.test:7", "20", "20"}, slow: true},
+		{name: "run of `true`, from start to end, ms", argv: []string{"true"}},
+		{name: "memory with 1,000 open connections, MB", argv: []string{c, "open", "www.test", "7"}, client: []string{"open", "www.test:7", "1000"}},
+		{name: "a gateway that takes 100 ms: 20 connects of node at once / longest stall of its event loop, ms", argv: stall, client: []string{"connects", "www.test:7", "20", "20"}, slow: true},
 	}
 	columns := append([]column{{name: "library", run: run{bare: true, env: []string{"ALL_PROXY=socks5://" + gatewayIP + ":1080"}}}}, wrappers(b, w)...)
 	for b.Loop() {

@@ -82,7 +82,7 @@ func TestLeaksAreSeen(t *testing.T) {
 	require.Contains(t, res.stdout, "done", res.stderr)
 	leaks, _, _ := w.capture.settled()
 	require.Greater(t, len(leaks), 10)
-	t.Logf("%d packets past the gateway without socksify", len(leaks))
+	t.Logf("%d packets that bypass the gateway without socksify", len(leaks))
 }
 
 // Packets leave only to the gateway, for every attempt of the script and for each user.
