@@ -21,8 +21,8 @@ import (
 // So each name has its own association, and a datagram on it is from that name if a datagram was sent to its
 // source port. Real addresses share one association per family. The first destination uses the association that
 // ListenPacket made. For another destination, the first WriteTo makes an association, which takes as long as a
-// dial; writes to other destinations do not wait. A name stays pinned in the table until its association is closed
-// as idle or to make room, or the PacketConn is closed.
+// dial; writes to other destinations do not wait. A name stays pinned in the table until it is idle or replaced (see
+// below), an association for it cannot be made, or the PacketConn is closed.
 //
 // QUIC and ICE implementations find the methods that they look for on a *net.UDPConn: see [PacketConn.WriteMsgUDP]
 // and [PacketConn.ReadBatch]. Give them a *net.UDPAddr with a fake address, from [Dialer.ResolveUDPAddr] or a
@@ -175,8 +175,8 @@ func (p *PacketConn) Name() string {
 // BoundAddr.
 func (p *PacketConn) BoundAddr() net.Addr { return boundAddr(p.first.conn) }
 
-// fail returns err as an OpError with the addresses that the application knows; nil stays nil. They replace the addresses of
-// an association's own OpError, which are the addresses of the socket to the relay.
+// fail returns err as an OpError with the addresses that the application knows; nil stays nil. They replace the
+// addresses of an association's own OpError, which are the addresses of the socket to the relay.
 func (p *PacketConn) fail(op string, addr net.Addr, err error) error {
 	if err == nil {
 		return nil

@@ -17,11 +17,12 @@ type Trace struct {
 	// addr was given as a name, addr has only a port.
 	PacketDropped func(addr netip.AddrPort, reason socks.DropReason)
 	// AssociationMade is called after a PacketConn has asked for a further association, for datagrams to host. The
-	// request took the time took; err is nil if it succeeded. The host is a name, "0.0.0.0" or "::" for all real
-	// addresses of a family, or "" before the first datagram.
+	// request took the time took; err is nil if it succeeded. The host is a name, or "0.0.0.0" or "::" for all real
+	// addresses of a family.
 	AssociationMade func(host string, took time.Duration, err error)
-	// AssociationEnded is called when the association for host is closed, but not by the PacketConn's own Close. Why
-	// matches [ErrIdle] or [ErrReplaced], or is the error with which the gateway ended the association.
+	// AssociationEnded is called when the association for host is closed, but not by the PacketConn's own Close. The
+	// host is "" if no datagram was sent yet. Why matches [ErrIdle] or [ErrReplaced], or is the error with which the
+	// gateway ended the association.
 	AssociationEnded func(host string, why error)
 }
 
