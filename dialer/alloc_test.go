@@ -27,7 +27,7 @@ func mirror(t *testing.T) string {
 	relay := newResponder(t)
 	require.NoError(t, relay.SetDeadline(time.Time{}))
 	var running sync.WaitGroup
-	running.Go(func() { // the test's, which waits for it; ends when relay is closed
+	running.Go(func() { // owned by the test, which waits for it; ends when relay is closed
 		b := make([]byte, 1<<16)
 		for {
 			n, from, err := relay.ReadFromUDPAddrPort(b)
@@ -37,13 +37,13 @@ func mirror(t *testing.T) string {
 			_, _ = relay.WriteToUDPAddrPort(b[:n], from)
 		}
 	})
-	running.Go(func() { // the test's, which waits for it; ends when l is closed
+	running.Go(func() { // owned by the test, which waits for it; ends when l is closed
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			running.Go(func() { // the test's, which waits for it; ends with the client's connection
+			running.Go(func() { // owned by the test, which waits for it; ends with the client's connection
 				defer c.Close()
 				request := make([]byte, 3+10) // one method, and a wildcard
 				if _, err := io.ReadFull(c, request[:3]); err != nil {

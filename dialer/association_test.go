@@ -67,7 +67,7 @@ func TestCloseSeveral(t *testing.T) {
 	p, d, _, to := several(t, g, 3)
 	ended := make(chan error)
 	for range 3 {
-		go func() { // the test's, which waits for ended; Close ends it
+		go func() { // owned by the test, which waits for ended; Close ends it
 			_, _, err := p.ReadFrom(make([]byte, 1))
 			ended <- err
 		}()

@@ -28,7 +28,7 @@ func TestReadDeadline(t *testing.T) {
 		t.Helper()
 		require.NoError(t, p.SetReadDeadline(far))
 		ended := make(chan error)
-		go func() { // the test's, which waits for ended; the deadline ends it
+		go func() { // owned by the test, which waits for ended; the deadline ends it
 			_, _, err := p.ReadFrom(make([]byte, 1))
 			ended <- err
 		}()
@@ -102,7 +102,7 @@ func TestWriteWaits(t *testing.T) {
 			write(t, p, "x", plainAddr(at(name, 9)))
 			ended := make(chan error)
 			for range 2 {
-				go func() { // the test's, which waits for ended; end ends it
+				go func() { // owned by the test, which waits for ended; end ends it
 					_, err := p.WriteTo([]byte("x"), plainAddr(at(other, 9)))
 					ended <- err
 				}()

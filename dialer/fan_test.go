@@ -82,7 +82,7 @@ func TestReadWaitsOverTheSwitch(t *testing.T) {
 	r.receive()
 	froms := make(chan string)
 	for range 3 {
-		go func() { // the test's, which waits for what it sends; a datagram ends it
+		go func() { // owned by the test, which waits for what it sends; a datagram ends it
 			_, from, err := p.ReadFrom(make([]byte, 100))
 			if err != nil {
 				from = plainAddr(err.Error())

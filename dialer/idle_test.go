@@ -25,7 +25,7 @@ func TestIdle(t *testing.T) {
 		}}
 		local := p.LocalAddr()
 		reading := make(chan error)
-		go func() { // the test's, which waits for it; Close ends it
+		go func() { // owned by the test, which waits for it; Close ends it
 			for {
 				if _, _, err := p.ReadFrom(make([]byte, 100)); err != nil {
 					reading <- err
@@ -120,7 +120,7 @@ func TestEndedBeforeUse(t *testing.T) {
 		m := new(memory)
 		p, _ := behindMemory(t, m)
 		ended := make(chan error)
-		go func() { // the test's, which waits for it; the deadline ends it
+		go func() { // owned by the test, which waits for it; the deadline ends it
 			_, _, err := p.ReadFrom(make([]byte, 1))
 			ended <- err
 		}()

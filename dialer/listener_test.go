@@ -85,7 +85,7 @@ func TestListenEnds(t *testing.T) {
 	require.NoError(t, l.(*dialer.Listener).SetDeadline(time.Time{}))
 
 	ended := make(chan error)
-	go func() { // the test's, which waits for ended; Close ends it
+	go func() { // owned by the test, which waits for ended; Close ends it
 		_, err := l.Accept()
 		ended <- err
 	}()

@@ -150,7 +150,7 @@ func serveDNS(t *testing.T) {
 		_ = w.WriteMsg(m)
 	})}
 	ended := make(chan error)
-	go func() { ended <- s.ActivateAndServe() }() // the test's, which waits for ended; Shutdown ends it
+	go func() { ended <- s.ActivateAndServe() }() // owned by the test, which waits for ended; Shutdown ends it
 	t.Cleanup(func() { _ = p.Close(); <-ended })
 }
 

@@ -231,7 +231,7 @@ func TestPacketConnCloses(t *testing.T) {
 	write(t, p, "x", plainAddr(at(name, 9)))
 	ended := make(chan error)
 	for range 2 {
-		go func() { // the test's, which waits for ended; Close ends it
+		go func() { // owned by the test, which waits for ended; Close ends it
 			_, _, err := p.ReadFrom(make([]byte, 1))
 			ended <- err
 		}()
@@ -258,7 +258,7 @@ func TestOnlyAssociationEnds(t *testing.T) {
 	write(t, p, "x", plainAddr(at(name, port)))
 	read(t, p)
 	reading := make(chan string)
-	go func() { // the test's, which waits for it; a datagram ends it
+	go func() { // owned by the test, which waits for it; a datagram ends it
 		b := make([]byte, 100)
 		n, from, err := p.ReadFrom(b)
 		reading <- fmt.Sprint(string(b[:n]), " ", from, " ", err)

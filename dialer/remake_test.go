@@ -65,7 +65,7 @@ func TestEndedAfterAnAnswer(t *testing.T) {
 			a, granted := m.last()
 			require.Equal(t, i+1, granted)
 			answered := make(chan struct{})
-			go func() { // the test's, which waits for it
+			go func() { // owned by the test, which waits for it
 				a.answer(t, 9, "answer")
 				close(answered)
 			}()
@@ -141,7 +141,7 @@ func TestSlowAssociation(t *testing.T) {
 		m.behave(nil, make(chan struct{}))
 		begun, ended := time.Now(), make(chan error)
 		for range 3 {
-			go func() { // the test's, which waits for it
+			go func() { // owned by the test, which waits for it
 				_, err := p.WriteTo([]byte("x"), named("slow.test"))
 				ended <- err
 			}()
@@ -179,7 +179,7 @@ func TestOneAssociationForMany(t *testing.T) {
 			m.behave(refusal, hold)
 			ended := make(chan error)
 			for range 5 {
-				go func() { // the test's, which waits for it
+				go func() { // owned by the test, which waits for it
 					_, err := p.WriteTo([]byte("x"), named("second.test"))
 					ended <- err
 				}()
@@ -205,7 +205,7 @@ func TestReplacedInTheMaking(t *testing.T) {
 		write(t, p, "x", named("first.test"))
 		m.behave(nil, make(chan struct{}))
 		ended := make(chan error)
-		go func() { // the test's, which waits for it
+		go func() { // owned by the test, which waits for it
 			_, err := p.WriteTo([]byte("x"), named("second.test"))
 			ended <- err
 		}()
@@ -233,7 +233,7 @@ func TestAssociationAfterClose(t *testing.T) {
 			return m.ListenPacket(context.Background())
 		}}
 		ended := make(chan error)
-		go func() { // the test's, which waits for it
+		go func() { // owned by the test, which waits for it
 			_, err := p.WriteTo([]byte("x"), named("second.test"))
 			ended <- err
 		}()
@@ -283,7 +283,7 @@ func TestEndWithoutCause(t *testing.T) {
 		a, _ := m.last()
 		a.Conn.Close()
 		reading := make(chan error)
-		go func() { // the test's, which waits for it; Close ends it
+		go func() { // owned by the test, which waits for it; Close ends it
 			_, _, err := p.ReadFrom(make([]byte, 1))
 			reading <- err
 		}()

@@ -50,7 +50,7 @@ func (r responder) send(text string, to netip.AddrPort) {
 func echoPackets(t testing.TB) (port uint16) {
 	r := newResponder(t)
 	ended := make(chan struct{})
-	go func() { // the test's, which waits for ended; ends when the socket is closed
+	go func() { // owned by the test, which waits for ended; ends when the socket is closed
 		defer close(ended)
 		b := make([]byte, 1<<16)
 		for {

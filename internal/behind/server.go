@@ -136,7 +136,7 @@ func (n *Network) serve(as *syscall.SysProcAttr, ready func() bool, program stri
 	cmd.SysProcAttr, cmd.Dir, cmd.Stdout, cmd.Stderr = as, "/", &log, &log
 	require.NoError(n.t, cmd.Start())
 	ended := make(chan struct{})
-	go func() { cmd.Wait(); close(ended) }() // the cleanup ends the server and waits
+	go func() { cmd.Wait(); close(ended) }() // owned by the test, whose cleanup ends the server and waits
 	n.t.Cleanup(func() {
 		cmd.Process.Signal(syscall.SIGTERM)
 		defer time.AfterFunc(5*time.Second, func() { cmd.Process.Kill() }).Stop()

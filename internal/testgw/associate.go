@@ -48,7 +48,7 @@ func (s *session) associate(ctx context.Context) error {
 	}
 	var running sync.WaitGroup
 	run := func(f func(context.Context)) {
-		running.Go(func() { // associate waits for it; ends with a.close
+		running.Go(func() { // owned by associate, which waits for it; ends with a.close
 			f(ctx)
 			_ = s.raw.SetReadDeadline(time.Unix(1, 0)) // ends the association if a socket has failed
 		})

@@ -97,7 +97,7 @@ func (s *session) acceptOne(ctx context.Context, gone context.CancelFunc, l net.
 func (s *session) watch(gone func()) (stop func()) {
 	const limit = 16 << 10
 	done := make(chan struct{})
-	go func() { // stop ends it and waits for it
+	go func() { // owned by acceptOne; stop ends it and waits for it
 		defer close(done)
 		buf := make([]byte, 4096)
 		for len(s.early) < limit {

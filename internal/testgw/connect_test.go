@@ -271,7 +271,7 @@ func TestCurl(t *testing.T) {
 	curl := need.Path(t, "curl", "curl")
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		l, to := listenOn(t, ip)
-		go func() { // ends when the listener is closed
+		go func() { // owned by the test; ends when the listener is closed
 			for {
 				c, err := l.Accept()
 				if err != nil {

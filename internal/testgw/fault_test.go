@@ -133,7 +133,7 @@ func TestFaultAnswer(t *testing.T) {
 
 func TestFaultHold(t *testing.T) {
 	held, release := make(chan Stage), make(chan struct{})
-	go func() { // the test's; ends with the three answers
+	go func() { // owned by the test; ends with the three answers
 		for range 3 {
 			<-held
 			release <- struct{}{}

@@ -111,7 +111,7 @@ func (g *Gateway) Serve(l net.Listener) error {
 		g.addr = l.Addr()
 	}
 	g.listeners[l] = struct{}{}
-	g.running.Go(func() { g.accept(l) }) // ends when Close closes l
+	g.running.Go(func() { g.accept(l) }) // owned by g; ends when Close closes l
 	return nil
 }
 
@@ -143,7 +143,7 @@ func (g *Gateway) admit(c net.Conn) bool {
 	g.accepted++
 	ctx, cancel := context.WithCancel(context.Background())
 	g.sessions[id] = cancel
-	g.running.Go(func() { // ends with the client's connection, or with cancel
+	g.running.Go(func() { // owned by g; ends with the client's connection, or with cancel
 		g.serve(ctx, id, c)
 		cancel()
 		g.mu.Lock()

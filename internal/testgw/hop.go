@@ -38,7 +38,7 @@ func (h *Hop) At(relay netip.AddrPort) netip.AddrPort {
 		return relay
 	}
 	h.ways = append(h.ways, w)
-	h.moved.Go(func() { h.answers(w) }) // ends when Close closes far
+	h.moved.Go(func() { h.answers(w) }) // owned by h; ends when Close closes far
 	return w.at
 }
 
@@ -49,7 +49,7 @@ func (h *Hop) open(w *way) error {
 		return err
 	}
 	w.near, w.at = near, near.LocalAddr().(*net.UDPAddr).AddrPort()
-	h.moved.Go(func() { h.questions(w, near) }) // ends when near is closed
+	h.moved.Go(func() { h.questions(w, near) }) // owned by h; ends when near is closed
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (s *session) relay(ctx context.Context, dst net.Conn) error {
 	defer context.AfterFunc(ctx, func() { abort(dst) })()
 	up, down := direction{copied: make(chan struct{})}, direction{copied: make(chan struct{})}
 	ended := make(chan error, 1)
-	go func() { // relay waits for it; ends with either connection
+	go func() { // owned by relay, which waits for it; ends with either connection
 		up.err = s.upstream(dst)
 		ended <- s.finish(&up, &down, s.conn, dst, dst)
 	}()

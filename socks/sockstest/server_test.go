@@ -36,7 +36,7 @@ func echo(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ended := make(chan struct{})
-	go func() { // ends in the cleanup
+	go func() { // owned by the test; the cleanup ends it
 		defer close(ended)
 		for {
 			c, err := l.Accept()

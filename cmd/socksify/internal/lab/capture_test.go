@@ -34,7 +34,7 @@ func newCapture(t testing.TB, device string) *capture {
 	c := &capture{relays: map[uint16]bool{}}
 	stop := make(chan struct{})
 	var running sync.WaitGroup
-	running.Go(func() { c.read(fd, stop) }) // ends with stop
+	running.Go(func() { c.read(fd, stop) }) // owned by the test; ends with stop
 	t.Cleanup(func() {
 		close(stop)
 		running.Wait()

@@ -35,15 +35,15 @@ func newDNS(p *policy.Policy, send func(packet []byte)) *dns {
 		queries: &queries{waiting: make(chan query, 1024), past: make(chan struct{}), send: send},
 		conns:   &conns{waiting: make(chan net.Conn), closed: make(chan struct{})},
 	}
-	d.running.Go(func() { _ = d.server.ServePacket(d.queries) }) // ends with close
-	d.running.Go(func() { _ = d.server.Serve(d.conns) })         // ends with close
+	d.running.Go(func() { _ = d.server.ServePacket(d.queries) }) // owned by d; ends with close
+	d.running.Go(func() { _ = d.server.Serve(d.conns) })         // owned by d; ends with close
 	return d
 }
 
 // listen starts to answer queries on two sockets inside the namespace. close closes them.
 func (d *dns) listen(packets net.PacketConn, stream net.Listener) {
-	d.running.Go(func() { _ = d.server.ServePacket(packets) }) // ends with close
-	d.running.Go(func() { _ = d.server.Serve(stream) })        // ends with close
+	d.running.Go(func() { _ = d.server.ServePacket(packets) }) // owned by d; ends with close
+	d.running.Go(func() { _ = d.server.Serve(stream) })        // owned by d; ends with close
 }
 
 func (d *dns) close() {

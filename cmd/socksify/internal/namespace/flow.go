@@ -152,7 +152,7 @@ func (fl *flow) dialed(d policy.Destination) (net.Conn, error) {
 // read starts a reader, which passes the datagrams that the func read returns to the program.
 func (fl *flow) read(read func([]byte) (int, netip.AddrPort, error)) {
 	fl.running++
-	go func() { // ends with its connection; run or closeConns waits for it
+	go func() { // owned by fl; ends with its connection; run or closeConns waits for it
 		fl.deliver(read)
 		fl.readers <- struct{}{}
 	}()

@@ -116,7 +116,7 @@ func (s *Session) serveHost() error {
 // serve relays each connection that l accepts to a connection from dial, until Close.
 func (s *Session) serve(l net.Listener, dial func(context.Context) (relay.Stream, error), what string) {
 	stop := context.AfterFunc(s.ctx, func() { l.Close() })
-	s.running.Go(func() { // ends with Close
+	s.running.Go(func() { // owned by s; ends with Close
 		defer stop()
 		for {
 			c, err := l.Accept()

@@ -35,7 +35,7 @@ func (r *Relay) Sent() bool { return r.sent.Load() }
 func (r *Relay) Run(program Stream, gateway net.Conn) (sent, received int64) {
 	var up, down error
 	var wg sync.WaitGroup
-	wg.Go(func() { // Run waits for it; ends with the program's direction or with the reset below
+	wg.Go(func() { // owned by Run, which waits for it; ends with the program's direction or with the reset below
 		sent, up = carry(gateway, program)
 		r.sent.Store(true)
 		if up != nil {

@@ -138,7 +138,7 @@ func (s *Session) Serve() error {
 	if err := s.serveNames(); err != nil {
 		return err
 	}
-	s.running.Go(func() { // ends with Close, or with the last process
+	s.running.Go(func() { // owned by s; ends with Close, or with the last process
 		for {
 			n, ok := s.listener.receive(s.stop)
 			if !ok {
@@ -173,8 +173,8 @@ func (s *Session) serveNamesAt(address string) (netip.AddrPort, error) {
 		at := p.LocalAddr().(*net.UDPAddr).AddrPort()
 		l, err := net.Listen("tcp", at.String())
 		if err == nil {
-			s.running.Go(func() { _ = s.dns.ServePacket(p) }) // ends when Close shuts the server down
-			s.running.Go(func() { _ = s.dns.Serve(l) })       // ends when Close shuts the server down
+			s.running.Go(func() { _ = s.dns.ServePacket(p) }) // owned by s; ends when Close shuts the server down
+			s.running.Go(func() { _ = s.dns.Serve(l) })       // owned by s; ends when Close shuts the server down
 			return at, nil
 		}
 		p.Close()
