@@ -19,14 +19,15 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// mirror is a gateway that grants UDP ASSOCIATE and sends each datagram back as it came, as if its destination had.
-// It allocates nothing per datagram, so that what is counted is the library's. It returns its address.
+// mirror starts a gateway that grants UDP ASSOCIATE and returns each datagram as if its destination had sent it.
+// It does not allocate per datagram, so that all counted allocations are the library's. It returns the gateway's
+// address.
 func mirror(t *testing.T) string {
 	l, _ := listen(t, loopback4)
 	relay := newResponder(t)
 	require.NoError(t, relay.SetDeadline(time.Time{}))
 	var running sync.WaitGroup
-	running.Go(func() { // the test's, which waits for it; ends when relay is closed
+	running.Go(func() { // owned by the test, which waits for it; ends when relay is closed
 		b := make([]byte, 1<<16)
 		for {
 			n, from, err := relay.ReadFromUDPAddrPort(b)
@@ -36,13 +37,13 @@ func mirror(t *testing.T) string {
 			_, _ = relay.WriteToUDPAddrPort(b[:n], from)
 		}
 	})
-	running.Go(func() { // the test's, which waits for it; ends when l is closed
+	running.Go(func() { // owned by the test, which waits for it; ends when l is closed
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			running.Go(func() { // the test's, which waits for it; ends with the client's connection
+			running.Go(func() { // owned by the test, which waits for it; ends with the client's connection
 				defer c.Close()
 				request := make([]byte, 3+10) // one method, and a wildcard
 				if _, err := io.ReadFull(c, request[:3]); err != nil {
@@ -61,7 +62,7 @@ func mirror(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// A datagram costs no allocation in either direction, but for the address that ReadFrom returns.
+// A datagram costs no allocation in either direction, except for the address that ReadFrom returns.
 func TestPacketsAllocateNothing(t *testing.T) {
 	address := netip.MustParseAddrPort("192.0.2.1:53")
 	const withReadFrom = "with ReadFrom"
@@ -98,7 +99,7 @@ func TestPacketsAllocateNothing(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			d := &dialer.Dialer{Gateway: &socks.Client{Addr: mirror(t), Handshake: socks.HandshakeStepwise}, Table: newTable(t, mapping.Config{})}
 			packet := run(t, d, netip.AddrPortFrom(assign(t, d, "ip4", name), 53))
-			for range 10 { // pools and maps are filled
+			for range 10 { // fills the pools and maps
 				require.NoError(t, packet())
 			}
 			most := 0.0
@@ -114,7 +115,7 @@ func TestPacketsAllocateNothing(t *testing.T) {
 	}
 }
 
-// exchange sends a packet to addr and reads it back.
+// exchange returns a func that sends a packet to to and reads it back.
 func exchange(t *testing.T, d *dialer.Dialer, to net.Addr) func() error {
 	p := listenPacket(t, d)
 	b := make([]byte, 1200)
@@ -172,7 +173,7 @@ func exchangeMessage(t *testing.T, d *dialer.Dialer, to netip.AddrPort) func() e
 	}
 }
 
-// exchangeTwo sends to two names, which have an association each, and reads both answers.
+// exchangeTwo sends to two names, each of which has its own association, and reads both answers.
 func exchangeTwo(t *testing.T, d *dialer.Dialer, to ...netip.AddrPort) func() error {
 	p := listenPacket(t, d)
 	b := make([]byte, 1200)

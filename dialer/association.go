@@ -13,8 +13,8 @@ import (
 type association struct {
 	flow *flow
 	conn net.PacketConn
-	ap   addrPortConn  // conn, if it can be read without allocating; nil: it cannot
-	buf  bufferedConn  // conn, if it can be read without waiting; nil: it cannot
+	ap   addrPortConn  // conn, if it can be read without allocating; otherwise nil
+	buf  bufferedConn  // conn, if it can be read without waiting; otherwise nil
 	gone chan struct{} // closed by close
 }
 
@@ -22,7 +22,7 @@ type addrPortConn interface {
 	ReadFromAddrPort(b []byte) (int, netip.AddrPort, error)
 }
 
-// bufferedConn is what a *[socks.PacketConn] has in addition.
+// bufferedConn has the methods by which a *[socks.PacketConn] waits without a buffer and is read without waiting.
 type bufferedConn interface {
 	WaitRead() error
 	ReadBuffered(b []byte) (int, netip.AddrPort, bool)
@@ -38,7 +38,8 @@ func newAssociation(f *flow, conn net.PacketConn) *association {
 	return &association{flow: f, conn: conn, ap: ap, buf: buf, gone: make(chan struct{})}
 }
 
-// read returns the sender's port, and its address if the gateway gave one and not a name.
+// read reads a datagram into b and returns its length and sender. If the gateway reported a name, the sender's
+// address is invalid and only the port is set.
 func (a *association) read(b []byte) (int, netip.AddrPort, error) {
 	if a.ap != nil {
 		return a.ap.ReadFromAddrPort(b)
@@ -47,16 +48,16 @@ func (a *association) read(b []byte) (int, netip.AddrPort, error) {
 }
 
 //go:noinline
-func (a *association) readFrom(b []byte) (int, netip.AddrPort, error) { // keeps read's frame, with which readers wait, small
+func (a *association) readFrom(b []byte) (int, netip.AddrPort, error) { // readers wait in read: its frame stays small
 	n, from, err := a.conn.ReadFrom(b)
 	if err != nil {
 		return 0, netip.AddrPort{}, err
 	}
-	dst, _ := destinationOf(from) // an unknown form of address is a stranger's
+	dst, _ := destinationOf(from) // on an error from is invalid, a stranger
 	return n, netip.AddrPortFrom(dst.ip, dst.port), nil
 }
 
-// readBuffered is read without waiting. It reports false if there is nothing to read.
+// readBuffered is like read, but does not wait: it reports false if no datagram is buffered.
 func (a *association) readBuffered(b []byte) (int, netip.AddrPort, bool) {
 	if a.buf == nil {
 		return 0, netip.AddrPort{}, false
@@ -64,7 +65,8 @@ func (a *association) readBuffered(b []byte) (int, netip.AddrPort, bool) {
 	return a.buf.ReadBuffered(b)
 }
 
-// write sends b as datagrams of size bytes each.
+// write sends b to an address as datagrams of size bytes each, the last of which may be shorter. It returns the
+// number of bytes sent.
 func (a *association) write(b []byte, size int, to *socks.Addr) (int, error) {
 	if size >= len(b) {
 		return a.conn.WriteTo(b, to)
@@ -83,7 +85,7 @@ func (a *association) write(b []byte, size int, to *socks.Addr) (int, error) {
 	return sent, nil
 }
 
-// close ends the association. It is called once, after the association was taken from its flow.
+// close closes the association. It is called once, after take has removed the association from its flow.
 func (a *association) close() error {
 	close(a.gone)
 	return a.conn.Close()
@@ -98,7 +100,8 @@ func (a *association) stats() socks.PacketStats {
 
 var errEnded = errors.New("the association has ended")
 
-// causeOf returns why an association ended, without net.ErrClosed, which means that the PacketConn has ended.
+// causeOf returns the reason why an association ended: err without net.ErrClosed, which would mean that the
+// PacketConn is closed.
 func causeOf(err error) error {
 	for errors.Is(err, net.ErrClosed) {
 		err = errors.Unwrap(err)

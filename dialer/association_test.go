@@ -18,7 +18,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// several gives a PacketConn with an association for each of n names, all at one echo's port, and those.
+// several returns a PacketConn with an association for each of n names, which share the port of one echo server, and
+// the names' addresses.
 func several(t *testing.T, g *testgw.Gateway, n int) (p *dialer.PacketConn, d *dialer.Dialer, c *controls, to []net.Addr) {
 	g.Hosts = make(map[string][]netip.Addr)
 	port := echoPackets(t)
@@ -38,7 +39,7 @@ func several(t *testing.T, g *testgw.Gateway, n int) (p *dialer.PacketConn, d *d
 	return p, d, c, to
 }
 
-// An association that the gateway refuses is an error of that write alone.
+// If the gateway refuses an association, only the write that asked for it fails.
 func TestSecondAssociationRefused(t *testing.T) {
 	g := &testgw.Gateway{Misbehave: func(conn int) testgw.Fault {
 		return testgw.Fault{Answer: func(at testgw.Stage, b []byte) []byte {
@@ -66,7 +67,7 @@ func TestCloseSeveral(t *testing.T) {
 	p, d, _, to := several(t, g, 3)
 	ended := make(chan error)
 	for range 3 {
-		go func() { // the test's, which waits for ended; Close ends it
+		go func() { // owned by the test, which waits for ended; Close ends it
 			_, _, err := p.ReadFrom(make([]byte, 1))
 			ended <- err
 		}()
@@ -83,14 +84,14 @@ func TestCloseSeveral(t *testing.T) {
 	require.Eventually(t, func() bool { return g.Sessions() == 0 }, patience, time.Millisecond)
 }
 
-// Of several associations, one that the gateway ends is made again by the next datagram to its name.
+// If the gateway ends one of several associations, the next datagram to its name makes another.
 func TestOneOfSeveralEnds(t *testing.T) {
 	for _, ends := range []int{0, 1} {
 		t.Run(fmt.Sprint(ends), func(t *testing.T) {
 			g := new(testgw.Gateway)
 			p, d, c, to := several(t, g, 2)
 			c.end(t, ends)
-			require.Eventually(t, func() bool { // until it was noticed, datagrams go by the old one
+			require.Eventually(t, func() bool { // until the end is noticed, datagrams go to the old association
 				write(t, p, "x", to[ends])
 				return len(g.Requests()) == 3
 			}, patience, time.Millisecond)
@@ -111,7 +112,7 @@ func TestOneOfSeveralEnds(t *testing.T) {
 	}
 }
 
-// When all have ended, p goes on all the same: the next datagram makes another.
+// If the gateway ends all associations, the PacketConn stays usable: the next datagram makes another.
 func TestAllOfSeveralEnd(t *testing.T) {
 	g := new(testgw.Gateway)
 	p, d, c, to := several(t, g, 3)
@@ -124,7 +125,7 @@ func TestAllOfSeveralEnd(t *testing.T) {
 	_, _, err := p.ReadFrom(make([]byte, 1))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	require.NoError(t, p.SetReadDeadline(time.Now().Add(patience)))
-	require.Eventually(t, func() bool { // what is sent too soon is lost
+	require.Eventually(t, func() bool { // datagrams within the pause are lost
 		write(t, p, "again", to[0])
 		return p.Stats().Open == 1
 	}, patience, time.Millisecond)
@@ -138,8 +139,8 @@ func TestAllOfSeveralEnd(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
-// With as many associations as there may be, one more takes the place of the one unused for longest, be it
-// the first; its names are unpinned, and come back when they are needed.
+// At the maximum number of associations, one more replaces the association unused for longest, even the first. The
+// replaced name is unpinned, and gets an association again when it is used.
 func TestMostAssociations(t *testing.T) {
 	g := new(testgw.Gateway)
 	p, d, _, to := several(t, g, 3)
@@ -151,7 +152,7 @@ func TestMostAssociations(t *testing.T) {
 		defer mu.Unlock()
 		ended = append(ended, fmt.Sprint(host, " ", errors.Is(why, dialer.ErrReplaced)))
 	}}
-	for _, i := range []int{0, 1} { // so that it is to[2]'s turn
+	for _, i := range []int{0, 1} { // leaves to[2] unused for longest
 		write(t, p, "x", to[i])
 		read(t, p)
 	}
@@ -166,10 +167,10 @@ func TestMostAssociations(t *testing.T) {
 	require.Len(t, g.Requests(), 4)
 	require.Eventually(t, func() bool { return g.Sessions() == 3 }, patience, time.Millisecond)
 
-	write(t, p, "x", to[2]) // takes the place of to[0]'s, the first
+	write(t, p, "x", to[2]) // replaces to[0]'s, the first
 	_, from = read(t, p)
 	require.Equal(t, to[2].String(), from)
-	write(t, p, "x", to[0]) // and this of to[1]'s
+	write(t, p, "x", to[0]) // replaces to[1]'s
 	_, from = read(t, p)
 	require.Equal(t, to[0].String(), from)
 	require.Len(t, g.Requests(), 6)
@@ -179,7 +180,7 @@ func TestMostAssociations(t *testing.T) {
 	require.Equal(t, []string{"n2.test true", "n0.test true", "n1.test true"}, ended)
 }
 
-// Who sends and never reads holds no more than that either.
+// The maximum also holds for a program that sends and never reads.
 func TestMostAssociationsUnread(t *testing.T) {
 	g := &testgw.Gateway{Lookup: func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{loopback4}, nil }}
 	d := behind(t, g)

@@ -14,7 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Many write to several names and read at the same time; each answer comes from the fake it was sent to.
+// Several goroutines write to several names and read at the same time. Each answer comes from the fake address that
+// its datagram was sent to.
 func TestConcurrentUse(t *testing.T) {
 	g := &testgw.Gateway{Forgetful: true, Hosts: make(map[string][]netip.Addr)}
 	const names, writers, readers, each = 4, 8, 4, 50
@@ -45,7 +46,7 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	for w := range writers {
-		writing.Go(func() { // ends after what it has to send
+		writing.Go(func() { // ends after its last datagram
 			to := &socks.Addr{Name: fmt.Sprintf("n%d.test", w%names), Port: port}
 			fake, err := d.Table.Assign("ip4", to.Name)
 			if err != nil {
@@ -69,7 +70,7 @@ func TestConcurrentUse(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
-// Writers, names that come and go, deadlines and Close at the same time.
+// Writes to changing names, deadlines and Close run at the same time.
 func TestConcurrentClose(t *testing.T) {
 	g := &testgw.Gateway{Forgetful: true, Lookup: func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{loopback4}, nil }}
 	d := behind(t, g)

@@ -47,7 +47,7 @@ func TestConnBehavesAsAConn(t *testing.T) {
 	})
 }
 
-// Each side ends its direction first, and the other goes on.
+// Either side closes its direction first, and the other direction stays open.
 func TestHalfClose(t *testing.T) {
 	type half interface {
 		net.Conn
@@ -81,7 +81,7 @@ func TestCloseRead(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 }
 
-// The layers can be looked through, down to the socket.
+// NetConn leads through every layer down to the socket.
 func TestNetConn(t *testing.T) {
 	near, far := connect(t, behind(t, new(testgw.Gateway)))
 	outer := near.NetConn().(*socks.Conn)
@@ -95,7 +95,7 @@ func TestNetConn(t *testing.T) {
 	require.NotZero(t, fd)
 }
 
-// spy is a gateway's connection that notes which way the octets take.
+// spy is a gateway's connection that records which methods carry the bytes.
 type spy struct {
 	net.Conn
 	readFrom, writeTo int
@@ -115,8 +115,8 @@ func (s *spy) WriteTo(w io.Writer) (int64, error) {
 	return s.Conn.(io.WriterTo).WriteTo(w)
 }
 
-// io.Copy reaches the ReadFrom and WriteTo of the connection beneath, with the other side as it is: so a
-// *net.TCPConn splices.
+// io.Copy reaches the ReadFrom and WriteTo of the Gateway's connection, with the other side unwrapped, so that a
+// *net.TCPConn can splice.
 func TestCopyTakesTheFastPath(t *testing.T) {
 	l, port := listen(t, loopback4)
 	c, err := net.Dial("tcp", at(loopback4, port))
@@ -155,7 +155,7 @@ func TestCopyTakesTheFastPath(t *testing.T) {
 	require.Same(t, sink, beneath.dst)
 }
 
-// Without a ReadFrom and WriteTo beneath, the octets are copied all the same.
+// If the Gateway's connection lacks ReadFrom and WriteTo, the bytes are still copied.
 func TestCopyWithoutTheFastPath(t *testing.T) {
 	a, b := net.Pipe()
 	d := &dialer.Dialer{Gateway: gatewayFunc{dial: func(string) (net.Conn, error) { return a, nil }}, Table: behind(t, new(testgw.Gateway)).Table}

@@ -32,7 +32,7 @@ var (
 		Name() string
 	} = (*dialer.Conn)(nil)
 
-	// What net.Dialer and net.ListenConfig have for a hook.
+	// The hook of net.Dialer and net.ListenConfig.
 	_ = net.Dialer{Control: new(dialer.Dialer).Control}
 	_ = net.ListenConfig{Control: new(dialer.Dialer).Control}
 )

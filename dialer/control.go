@@ -9,10 +9,11 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// Control is a guard for other people's dialers: set it as the Control of a [net.Dialer] or
-// [net.ListenConfig], and an address of the reserved space that reaches a real socket fails there, with
-// the name that it stands for in the error, instead of going out and meeting a timeout. Every other address
-// passes. It sees what is dialed and listened at; not the destinations of an unconnected UDP socket.
+// Control keeps fake addresses from real sockets. Set it as the Control of a [net.Dialer] or [net.ListenConfig]
+// that does not use the gateway: a dial or listen with an address of the reserved space then fails at once,
+// instead of timing out. The error is a *[net.AddrError] with the name that the address stands for, or matches
+// [mapping.ErrStale] if it stands for none. Every other address passes. Control is not called for the destinations
+// of an unconnected UDP socket. It is safe for concurrent use.
 func (d *Dialer) Control(network, address string, _ syscall.RawConn) error {
 	if d.Table == nil {
 		return errNoTable
@@ -27,8 +28,8 @@ func (d *Dialer) Control(network, address string, _ syscall.RawConn) error {
 	return fmt.Errorf("%w: %s", mapping.ErrStale, address)
 }
 
-// addrIn returns the address in the argument of a Control, without a zone. It has a port, or none for an IP network.
-// A unix socket's path has no address.
+// addrIn returns the IP address in the address argument of a Control, without a zone. The argument has a port except
+// for IP networks. addrIn reports false for the path of a unix socket.
 func addrIn(address string) (netip.Addr, bool) {
 	if ap, err := netip.ParseAddrPort(address); err == nil {
 		return ap.Addr().WithZone(""), true

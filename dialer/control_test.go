@@ -11,7 +11,7 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// A fake address never gets out by somebody else's dialer.
+// A dialer or listener with Control as its hook never uses a fake address.
 func TestControl(t *testing.T) {
 	d := &dialer.Dialer{Table: newTable(t, mapping.Config{})}
 	guarded := net.Dialer{Control: d.Control}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// deadline ends waits at a time that can be changed meanwhile, or for good. The zero deadline never ends them. It
+// deadline ends waits at a time that may be changed while they last. The zero deadline never ends a wait. A deadline
 // has no timer before the first wait.
 type deadline struct {
 	mu     sync.Mutex
@@ -49,7 +49,7 @@ func (d *deadline) arm() {
 	}
 }
 
-// time returns what was set last.
+// time returns the time that was set last.
 func (d *deadline) time() time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()

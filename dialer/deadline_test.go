@@ -12,7 +12,7 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// A deadline holds over the switch to several associations, and can be moved while a read waits.
+// A read deadline survives the switch to several associations, and can be changed while a read waits.
 func TestReadDeadline(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	far := time.Now().Add(patience)
@@ -28,7 +28,7 @@ func TestReadDeadline(t *testing.T) {
 		t.Helper()
 		require.NoError(t, p.SetReadDeadline(far))
 		ended := make(chan error)
-		go func() { // the test's, which waits for ended; the deadline ends it
+		go func() { // owned by the test, which waits for ended; the deadline ends it
 			_, _, err := p.ReadFrom(make([]byte, 1))
 			ended <- err
 		}()
@@ -58,7 +58,7 @@ func TestReadDeadline(t *testing.T) {
 	}
 }
 
-// A deadline that was set before the switch holds after it, unasked.
+// A deadline that was set before the switch to several associations holds after it.
 func TestReadDeadlineIsKept(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	r := newResponder(t)
@@ -70,7 +70,7 @@ func TestReadDeadlineIsKept(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 }
 
-// silentAfter is a gateway that answers n requests, tells of the next, and never answers it.
+// silentAfter returns a gateway that answers n requests and never answers the next, for which it sends to asked.
 func silentAfter(n int) (g *testgw.Gateway, asked chan struct{}) {
 	asked = make(chan struct{}, 1)
 	return &testgw.Gateway{
@@ -88,7 +88,7 @@ func silentAfter(n int) (g *testgw.Gateway, asked chan struct{}) {
 	}, asked
 }
 
-// A write that waits for an association is ended by its deadline and by Close.
+// A write that waits for an association fails at its deadline and after Close.
 func TestWriteWaits(t *testing.T) {
 	for what, end := range map[string]func(*dialer.PacketConn) error{
 		"deadline": func(p *dialer.PacketConn) error { return p.SetWriteDeadline(time.Unix(1, 0)) },
@@ -102,7 +102,7 @@ func TestWriteWaits(t *testing.T) {
 			write(t, p, "x", plainAddr(at(name, 9)))
 			ended := make(chan error)
 			for range 2 {
-				go func() { // the test's, which waits for ended; end ends it
+				go func() { // owned by the test, which waits for ended; end ends it
 					_, err := p.WriteTo([]byte("x"), plainAddr(at(other, 9)))
 					ended <- err
 				}()
@@ -130,7 +130,7 @@ func TestWriteWaits(t *testing.T) {
 	}
 }
 
-// The deadline that was set before a write counts for the association that it makes.
+// A deadline that was set before a write bounds the association that the write makes.
 func TestWriteDeadline(t *testing.T) {
 	g, _ := silentAfter(1)
 	p := listenPacket(t, behind(t, g))
@@ -143,14 +143,14 @@ func TestWriteDeadline(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 }
 
-// An association that is made after the deadline was set has it too.
+// A deadline also applies to associations that are made after it was set.
 func TestWriteDeadlineOfALaterAssociation(t *testing.T) {
 	p := listenPacket(t, behind(t, new(testgw.Gateway)))
 	require.NoError(t, p.SetWriteDeadline(time.Now().Add(250*time.Millisecond)))
 	require.NoError(t, p.SetReadDeadline(time.Now().Add(350*time.Millisecond)))
 	write(t, p, "x", plainAddr(at(name, 9)))
 	write(t, p, "x", plainAddr(at(other, 9)))
-	_, _, err := p.ReadFrom(make([]byte, 1)) // until both have passed
+	_, _, err := p.ReadFrom(make([]byte, 1)) // waits until both deadlines have passed
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	_, err = p.WriteTo([]byte("x"), plainAddr(at(other, 9)))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)

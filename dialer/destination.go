@@ -9,21 +9,21 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// destination is where a datagram goes, as the application said it: a fake or a real address when ip is
-// valid, otherwise a name.
+// destination is the destination of a datagram as the application gave it: a fake or a real address if ip is valid,
+// otherwise a name.
 type destination struct {
 	name string
 	ip   netip.Addr
 	port uint16
 }
 
-// destinationOf allocates nothing for a *net.UDPAddr and a *socks.Addr.
+// destinationOf returns addr as a destination. It does not allocate for a *net.UDPAddr or a *socks.Addr.
 func destinationOf(addr net.Addr) (destination, error) {
 	switch a := addr.(type) {
 	case *net.UDPAddr:
 		switch {
 		case a == nil:
-		case uint(a.Port) > math.MaxUint16: // AddrPort would take it for another
+		case uint(a.Port) > math.MaxUint16: // AddrPort would truncate it
 			return destination{}, unsendable(a.String())
 		default:
 			return destinationAt(a.AddrPort())

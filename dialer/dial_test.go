@@ -18,7 +18,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// The fake has the family that was asked for, the destination its own, and the gateway is sent the name.
+// The fake address has the family of the network, whatever the destination's family, and the gateway is sent the
+// name.
 func TestDialFake(t *testing.T) {
 	families := map[netip.Addr]string{loopback4: "IPv4", loopback6: "IPv6"}
 	for destination, label := range families {
@@ -55,7 +56,7 @@ func TestDialAddresses(t *testing.T) {
 		host    any
 		port    uint16
 		atyp    byte
-		seen    string // the family of RemoteAddr when it is a fake
+		seen    string // the family of RemoteAddr if it is a fake address
 	}
 	tests := []test{
 		{"tcp", loopback4, port4, testgw.IPv4, ""},
@@ -82,7 +83,7 @@ func TestDialAddresses(t *testing.T) {
 	}
 }
 
-// checkDial dials twice: what was given, and then what RemoteAddr says.
+// checkDial dials host, and then the RemoteAddr of that connection.
 func checkDial(t *testing.T, d *dialer.Dialer, g *testgw.Gateway, network string, host any, port uint16, atyp byte, seen string) {
 	t.Helper()
 	address := at(host, port)
@@ -103,7 +104,7 @@ func checkDial(t *testing.T, d *dialer.Dialer, g *testgw.Gateway, network string
 	}
 }
 
-// A literal of the other family that was looked up is dialed as the literal, RFC 3089, section 5.
+// The fake address of a literal of the other family is dialed as the literal (RFC 3089, section 5).
 func TestDialLookedUpLiteral(t *testing.T) {
 	needsIPv6(t)
 	g := new(testgw.Gateway)
@@ -123,7 +124,7 @@ func TestDialLookedUpLiteral(t *testing.T) {
 	}
 }
 
-// What cannot be asked for is refused before anything is sent.
+// A destination that cannot be sent fails before anything is sent.
 func TestDialRefuses(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
@@ -135,13 +136,13 @@ func TestDialRefuses(t *testing.T) {
 		{"tcp", at(flushed, 80), "stale"},
 		{"udp", at(flushed, 80), "stale"},
 		{"tcp6", at(foreign, 80), "stale"},
-		{"tcp", "240.0.0.0:80", "stale"}, // never given out
+		{"tcp", "240.0.0.0:80", "stale"}, // never assigned
 		{"tcp", "bad name.test:80", "name"},
 		{"tcp", "a\x00b:80", "name"},
 		{"tcp", strings.Repeat("a", 64) + ".test:80", "name"},
 		{"udp", "12345:80", "name"},
 		{"tcp", "[fe80::1%eth0]:80", "name"},
-		{"tcp6", "127.0.0.1:80", "name"}, // in the other family it would be a name, and means the gateway
+		{"tcp6", "127.0.0.1:80", "name"}, // has no fake in the other family: it would mean the gateway
 		{"tcp", ":80", "name"},
 		{"tcp", name, "name"},
 		{"tcp", name + ":65536", ""},
@@ -156,7 +157,7 @@ func TestDialRefuses(t *testing.T) {
 		require.Equal(t, tt.network, op.Net)
 		shown := tt.address
 		if strings.Contains(shown, "\x00") {
-			shown = strconv.QuoteToASCII(shown) // nothing gets from a name into a log as it is
+			shown = strconv.QuoteToASCII(shown) // an error quotes a name with characters that could garble a log
 		}
 		require.Equal(t, shown, op.Addr.String())
 		require.Equal(t, tt.network, op.Addr.Network())
@@ -193,7 +194,7 @@ func TestIncompleteDialer(t *testing.T) {
 	}
 }
 
-// The gateway's errors come through within package net's, and nothing stays pinned.
+// The errors wrap the gateway's errors in package net's, and nothing stays pinned.
 func TestDialFails(t *testing.T) {
 	l, closed := listen(t, loopback4)
 	l.Close()

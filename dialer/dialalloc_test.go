@@ -23,7 +23,7 @@ import (
 
 const gatewayProcess = "DIALER_TEST_GATEWAY_PROCESS"
 
-// TestGatewayProcess is the gateway of apart, and no test otherwise.
+// TestGatewayProcess runs the gateway of apart in a child process; otherwise it does nothing.
 func TestGatewayProcess(t *testing.T) {
 	if os.Getenv(gatewayProcess) == "" {
 		return
@@ -33,14 +33,14 @@ func TestGatewayProcess(t *testing.T) {
 	io.Copy(io.Discard, os.Stdin)
 }
 
-// toNobody is a destination that says nothing.
+// toNobody connects to a destination that sends nothing.
 func toNobody(context.Context, string, string) (net.Conn, error) {
 	near, _ := net.Pipe()
 	return near, nil
 }
 
-// apart starts a gateway in a process of its own, so that what this one does is the client's alone, and returns
-// its address.
+// apart starts a gateway in another process, so that this process allocates for the client alone, and returns the
+// gateway's address.
 func apart(t *testing.T) string {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestGatewayProcess$")
 	cmd.Env = append(os.Environ(), gatewayProcess+"=1")
@@ -55,8 +55,8 @@ func apart(t *testing.T) string {
 	return strings.TrimSpace(addr)
 }
 
-// A dial by a socks.Client allocates the Conn beside what the dial of the gateway itself does, 15 objects in Go
-// 1.26. One by a Dialer allocates its own Conn and the lease too, and given a fake the name as text.
+// A dial by a socks.Client allocates a Conn in addition to the TCP dial of the gateway, 15 objects in Go 1.26. A
+// dial by a Dialer also allocates its own Conn and the lease, and for a fake address the name's text.
 func TestDialAllocations(t *testing.T) {
 	gateway := apart(t)
 	bare := allocations(t, func() (net.Conn, error) { return net.Dial("tcp", gateway) })
@@ -82,7 +82,8 @@ func TestDialAllocations(t *testing.T) {
 	}
 }
 
-// A context that can end costs a context.AfterFunc, two objects, beside what it costs the dial of the gateway itself.
+// A context that can end costs a context.AfterFunc, two objects, in addition to its cost in the TCP dial of the
+// gateway.
 func TestDialAllocationsUnderAContext(t *testing.T) {
 	c := &socks.Client{Addr: apart(t)}
 	d := &dialer.Dialer{Gateway: c, Table: newTable(t, mapping.Config{})}
@@ -100,7 +101,7 @@ func TestDialAllocationsUnderAContext(t *testing.T) {
 	}
 }
 
-// A Timeout costs nothing where the context ends before it.
+// A Timeout costs no allocation if the context ends before it.
 func TestTimeoutAllocations(t *testing.T) {
 	d := &dialer.Dialer{Gateway: &socks.Client{Addr: apart(t)}, Table: newTable(t, mapping.Config{})}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -111,7 +112,7 @@ func TestTimeoutAllocations(t *testing.T) {
 	require.LessOrEqual(t, allocations(t, dial), without)
 }
 
-// allocations counts those of a dial that succeeds, and of its Close.
+// allocations returns the number of allocations of a successful dial and its Close.
 func allocations(t *testing.T, dial func() (net.Conn, error)) float64 {
 	return testing.AllocsPerRun(200, func() {
 		c, err := dial()

@@ -12,7 +12,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Gateway is what a Dialer needs of a gateway. A *socks.Client is one.
+// Gateway is the set of methods that a [Dialer] calls. A *[socks.Client], a *[socks.Group] and a *[Dialer] have
+// them. They must be safe for concurrent use.
 type Gateway interface {
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 	Listen(ctx context.Context, network, peer string) (net.Listener, error)
@@ -23,16 +24,17 @@ type Gateway interface {
 // The zero Dialer fails: it has neither a gateway nor a table.
 //
 // Its errors are *[net.OpError] with package net's own Op ("dial", "listen", "accept" …), and the network and
-// address that were asked for. They wrap the Gateway's error. An address of the reserved space that stands for
-// no name matches [mapping.ErrStale], and a name that cannot be sent [mapping.ErrBadName] or *[net.AddrError].
-// A Timeout that passes matches [context.DeadlineExceeded], as that of a net.Dialer does.
+// address that were asked for. They wrap the Gateway's error. The error for an address of the reserved space that
+// stands for no name matches [mapping.ErrStale]; the error for a name that cannot be sent matches
+// [mapping.ErrBadName] or is a *[net.AddrError]. When Timeout has passed, the error matches
+// [context.DeadlineExceeded], as with a net.Dialer.
 type Dialer struct {
 	Gateway Gateway                            // makes every connection; required
 	Table   *mapping.Table                     // knows the fake addresses; required
-	Direct  func(network, address string) bool // true: dial by Net, past the gateway; asked after a fake became its name; nil: never
-	Net     *net.Dialer                        // for Direct; nil, or its Resolver nil: the system's resolver, whatever net.DefaultResolver is
-	Timeout time.Duration                      // of a dial or listen; zero or negative: the Gateway's own bound, and Net's
-	Trace   *Trace                             // hooks for what happens here; nil: none
+	Direct  func(network, address string) bool // true: dial by Net, without the gateway; address has a name in place of a fake; nil: never
+	Net     *net.Dialer                        // dials if Direct says so; nil, or Resolver nil: the system's resolver, not net.DefaultResolver
+	Timeout time.Duration                      // bounds a dial or listen; zero or negative: only the Gateway's or Net's own bound
+	Trace   *Trace                             // hooks for the Dialer's events; nil: none
 }
 
 // Dial is DialContext with the background context.
@@ -41,12 +43,13 @@ func (d *Dialer) Dial(network, address string) (net.Conn, error) {
 }
 
 // DialContext connects to address, "host:port", through the gateway. The network is one of net.Dialer's
-// tcp and udp networks; its digit is the family of the address that stands for the destination here, and
-// says nothing of the destination's own.
+// tcp and udp networks; its digit is the family of the address that stands for the destination in this program, not
+// the family in which the gateway reaches the destination.
 //
-// For tcp networks the connection is a *[Conn], for udp networks a *[PacketConn] with a fixed peer. If
-// Direct says so, it is what Net returns. Net is guarded by Control, so a fake address is never dialed directly,
-// not even one that Net's Resolver gave. A name below localhost is dialed as localhost (RFC 6761, section 6.3).
+// For tcp networks the connection is a *[Conn], for udp networks a *[PacketConn] with a fixed peer. If Direct
+// returns true, Net dials, and the connection is the one that Net returns. [Dialer.Control] guards Net, so a fake
+// address is never dialed directly, not even one that Net's Resolver returned; a name below localhost is dialed as
+// localhost (RFC 6761, section 6.3).
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	t, err := d.parse(network, address)
 	if err != nil {
@@ -86,8 +89,8 @@ func (d *Dialer) dial(ctx context.Context, network, to string, t target) (net.Co
 	return newConn(c, network, t.remote(), t.lease), nil
 }
 
-// bound returns ctx, or a context within it that ends with Timeout. Without a Timeout, or when ctx ends before
-// that, it allocates nothing.
+// bound returns ctx limited to Timeout. It returns ctx itself, without an allocation, if there is no Timeout or ctx
+// ends earlier.
 func (d *Dialer) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if d.Timeout <= 0 || ok && time.Until(deadline) <= d.Timeout {
@@ -96,7 +99,7 @@ func (d *Dialer) bound(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, d.Timeout)
 }
 
-// Close closes the Gateway if it has a Close: a *[socks.Client] closes its spare connections.
+// Close closes the Gateway if that has a Close method: a *[socks.Client] closes its spare connections.
 func (d *Dialer) Close() error {
 	if c, ok := d.Gateway.(io.Closer); ok && d.hasGateway() {
 		return c.Close()
@@ -109,7 +112,7 @@ var (
 	errNoTable   = errors.New("dialer: no Table")
 )
 
-// check refuses a Dialer that cannot work.
+// check returns an error if the Gateway or the Table is missing.
 func (d *Dialer) check() error {
 	switch {
 	case !d.hasGateway():
@@ -120,7 +123,7 @@ func (d *Dialer) check() error {
 	return nil
 }
 
-// hasGateway reports whether there is a Gateway. A nil pointer to one of ours is none.
+// hasGateway reports whether d has a Gateway. A nil *socks.Client, *socks.Group or *Dialer counts as none.
 func (d *Dialer) hasGateway() bool {
 	switch g := d.Gateway.(type) {
 	case *socks.Client:
@@ -137,12 +140,12 @@ func opError(op, network, address string, err error) error {
 	return &net.OpError{Op: op, Net: network, Addr: unparsed{network, address}, Err: err}
 }
 
-// unparsed is an address as it was given, for an error about it.
+// unparsed is the address of an error, as the caller gave it.
 type unparsed struct{ network, address string }
 
 func (a unparsed) Network() string { return a.network }
 
-// String quotes what could spoil a log.
+// String returns the address, quoted if it has a character that could garble a log.
 func (a unparsed) String() string {
 	if quoted := strconv.QuoteToASCII(a.address); quoted != `"`+a.address+`"` {
 		return quoted

@@ -9,16 +9,16 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// dialDirect dials past the gateway, as Direct asked for.
+// dialDirect dials to without the gateway.
 func (d *Dialer) dialDirect(ctx context.Context, network string, to socks.Addr) (net.Conn, error) {
 	if strings.HasSuffix(to.Name, ".localhost") {
-		to.Name = "localhost" // a DNS may know others
+		to.Name = "localhost" // a DNS server could map the name elsewhere
 	}
 	return d.direct().DialContext(ctx, network, to.String())
 }
 
-// direct returns a copy of Net that never dials a fake address. Its resolver is not net.DefaultResolver, which
-// the application may have replaced by one that answers with fakes.
+// direct returns a copy of Net that never dials a fake address. Its default resolver is not net.DefaultResolver,
+// which the application may have replaced by one that answers with fakes.
 func (d *Dialer) direct() *net.Dialer {
 	var n net.Dialer
 	if d.Net != nil {
@@ -35,7 +35,7 @@ func (d *Dialer) direct() *net.Dialer {
 		if err := d.Control(network, address, c); err != nil {
 			return err
 		}
-		switch { // as package net does
+		switch { // package net calls ControlContext alone if both are set
 		case withContext != nil:
 			return withContext(ctx, network, address, c)
 		case plain != nil:

@@ -17,7 +17,7 @@ import (
 	"github.com/sockslib/sockslib/resolver"
 )
 
-// Direct is asked with the name that a fake stands for, and Net dials it: here, "localhost".
+// Direct is called with the name that a fake address stands for, and Net dials that name, here "localhost".
 func TestDirect(t *testing.T) {
 	port := echo(t, loopback4)
 	service := strconv.Itoa(int(port))
@@ -61,7 +61,7 @@ func TestDirect(t *testing.T) {
 	}, asked)
 }
 
-// What is dialed directly needs no room in the table, and without Net a zero net.Dialer does it.
+// A direct dial uses no entry of the table, and a zero net.Dialer if Net is nil.
 func TestDirectTakesNoRoom(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	d.Table = newTable(t, mapping.Config{Size: 1, Hold: time.Hour})
@@ -74,18 +74,18 @@ func TestDirectTakesNoRoom(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
-// A stale address is not dialed directly, whatever Direct says, and Direct is not asked for it.
+// A stale address is not dialed directly, and Direct is not called for it.
 func TestDirectAndStale(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
-	d.Direct = func(network, address string) bool { t.Error("asked for", address); return true }
+	d.Direct = func(network, address string) bool { t.Error("Direct called for", address); return true }
 	_, err := d.Dial("tcp", "240.0.0.0:80")
 	require.ErrorIs(t, err, mapping.ErrStale)
 	_, err = (&dialer.Dialer{Direct: d.Direct}).Dial("tcp", "127.0.0.1:80")
 	require.ErrorContains(t, err, "no Gateway")
 }
 
-// Net's Resolver may be ours, by mistake: the fake that it gives is refused before a packet goes out, with the
-// name that it stands for.
+// Net's Resolver may be a resolver.Resolver's by mistake: a dial of the fake address that it returns fails before a
+// packet is sent, with an error that has the name.
 func TestDirectNeverDialsAFake(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	d.Direct = func(string, string) bool { return true }
@@ -104,7 +104,7 @@ func TestDirectNeverDialsAFake(t *testing.T) {
 	}
 }
 
-// The application's Control still sees what is dialed, by the rules of package net; Net itself stays as it was.
+// Net's own Control and ControlContext are called by the rules of package net, and Net is not changed.
 func TestDirectControl(t *testing.T) {
 	port := echo(t, loopback4)
 	d := behind(t, new(testgw.Gateway))
@@ -137,7 +137,7 @@ func TestDirectControl(t *testing.T) {
 	}
 }
 
-// Names below localhost are loopback, whatever a DNS says of them.
+// Names below localhost are dialed at loopback, whatever a DNS server answers.
 func TestDirectBelowLocalhost(t *testing.T) {
 	port := echo(t, loopback4)
 	d := behind(t, new(testgw.Gateway))

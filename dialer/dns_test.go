@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// nameserver is a DNS server. It answers a TXT question with what was asked.
+// nameserver starts a DNS server that answers a TXT query with the name in the query, and returns its port.
 func nameserver(t *testing.T) (port uint16) {
 	r := newResponder(t)
 	require.NoError(t, r.SetDeadline(time.Time{}))
@@ -39,7 +39,7 @@ func nameserver(t *testing.T) (port uint16) {
 	return r.port
 }
 
-// A DNS client asks a server that only the gateway knows, over a connected and an unconnected PacketConn.
+// A DNS client queries a server that only the gateway knows, over a connected and an unconnected PacketConn.
 func TestDNSClient(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := nameserver(t)
@@ -57,7 +57,7 @@ func TestDNSClient(t *testing.T) {
 	asks(toward{listenPacket(t, d), net.UDPAddrFromAddrPort(netip.AddrPortFrom(assign(t, d, "ip4", name), port))})
 }
 
-// toward is a net.Conn to one address by an unconnected PacketConn.
+// toward is a net.Conn to one address over an unconnected PacketConn.
 type toward struct {
 	*dialer.PacketConn
 	to *net.UDPAddr

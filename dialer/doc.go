@@ -1,20 +1,20 @@
 // Package dialer is the connecting half of RFC 3089's SOCKS Lib: [net.Dialer]'s methods for a program
 // behind a SOCKS5 gateway.
 //
-// For a program that dials by name, which is most of them, this is all:
+// Most programs dial by name. They need only this:
 //
 //	d, err := dialer.FromURL("socks5://gateway.example:1080")
 //	…
 //	client := &http.Client{Transport: &http.Transport{DialContext: d.DialContext}}
 //
-// One that looks names up by itself gets its addresses from a resolver.Resolver over the same table, d.Table. One
-// that needs a *net.UDPAddr, as quic-go does, gets it from [Dialer.ResolveUDPAddr].
+// A program that looks names up itself gets their addresses from a resolver.Resolver with the same table, d.Table. A
+// program that needs a *net.UDPAddr, for instance for quic-go, gets it from [Dialer.ResolveUDPAddr].
 //
-// A [Dialer] takes a name, a fake address that the mapping table gave for a name, or a real address. Of a
-// fake address it finds the name, and it is the name that the gateway is sent; the gateway resolves it, in
-// whichever family it has there. So code that insists on resolving first works, an IPv4-only program
-// reaches IPv6-only servers and the reverse, and no name reaches the local DNS.
+// A [Dialer] takes a name, a fake address that the mapping table gave for a name, or a real address. It replaces a
+// fake address by its name (RFC 3089, section 3) and sends that to the gateway, which resolves the name in either
+// family. So code that must resolve first works, an IPv4-only program reaches IPv6-only servers and the reverse, and
+// no name reaches the local DNS.
 //
-// It fails closed: without a gateway, a table or a mapping there is an error, and never a direct
-// connection, unless [Dialer].Direct says so.
+// A Dialer fails closed: without a gateway, a table or a mapping it returns an error. It connects directly only if
+// [Dialer].Direct says so.
 package dialer

@@ -14,7 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// FromURL returns a Dialer with a new table for the gateway of a URL, as [socks.ParseURL] takes it.
+// FromURL returns a [Dialer] for the gateway with a URL that [socks.ParseURL] accepts. Its table is new, with the
+// defaults of [mapping.Config]. FromURL does not connect; it returns ParseURL's errors.
 func FromURL(gateway string) (*Dialer, error) {
 	c, err := socks.ParseURL(gateway)
 	if err != nil {
@@ -27,11 +28,11 @@ func FromURL(gateway string) (*Dialer, error) {
 	return &Dialer{Gateway: c, Table: t}, nil
 }
 
-// FromEnvironment returns a Dialer for the gateway of ALL_PROXY, or all_proxy. What NO_PROXY, or no_proxy,
-// names is dialed directly by the rules of golang.org/x/net/http/httpproxy, except that an IPv6 address may be
-// in brackets and a name may end in a dot. Loopback addresses, and localhost and the names below it, are
-// dialed directly too. The scheme socks, which desktops set, is socks5. If ALL_PROXY is unset or not a
-// gateway's URL, that is an error.
+// FromEnvironment returns a [Dialer] for the gateway in ALL_PROXY, or all_proxy. Destinations in NO_PROXY, or
+// no_proxy, are dialed directly by the rules of golang.org/x/net/http/httpproxy, except that an IPv6 address may be
+// in brackets and a name may end in a dot. Loopback addresses, localhost and the names below it are dialed directly
+// too. The scheme socks, which desktops set, means socks5. It is an error if ALL_PROXY is unset or is not the URL of
+// a gateway.
 func FromEnvironment() (*Dialer, error) {
 	gateway := firstEnv("ALL_PROXY", "all_proxy")
 	if gateway == "" {
@@ -49,14 +50,14 @@ func FromEnvironment() (*Dialer, error) {
 	return d, nil
 }
 
-// noProxy returns the Direct of a NO_PROXY.
+// noProxy returns the Direct func for the value of NO_PROXY.
 func noProxy(list string) func(network, address string) bool {
 	entries := strings.Split(list, ",")
 	for i, entry := range entries {
 		entries[i] = canonicalEntry(strings.TrimSpace(entry))
 	}
 	rules := httpproxy.Config{HTTPSProxy: "http://gateway.invalid", NoProxy: strings.Join(entries, ",")}
-	proxy := rules.ProxyFunc() // only whether there is a proxy for an address counts
+	proxy := rules.ProxyFunc() // only called to learn whether it returns a proxy
 	return func(_, address string) bool {
 		if host, _, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
 			return true // RFC 6761, section 6.3
@@ -66,7 +67,8 @@ func noProxy(list string) func(network, address string) bool {
 	}
 }
 
-// canonicalEntry returns an entry of NO_PROXY in the one form that httpproxy matches.
+// canonicalEntry returns an entry of NO_PROXY in the form that httpproxy matches: without brackets, unless there is
+// a port, and without a trailing dot.
 func canonicalEntry(entry string) string {
 	if host, port, err := net.SplitHostPort(entry); err == nil {
 		return net.JoinHostPort(strings.TrimSuffix(host, "."), port)
@@ -78,6 +80,7 @@ func canonicalEntry(entry string) string {
 	return entry
 }
 
+// firstEnv returns the first of the environment variables that is not empty.
 func firstEnv(names ...string) string {
 	for _, name := range names {
 		if value := os.Getenv(name); value != "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// environment sets what FromEnvironment reads, and clears the rest of it.
+// environment sets the variables that FromEnvironment reads, and clears those not in the map.
 func environment(t *testing.T, set map[string]string) {
 	for _, key := range []string{"ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY"} {
 		t.Setenv(key, set[key])
@@ -31,7 +31,7 @@ func TestFromEnvironment(t *testing.T) {
 	require.Equal(t, "192.0.2.1:1080", d.Gateway.(*socks.Client).Addr)
 }
 
-// Desktops say socks, and write a slash at the end.
+// Desktops write the scheme socks, and a slash at the end.
 func TestDesktopScheme(t *testing.T) {
 	for _, url := range []string{"socks://192.0.2.1:1081", "socks://192.0.2.1:1081/", "SOCKS://u:p@192.0.2.1:1081/"} {
 		environment(t, map[string]string{"all_proxy": url})
@@ -94,7 +94,7 @@ func TestNoProxy(t *testing.T) {
 	}
 }
 
-// A dial by a fake of a name in NO_PROXY passes the gateway by; one of another name does not.
+// A dial of the fake address of a name in NO_PROXY is direct; a dial of another name is not.
 func TestNoProxyDial(t *testing.T) {
 	g := testgw.Start(t, &testgw.Gateway{Hosts: hosts()})
 	port := echo(t, loopback4)
@@ -116,7 +116,7 @@ func TestNoProxyDial(t *testing.T) {
 	require.Len(t, g.Requests(), 1)
 }
 
-// There is an error, never a direct connection, and it does not show the credentials.
+// A bad ALL_PROXY is an error that does not show the credentials.
 func TestFromRefuses(t *testing.T) {
 	for _, gateway := range []string{
 		"", "192.0.2.1:1080", "http://user:hunter2@192.0.2.1", "socks4://user:hunter2@192.0.2.1", "user:hunter2@192.0.2.1:1080",

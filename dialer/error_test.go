@@ -18,7 +18,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// requireOp checks that err itself is package net's error of that operation, and returns what it wraps.
+// requireOp checks that err itself is package net's error of an operation, and returns the wrapped error.
 func requireOp(t testing.TB, err error, op, network, address string) error {
 	t.Helper()
 	outer, ok := err.(*net.OpError) //nolint:errorlint // the error itself is one, as package net's are
@@ -29,7 +29,7 @@ func requireOp(t testing.TB, err error, op, network, address string) error {
 	return outer.Err
 }
 
-// opening is each call that asks the gateway, by the Op of its errors.
+// opening has each call that sends a request to the gateway, by the Op of its errors.
 var opening = []struct {
 	op, network, address string
 	open                 func(ctx context.Context, d *dialer.Dialer, network, address string) (io.Closer, error)
@@ -48,7 +48,7 @@ var opening = []struct {
 	}},
 }
 
-// Whatever fails, the error is package net's outside and the gateway's inside.
+// Every error is package net's and wraps the gateway's.
 func TestErrorsAreNets(t *testing.T) {
 	refusing := testgw.Start(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault {
 		return testgw.Fault{Answer: func(at testgw.Stage, b []byte) []byte {
@@ -91,7 +91,7 @@ func TestErrorsAreNets(t *testing.T) {
 	}
 }
 
-// A stale address is one for every call that is given it.
+// Every call fails with ErrStale for a stale address.
 func TestStaleIsNets(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	for _, o := range opening[:3] {
@@ -102,7 +102,7 @@ func TestStaleIsNets(t *testing.T) {
 	}
 }
 
-// The errors of a connection name its ends as the application knows them, and EOF stays EOF.
+// The errors of a connection have the addresses that the application knows, and EOF stays EOF.
 func TestConnErrors(t *testing.T) {
 	l, port := listen(t, loopback4)
 	d := behind(t, new(testgw.Gateway))
@@ -120,7 +120,7 @@ func TestConnErrors(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	require.True(t, err.(net.Error).Timeout())
 	require.Equal(t, c.LocalAddr(), err.(*net.OpError).Source)
-	require.NotContains(t, err.Error(), d.Gateway.(*socks.Client).Addr, "the gateway is not an end")
+	require.NotContains(t, err.Error(), d.Gateway.(*socks.Client).Addr, "the gateway is not an address of the error")
 
 	require.NoError(t, c.SetDeadline(time.Time{}))
 	require.NoError(t, far.(*net.TCPConn).SetLinger(0))
@@ -144,8 +144,8 @@ func TestConnErrors(t *testing.T) {
 	}
 }
 
-// The error of what is copied to a connection stays to be seen within the connection's own, whether the
-// connection below copies or not.
+// An error of the source of a copy is wrapped in the connection's own error, whether the Gateway's
+// connection does the copying or not.
 func TestCopyErrors(t *testing.T) {
 	source := &net.OpError{Op: "read", Net: "tcp", Err: errors.New("the source broke")}
 	near, _ := connect(t, behind(t, new(testgw.Gateway)))

@@ -11,9 +11,10 @@ import (
 	"github.com/sockslib/sockslib/socks/sockstest"
 )
 
-// natted reaches a gateway in a container, or otherwise behind NAT, that tells an address of its own network as
-// that of its UDP relay: the relay is where the gateway is. The relay's ports must be forwarded, too.
-type natted struct{ gateway string } // its host, as it is reached
+// natted is a Forward for a gateway in a container or behind another NAT that reports its UDP relay at an address of
+// its private network. natted connects to the relay at the gateway's host instead; the NAT must forward the relay's
+// ports too.
+type natted struct{ gateway string } // the host at which the gateway is reached
 
 func (n natted) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if network == "udp" {
@@ -26,9 +27,9 @@ func (n natted) DialContext(ctx context.Context, network, address string) (net.C
 	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
-// A gateway whose replies have an address that means nothing here, 172.17.0.2. For UDP, the Forward of its
-// Client puts the right one in its place. The address at which a Listener waits is the gateway's to others, so
-// the program tells them one that it knows to be right, with the Listener's port.
+// The replies of a gateway behind NAT have an address of its private network, 172.17.0.2. For UDP, the Forward of
+// the Client replaces it. For a Listener, the program tells the peer the gateway's public address, with the port
+// of the Listener's Addr.
 func Example_gatewayBehindNAT() {
 	gateway := &sockstest.Server{Advertise: netip.MustParseAddr("172.17.0.2")}
 	gateway.Start()
@@ -69,8 +70,8 @@ func Example_gatewayBehindNAT() {
 		log.Fatal(err)
 	}
 	peer.Close()
-	fmt.Println(at.IP, "is told as", tell.IP)
+	fmt.Println(at.IP, "becomes", tell.IP)
 	// Output:
 	// question
-	// 172.17.0.2 is told as 127.0.0.1
+	// 172.17.0.2 becomes 127.0.0.1
 }

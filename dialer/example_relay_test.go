@@ -10,7 +10,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// The reverse channel of a protocol like FTP: the peer is told where to connect to.
+// The reverse channel of a protocol like FTP: the program tells the peer where to connect.
 func ExampleDialer_Listen() {
 	gateway := exampleGateway()
 	defer gateway.Close()
@@ -24,7 +24,7 @@ func ExampleDialer_Listen() {
 	}
 	defer l.Close()
 
-	peer, err := net.Dial("tcp", l.Addr().String()) // at the destination, which was told the address
+	peer, err := net.Dial("tcp", l.Addr().String()) // at the destination, which knows the address
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func ExampleDialer_ListenPacket() {
 	// answer from the fake address: true
 }
 
-// What Dial returns for udp is a PacketConn with a fixed peer.
+// For udp networks Dial returns a PacketConn with a fixed peer.
 func ExamplePacketConn() {
 	gateway := exampleGateway()
 	defer gateway.Close()

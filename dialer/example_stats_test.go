@@ -12,7 +12,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// PacketStats count what went through, and what became of the associations that it went by.
+// PacketStats count datagrams, bytes and associations.
 func ExamplePacketStats() {
 	loopback := netip.MustParseAddr("127.0.0.1")
 	gateway := &testgw.Gateway{Hosts: map[string][]netip.Addr{"one.example": {loopback}, "two.example": {loopback}}}

@@ -18,7 +18,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// exampleGateway starts a gateway that alone knows www.test.
+// exampleGateway starts a gateway. Only the gateway knows www.test.
 func exampleGateway() *testgw.Gateway {
 	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{"www.test": {netip.MustParseAddr("127.0.0.1")}}}
 	if err := g.Start("tcp", "127.0.0.1:0"); err != nil {
@@ -33,7 +33,7 @@ func exampleServer() (s *httptest.Server, port string) {
 	return s, s.URL[strings.LastIndex(s.URL, ":")+1:]
 }
 
-// An application that resolves before it connects is given a fake address, and the gateway the name.
+// An application that resolves before it connects gets a fake address, and the gateway gets the name.
 func ExampleDialer() {
 	gateway := exampleGateway()
 	defer gateway.Close()
@@ -46,7 +46,7 @@ func ExampleDialer() {
 	}
 	d := &dialer.Dialer{Gateway: &socks.Client{Addr: gateway.Addr().String()}, Table: table}
 
-	fake, err := table.Assign("ip6", "www.test") // what a resolver.Resolver does
+	fake, err := table.Assign("ip6", "www.test") // as a resolver.Resolver does
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -85,8 +85,8 @@ func ExampleDialer_transport() {
 	// Output: hello
 }
 
-// Direct sends what is in the own network past the gateway. It is asked with the name, also when a
-// fake address is dialed.
+// Direct selects destinations in the local network, which are dialed without the gateway. It is called with the name
+// even if a fake address is dialed.
 func ExampleDialer_direct() {
 	server, port := exampleServer()
 	defer server.Close()
@@ -112,8 +112,8 @@ func ExampleDialer_direct() {
 	// Output: 127.0.0.1
 }
 
-// A *socks.Client is a Gateway, and so is another Dialer, or what stands before either: here, one that
-// tells of what is asked.
+// A *socks.Client or another Dialer can be the Gateway. A type that wraps one can be a Gateway too: this one prints
+// each request.
 func ExampleGateway() {
 	gateway := exampleGateway()
 	defer gateway.Close()
@@ -174,7 +174,7 @@ func ExampleFromEnvironment() {
 	// false
 }
 
-// Code that resolves by the Dialer's table and yet dials by itself fails at once, with the name.
+// Code that resolves with the Dialer's table but dials without the Dialer fails at once, with the name in the error.
 func ExampleDialer_Control() {
 	d, err := dialer.FromURL("socks5://gateway.test")
 	if err != nil {

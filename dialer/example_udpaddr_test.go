@@ -7,7 +7,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// A program that wants a *net.UDPAddr, as quic-go does, gets one that stands for the name.
+// Code that needs a *net.UDPAddr, such as quic-go, gets one that stands for the name.
 func ExampleDialer_ResolveUDPAddr() {
 	d, err := dialer.FromURL("socks5://gateway.example:1080")
 	if err != nil {

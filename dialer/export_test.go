@@ -1,4 +1,4 @@
 package dialer
 
-// SetMost makes n the most associations that p holds, instead of maxAssociations.
+// SetMost sets the maximum number of p's flows to n, instead of maxFlows.
 func (p *PacketConn) SetMost(n int) { p.most = n }

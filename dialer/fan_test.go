@@ -10,8 +10,8 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// answersInReverse sends to two names, whose address and port are the same. The second answer comes first,
-// and each comes from its own fake.
+// answersInReverse sends to two names with the same address and port. The second answer comes first, and each answer
+// comes from its name's fake address.
 func answersInReverse(t *testing.T, d *dialer.Dialer) {
 	r := newResponder(t)
 	p := listenPacket(t, d)
@@ -34,7 +34,7 @@ func answersInReverse(t *testing.T, d *dialer.Dialer) {
 	require.NoError(t, p.Close())
 }
 
-// realAndName sends to a name and to its real address, in either order.
+// realAndName sends to a name and to the name's real address, in either order.
 func realAndName(t *testing.T, d *dialer.Dialer) {
 	for _, order := range [][2]int{{0, 1}, {1, 0}} {
 		port := echoPackets(t)
@@ -65,7 +65,7 @@ func TestRealAndName(t *testing.T) {
 	require.Len(t, g.Requests(), 4)
 }
 
-// Gateways that tell the name in the answer are understood too.
+// A gateway may report the name as the sender of an answer.
 func TestAnswersWithName(t *testing.T) {
 	g := &testgw.Gateway{Quirks: testgw.Quirks{AnswerWithName: true}}
 	d := behind(t, g)
@@ -73,7 +73,7 @@ func TestAnswersWithName(t *testing.T) {
 	realAndName(t, d)
 }
 
-// Who reads from the first association is woken by the switch to hear the second.
+// A reader that waits on the first association is woken by the switch and receives from the second.
 func TestReadWaitsOverTheSwitch(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	r := newResponder(t)
@@ -82,7 +82,7 @@ func TestReadWaitsOverTheSwitch(t *testing.T) {
 	r.receive()
 	froms := make(chan string)
 	for range 3 {
-		go func() { // the test's, which waits for what it sends; a datagram ends it
+		go func() { // owned by the test, which waits for what it sends; a datagram ends it
 			_, from, err := p.ReadFrom(make([]byte, 100))
 			if err != nil {
 				from = plainAddr(err.Error())

@@ -13,35 +13,35 @@ import (
 )
 
 const (
-	// maxFlows is how many associations one PacketConn holds at most. One more replaces the one that was unused
-	// for longest, and late answers to that are lost.
+	// maxFlows is the maximum number of flows of a PacketConn, and so of its associations. One more flow replaces
+	// the flow that was unused for longest, and late answers to the replaced flow are lost.
 	maxFlows = 512
-	// associateTimeout bounds a write that makes an association. It is also how long datagrams to a destination
-	// that has answered before are silently lost while the gateway is away.
+	// associateTimeout bounds a write that makes an association. It is also the time for which datagrams to a
+	// destination that has answered before are silently lost while the gateway is away.
 	associateTimeout = 30 * time.Second
 	// associatePause is the shortest time between two associations of a flow.
 	associatePause = time.Second
 )
 
-// flow is the traffic with one name, or with the real addresses of one family. It has an association of its own,
-// because many gateways keep one destination per association. The PacketConn's mu guards it.
+// flow is the traffic with one name, or with the real addresses of one family. Each flow has its own association,
+// because many gateways keep one destination per association. The PacketConn's mu guards it, except used.
 type flow struct {
-	host  netip.Addr    // the name's fake address, or the family's wildcard; invalid: nothing was sent yet
+	host  netip.Addr    // the name's fake address, or the family's wildcard; invalid before the first datagram
 	lease lease         // pins the name; empty for real addresses
 	used  atomic.Uint64 // PacketConn.clock when a datagram was last sent or received
-	seen  uint64        // used at lookForIdle's last look
-	idle  int           // how many looks ago used changed
+	seen  uint64        // used at the last lookForIdle
+	idle  int           // calls of lookForIdle since used changed
 
-	by     *association // nil: none is open
-	making *attempt     // nil: none is being made
+	by     *association // the open association; nil: none
+	making *attempt     // the attempt to make one; nil: none is under way
 	begun  time.Time    // when the last attempt began
 	proven bool         // an association has delivered a datagram
 	cause  error        // why the last association ended; nil: there was none, or it is open
-	ended  time.Time    // when it ended
-	gone   bool         // the PacketConn has dropped the flow
+	ended  time.Time    // when the last association ended
+	gone   bool         // drop was called
 }
 
-// attempt is an association that is being made. err is set before done is closed.
+// attempt is an attempt to make an association. err is set before done is closed.
 type attempt struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{}
@@ -53,7 +53,7 @@ var (
 	errLost  = errors.New("the gateway is away")             // the datagram is lost
 )
 
-// wildcard is the host of the flow with the real addresses of ip's family.
+// wildcard returns the host of the flow with the real addresses of ip's family.
 func wildcard(ip netip.Addr) netip.Addr {
 	if ip.Is4() {
 		return netip.IPv4Unspecified()
@@ -61,7 +61,8 @@ func wildcard(ip netip.Addr) netip.Addr {
 	return netip.IPv6Unspecified()
 }
 
-// name is what a Trace calls a flow: the name, or the wildcard for real addresses.
+// name returns the host of f for a Trace: the name, the wildcard for real addresses, or "" before the first
+// datagram.
 func (f *flow) name() string {
 	if name := f.lease.name(); name != "" || !f.host.IsValid() {
 		return name
@@ -69,11 +70,11 @@ func (f *flow) name() string {
 	return f.host.String()
 }
 
-// use notes that a datagram of f is sent or received.
+// use records that a datagram of f is sent or received.
 func (p *PacketConn) use(f *flow) { f.used.Store(p.clock.Add(1)) }
 
-// association returns f's association, and makes one if there is none. One goroutine makes it; others that need it
-// wait for that.
+// association returns f's association, and makes one if there is none. One goroutine at a time makes it; the others
+// wait for it.
 func (p *PacketConn) association(f *flow) (*association, error) {
 	p.mu.Lock()
 	if f.by != nil {
@@ -106,7 +107,7 @@ func (p *PacketConn) association(f *flow) (*association, error) {
 	return p.make(ctx, f, at)
 }
 
-// refuse returns the reason why no association may be made for f now, or nil. p.mu is held.
+// refuse returns the error if no association may be made for f now, otherwise nil. p.mu is held.
 func (p *PacketConn) refuse(f *flow) error {
 	switch {
 	case p.closed:
@@ -123,7 +124,7 @@ func (p *PacketConn) refuse(f *flow) error {
 	return nil
 }
 
-// make makes an association for f.
+// make makes an association for f and ends the attempt at.
 func (p *PacketConn) make(ctx context.Context, f *flow, at *attempt) (*association, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, associateTimeout, os.ErrDeadlineExceeded)
 	defer cancel()
@@ -143,7 +144,8 @@ func (p *PacketConn) make(ctx context.Context, f *flow, at *attempt) (*associati
 	return a, err
 }
 
-// settle gives f the association that was made for it, or returns the error of the attempt. p.mu is held.
+// settle makes conn the association of f, or returns the error of the attempt: err, or the reason why f cannot use
+// conn. p.mu is held.
 func (p *PacketConn) settle(f *flow, conn net.PacketConn, err error) (*association, error) {
 	switch {
 	case p.closed:
@@ -155,7 +157,7 @@ func (p *PacketConn) settle(f *flow, conn net.PacketConn, err error) (*associati
 	}
 	if err == nil {
 		a := newAssociation(f, conn)
-		_ = p.buffers.apply(conn) // with a small buffer datagrams may be lost, as UDP allows
+		_ = p.buffers.apply(conn) // an error costs at most datagrams, as UDP allows
 		controlOf(conn, p.options.apply)
 		f.by, f.cause = a, nil
 		p.counts.Made++
@@ -167,7 +169,7 @@ func (p *PacketConn) settle(f *flow, conn net.PacketConn, err error) (*associati
 	case !f.proven:
 		p.drop(f, err) // only this write fails
 	case err == os.ErrDeadlineExceeded && time.Since(f.begun) < associateTimeout:
-		// The write deadline passed. That is no failure of the gateway's, and later writes may try again.
+		// The write deadline passed. The gateway has not failed, so later writes may try again.
 	case errors.Is(err, socks.ErrGateway) && time.Since(f.ended) < associateTimeout:
 		return nil, errLost // the gateway has worked before, and may be back soon
 	default:
@@ -176,7 +178,7 @@ func (p *PacketConn) settle(f *flow, conn net.PacketConn, err error) (*associati
 	return nil, err
 }
 
-// end takes note that the gateway has ended a.
+// end records that the gateway has ended a, and closes a.
 func (p *PacketConn) end(a *association, err error) {
 	f, cause := a.flow, causeOf(err)
 	p.mu.Lock()
@@ -189,7 +191,7 @@ func (p *PacketConn) end(a *association, err error) {
 	if f.host.IsValid() {
 		p.take(f)
 	} else {
-		p.drop(f, cause) // it had no destination yet
+		p.drop(f, cause) // f had no destination yet
 	}
 	p.mu.Unlock()
 	p.bury(a, cause)

@@ -18,8 +18,8 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// webServer serves only at loopback6, where there is IPv6, so that an IPv4-only client reaches it through
-// the gateway alone. It returns the gateway's host table, which has example.com, and the port.
+// webServer starts a web server at loopback6 only, if this machine has IPv6, so that an IPv4-only client reaches it
+// only through the gateway. It returns the gateway's host table, which has example.com, and the port.
 func webServer(t *testing.T) (s *httptest.Server, hosts map[string][]netip.Addr, port string) {
 	host := loopback6
 	if need.IPv6() != nil {
@@ -62,7 +62,7 @@ func TestTransport(t *testing.T) {
 	}
 }
 
-// Drivers like pgx, and gRPC's resolver, look a host up with one func and dial what it gave with another.
+// Drivers like pgx, and gRPC's resolver, look a host up with one func and dial the result with another.
 func TestLookupThenDial(t *testing.T) {
 	g := &testgw.Gateway{Hosts: hosts()}
 	d := behind(t, g)

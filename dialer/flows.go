@@ -11,26 +11,28 @@ import (
 )
 
 var (
-	// ErrReplaced is the reason for closing an association to make room for another.
+	// ErrReplaced is the reason for closing an association to make room for another; see [Trace].
 	ErrReplaced = errors.New("the association made room for another")
-	// ErrIdle is the reason for closing an association on which nothing was sent or received for two minutes.
+	// ErrIdle is the reason for closing an association on which nothing was sent or received for two minutes; see
+	// [Trace].
 	ErrIdle = errors.New("the association was idle")
 )
 
-// A flow that was not used between idleLooks looks, idleTick apart, is dropped: after two minutes.
+// lookForIdle runs every idleTick. A flow that idleLooks runs in a row find unused is dropped: that takes two
+// minutes to two and a half.
 const (
 	idleTick  = 30 * time.Second
 	idleLooks = 4
 )
 
-// route is the way to one port of a name.
+// route is the flow and the addresses for one port of a name.
 type route struct {
 	flow *flow
-	seen netip.AddrPort // what the application sees: the fake address with the port
-	to   *socks.Addr    // what the gateway is sent
+	seen netip.AddrPort // for the application: the fake address with the port
+	to   *socks.Addr    // for the gateway
 }
 
-// find returns the flow of datagrams to dst, and the address that the gateway is sent.
+// find returns the flow of datagrams to dst, and the destination to send to the gateway.
 func (p *PacketConn) find(dst destination) (*flow, *socks.Addr, error) {
 	if dst.ip.IsValid() && !p.dialer.Table.Contains(dst.ip) {
 		f, err := p.flow(wildcard(dst.ip), lease{})
@@ -49,7 +51,7 @@ func (p *PacketConn) find(dst destination) (*flow, *socks.Addr, error) {
 	return to.flow, to.to, nil
 }
 
-// literal returns the address that the gateway is sent for a real address. The last one is kept.
+// literal returns a real address as a *socks.Addr. The last one is kept, so that repeated calls do not allocate.
 func (p *PacketConn) literal(dst destination) *socks.Addr {
 	last := p.lastLiteral.Load()
 	if last == nil || last.IP != dst.ip || last.Port != dst.port {
@@ -59,7 +61,7 @@ func (p *PacketConn) literal(dst destination) *socks.Addr {
 	return last
 }
 
-// newRoute makes the route to a fake address or a name.
+// newRoute makes the route to dst, a fake address or a name.
 func (p *PacketConn) newRoute(dst destination) (*route, error) {
 	t, err := p.dialer.target(*dst.addr())
 	if err == nil {
@@ -82,6 +84,7 @@ func (p *PacketConn) newRoute(dst destination) (*route, error) {
 	return to, nil
 }
 
+// routeOf returns the route of f to t.
 func routeOf(f *flow, t target) *route {
 	if name := t.lease.name(); name != "" && !t.to.IP.IsValid() {
 		t.to.Name = name // canonical
@@ -89,8 +92,8 @@ func routeOf(f *flow, t target) *route {
 	return &route{flow: f, seen: t.remote(), to: &t.to}
 }
 
-// flow returns the flow of a host, and makes one if there is none. It takes over the lease. If there are too many
-// flows, the one that was unused for longest is dropped.
+// flow returns the flow of a host, and makes one if there is none. It takes ownership of l. If there are too many
+// flows, flow drops the one that was unused for longest.
 func (p *PacketConn) flow(host netip.Addr, l lease) (*flow, error) {
 	p.mu.Lock()
 	f := p.flows[host]
@@ -103,7 +106,7 @@ func (p *PacketConn) flow(host netip.Addr, l lease) (*flow, error) {
 	case f != nil:
 		l.release() // f has its own
 	default:
-		if f = p.flows[netip.Addr{}]; f != nil { // the first destination uses what was made with p
+		if f = p.flows[netip.Addr{}]; f != nil { // the first destination uses p.first
 			delete(p.flows, netip.Addr{})
 		} else {
 			replaced = p.makeRoom()
@@ -118,8 +121,8 @@ func (p *PacketConn) flow(host netip.Addr, l lease) (*flow, error) {
 	return f, nil
 }
 
-// makeRoom drops the flow that was unused for longest if there are as many flows as allowed, and returns its
-// association, which the caller buries, or nil. p.mu is held.
+// makeRoom drops the flow that was unused for longest if p has its maximum of flows. It returns that flow's
+// association for the caller to bury, or nil. p.mu is held.
 func (p *PacketConn) makeRoom() *association {
 	if len(p.flows) < p.most {
 		return nil
@@ -164,7 +167,7 @@ func (p *PacketConn) lookForIdle() {
 	}
 }
 
-// drop removes f from p, and returns its association, which the caller buries, or nil. p.mu is held.
+// drop removes f from p, and returns its association for the caller to bury, or nil. p.mu is held.
 func (p *PacketConn) drop(f *flow, why error) *association {
 	f.gone = true
 	delete(p.flows, f.host)
@@ -176,7 +179,7 @@ func (p *PacketConn) drop(f *flow, why error) *association {
 	return p.take(f)
 }
 
-// take removes and returns f's association, or nil. p.mu is held.
+// take removes the association from f and returns it, or nil if there is none. p.mu is held.
 func (p *PacketConn) take(f *flow) *association {
 	a := f.by
 	if a != nil {
@@ -189,7 +192,7 @@ func (p *PacketConn) take(f *flow) *association {
 	return a
 }
 
-// bury closes an association that was taken from its flow, and tells the Trace why. It ignores nil.
+// bury closes an association that take has removed from its flow, and calls the Trace with why. It ignores nil.
 func (p *PacketConn) bury(a *association, why error) {
 	if a == nil {
 		return
@@ -201,10 +204,10 @@ func (p *PacketConn) bury(a *association, why error) {
 	p.dialer.Trace.associationEnded(host, why)
 }
 
-// origin returns the address that the application sees as the sender of a datagram that a received, of which the
-// gateway says that it is from the address from. That is the fake address of a's name if the port was sent to,
-// otherwise from itself. It reports false for a datagram to drop: from a name or a reserved address to which nothing
-// was sent. A reserved address would be taken for another name.
+// origin returns the sender's address for the application of a datagram that a received. The gateway reported from
+// as its sender. The result is the fake address of a's name if a datagram was sent to from's port, otherwise from.
+// origin reports false for a datagram to drop: its sender is a name to which nothing was sent, or an address in
+// the reserved space, which the application would take for another name.
 func (p *PacketConn) origin(a *association, from netip.AddrPort) (netip.AddrPort, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

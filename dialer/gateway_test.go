@@ -21,7 +21,7 @@ var (
 	loopback6 = netip.IPv6Loopback()
 )
 
-// The names that exist in the gateways alone.
+// Names that only the gateways know.
 const (
 	name  = "only.test"
 	other = "other.test"
@@ -34,14 +34,14 @@ func hosts() map[string][]netip.Addr {
 	}
 }
 
-// distant4 and distant6 are addresses that lead to loopback at the gateway: one of the other family may be
-// looked up and be given a fake, unlike loopback itself.
+// distant4 and distant6 are addresses that the gateway connects to loopback. Unlike loopback addresses they can
+// have a fake address in the other family.
 var (
 	distant4 = netip.MustParseAddr("192.0.2.1")
 	distant6 = netip.MustParseAddr("2001:db8::1")
 )
 
-// behind starts g, with hosts when it has none, and returns a Dialer that goes through it.
+// behind starts g, with hosts if it has none, and returns a Dialer for it.
 func behind(t testing.TB, g *testgw.Gateway) *dialer.Dialer {
 	if g.Hosts == nil {
 		g.Hosts = hosts()
@@ -68,7 +68,7 @@ func assign(t testing.TB, d *dialer.Dialer, network, name string) netip.Addr {
 	return fake
 }
 
-// at is "host:port".
+// at returns "host:port".
 func at(host any, port uint16) string {
 	if ip, ok := host.(netip.Addr); ok {
 		return netip.AddrPortFrom(ip, port).String()
@@ -76,7 +76,7 @@ func at(host any, port uint16) string {
 	return (&socks.Addr{Name: host.(string), Port: port}).String()
 }
 
-// leases are those not released.
+// leases returns the number of leases that are not released.
 func leases(d *dialer.Dialer) (n int) {
 	for e := range d.Table.All() {
 		n += e.Leases
@@ -84,7 +84,7 @@ func leases(d *dialer.Dialer) (n int) {
 	return n
 }
 
-// listen is a destination.
+// listen starts a listener for a destination.
 func listen(t testing.TB, host netip.Addr) (l *net.TCPListener, port uint16) {
 	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(host, 0)))
 	require.NoError(t, err)
@@ -92,7 +92,7 @@ func listen(t testing.TB, host netip.Addr) (l *net.TCPListener, port uint16) {
 	return l, l.Addr().(*net.TCPAddr).AddrPort().Port()
 }
 
-// echo starts a destination that sends back what it gets, until the test ends.
+// echo starts a destination that sends back the bytes that it receives, until the test ends.
 func echo(t testing.TB, host netip.Addr) (port uint16) {
 	l, port := listen(t, host)
 	var running sync.WaitGroup
@@ -135,14 +135,14 @@ func connect(t testing.TB, d *dialer.Dialer) (near *dialer.Conn, far *net.TCPCon
 	return c.(*dialer.Conn), accepted.(*net.TCPConn)
 }
 
-// lastTarget is what the gateway was asked for last.
+// lastTarget returns the destination of g's last request.
 func lastTarget(t testing.TB, g *testgw.Gateway) testgw.Target {
 	requests := g.Requests()
 	require.NotEmpty(t, requests)
 	return requests[len(requests)-1].Target
 }
 
-// needsIPv6 skips where this machine has no IPv6.
+// needsIPv6 skips the test if this machine has no IPv6.
 func needsIPv6(t testing.TB) {
 	t.Helper()
 	need.All(t, need.IPv6())

@@ -12,13 +12,13 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// plainAddr is somebody else's net.Addr.
+// plainAddr is a net.Addr of a type unknown to package dialer.
 type plainAddr string
 
 func (plainAddr) Network() string  { return "udp" }
 func (a plainAddr) String() string { return string(a) }
 
-// gatewayFunc is a Gateway that is no *socks.Client.
+// gatewayFunc is a Gateway other than a *socks.Client.
 type gatewayFunc struct {
 	dial         func(address string) (net.Conn, error)
 	listen       func(peer string) (net.Listener, error)
@@ -37,7 +37,7 @@ func (g gatewayFunc) ListenPacket(ctx context.Context, _, _ string) (net.PacketC
 	return g.listenPacket(ctx)
 }
 
-// plainGateway gives what gateway gives, without the methods that are not net.PacketConn's.
+// plainGateway returns PacketConns with the methods of net.PacketConn only.
 type plainGateway struct{ dialer.Gateway }
 
 func (g plainGateway) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
@@ -48,7 +48,7 @@ func (g plainGateway) ListenPacket(ctx context.Context, network, address string)
 	return struct{ net.PacketConn }{p}, nil
 }
 
-// A Dialer is a Gateway: its own names and fakes stay its own.
+// A Dialer can be a Gateway: it and the outer Dialer keep separate names and fake addresses.
 func TestDialerBehindDialer(t *testing.T) {
 	g := new(testgw.Gateway)
 	inner := behind(t, g)

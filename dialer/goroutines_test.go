@@ -11,11 +11,11 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// running returns how many goroutines run code of packages dialer and socks.
+// running returns the number of goroutines that run code of packages dialer and socks.
 func running() int { return leakcheck.Take().Running("sockslib/dialer.", "sockslib/socks.") }
 
-// On Linux an association has one goroutine at most, and none if it is its PacketConn's only one. All of them share
-// one more, which watches the control connections.
+// On Linux an association has at most one goroutine, and none if its PacketConn has no other association. All
+// associations share one more goroutine, which watches the control connections.
 func TestGoroutinesOfAssociations(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs epoll")

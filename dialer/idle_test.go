@@ -12,8 +12,8 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// What is idle for two minutes is closed and unpinned, the first association too; what is used, either way,
-// stays. The next datagram makes another, and LocalAddr is what it was.
+// An association, even the first, that is idle for two minutes is closed and its name is unpinned. An association
+// that sends or receives stays. The next datagram makes another, and LocalAddr does not change.
 func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
@@ -25,7 +25,7 @@ func TestIdle(t *testing.T) {
 		}}
 		local := p.LocalAddr()
 		reading := make(chan error)
-		go func() { // the test's, which waits for it; Close ends it
+		go func() { // owned by the test, which waits for it; Close ends it
 			for {
 				if _, _, err := p.ReadFrom(make([]byte, 100)); err != nil {
 					reading <- err
@@ -61,7 +61,7 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// Nothing less than two minutes is idle.
+// An association that is used within two minutes is not idle.
 func TestNotIdleYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
@@ -75,7 +75,7 @@ func TestNotIdleYet(t *testing.T) {
 	})
 }
 
-// With a fixed peer there is no such thing: who waits for that would wait in vain.
+// The association of a fixed peer is never closed as idle, because its reader would wait in vain.
 func TestFixedPeerIsNeverIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
@@ -94,7 +94,7 @@ func TestFixedPeerIsNeverIdle(t *testing.T) {
 	})
 }
 
-// What is not used at all is closed too, and the first destination has one made for it.
+// An association that was never used is closed as idle too, and the first datagram makes another.
 func TestIdleFromTheBeginning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
@@ -114,13 +114,13 @@ func TestIdleFromTheBeginning(t *testing.T) {
 	})
 }
 
-// A gateway that ends what was for no destination yet has said nothing of one.
+// If the gateway ends an association before it has a destination, no destination's writes fail for that.
 func TestEndedBeforeUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
 		p, _ := behindMemory(t, m)
 		ended := make(chan error)
-		go func() { // the test's, which waits for it; the deadline ends it
+		go func() { // owned by the test, which waits for it; the deadline ends it
 			_, _, err := p.ReadFrom(make([]byte, 1))
 			ended <- err
 		}()
@@ -135,7 +135,7 @@ func TestEndedBeforeUse(t *testing.T) {
 	})
 }
 
-// One a name, however many there are, up to 512.
+// Each name has its own association, up to 512.
 func TestManyNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// inbox collects the datagrams of several associations for the readers of one PacketConn.
+// inbox passes the datagrams of several associations to the readers of one PacketConn.
 type inbox chan packet
 
-// packet is a datagram in a buffer from packets.
+// packet is a datagram in a buffer from the pool packets.
 type packet struct {
 	buf  *[maxPacket]byte
 	n    int
@@ -21,10 +21,11 @@ const maxPacket = 1 << 16
 
 var packets = sync.Pool{New: func() any { return new([maxPacket]byte) }}
 
-// inboxSize is how many datagrams wait for the readers. More of them wait in the sockets' buffers.
+// inboxSize is the number of datagrams that wait for a reader in an inbox. More wait in the sockets' buffers.
 const inboxSize = 16
 
-// read takes the next datagram. If wait has ended, it returns its cause, whether there is a datagram or not.
+// read waits for the next datagram and copies it into b. Once wait has ended, read returns wait's cause even if a
+// datagram is there.
 func (i inbox) read(wait context.Context, b []byte) (int, netip.AddrPort, error) {
 	if wait.Err() != nil {
 		return 0, netip.AddrPort{}, context.Cause(wait)
@@ -38,7 +39,7 @@ func (i inbox) read(wait context.Context, b []byte) (int, netip.AddrPort, error)
 	}
 }
 
-// readBuffered takes the next datagram if there is one.
+// readBuffered copies the next datagram into b, or reports false if there is none.
 func (i inbox) readBuffered(b []byte) (int, netip.AddrPort, bool) {
 	select {
 	case pkt := <-i:
@@ -49,14 +50,14 @@ func (i inbox) readBuffered(b []byte) (int, netip.AddrPort, bool) {
 	}
 }
 
-// take copies the payload into b and gives the buffer back.
+// take copies the payload into b and returns pkt's buffer to the pool.
 func (pkt packet) take(b []byte) (int, netip.AddrPort) {
 	n := copy(b, pkt.buf[:pkt.n])
 	packets.Put(pkt.buf)
 	return n, pkt.from
 }
 
-// pump hands the datagrams of a to the readers until a ends.
+// pump sends the datagrams of a to in until a ends.
 func (p *PacketConn) pump(in inbox, a *association) {
 	for {
 		pkt, err := a.packet()
@@ -80,7 +81,7 @@ func (p *PacketConn) pump(in inbox, a *association) {
 	}
 }
 
-// packet waits for a datagram. If a can be read without waiting, no buffer is held during the wait.
+// packet waits for a datagram. It holds no buffer during the wait if a can be read without waiting.
 func (a *association) packet() (pkt packet, err error) {
 	for {
 		pkt.buf = packets.Get().(*[maxPacket]byte)
@@ -103,8 +104,9 @@ func (a *association) packet() (pkt packet, err error) {
 	}
 }
 
-// collect makes reads read from an inbox from now on, into which the first association is pumped if it is open.
-// Before that, they read from that association's socket themselves, which costs less. p.mu is held.
+// collect switches the readers from the socket of the first association to an inbox, which it returns. It starts a
+// pump for the first association if that is open. Until the first collect, readers use the socket directly, which
+// costs less. p.mu is held.
 func (p *PacketConn) collect() inbox {
 	if in := p.inbox.Load(); in != nil {
 		return *in
@@ -114,7 +116,7 @@ func (p *PacketConn) collect() inbox {
 	if first := p.first; first.flow.by == first {
 		_ = first.conn.SetReadDeadline(time.Unix(1, 0)) // wakes its readers
 		p.running.Go(func() {                           // owned by p; ends with the association
-			p.alone.Lock() // until they have left
+			p.alone.Lock() // waits until the readers have left the socket
 			_ = first.conn.SetReadDeadline(time.Time{})
 			p.alone.Unlock()
 			p.pump(in, first)

@@ -12,19 +12,19 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Listener waits for the one connection that a BIND lets in; see [socks.Listener] for what that is good
-// for. It pins the pair of the peer it waits for until it is closed. It is safe for concurrent use.
+// Listener accepts the one connection of a BIND; see [socks.Listener] for its uses. It pins the pair of its peer's
+// name and fake address in the table until it is closed. It is safe for concurrent use.
 type Listener struct {
 	listener net.Listener // the Gateway's
 	dialer   *Dialer
 	network  string
-	peer     lease // of the one that is waited for
+	peer     lease // pins the peer's fake address; empty: the peer is a real address, or any
 }
 
-// Listen asks the gateway to wait for a connection from peer, "host:port", whose host may be a name, a
-// fake or a real address; empty, or a wildcard with port 0, is anyone. It returns a *[Listener] whose Addr is
-// what the peer has to be told. The gateway chooses that address, so a wildcard with another port is an error.
-// Direct is not asked.
+// Listen asks the gateway to wait for a connection from peer, "host:port", whose host is a name, a fake address or a
+// real address. An empty peer, or a wildcard with port 0, means any peer. The network is "tcp", "tcp4" or "tcp6".
+// Listen returns a *[Listener]; the peer must connect to its Addr. The gateway chooses that address, so a wildcard
+// with another port is an error. Direct is not called.
 func (d *Dialer) Listen(ctx context.Context, network, peer string) (net.Listener, error) {
 	t, asked, err := d.peer(network, peer)
 	if err != nil {
@@ -40,7 +40,7 @@ func (d *Dialer) Listen(ctx context.Context, network, peer string) (net.Listener
 	return &Listener{l, d, network, t.lease}, nil
 }
 
-// peer finds who is waited for, and what the gateway is to be asked.
+// peer returns the peer as a target, and as the address to ask the gateway for. The target is zero for any peer.
 func (d *Dialer) peer(network, peer string) (t target, asked string, err error) {
 	switch network {
 	case "tcp", "tcp4", "tcp6":
@@ -50,7 +50,7 @@ func (d *Dialer) peer(network, peer string) (t target, asked string, err error) 
 	host, _, err := net.SplitHostPort(peer)
 	ip, _ := netip.ParseAddr(host)
 	if peer == "" || err == nil && host == "" || ip.Unmap().IsUnspecified() {
-		return target{}, peer, d.check() // what else a wildcard says is the Gateway's to judge
+		return target{}, peer, d.check() // the Gateway checks the port of a wildcard
 	}
 	t, err = d.parse(network, peer)
 	if err == nil {
@@ -59,9 +59,9 @@ func (d *Dialer) peer(network, peer string) (t target, asked string, err error) 
 	return t, t.to.String(), err
 }
 
-// Accept waits for the peer and returns a *[Conn]. Its RemoteAddr has the peer's true port, and the fake
-// address of the peer that was asked for by name; whether it was that one is for the gateway to see to.
-// Afterwards Accept returns net.ErrClosed.
+// Accept waits for the peer and returns a *[Conn]. Its RemoteAddr has the peer's real port and, if Listen was
+// given a name, that name's fake address; only the gateway checks that the peer has that name. A later Accept
+// fails with net.ErrClosed.
 func (l *Listener) Accept() (net.Conn, error) {
 	c, err := l.listener.Accept()
 	if err != nil {
@@ -75,7 +75,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return newConn(c, l.network, t.remote(), t.lease), nil
 }
 
-// target is the peer that came, as the application is to see it.
+// target returns the peer that has connected, with the fake address for the application pinned.
 func (l *Listener) target(peer net.Addr) (t target, err error) {
 	if peer == nil {
 		return target{}, errors.New("the peer has no address")
@@ -91,27 +91,28 @@ func (l *Listener) target(peer net.Addr) (t target, err error) {
 	case l.peer.Lease != nil:
 		t.lease.Lease, err = l.dialer.Table.Acquire(l.peer.Addr())
 	case a.IP.IsValid() && l.dialer.Table.Contains(a.IP):
-		err = fmt.Errorf("%w: %s, which the gateway says the peer is", mapping.ErrStale, a.IP) // no name's, even if there is one
+		err = fmt.Errorf("%w: %s, which the gateway says the peer is", mapping.ErrStale, a.IP) // even if the table maps it: the gateway knows no fakes
 	default:
 		err = l.dialer.pin(l.network, &t)
 		if a.IP.IsValid() && errors.Is(err, mapping.ErrBadName) {
-			err = nil // a loopback address has no fake in the other family: the peer keeps its own
+			err = nil // a loopback address has no fake in the other family: the application sees it as it is
 		}
 	}
 	return t, err
 }
 
-// Addr returns the address at which the gateway waits.
+// Addr returns the address at which the gateway listens.
 func (l *Listener) Addr() net.Addr { return l.listener.Addr() }
 
-// Close stops waiting. A connection that was accepted stays.
+// Close stops listening and unblocks Accept. An accepted connection stays open.
 func (l *Listener) Close() error {
 	err := l.listener.Close()
 	l.peer.release()
 	return l.fail("close", err)
 }
 
-// SetDeadline sets the time at which an Accept stops waiting. Zero: it does not.
+// SetDeadline sets the time after which Accept fails. The zero time means never. The error matches
+// errors.ErrUnsupported if the Gateway's listeners have no deadline.
 func (l *Listener) SetDeadline(t time.Time) error {
 	if d, ok := l.listener.(interface{ SetDeadline(time.Time) error }); ok {
 		return l.fail("set", d.SetDeadline(t))
@@ -119,7 +120,7 @@ func (l *Listener) SetDeadline(t time.Time) error {
 	return l.fail("set", errors.ErrUnsupported)
 }
 
-// fail makes the error of an operation. It keeps nil.
+// fail returns err as an OpError; nil stays nil.
 func (l *Listener) fail(op string, err error) error {
 	if err == nil {
 		return nil

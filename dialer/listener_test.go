@@ -27,7 +27,8 @@ func come(t *testing.T, l net.Listener, from netip.Addr) (near net.Conn, far *ne
 	return near, came.(*net.TCPConn)
 }
 
-// The peer is asked for by what it stands for, and seen as what it was asked by, with its true port.
+// The gateway is asked for the name that a peer's fake address stands for. The application sees the accepted peer's
+// fake address, with its real port.
 func TestListen(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
@@ -67,7 +68,7 @@ func TestListen(t *testing.T) {
 			require.NoError(t, err)
 			got := make([]byte, 4)
 			_, err = near.Read(got)
-			require.NoError(t, err, "a connection that was accepted stays")
+			require.NoError(t, err, "an accepted connection stays open")
 			require.NoError(t, near.Close())
 			require.Zero(t, leases(d))
 		})
@@ -84,7 +85,7 @@ func TestListenEnds(t *testing.T) {
 	require.NoError(t, l.(*dialer.Listener).SetDeadline(time.Time{}))
 
 	ended := make(chan error)
-	go func() { // the test's, which waits for ended; Close ends it
+	go func() { // owned by the test, which waits for ended; Close ends it
 		_, err := l.Accept()
 		ended <- err
 	}()
@@ -114,7 +115,7 @@ func TestListenRefuses(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
-// peerListener is a gateway's listener that says who came.
+// peerListener is a gateway's listener that reports a given peer.
 type peerListener struct {
 	net.Listener
 	peer net.Addr
@@ -135,8 +136,8 @@ type peerConn struct {
 
 func (c peerConn) RemoteAddr() net.Addr { return c.peer }
 
-// What a gateway says of the peer is an address, or a name, which is seen by its fake; but none out of
-// the reserved space, which would be taken for a name.
+// The gateway may report the peer as an address or as a name, which gets a fake address. An address in the reserved
+// space is an error, because the application would take it for a name.
 func TestAcceptWhatTheGatewaySays(t *testing.T) {
 	d := &dialer.Dialer{Table: newTable(t, mapping.Config{})}
 	accept := func(peer net.Addr) (net.Conn, error) {

@@ -18,12 +18,12 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// memory is a gateway in memory, for tests of time. What it grants sends to nobody.
+// memory is a gateway in memory, for tests of time. Its associations send to no destination.
 type memory struct {
 	mu      sync.Mutex
 	granted []*memoryConn
-	refusal error         // of what it is asked next; nil: it grants
-	hold    chan struct{} // what it is asked next waits for it; nil: it does not
+	refusal error         // of later requests; nil: they are granted
+	hold    chan struct{} // later requests wait for it; nil: they do not wait
 }
 
 func (m *memory) ListenPacket(ctx context.Context) (net.PacketConn, error) {
@@ -54,7 +54,7 @@ func (m *memory) behave(refusal error, hold chan struct{}) {
 	m.refusal, m.hold = refusal, hold
 }
 
-// last is the association that it granted last, and how many those are.
+// last returns the association that m granted last, and the number that it has granted.
 func (m *memory) last() (*memoryConn, int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -62,7 +62,7 @@ func (m *memory) last() (*memoryConn, int) {
 	return m.granted[n-1], n
 }
 
-// memoryConn is an association of it. Datagrams come from a port of 192.0.2.1.
+// memoryConn is an association of a memory. Its datagrams come from ports of 192.0.2.1.
 type memoryConn struct {
 	net.Conn
 	far  net.Conn
@@ -74,7 +74,7 @@ type memoryConn struct {
 
 var errGatewayGone = fmt.Errorf("%w: it is gone", socks.ErrGateway)
 
-// memoryEnd is net.ErrClosed and its cause, as package socks tells it.
+// memoryEnd matches net.ErrClosed and has a cause, like the errors of package socks.
 type memoryEnd struct{ cause error }
 
 func (e memoryEnd) Error() string        { return e.cause.Error() }
@@ -146,7 +146,7 @@ func (c *memoryConn) Close() error {
 	return c.Conn.Close()
 }
 
-// behindMemory gives a PacketConn that goes through m.
+// behindMemory returns a PacketConn with the gateway m.
 func behindMemory(t testing.TB, m *memory) (*dialer.PacketConn, *dialer.Dialer) {
 	d := &dialer.Dialer{
 		Table:   newTable(t, mapping.Config{}),
@@ -157,7 +157,7 @@ func behindMemory(t testing.TB, m *memory) (*dialer.PacketConn, *dialer.Dialer) 
 	return p.(*dialer.PacketConn), d
 }
 
-// named is a destination.
+// named returns name as a destination.
 func named(host string) net.Addr { return &socks.Addr{Net: "udp", Name: host, Port: 9} }
 
 var realAddr = netip.MustParseAddrPort("192.0.2.7:9")

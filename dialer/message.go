@@ -11,9 +11,10 @@ import (
 	"github.com/sockslib/sockslib/internal/udpsegment"
 )
 
-// ReadMsgUDP is ReadFromAddrPort with the signature of *net.UDPConn's ReadMsgUDP, which QUIC implementations look for.
-// There is no out-of-band data: oobn and flags are 0. The address must not be changed, because it is returned again for
-// the next datagram of the same sender. It does not allocate.
+// ReadMsgUDP is [PacketConn.ReadFromAddrPort] with the signature of *net.UDPConn's ReadMsgUDP, which QUIC
+// implementations look for. There is no out-of-band data: oobn and flags are 0. The caller must not change the
+// address, because it is returned again for later datagrams of the same sender. ReadMsgUDP does not allocate for a
+// sender that it has returned recently.
 func (p *PacketConn) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAddr, err error) {
 	n, from, err := p.ReadFromAddrPort(b)
 	if err != nil {
@@ -22,14 +23,14 @@ func (p *PacketConn) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UD
 	return n, 0, 0, p.udpAddr(from), nil
 }
 
-// WriteMsgUDP is WriteTo with the signature of *net.UDPConn's WriteMsgUDP. With a fixed peer, addr must be nil. If the
-// out-of-band data has UDP_SEGMENT, b is sent as several datagrams, on Linux by one system call. Other out-of-band data
-// is ignored: ECN marks would reach the relay and no further. It does not allocate.
+// WriteMsgUDP is [PacketConn.WriteTo] with the signature of *net.UDPConn's WriteMsgUDP. With a fixed peer, addr
+// must be nil. If the out-of-band data has UDP_SEGMENT, b is sent as several datagrams, on Linux by one system
+// call. Other out-of-band data is ignored: ECN marks would reach only the relay. WriteMsgUDP does not allocate.
 //
-// Because of this method and ReadMsgUDP, quic-go sends here and not by WriteTo. It converts the address that its
-// Dial was given without a check, so any type other than *net.UDPAddr, a *[socks.Addr] included, panics in quic-go
-// before this method is called. [Dialer.ResolveUDPAddr] returns a *net.UDPAddr for a name; every address that a
-// PacketConn returns is one too.
+// Because a PacketConn has this method and ReadMsgUDP, quic-go sends by WriteMsgUDP and not by WriteTo. It converts
+// the address that was passed to its Dial without a check, so any type other than *net.UDPAddr, a *[socks.Addr]
+// included, panics in quic-go before WriteMsgUDP is called. [Dialer.ResolveUDPAddr] returns a *net.UDPAddr for a
+// name; every address that a PacketConn returns is one too.
 func (p *PacketConn) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error) {
 	if n, err = p.writeMsg(b, oob, addr, addr == nil); err != nil {
 		return n, 0, err
@@ -37,7 +38,7 @@ func (p *PacketConn) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int,
 	return n, len(oob), nil
 }
 
-// writeMsg sends b to addr, or to the fixed peer if none.
+// writeMsg sends b to addr, or to the fixed peer if none is true.
 func (p *PacketConn) writeMsg(b, oob []byte, addr net.Addr, none bool) (int, error) {
 	size := udpsegment.Sent(oob)
 	if size == 0 {
@@ -53,9 +54,10 @@ func (p *PacketConn) writeMsg(b, oob []byte, addr net.Addr, none bool) (int, err
 	return p.write(b, size, dst)
 }
 
-// ReadBatch waits for a datagram, and takes as many more as there are without another system call. Each message gets
-// the address of its sender, which must not be changed, and no out-of-band data. The flags are ignored. It does not
-// allocate for messages with one buffer each.
+// ReadBatch waits for a datagram, then reads further ones that are available without another system call, into one
+// message each. It returns the number of messages that it filled. Each gets the address of its sender, which the
+// caller must not change, and no out-of-band data. The flags are ignored. ReadBatch does not allocate for messages
+// with one buffer each from senders that it has returned recently.
 func (p *PacketConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 	for i := range ms {
 		m := &ms[i]
@@ -79,8 +81,8 @@ func (p *PacketConn) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 	return len(ms), nil
 }
 
-// WriteBatch sends each message as WriteMsgUDP does, and returns how many were sent. The flags are ignored. It does not
-// allocate for messages with one buffer each.
+// WriteBatch sends each message like [PacketConn.WriteMsgUDP], and returns the number of messages sent. The flags
+// are ignored. WriteBatch does not allocate for messages with one buffer each.
 func (p *PacketConn) WriteBatch(ms []ipv4.Message, flags int) (int, error) {
 	for i := range ms {
 		m := &ms[i]
@@ -97,7 +99,7 @@ func (p *PacketConn) WriteBatch(ms []ipv4.Message, flags int) (int, error) {
 	return len(ms), nil
 }
 
-// gather returns a message's buffer, or for several buffers a new one as long as all of them.
+// gather returns the buffer of a message. For several buffers it returns a new one of their total length.
 func gather(buffers [][]byte) (b []byte, scattered bool) {
 	if len(buffers) == 1 {
 		return buffers[0], false
@@ -109,16 +111,17 @@ func gather(buffers [][]byte) (b []byte, scattered bool) {
 	return make([]byte, n), true
 }
 
+// scatter copies b into the buffers.
 func scatter(buffers [][]byte, b []byte) {
 	for _, to := range buffers {
 		b = b[copy(to, b):]
 	}
 }
 
-// maxSenders is how many senders' addresses are kept, so that their next datagrams do not allocate.
+// maxSenders is the number of senders whose addresses are kept, so that their next datagrams do not allocate.
 const maxSenders = 2 * maxFlows
 
-// udpAddr returns from as a *net.UDPAddr, which is kept.
+// udpAddr returns from as a *net.UDPAddr, and keeps it for later calls.
 func (p *PacketConn) udpAddr(from netip.AddrPort) *net.UDPAddr {
 	if last := p.lastFrom.Load(); last != nil && last.ap == from {
 		return last.addr

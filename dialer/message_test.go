@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// What QUIC and ICE implementations look for.
+// A PacketConn has the methods that QUIC and ICE implementations look for.
 var _ interface {
 	ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAddr, err error)
 	WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error)
@@ -33,7 +33,7 @@ func TestMessages(t *testing.T) {
 	p := listenPacket(t, d)
 	b := make([]byte, 100)
 	for _, to := range []*net.UDPAddr{udpAddr(assign(t, d, "ip4", name), port), udpAddr(loopback4, port), udpAddr(assign(t, d, "ip6", other), port)} {
-		n, oobn, err := p.WriteMsgUDP([]byte("hello"), []byte{1}, to) // which is no control message
+		n, oobn, err := p.WriteMsgUDP([]byte("hello"), []byte{1}, to) // not a control message
 		require.NoError(t, err)
 		require.Equal(t, [2]int{5, 1}, [2]int{n, oobn})
 		n, oobn, flags, from, err := p.ReadMsgUDP(b, make([]byte, 100))
@@ -70,7 +70,8 @@ func TestMessages(t *testing.T) {
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 
-// A batch is sent as it is, and read in pieces that need no waiting, with one name and with two.
+// WriteBatch sends all messages, and ReadBatch returns the datagrams that need no waiting, with one name and with
+// two.
 func TestBatches(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)
@@ -114,11 +115,11 @@ func TestBatches(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 	n, err = p.WriteBatch([]ipv4.Message{{Buffers: [][]byte{[]byte("x")}, Addr: udpAddr(loopback4, port)}, {Buffers: [][]byte{[]byte("x")}}}, 0)
-	require.Error(t, err, "nobody to send to")
+	require.Error(t, err, "no destination")
 	require.Equal(t, 1, n)
 }
 
-// Package ipv4 cannot be made to read and write past the header.
+// Package ipv4 cannot read or write without the SOCKS header.
 func TestNoRawPackets(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)
@@ -133,23 +134,23 @@ func TestNoRawPackets(t *testing.T) {
 	require.NoError(t, raw.SetTTL(7))
 	ttl, err := raw.TTL()
 	require.NoError(t, err)
-	require.Equal(t, 7, ttl, "the options are the socket's")
+	require.Equal(t, 7, ttl, "the option is set on the socket")
 	require.NoError(t, p.Close())
 	_, err = p.SyscallConn()
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 
-// Without sockets there is nothing to control, which is no error: quic-go gives up for one.
+// SyscallConn's Control returns no error if there are no sockets, because quic-go fails for an error.
 func TestNoSocketToControl(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	d.Gateway = plainGateway{d.Gateway}
 	p := listenPacket(t, d)
 	raw, err := p.SyscallConn()
 	require.NoError(t, err)
-	require.NoError(t, raw.Control(func(uintptr) { t.Error("called") }))
+	require.NoError(t, raw.Control(func(uintptr) { t.Error("Control called its func") }))
 }
 
-// A Gateway of one's own, whose associations can do no more than they must, does as well.
+// The methods also work if the Gateway's associations have only the methods of net.PacketConn.
 func TestMessagesOfPlainPackets(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	d.Gateway = plainGateway{d.Gateway}

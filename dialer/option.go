@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// The socket options of a Conn are those of its connection to the gateway, below TLS if there is any, and in a
-// chain of the connection to the first gateway. An option that the transport does not have, as keep-alive on
-// a unix socket, fails with errors.ErrUnsupported.
+// The socket options of a Conn apply to its TCP connection to the gateway, below TLS if there is any; in a chain of
+// gateways, to the connection to the first one. Setting an option that the transport lacks, such as keep-alive on a
+// unix socket, fails with errors.ErrUnsupported.
 
 // SetKeepAlive sets whether the operating system sends keep-alive probes on the connection to the gateway.
 func (c *Conn) SetKeepAlive(keepalive bool) error {
@@ -36,5 +36,6 @@ func (c *Conn) SetLinger(sec int) error { return c.fail("set", c.conn.SetLinger(
 // SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of the connection to the gateway.
 func (c *Conn) SetReadBuffer(bytes int) error { return c.fail("set", c.conn.SetReadBuffer(bytes)) }
 
-// SetWriteBuffer sets the size, in bytes, of the operating system's transmit buffer of the connection to the gateway.
+// SetWriteBuffer sets the size, in bytes, of the operating system's transmit buffer of the connection to the
+// gateway.
 func (c *Conn) SetWriteBuffer(bytes int) error { return c.fail("set", c.conn.SetWriteBuffer(bytes)) }

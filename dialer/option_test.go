@@ -19,7 +19,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// options are what can be set, or shut down, and the Op of their errors.
+// options has the methods that set an option or shut down a side, by the Op of their errors.
 var options = map[string]struct {
 	op  string
 	set func(*dialer.Conn) error
@@ -55,7 +55,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// With SetLinger(0) a Close resets: the option reaches the socket.
+// Close after SetLinger(0) resets the connection: the option reaches the socket.
 func TestLinger(t *testing.T) {
 	near, far := connect(t, behind(t, new(testgw.Gateway)))
 	require.NoError(t, near.SetLinger(0))
@@ -64,7 +64,7 @@ func TestLinger(t *testing.T) {
 	require.ErrorIs(t, err, syscall.ECONNRESET)
 }
 
-// A file that io.Copy sends is counted by the connection below.
+// The Gateway's connection counts the bytes of a file that io.Copy sends.
 func TestCopyFromAFile(t *testing.T) {
 	near, far := connect(t, behind(t, new(testgw.Gateway)))
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<10)

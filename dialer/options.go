@@ -7,10 +7,11 @@ import (
 	"github.com/sockslib/sockslib/internal/netconn"
 )
 
-// SyscallConn returns access to the options of the associations' sockets. Its Control calls the func for the socket of
-// each open association; in a chain of gateways that is the socket to the first gateway. An association that is made
-// later gets the same don't-fragment bits and buffer sizes. Its Read and Write return errors.ErrUnsupported, because
-// they would bypass the SOCKS header; use [PacketConn.ReadBatch] and [PacketConn.WriteBatch] instead.
+// SyscallConn returns access to the options of the associations' sockets. Control of the result calls its func for
+// the socket of each open association; in a chain of gateways that is the socket to the first gateway. On Linux,
+// an association that is made later gets the same don't-fragment bits and buffer sizes. Read and Write of the
+// result return errors.ErrUnsupported, because they would bypass the SOCKS header; use [PacketConn.ReadBatch] and
+// [PacketConn.WriteBatch] instead.
 func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	if p.over() {
 		return nil, p.fail("raw", nil, net.ErrClosed)
@@ -18,6 +19,7 @@ func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	return netconn.ControlOnly(p.control), nil
 }
 
+// control calls f for the socket of each open association, and keeps the socket's options for later associations.
 func (p *PacketConn) control(f func(fd uintptr)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -36,8 +38,8 @@ func (p *PacketConn) control(f func(fd uintptr)) error {
 	return nil
 }
 
-// controlOf calls f with the descriptor of an association's socket, if it has one. It returns no error: a socket that
-// fails here fails in reads and writes too.
+// controlOf calls f with the descriptor of conn's socket, if it has one. It returns no error: a socket that fails
+// here also fails in reads and writes.
 func controlOf(conn net.PacketConn, f func(fd uintptr)) {
 	if c, ok := conn.(syscall.Conn); ok {
 		if raw, err := c.SyscallConn(); err == nil {

@@ -2,12 +2,12 @@ package dialer
 
 import "golang.org/x/sys/unix"
 
-// options are socket options that are copied from one association's socket to others'.
+// options are socket options to copy from one association's socket to another's.
 type options []option
 
 type option struct{ level, name, value int }
 
-// optionsOf reads from a socket the options that applications set by SyscallConn.
+// optionsOf returns the options of the socket fd that applications set by SyscallConn.
 func optionsOf(fd uintptr) (all options) {
 	for _, o := range [...]option{
 		{level: unix.IPPROTO_IP, name: unix.IP_MTU_DISCOVER},
@@ -23,7 +23,7 @@ func optionsOf(fd uintptr) (all options) {
 	return all
 }
 
-// apply sets the options of a socket. It ignores what the system refuses.
+// apply sets the options on the socket fd. It ignores errors.
 func (all options) apply(fd uintptr) {
 	for _, o := range all {
 		if o.level == unix.SOL_SOCKET {

@@ -15,8 +15,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// One message is as many datagrams as UDP_SEGMENT makes of it, to a name and to an address, through every kind
-// of association.
+// A message with UDP_SEGMENT is sent as several datagrams, to a name and to an address, through every kind of
+// association.
 func TestSegments(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
@@ -47,8 +47,8 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-// What an application has set of the first association's socket, those that are made later have too; what
-// it did for that is not done again.
+// Options that an application has set on the first association's socket are set on later ones too, without another
+// call of its func.
 func TestOptionsOfLaterAssociations(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)
@@ -72,7 +72,7 @@ func TestOptionsOfLaterAssociations(t *testing.T) {
 		for _, o := range [][2]int{{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER}, {unix.SOL_SOCKET, unix.SO_RCVBUF}, {unix.SOL_SOCKET, unix.SO_SNDBUF}} {
 			value, err := unix.GetsockoptInt(int(fd), o[0], o[1])
 			require.NoError(t, err)
-			require.Contains(t, []int{0, value}, got[o[0]<<8|o[1]], "the same for all")
+			require.Contains(t, []int{0, value}, got[o[0]<<8|o[1]], "the same for all sockets")
 			got[o[0]<<8|o[1]] = value
 		}
 	}))

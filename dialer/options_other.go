@@ -2,7 +2,7 @@
 
 package dialer
 
-// options are what one socket has, and others get: elsewhere than on Linux, nothing.
+// options is empty: socket options are copied between associations on Linux only.
 type options struct{}
 
 func optionsOf(uintptr) options { return options{} }

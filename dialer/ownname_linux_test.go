@@ -25,11 +25,11 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// The names in the world of TestOwnNames that a DNS knows, and nothing else does.
+// Names in the namespaces of TestOwnNames that only its DNS server knows.
 const (
 	gatewayName = "gateway.test"
 	directName  = "direct.test"
-	deadName    = "dead.test" // where nobody listens
+	deadName    = "dead.test" // has no listener
 )
 
 const (
@@ -39,9 +39,9 @@ const (
 	cannotMount  = "cannot mount:"
 )
 
-// With net.DefaultResolver replaced by ours, which knows every name, the names that are the system's to look up are
-// still looked up by the system: gateways, in every way that one is reached, and what is Direct. It runs in a
-// process of its own, in mount and network namespaces with a DNS of the test's.
+// If net.DefaultResolver is a resolver.Resolver's, which knows every name, the names of gateways and of Direct
+// destinations are still looked up by the system, for every kind of Gateway. The test runs in a child process, in
+// mount and network namespaces with its own DNS server.
 func TestOwnNames(t *testing.T) {
 	if conf := os.Getenv(ownNamesConf); conf != "" {
 		inOwnNamesWorld(t, conf)
@@ -79,7 +79,7 @@ func inOwnNamesWorld(t *testing.T, conf string) {
 	net.DefaultResolver = (&resolver.Resolver{Table: table}).NetResolver()
 	addrs, err := net.LookupHost(gatewayName)
 	require.NoError(t, err)
-	require.True(t, table.Contains(netip.MustParseAddr(addrs[0])), "the application's lookups get fakes")
+	require.True(t, table.Contains(netip.MustParseAddr(addrs[0])), "the application's lookups return fake addresses")
 	table.Flush()
 
 	g := testgw.Start(t, &testgw.Gateway{Hosts: hosts()})
@@ -95,12 +95,12 @@ func inOwnNamesWorld(t *testing.T, conf string) {
 	}
 }
 
-// ownNames dials, in all ways, what a gateway reaches and what is Direct.
+// ownNames makes every kind of connection, through the gateway and directly.
 func ownNames(t *testing.T, g *testgw.Gateway, d *dialer.Dialer) {
 	d.Direct = func(_, address string) bool { return strings.HasPrefix(address, directName) }
 	defer d.Close()
 	port := echo(t, loopback4)
-	for range 4 { // by a spare, where there are any
+	for range 4 { // uses spare connections, if there are any
 		c, err := d.Dial("tcp", at(name, port))
 		require.NoError(t, err)
 		echoes(t, c)
@@ -131,11 +131,11 @@ func ownNames(t *testing.T, g *testgw.Gateway, d *dialer.Dialer) {
 	}
 	require.Len(t, g.Requests(), before)
 	for e := range d.Table.All() {
-		require.NotContains(t, []string{gatewayName, deadName}, e.Name, "a name of ours became a fake")
+		require.NotContains(t, []string{gatewayName, deadName}, e.Name, "a name of the test has a fake address")
 	}
 }
 
-// serveDNS answers A for our own names, at ownDNS.
+// serveDNS answers A queries for the test's names, at ownDNS.
 func serveDNS(t *testing.T) {
 	p, err := net.ListenPacket("udp", ownDNS+":53")
 	require.NoError(t, err)
@@ -150,7 +150,7 @@ func serveDNS(t *testing.T) {
 		_ = w.WriteMsg(m)
 	})}
 	ended := make(chan error)
-	go func() { ended <- s.ActivateAndServe() }() // the test's, which waits for ended; Shutdown ends it
+	go func() { ended <- s.ActivateAndServe() }() // owned by the test, which waits for ended; Shutdown ends it
 	t.Cleanup(func() { _ = p.Close(); <-ended })
 }
 

@@ -12,45 +12,47 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// PacketConn sends and receives datagrams through the gateway; see [socks.PacketConn] for what works
-// over it. It is a net.PacketConn and behaves like a *net.UDPConn; one that DialContext made has a fixed
-// peer, and is a net.Conn too. It is safe for concurrent use.
+// PacketConn sends and receives datagrams through the gateway; see [socks.PacketConn] for the protocols that work
+// over it. It is a net.PacketConn and behaves like a *net.UDPConn. A PacketConn from [Dialer.DialContext] has a
+// fixed peer and is a net.Conn too. A PacketConn is safe for concurrent use.
 //
 // A datagram to a fake address is sent to its name, and the answer comes back from that fake address, although the
-// gateway reports a real one. Many gateways keep one destination per association, and hardly any report the name. So
-// each name has an association of its own, and a datagram that arrives there from a port that was sent to is from
-// that name. Real addresses share one association per family. The first destination uses the association that
-// ListenPacket made. Another destination's is made by the first WriteTo to it, which takes as long as a dial; writes
-// to other destinations do not wait. The names stay pinned in the table while they have an association.
+// gateway reports a real one. Many gateways keep one destination per association, and hardly any report the name.
+// So each name has its own association, and a datagram on it is from that name if a datagram was sent to its
+// source port. Real addresses share one association per family. The first destination uses the association that
+// ListenPacket made. For another destination, the first WriteTo makes an association, which takes as long as a
+// dial; writes to other destinations do not wait. A name stays pinned in the table until it is idle or replaced (see
+// below), an association for it cannot be made, or the PacketConn is closed.
 //
-// QUIC and ICE implementations find what they look for on a *net.UDPConn: see [PacketConn.WriteMsgUDP] and
-// [PacketConn.ReadBatch]. Give them *net.UDPAddr with fake addresses, from [Dialer.ResolveUDPAddr] or a lookup;
-// quic-go panics for another type. What reads and writes the descriptor itself is refused: see
+// QUIC and ICE implementations find the methods that they look for on a *net.UDPConn: see [PacketConn.WriteMsgUDP]
+// and [PacketConn.ReadBatch]. Give them a *net.UDPAddr with a fake address, from [Dialer.ResolveUDPAddr] or a
+// lookup; quic-go panics for another type. Reading or writing the descriptor itself fails: see
 // [PacketConn.SyscallConn].
 //
-// There are at most 512 associations. One more replaces the one that was unused for longest, which is counted and
-// traced. A program that sends to more names in turn pays for an association, two round trips to the gateway, with
-// every datagram to a name that has none. An association by which nothing was sent or received for two minutes is
-// closed; what would have come by it later is lost, and the next datagram to its destination makes another. With a
-// fixed peer it stays.
+// A PacketConn has at most 512 associations. One more replaces the one that was unused for longest; the Stats count
+// that, and the [Trace] reports it. A program that sends to more names in turn pays for an association, two round
+// trips to the gateway, with every datagram to a name that has none. An association on which nothing was sent or
+// received for two minutes is closed, unless there is a fixed peer. Datagrams that arrive for it later are lost, and
+// the next datagram to its destination makes another.
 //
-// When the gateway ends an association, datagrams in flight are lost, and nothing else ends. The next datagram to
-// its destination makes another association, at most one per second. Datagrams that are sent in between are lost, and
-// for 30 seconds at most those that are sent while the gateway is away. For a destination that never answered, writes
-// fail for one second with the error that ended the association. Reads end by Close and the deadline alone. Only a
-// PacketConn with a fixed peer ends with its association: reads and writes fail with net.ErrClosed and the cause.
+// When the gateway ends an association, datagrams in flight are lost, but the PacketConn stays usable. The next
+// datagram to the destination makes another association, at most one per second. Datagrams that are sent in between
+// are lost, as are those that are sent while the gateway is away, for at most 30 seconds. For a destination that
+// never answered, writes fail for one second with the error that ended the association. Reads fail only after Close
+// or at the deadline. A PacketConn with a fixed peer ends with its association: reads and writes then fail with
+// net.ErrClosed and the cause.
 type PacketConn struct {
 	dialer  *Dialer
 	network string
-	first   *association // made with the PacketConn; LocalAddr and BoundAddr are of this one
-	fixed   *route       // nil: none
-	most    int          // flows at a time
+	first   *association // made with the PacketConn; source of LocalAddr and BoundAddr
+	fixed   *route       // the fixed peer; nil: none
+	most    int          // maximum number of flows
 
 	readBy  deadline // Close ends both
 	writeBy deadline
 
 	alone   sync.RWMutex          // held for reading by reads from first
-	inbox   atomic.Pointer[inbox] // what reads read from; nil: first
+	inbox   atomic.Pointer[inbox] // the source of reads; nil: first
 	running sync.WaitGroup        // the goroutines that fill the inbox and close associations
 
 	clock     atomic.Uint64 // counts uses of flows
@@ -60,20 +62,21 @@ type PacketConn struct {
 	mu      sync.Mutex
 	flows   map[netip.Addr]*flow       // by host
 	routes  map[destination]*route     // to names, by fake address and by name
-	senders map[netip.AddrPort]*sender // whose addresses are kept
-	timer   *time.Timer                // looks for idle flows; nil if there is a fixed peer
+	senders map[netip.AddrPort]*sender // kept by udpAddr
+	timer   *time.Timer                // calls lookForIdle; nil if there is a fixed peer
 	past    socks.PacketStats          // of associations that have ended
 	counts  AssociationStats
 	buffers buffers
-	options options // set by the application
+	options options // that the application has set
 	closed  bool
 
 	lastFrom    atomic.Pointer[sender]     // the sender of the datagram read last
 	lastLiteral atomic.Pointer[socks.Addr] // the real address written to last
 }
 
-// ListenPacket asks the gateway for an association and returns a *[PacketConn]. The gateway chooses the
-// address that destinations see, so address has to be empty or a wildcard with port 0. Direct is not asked.
+// ListenPacket asks the gateway for an association and returns a *[PacketConn]. The network is "udp", "udp4" or
+// "udp6". The gateway chooses the address that destinations see, so address must be empty or a wildcard with port 0.
+// Direct is not called.
 func (d *Dialer) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	if err := d.check(); err != nil {
 		return nil, opError("listen", network, address, err)
@@ -90,6 +93,7 @@ func (d *Dialer) ListenPacket(ctx context.Context, network, address string) (net
 	return p, nil
 }
 
+// associate returns a PacketConn with its first association.
 func (d *Dialer) associate(ctx context.Context, network, address string) (*PacketConn, error) {
 	conn, err := d.Gateway.ListenPacket(ctx, network, address)
 	if err != nil {
@@ -104,7 +108,7 @@ func (d *Dialer) associate(ctx context.Context, network, address string) (*Packe
 	return p, nil
 }
 
-// connect makes t the fixed peer. It is called before p is returned.
+// connect makes t the fixed peer of p, which no other goroutine has yet.
 func (p *PacketConn) connect(t target) {
 	f := p.first.flow
 	f.host, f.lease = t.remote().Addr(), t.lease
@@ -113,7 +117,7 @@ func (p *PacketConn) connect(t target) {
 	p.routes[destination{ip: f.host, port: t.to.Port}] = p.fixed
 }
 
-// Close ends the associations and unpins the names. Reads and writes that are waiting return net.ErrClosed.
+// Close closes the associations and unpins the names. Waiting reads and writes fail with net.ErrClosed.
 func (p *PacketConn) Close() error {
 	p.mu.Lock()
 	if p.closed {
@@ -149,7 +153,8 @@ func (p *PacketConn) Close() error {
 // LocalAddr returns the local address of the first association. Destinations see another address.
 func (p *PacketConn) LocalAddr() net.Addr { return p.first.conn.LocalAddr() }
 
-// RemoteAddr returns the fixed peer, a *net.UDPAddr: for a name, its fake address. Without one it is nil.
+// RemoteAddr returns the fixed peer, a *net.UDPAddr; for a name it has the name's fake address. It returns nil if
+// there is no fixed peer.
 func (p *PacketConn) RemoteAddr() net.Addr {
 	if p.fixed == nil {
 		return nil
@@ -157,7 +162,8 @@ func (p *PacketConn) RemoteAddr() net.Addr {
 	return net.UDPAddrFromAddrPort(p.fixed.seen)
 }
 
-// Name returns the name of the fixed peer, or "" if there is no fixed peer or it is an address.
+// Name returns the name that RemoteAddr stands for, or "" if there is no fixed peer or it is a real address. A
+// literal address that was dialed in the other family is a name too.
 func (p *PacketConn) Name() string {
 	if p.fixed == nil {
 		return ""
@@ -165,12 +171,12 @@ func (p *PacketConn) Name() string {
 	return p.fixed.flow.lease.name()
 }
 
-// BoundAddr returns the address of the first association's relay, or nil if the Gateway's associations do not know
-// it.
+// BoundAddr returns the address of the first association's relay, or nil if the Gateway's associations have no
+// BoundAddr.
 func (p *PacketConn) BoundAddr() net.Addr { return boundAddr(p.first.conn) }
 
-// fail makes the error of an operation from err; nil stays nil. An association's own OpError is unwrapped, because it
-// has the addresses of the socket to the relay.
+// fail returns err as an OpError with the addresses that the application knows; nil stays nil. They replace the
+// addresses of an association's own OpError, which are the addresses of the socket to the relay.
 func (p *PacketConn) fail(op string, addr net.Addr, err error) error {
 	if err == nil {
 		return nil

@@ -18,8 +18,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// A name goes out as a name, however it is given, and its answers come from its fake; one association
-// does for all.
+// The gateway is sent a name for a name and for its fake address, and answers come from the fake address; there is
+// one association.
 func TestPacketsByName(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
@@ -54,7 +54,7 @@ func TestPacketsByName(t *testing.T) {
 	require.Equal(t, []testgw.Datagram{{Conn: 0, Target: testgw.Target{ATYP: testgw.Name, Name: name, Port: port}}}, g.Datagrams())
 	require.Equal(t, 1, leases(d))
 
-	// The same name by its other fake is another peer: answers have to come from that.
+	// The fake address of the other family is another peer: its answers come from it.
 	write(t, p, "six", net.UDPAddrFromAddrPort(netip.AddrPortFrom(fake6, port)))
 	_, seen := read(t, p)
 	require.Equal(t, at(fake6, port), seen)
@@ -62,7 +62,7 @@ func TestPacketsByName(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
-// In the family of the network, a name is seen.
+// The fake address of a name has the family of the network.
 func TestPacketFamilies(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
@@ -83,7 +83,8 @@ func TestPacketFamilies(t *testing.T) {
 	}
 }
 
-// A literal of the other family that was looked up is sent to as the literal, and answers from its fake.
+// A datagram to the fake address of a literal of the other family is sent to the literal; answers come from the
+// fake.
 func TestPacketsToALookedUpLiteral(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
@@ -230,7 +231,7 @@ func TestPacketConnCloses(t *testing.T) {
 	write(t, p, "x", plainAddr(at(name, 9)))
 	ended := make(chan error)
 	for range 2 {
-		go func() { // the test's, which waits for ended; Close ends it
+		go func() { // owned by the test, which waits for ended; Close ends it
 			_, _, err := p.ReadFrom(make([]byte, 1))
 			ended <- err
 		}()
@@ -248,7 +249,7 @@ func TestPacketConnCloses(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
-// The gateway ends the one association: who reads goes on waiting, and the next datagram makes another.
+// If the gateway ends the only association, a reader goes on waiting, and the next datagram makes another.
 func TestOnlyAssociationEnds(t *testing.T) {
 	g := new(testgw.Gateway)
 	d, c := behindControls(t, g)
@@ -257,7 +258,7 @@ func TestOnlyAssociationEnds(t *testing.T) {
 	write(t, p, "x", plainAddr(at(name, port)))
 	read(t, p)
 	reading := make(chan string)
-	go func() { // the test's, which waits for it; a datagram ends it
+	go func() { // owned by the test, which waits for it; a datagram ends it
 		b := make([]byte, 100)
 		n, from, err := p.ReadFrom(b)
 		reading <- fmt.Sprint(string(b[:n]), " ", from, " ", err)
@@ -273,7 +274,7 @@ func TestOnlyAssociationEnds(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
-// A fixed peer's PacketConn ends with its association, and says why.
+// A PacketConn with a fixed peer ends with its association, and its errors have the cause.
 func TestFixedPeerEnds(t *testing.T) {
 	d, c := behindControls(t, new(testgw.Gateway))
 	p, err := d.Dial("udp", at(name, 9))
@@ -291,7 +292,7 @@ func TestFixedPeerEnds(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
-// scripted is a gateway's net.PacketConn that tells of datagrams from where it is told.
+// scripted is a gateway's net.PacketConn that reports a datagram from each address that it gets.
 type scripted struct {
 	net.PacketConn
 	from chan net.Addr
@@ -305,7 +306,8 @@ func (s scripted) ReadFrom(b []byte) (int, net.Addr, error) {
 	return copy(b, from.String()), from, nil
 }
 
-// A gateway cannot pass off a datagram as one of a name that was not asked, nor as one of nobody.
+// A datagram is dropped if the gateway reports as its sender a name or reserved address to which nothing was sent,
+// or an address that cannot be parsed.
 func TestPassedOff(t *testing.T) {
 	d := &dialer.Dialer{Table: newTable(t, mapping.Config{})}
 	fake := assign(t, d, "ip4", name)

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// pinning gives what pins its name until it is closed.
+// pinning has each kind of connection that pins its name until it is closed.
 func pinning(t *testing.T, d *dialer.Dialer, port uint16) map[string]func() (io.Closer, error) {
 	return map[string]func() (io.Closer, error){
 		"tcp":    func() (io.Closer, error) { return d.Dial("tcp", at(name, port)) },
@@ -29,7 +29,7 @@ func pinning(t *testing.T, d *dialer.Dialer, port uint16) map[string]func() (io.
 	}
 }
 
-// With room for one name, the next has to wait until what uses the first is closed.
+// In a table for one name, a second name fails until the connection with the first is closed.
 func TestPinned(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echo(t, loopback4)
@@ -45,7 +45,7 @@ func TestPinned(t *testing.T) {
 			require.ErrorAs(t, err, &op)
 
 			same, err := d.Dial("tcp", at(name, port))
-			require.NoError(t, err, "the name that is there has room")
+			require.NoError(t, err, "the name is in the table already")
 			require.NoError(t, same.Close())
 
 			require.NoError(t, c.Close())
@@ -57,7 +57,7 @@ func TestPinned(t *testing.T) {
 	}
 }
 
-// An address whose pair was evicted leads nowhere, and not to the name that took its room.
+// An address whose pair was evicted is stale, and does not lead to the name that replaced it.
 func TestEvicted(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
@@ -82,7 +82,7 @@ func TestEvicted(t *testing.T) {
 	require.Len(t, g.Requests(), asked)
 }
 
-// Closing twice, or two connections of one name, does not unpin twice.
+// Each connection unpins its name once, even if it is closed twice.
 func TestPinnedOncePerConnection(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echo(t, loopback4)

@@ -10,7 +10,9 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// ReadFromAddrPort reads a datagram's payload into b. What does not fit is lost, as with UDP. It does not allocate.
+// ReadFromAddrPort reads the payload of a datagram into b and returns its length and sender. Bytes that do not fit
+// are lost, as with UDP. A fixed peer's PacketConn drops datagrams of other senders. ReadFromAddrPort does not
+// allocate.
 func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := p.read(b)
@@ -24,6 +26,7 @@ func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
+// read waits for a datagram from the inbox, or from the first association if there is no inbox yet.
 func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
 	for {
 		p.alone.RLock()
@@ -50,7 +53,7 @@ func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-// readBuffered is ReadFromAddrPort without waiting. It reports false if there is nothing to read.
+// readBuffered is like ReadFromAddrPort, but does not wait: it reports false if no datagram is buffered.
 func (p *PacketConn) readBuffered(b []byte) (n int, from netip.AddrPort, ok bool) {
 	for {
 		p.alone.RLock()
@@ -71,13 +74,13 @@ func (p *PacketConn) readBuffered(b []byte) (n int, from netip.AddrPort, ok bool
 	}
 }
 
-// stranger counts a datagram that is dropped for its sender, and tells the Trace.
+// stranger counts a datagram that is dropped because of its sender, and calls the Trace.
 func (p *PacketConn) stranger(from netip.AddrPort) {
 	p.strangers.Add(1)
 	p.dialer.Trace.packetDropped(from, socks.DropStranger)
 }
 
-// ReadFrom is ReadFromAddrPort with a *net.UDPAddr, which it allocates.
+// ReadFrom is [PacketConn.ReadFromAddrPort], but returns the sender as a new *net.UDPAddr.
 func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := p.ReadFromAddrPort(b)
 	if err != nil {
@@ -86,7 +89,7 @@ func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	return n, netconn.UDPAddr(from), nil
 }
 
-// Read reads a datagram's payload into b.
+// Read is [PacketConn.ReadFromAddrPort], but does not return the sender.
 func (p *PacketConn) Read(b []byte) (int, error) {
 	n, _, err := p.ReadFromAddrPort(b)
 	return n, err

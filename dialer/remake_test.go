@@ -19,8 +19,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// A gateway that ends an association by which nothing ever came may do so for the destination: writes to that,
-// and to no other, say why for a second. Then there is another try.
+// A gateway may end an association because of its destination. If nothing was received from the destination,
+// writes to it, and to no other, fail with the cause for a second. Then a write tries again.
 func TestEndedBeforeAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
@@ -33,7 +33,7 @@ func TestEndedBeforeAnAnswer(t *testing.T) {
 		for range 2 {
 			_, err := p.WriteTo([]byte("x"), named("unknown.test"))
 			require.ErrorIs(t, err, socks.ErrGateway)
-			require.NotErrorIs(t, err, net.ErrClosed, "p goes on")
+			require.NotErrorIs(t, err, net.ErrClosed, "p stays usable")
 			write(t, p, "x", named("other.test"))
 			time.Sleep(time.Second - 2*time.Nanosecond)
 		}
@@ -49,8 +49,8 @@ func TestEndedBeforeAnAnswer(t *testing.T) {
 	})
 }
 
-// A destination that answered has its next association at once, and at most one a second: what is sent in
-// between is lost.
+// A destination that answered gets its next association at once, but at most one per second: datagrams in between
+// are lost.
 func TestEndedAfterAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
@@ -65,7 +65,7 @@ func TestEndedAfterAnAnswer(t *testing.T) {
 			a, granted := m.last()
 			require.Equal(t, i+1, granted)
 			answered := make(chan struct{})
-			go func() { // the test's, which waits for it
+			go func() { // owned by the test, which waits for it
 				a.answer(t, 9, "answer")
 				close(answered)
 			}()
@@ -73,7 +73,7 @@ func TestEndedAfterAnAnswer(t *testing.T) {
 			<-answered
 			require.Equal(t, at(assign(t, d, "ip4", "only.test"), 9), from)
 			if i == 0 {
-				time.Sleep(time.Hour / 60) // old enough to be made again at once
+				time.Sleep(time.Hour / 60) // longer than the pause
 			}
 			a.end(errGatewayGone)
 			synctest.Wait()
@@ -92,8 +92,8 @@ func TestEndedAfterAnAnswer(t *testing.T) {
 	})
 }
 
-// While the gateway is away, what is sent to a destination that answered is lost, for 30 seconds. What it
-// says for itself, and what is not its doing, is told at once.
+// While the gateway is away, datagrams to a destination that answered are lost, for 30 seconds. A reply of the
+// gateway and an error of another cause are returned at once.
 func TestGatewayIsAway(t *testing.T) {
 	for _, refusal := range []error{errGatewayGone, socks.ErrNotAllowed} {
 		synctest.Test(t, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestGatewayIsAway(t *testing.T) {
 	}
 }
 
-// An association that takes long, or never comes, delays what goes to its own destination alone, for 30 seconds.
+// An association that takes long, or never comes, delays only writes to its own destination, for 30 seconds.
 func TestSlowAssociation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
@@ -141,7 +141,7 @@ func TestSlowAssociation(t *testing.T) {
 		m.behave(nil, make(chan struct{}))
 		begun, ended := time.Now(), make(chan error)
 		for range 3 {
-			go func() { // the test's, which waits for it
+			go func() { // owned by the test, which waits for it
 				_, err := p.WriteTo([]byte("x"), named("slow.test"))
 				ended <- err
 			}()
@@ -154,7 +154,7 @@ func TestSlowAssociation(t *testing.T) {
 		}
 		_, err := p.WriteToAddrPort([]byte("x"), realAddr)
 		require.NoError(t, err)
-		require.Equal(t, begun, time.Now(), "nothing of it took time")
+		require.Equal(t, begun, time.Now(), "no write waited")
 		for range 3 {
 			require.ErrorIs(t, <-ended, os.ErrDeadlineExceeded)
 		}
@@ -168,7 +168,7 @@ func TestSlowAssociation(t *testing.T) {
 	})
 }
 
-// Many that want the same association get one, which one of them makes; or they get what became of that.
+// Concurrent writes that need the same association share one attempt and its result.
 func TestOneAssociationForMany(t *testing.T) {
 	for _, refusal := range []error{nil, errGatewayGone} {
 		synctest.Test(t, func(t *testing.T) {
@@ -179,7 +179,7 @@ func TestOneAssociationForMany(t *testing.T) {
 			m.behave(refusal, hold)
 			ended := make(chan error)
 			for range 5 {
-				go func() { // the test's, which waits for it
+				go func() { // owned by the test, which waits for it
 					_, err := p.WriteTo([]byte("x"), named("second.test"))
 					ended <- err
 				}()
@@ -196,7 +196,7 @@ func TestOneAssociationForMany(t *testing.T) {
 	}
 }
 
-// What is being made when room is wanted may have to go as well, and says so.
+// An association that is being made may be replaced by another; its write fails with ErrReplaced.
 func TestReplacedInTheMaking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
@@ -205,7 +205,7 @@ func TestReplacedInTheMaking(t *testing.T) {
 		write(t, p, "x", named("first.test"))
 		m.behave(nil, make(chan struct{}))
 		ended := make(chan error)
-		go func() { // the test's, which waits for it
+		go func() { // owned by the test, which waits for it
 			_, err := p.WriteTo([]byte("x"), named("second.test"))
 			ended <- err
 		}()
@@ -220,20 +220,20 @@ func TestReplacedInTheMaking(t *testing.T) {
 	})
 }
 
-// An association that comes when Close has been called is closed.
+// An association that the gateway grants after Close is closed.
 func TestAssociationAfterClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold, asked := make(chan struct{}), make(chan struct{})
 		m := new(memory)
 		p, d := behindMemory(t, m)
 		write(t, p, "x", named("first.test"))
-		d.Gateway = gatewayFunc{listenPacket: func(context.Context) (net.PacketConn, error) { // one that looks at no context
+		d.Gateway = gatewayFunc{listenPacket: func(context.Context) (net.PacketConn, error) { // ignores its context
 			close(asked)
 			<-hold
 			return m.ListenPacket(context.Background())
 		}}
 		ended := make(chan error)
-		go func() { // the test's, which waits for it
+		go func() { // owned by the test, which waits for it
 			_, err := p.WriteTo([]byte("x"), named("second.test"))
 			ended <- err
 		}()
@@ -248,7 +248,7 @@ func TestAssociationAfterClose(t *testing.T) {
 	})
 }
 
-// A datagram that meets the end of its association, before any reader does, goes by another one.
+// If a write notices the end of its association before a reader does, its datagram goes to another one.
 func TestWriteMeetsTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
@@ -259,7 +259,7 @@ func TestWriteMeetsTheEnd(t *testing.T) {
 		read(t, p)
 		time.Sleep(time.Second)
 		a.mu.Lock()
-		a.cause = errGatewayGone // and its reading has not noticed
+		a.cause = errGatewayGone // its reader has not noticed
 		a.mu.Unlock()
 		write(t, p, "again", named("first.test"))
 		_, granted := m.last()
@@ -268,7 +268,7 @@ func TestWriteMeetsTheEnd(t *testing.T) {
 	})
 }
 
-// What ends an association without a cause is told as an end.
+// If an association ends without a cause, the error says that it has ended.
 func TestEndWithoutCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
@@ -283,7 +283,7 @@ func TestEndWithoutCause(t *testing.T) {
 		a, _ := m.last()
 		a.Conn.Close()
 		reading := make(chan error)
-		go func() { // the test's, which waits for it; Close ends it
+		go func() { // owned by the test, which waits for it; Close ends it
 			_, _, err := p.ReadFrom(make([]byte, 1))
 			reading <- err
 		}()
@@ -297,7 +297,7 @@ func TestEndWithoutCause(t *testing.T) {
 	})
 }
 
-// A gateway that keeps an association's first destination, and no other, serves every name.
+// A gateway that relays only to the first destination of each association reaches every name.
 func TestOneDestinationForEachAssociation(t *testing.T) {
 	g := &testgw.Gateway{Quirks: testgw.Quirks{OneDestination: true}}
 	d := behind(t, g)
@@ -316,7 +316,7 @@ func TestOneDestinationForEachAssociation(t *testing.T) {
 	realAndName(t, d)
 }
 
-// A relay whose host is away for a moment costs what was sent meanwhile, with one name and with two.
+// If a relay's host is away for a moment, only datagrams sent meanwhile are lost, with one name and with two.
 func TestRelayIsAway(t *testing.T) {
 	for _, names := range [][]string{{name}, {name, other}} {
 		hop := new(testgw.Hop)
@@ -327,7 +327,7 @@ func TestRelayIsAway(t *testing.T) {
 		exchange := func(text string) {
 			for _, n := range names {
 				got, from := "", ""
-				for got != text { // what was on its way may come late, or not at all
+				for got != text { // datagrams in flight may come late or be lost
 					write(t, p, text, plainAddr(at(n, port)))
 					got, from = read(t, p)
 				}
@@ -349,7 +349,7 @@ func TestRelayIsAway(t *testing.T) {
 			require.Equal(t, at(assign(t, d, "ip4", n), port), from)
 		}
 		require.NotZero(t, p.Stats().Unreachable)
-		require.Len(t, g.Requests(), len(names), "nothing had ended")
+		require.Len(t, g.Requests(), len(names), "no association has ended")
 
 		c, err := d.Dial("udp", at(name, port))
 		require.NoError(t, err)
@@ -367,7 +367,7 @@ func TestRelayIsAway(t *testing.T) {
 	}
 }
 
-// Of a Group, another gateway makes the association when the one that had it is gone.
+// If a gateway of a Group is gone, another gateway of the Group makes the next association.
 func TestAssociationOfAnotherGateway(t *testing.T) {
 	gone, stays := new(testgw.Gateway), new(testgw.Gateway)
 	d := behind(t, gone)
@@ -385,7 +385,7 @@ func TestAssociationOfAnotherGateway(t *testing.T) {
 	}
 	gone.Close()
 	require.Eventually(t, func() bool { return p.Stats().Ended == 2 }, patience, time.Millisecond)
-	require.Eventually(t, func() bool { // what is sent too soon is lost
+	require.Eventually(t, func() bool { // datagrams within the pause are lost
 		for _, n := range []string{name, other} {
 			write(t, p, "x", plainAddr(at(n, port)))
 		}

@@ -15,10 +15,10 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// patience is how long a test waits before it says that nothing comes.
+// patience is the time for which a test waits before it fails.
 const patience = 20 * time.Second
 
-// responder is a destination of datagrams that answers when it is told to.
+// responder is a destination of datagrams that answers when the test calls it.
 type responder struct {
 	t testing.TB
 	*net.UDPConn
@@ -33,7 +33,7 @@ func newResponder(t testing.TB) responder {
 	return responder{t, c, c.LocalAddr().(*net.UDPAddr).AddrPort().Port()}
 }
 
-// receive returns the next datagram, and from where an answer to it would come.
+// receive returns the next datagram and its sender.
 func (r responder) receive() (string, netip.AddrPort) {
 	b := make([]byte, 1<<16)
 	n, from, err := r.ReadFromUDPAddrPort(b)
@@ -46,11 +46,11 @@ func (r responder) send(text string, to netip.AddrPort) {
 	require.NoError(r.t, err)
 }
 
-// echoPackets sends back what it gets, until the test ends.
+// echoPackets starts a destination that sends each datagram back, until the test ends, and returns its port.
 func echoPackets(t testing.TB) (port uint16) {
 	r := newResponder(t)
 	ended := make(chan struct{})
-	go func() { // the test's, which waits for ended; ends when the socket is closed
+	go func() { // owned by the test, which waits for ended; ends when the socket is closed
 		defer close(ended)
 		b := make([]byte, 1<<16)
 		for {
@@ -88,7 +88,7 @@ func read(t testing.TB, p *dialer.PacketConn) (text, from string) {
 	return string(b[:n]), addr.(*net.UDPAddr).String()
 }
 
-// controls is a Forward that keeps the control connections, so that they can be ended.
+// controls is a Forward that keeps the control connections, so that a test can close them.
 type controls struct {
 	mu    sync.Mutex
 	conns []*net.TCPConn
@@ -106,14 +106,14 @@ func (c *controls) DialContext(ctx context.Context, network, address string) (ne
 	return conn, err
 }
 
-// end has the nth seem to be ended by the gateway.
+// end makes the nth control connection fail as if the gateway had closed it.
 func (c *controls) end(t testing.TB, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	require.NoError(t, c.conns[n].CloseRead())
 }
 
-// behindControls is behind, with a hand on the control connections.
+// behindControls is like behind, and also returns the control connections.
 func behindControls(t testing.TB, g *testgw.Gateway) (*dialer.Dialer, *controls) {
 	d := behind(t, g)
 	c := new(controls)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// SetDeadline sets both deadlines.
+// SetDeadline sets the read and write deadlines.
 func (p *PacketConn) SetDeadline(t time.Time) error {
 	if err := p.SetReadDeadline(t); err != nil {
 		return err
@@ -28,15 +28,15 @@ func (p *PacketConn) SetReadDeadline(t time.Time) error {
 	return p.fail("set", nil, p.unlessEnded(p.first.conn.SetReadDeadline(t)))
 }
 
-// SetWriteDeadline sets the time after which writes fail, including those that make an association. The zero time
-// means never, but a write waits no longer than 30 seconds for an association.
+// SetWriteDeadline sets the time after which writes fail, including writes that wait for an association. The zero
+// time means never, but a write waits at most 30 seconds for an association.
 func (p *PacketConn) SetWriteDeadline(t time.Time) error {
 	p.writeBy.set(t)
 	return p.each(func(conn net.PacketConn) error { return conn.SetWriteDeadline(t) })
 }
 
-// each calls do with every open association. It returns do's error only if there is one flow: of several, one whose
-// association has just ended must not fail the call.
+// each calls do with every open association. It returns do's error only if there is a single flow: if there are
+// several, an association that has just ended must not fail the call.
 func (p *PacketConn) each(do func(net.PacketConn) error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -54,7 +54,8 @@ func (p *PacketConn) each(do func(net.PacketConn) error) error {
 	return nil
 }
 
-// unlessEnded drops the error of an association that the gateway has ended. Without a fixed peer, p outlives it.
+// unlessEnded returns err, or nil if err says that the association has ended and p outlives it, because p has no
+// fixed peer.
 func (p *PacketConn) unlessEnded(err error) error {
 	if p.fixed == nil && errors.Is(err, net.ErrClosed) {
 		return nil
@@ -66,16 +67,18 @@ func (p *PacketConn) unlessEnded(err error) error {
 type buffers struct{ read, write int }
 
 // SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of each association, including
-// those that are made later. The error matches errors.ErrUnsupported if the Gateway's associations cannot do that.
+// later ones. The error matches errors.ErrUnsupported if the Gateway's associations lack SetReadBuffer or
+// SetWriteBuffer.
 func (p *PacketConn) SetReadBuffer(bytes int) error {
 	return p.resize(func(b *buffers) { b.read = bytes })
 }
 
-// SetWriteBuffer is SetReadBuffer for the transmit buffer.
+// SetWriteBuffer is [PacketConn.SetReadBuffer] for the transmit buffer.
 func (p *PacketConn) SetWriteBuffer(bytes int) error {
 	return p.resize(func(b *buffers) { b.write = bytes })
 }
 
+// resize changes the buffer sizes and applies them to every association.
 func (p *PacketConn) resize(change func(*buffers)) error {
 	p.mu.Lock()
 	change(&p.buffers)
@@ -84,7 +87,7 @@ func (p *PacketConn) resize(change func(*buffers)) error {
 	return p.each(sizes.apply)
 }
 
-// apply sets the sizes of a connection that came from the Gateway.
+// apply sets the sizes on conn, an association's connection.
 func (b buffers) apply(conn net.PacketConn) error {
 	if b == (buffers{}) {
 		return nil

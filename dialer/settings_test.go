@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// sizedGateway keeps its associations, which know the sizes that they were set to.
+// sizedGateway keeps its associations, which record their buffer sizes.
 type sizedGateway struct {
 	dialer.Gateway
 	made []*sizedConn
@@ -44,7 +44,7 @@ func (c *sizedConn) SetWriteBuffer(bytes int) error {
 	return c.PacketConn.SetWriteBuffer(bytes)
 }
 
-// The sizes are those of every association, whether it is there already or not.
+// The buffer sizes apply to open associations and to later ones.
 func TestBuffers(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	g := &sizedGateway{Gateway: d.Gateway}

@@ -2,25 +2,25 @@ package dialer
 
 import "github.com/sockslib/sockslib/socks"
 
-// PacketStats are the counters of a PacketConn, over all its associations. Strangers includes datagrams that the
-// PacketConn itself dropped, which an association counted as Received; Unreachable includes those that were lost
-// because the gateway was away. If the Gateway's associations have no Stats method as a *[socks.PacketConn] has, these
-// are the only ones that are counted.
+// PacketStats are the counters of a [PacketConn], over all its associations. Strangers includes datagrams that the
+// PacketConn itself dropped, which an association counted as Received; Unreachable includes datagrams that were lost
+// because the gateway was away. If the Gateway's associations lack the Stats method of a *[socks.PacketConn], only
+// these two kinds and the AssociationStats are counted.
 type PacketStats struct {
 	socks.PacketStats
 	AssociationStats
 }
 
-// AssociationStats counts a PacketConn's associations.
+// AssociationStats counts the associations of a [PacketConn].
 type AssociationStats struct {
 	Open     int    // open now
-	Made     uint64 // made so far
+	Made     uint64 // made so far, including the first
 	Ended    uint64 // ended by the gateway
 	Idle     uint64 // closed because they were idle
 	Replaced uint64 // closed to make room for another
 }
 
-// Stats returns the counters.
+// Stats returns the counters of p. After Close it returns the final ones.
 func (p *PacketConn) Stats() PacketStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -36,6 +36,7 @@ func (p *PacketConn) Stats() PacketStats {
 	return s
 }
 
+// plus returns the sums of a's and b's counters.
 func plus(a, b socks.PacketStats) socks.PacketStats {
 	a.Sent += b.Sent
 	a.BytesSent += b.BytesSent

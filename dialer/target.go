@@ -10,13 +10,13 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// target is a destination on its way from what the application gave to what the gateway is sent.
+// target is a destination: the address to send to the gateway, and the fake address that the application sees.
 type target struct {
-	to    socks.Addr // for the gateway: a name, or an address that is no fake
-	lease lease      // pins the fake that stands for it
+	to    socks.Addr // for the gateway: a name or a real address
+	lease lease      // pins the fake address; empty: the application sees to
 }
 
-// lease is a *mapping.Lease or nothing, for a real address.
+// lease is a *mapping.Lease, or empty for a real address.
 type lease struct{ *mapping.Lease }
 
 func (l lease) release() {
@@ -25,7 +25,7 @@ func (l lease) release() {
 	}
 }
 
-// name returns the name whose fake address is pinned, or "".
+// name returns the name whose fake address is pinned, or "" if the lease is empty.
 func (l lease) name() string {
 	if l.Lease == nil {
 		return ""
@@ -33,7 +33,7 @@ func (l lease) name() string {
 	return l.Name()
 }
 
-// remote returns the address that the application sees: the fake one, or the address that it gave.
+// remote returns the address that the application sees: the fake address if there is one, otherwise to.
 func (t target) remote() netip.AddrPort {
 	if t.lease.Lease != nil {
 		return netip.AddrPortFrom(t.lease.Addr(), t.to.Port)
@@ -44,7 +44,7 @@ func (t target) remote() netip.AddrPort {
 // maxText is the length of the longest "host:port": a name has at most 253 bytes.
 const maxText = 253 + len(":65535")
 
-// text returns t as "host:port". It is given itself, without an allocation, if that says the same.
+// text returns t.to as "host:port". If given is the same text, it returns given and does not allocate.
 func (t target) text(given string) string {
 	var buf [maxText]byte
 	text := buf[:0]
@@ -60,7 +60,7 @@ func (t target) text(given string) string {
 	return string(text)
 }
 
-// parse is target for "host:port".
+// parse returns the target for address, "host:port". It fails if the Gateway or the Table is missing.
 func (d *Dialer) parse(network, address string) (target, error) {
 	if err := d.check(); err != nil {
 		return target{}, err
@@ -72,8 +72,8 @@ func (d *Dialer) parse(network, address string) (target, error) {
 	return d.target(*a)
 }
 
-// target finds what a stands for, RFC 3089, section 3: a fake becomes its name. A name is not given a
-// fake before pin.
+// target returns the target for a. If a is a fake address, the target is its name (RFC 3089, section 3), with the
+// fake address pinned. A name gets its fake address later, by pin.
 func (d *Dialer) target(a socks.Addr) (target, error) {
 	if !a.IP.IsValid() || !d.Table.Contains(a.IP) {
 		return target{to: a}, nil
@@ -96,7 +96,7 @@ func (d *Dialer) target(a socks.Addr) (target, error) {
 	return target{to: to, lease: lease{l}}, nil
 }
 
-// pin gives t its fake, in the family of network, if it needs one and has none.
+// pin acquires the fake address of t in the family of network, if t needs one and has none.
 func (d *Dialer) pin(network string, t *target) error {
 	name, ok := t.unseen(network)
 	if !ok {
@@ -110,8 +110,9 @@ func (d *Dialer) pin(network string, t *target) error {
 	return nil
 }
 
-// unseen returns the name for which t needs a fake in the family of network: its own, or an address of the other
-// family, which is a name too (RFC 3089, section 5). It reports false if the application sees t by an address already.
+// unseen returns the name for which t needs a fake address in the family of network: t's name, or the text of a
+// literal of the other family (RFC 3089, section 5). It reports false if t needs none: it has a lease, or a real
+// address that fits network.
 func (t target) unseen(network string) (name string, ok bool) {
 	switch {
 	case t.lease.Lease != nil:
@@ -123,7 +124,7 @@ func (t target) unseen(network string) (name string, ok bool) {
 	return "", false
 }
 
-// family returns the family of fake addresses for a network: "ip6" or, also without a digit, "ip4".
+// family returns the family of fake addresses for network: "ip6" if it ends in 6, otherwise "ip4".
 func family(network string) string {
 	if strings.HasSuffix(network, "6") {
 		return "ip6"

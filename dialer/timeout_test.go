@@ -16,8 +16,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Timeout bounds each call at a gateway that says nothing, at whichever stage, and the context that is earlier
-// still counts.
+// Timeout bounds each call at a gateway that stops answering at any stage, and a context that ends earlier still
+// counts.
 func TestTimeout(t *testing.T) {
 	for _, stage := range []testgw.Stage{testgw.StageMethod, testgw.StageReply} {
 		d := behind(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{Silent: stage} }})
@@ -45,10 +45,10 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// What was made in time outlives the Timeout.
+// A connection that was made in time outlives the Timeout.
 func TestTimeoutEndsWithTheDial(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
-	d.Timeout = 500 * time.Millisecond // a dial takes one
+	d.Timeout = 500 * time.Millisecond // much longer than a dial takes
 	stream, err := d.Dial("tcp", at(name, echo(t, loopback4)))
 	require.NoError(t, err)
 	defer stream.Close()
@@ -71,7 +71,7 @@ func TestTimeoutEndsWithTheDial(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A Direct dial has the shorter of Timeout and Net's own.
+// A Direct dial is bounded by the shorter of Timeout and Net's own.
 func TestTimeoutOfADirectDial(t *testing.T) {
 	port := echo(t, loopback4)
 	for _, tt := range []struct{ timeout, net, want time.Duration }{
@@ -99,7 +99,7 @@ func TestTimeoutOfADirectDial(t *testing.T) {
 	require.True(t, os.IsTimeout(err.(*net.OpError).Err), "%v", err)
 }
 
-// Close closes the Gateway's spare connections, and leaves what was dialed.
+// Close closes the Gateway's spare connections, not the connections that were dialed.
 func TestClose(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)

@@ -7,19 +7,22 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Trace is a set of hooks for what a Dialer itself does. Events at the gateway have hooks in [socks.Trace], set in the
-// Client or in the context of a dial; events of names and addresses have hooks in [mapping.Trace]. Each hook may be
-// nil. Hooks are called concurrently, in the goroutine that does the work, and must not block.
+// Trace is a set of hooks for the events of a [Dialer] itself. Events at the gateway have hooks in [socks.Trace],
+// set in the Client or in the context of a dial; events of names and addresses have hooks in [mapping.Trace]. Each
+// hook may be nil. Hooks are called concurrently, in the goroutine that does the work, and must not block.
 type Trace struct {
-	// PacketDropped: a datagram was not delivered. DropStranger: it did not come from the fixed peer, or it came
-	// from a name or a reserved address to which nothing was sent; if the gateway gave a name, the address is not
-	// valid and only the port is known. DropUnreachable: it was to be sent to addr, and the gateway was away.
+	// PacketDropped is called when a datagram is dropped. With DropStranger it came from addr, which is not the
+	// fixed peer, or is a name or a reserved address to which nothing was sent; if the gateway reported a name,
+	// addr has only a port. With DropUnreachable the datagram was to be sent to addr, and the gateway was away; if
+	// addr was given as a name, addr has only a port.
 	PacketDropped func(addr netip.AddrPort, reason socks.DropReason)
-	// AssociationMade: a PacketConn asked for an association for datagrams to host, which took so long; err is nil
-	// if it got one. The host is a name, or "0.0.0.0" or "::" for all real addresses of a family.
+	// AssociationMade is called after a PacketConn has asked for a further association, for datagrams to host. The
+	// request took the time took; err is nil if it succeeded. The host is a name, or "0.0.0.0" or "::" for all real
+	// addresses of a family.
 	AssociationMade func(host string, took time.Duration, err error)
-	// AssociationEnded: the association for host is closed. Why matches [ErrIdle] or [ErrReplaced], or is the error
-	// by which the gateway ended it. It is not called for the PacketConn's own Close.
+	// AssociationEnded is called when the association for host is closed, but not by the PacketConn's own Close. The
+	// host is "" if no datagram was sent yet. Why matches [ErrIdle] or [ErrReplaced], or is the error with which the
+	// gateway ended the association.
 	AssociationEnded func(host string, why error)
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// What is not delivered is told and counted, each with where it says to be from.
+// Each dropped datagram is counted and reported to the Trace with the address that it came from.
 func TestTraceOfPackets(t *testing.T) {
 	var told []string
 	d := &dialer.Dialer{Table: newTable(t, mapping.Config{}), Trace: &dialer.Trace{
@@ -66,7 +66,8 @@ func TestTraceOfFixedPeer(t *testing.T) {
 	require.EqualValues(t, 8, stats.BytesSent)
 }
 
-// Two names on one port are two associations, which are counted together, and still are when they have ended.
+// Two names with one port have two associations. The counters are their sums, also after the associations have
+// ended.
 func TestPacketStats(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)

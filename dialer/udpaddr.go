@@ -5,18 +5,18 @@ import (
 	"net/netip"
 )
 
-// ResolveUDPAddr is net.ResolveUDPAddr for programs behind the gateway: it returns the fake address of a name,
-// in the family of network, with the port, and asks no DNS. Programs that insist on a *net.UDPAddr as a
-// destination, as quic-go does, get it here:
+// ResolveUDPAddr is net.ResolveUDPAddr for programs behind the gateway: it returns the fake address of a name in
+// the family of network, with the port, and sends no DNS query. It is for code that needs a *net.UDPAddr as a
+// destination, such as quic-go:
 //
 //	addr, err := d.ResolveUDPAddr("udp", "example.com:443")
 //	conn, err := transport.Dial(ctx, addr, config, nil)
 //
 // The name keeps the address for the table's Hold, and for as long as a PacketConn sends to it. A literal address
 // is returned as it is, unless network asks for the other family: then it is a name, as for [Dialer.DialContext].
-// Direct is not asked. It returns the errors of [socks.ParseAddr] and of the table: [mapping.ErrStale] for a reserved
-// address that stands for no name, [mapping.ErrBadName] for a literal that has no fake address in the other family, such as a
-// loopback address.
+// Direct is not called. ResolveUDPAddr returns the errors of [socks.ParseAddr] and of the table: [mapping.ErrStale]
+// for a reserved address that stands for no name, [mapping.ErrBadName] for a literal that has no fake address in the
+// other family, such as a loopback address.
 func (d *Dialer) ResolveUDPAddr(network, address string) (*net.UDPAddr, error) {
 	t, err := d.parse(network, address)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// ResolveUDPAddr gives what net.ResolveUDPAddr gives, with the fake address of a name, which datagrams then go to.
+// ResolveUDPAddr returns a *net.UDPAddr with the fake address of a name, to which datagrams can be sent.
 func TestResolveUDPAddr(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)
@@ -43,7 +43,7 @@ func TestResolveUDPAddr(t *testing.T) {
 	require.Equal(t, at(assign(t, d, "ip4", "example.com"), 443), addr.String())
 }
 
-// An address stays one, and in the other family it is a name.
+// A literal address is returned as it is, or gets a fake address in the other family.
 func TestResolveUDPAddrOfAnAddress(t *testing.T) {
 	d := &dialer.Dialer{Gateway: new(socks.Client), Table: newTable(t, mapping.Config{})}
 	for _, host := range []netip.Addr{distant4, distant6} {

@@ -10,8 +10,8 @@ import (
 )
 
 // WriteTo sends b to addr: a *net.UDPAddr with a fake or a real address, a *[socks.Addr], or any address
-// whose String is "host:port". It returns len(b), which does not mean that b arrives. A PacketConn with a
-// fixed peer returns net.ErrWriteToConnected.
+// whose String is "host:port". It returns len(b), which does not mean that b arrives. With a fixed peer the error
+// matches net.ErrWriteToConnected.
 func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	dst, err := destinationOf(addr)
 	if err != nil {
@@ -20,16 +20,17 @@ func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	return p.write(b, len(b), dst)
 }
 
-// WriteToAddrPort is WriteTo for a fake or a real address.
+// WriteToAddrPort is [PacketConn.WriteTo] for a fake or a real address.
 func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
 	return p.write(b, len(b), destination{ip: addr.Addr().Unmap(), port: addr.Port()})
 }
 
+// write sends b to dst as datagrams of size bytes each.
 func (p *PacketConn) write(b []byte, size int, dst destination) (int, error) {
 	if p.fixed != nil {
 		return 0, p.fail("write", p.RemoteAddr(), net.ErrWriteToConnected)
 	}
-	const tries = 3 // for an association that ends meanwhile, replaced or at the gateway
+	const tries = 3 // an association may be replaced, or ended by the gateway, in between
 	n, err := p.send(b, size, dst)
 	for i := 1; i < tries && errors.Is(err, errAgain); i++ {
 		n, err = p.send(b, size, dst)
@@ -45,7 +46,7 @@ func (p *PacketConn) write(b []byte, size int, dst destination) (int, error) {
 	return n, p.fail("write", dst.addr(), err)
 }
 
-// send sends b through dst's association.
+// send sends b through dst's association once. It returns errAgain if the association ended meanwhile.
 func (p *PacketConn) send(b []byte, size int, dst destination) (int, error) {
 	f, to, err := p.find(dst)
 	if err != nil {
@@ -63,9 +64,10 @@ func (p *PacketConn) send(b []byte, size int, dst destination) (int, error) {
 	return n, err
 }
 
-// Write sends b to the fixed peer.
+// Write sends b to the fixed peer. It fails with EDESTADDRREQ if there is none.
 func (p *PacketConn) Write(b []byte) (int, error) { return p.writeFixed(b, len(b)) }
 
+// writeFixed sends b to the fixed peer as datagrams of size bytes each.
 func (p *PacketConn) writeFixed(b []byte, size int) (int, error) {
 	if p.fixed == nil {
 		return 0, p.fail("write", nil, errno.EDESTADDRREQ)

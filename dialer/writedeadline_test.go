@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A write deadline that passes while an association is made again ends the writes that it is for, and not those
-// that come later without it: what they send is lost until the next try, as while the gateway is away.
+// A write deadline that passes while an association is made again fails the waiting writes. Later writes without the
+// deadline do not fail: their datagrams are lost until the next attempt, as while the gateway is away.
 func TestWriteDeadlineEndsItsWritesAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
@@ -39,8 +39,8 @@ func TestWriteDeadlineEndsItsWritesAlone(t *testing.T) {
 	})
 }
 
-// Deadlines can be set although the gateway has ended the association, noticed or not: a PacketConn ends with Close
-// alone. They hold for what comes next.
+// Deadlines can be set after the gateway has ended the association, whether a read or write has noticed or not, and
+// apply to the next association.
 func TestDeadlinesAfterTheAssociationEnded(t *testing.T) {
 	for _, destination := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -15,10 +15,11 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// checkTimeout bounds what -check asks of the gateway.
+// checkTimeout bounds the request of -check to the gateway.
 const checkTimeout = 10 * time.Second
 
-// check prints what is possible here. It returns 0 if a program could be run.
+// check prints which ways work on this system and whether the gateway answers. It returns the exit code: 0 if a
+// program could run.
 func check(o *options) int {
 	report := func(what string, err error, means ...string) bool {
 		outcome := strings.Join(append([]string{"yes"}, means...), ", ")
@@ -46,7 +47,8 @@ func check(o *options) int {
 	return 0
 }
 
-// askGateway asks the gateway for an association: even a refusal shows that it is there and lets us in.
+// askGateway sends the gateway a UDP ASSOCIATE. Even a refusal shows that the gateway works, so tcp is nil for a
+// reply.
 func askGateway(o *options) (tcp, udp error) {
 	d, err := newDialer(o)
 	if err != nil {

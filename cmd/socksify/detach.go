@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// detach closes the descriptors that the user meant for the program, so that the end of a pipe does not wait for this
-// process. Descriptors with FD_CLOEXEC are socksify's own, and stay open.
+// detach closes the descriptors that the program has inherited from the user, so that this process does not keep a
+// pipe open, and changes to the root directory. Descriptors with FD_CLOEXEC are socksify's own, and stay open.
+// Standard input, output and error become /dev/null.
 func detach() {
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err == nil {

@@ -1,7 +1,8 @@
-// Command socksify runs any program, and all that it starts, with every name and connection going through a SOCKS5
+// Command socksify runs a program and its child processes so that every name and connection goes through a SOCKS5
 // gateway:
 //
 //	socksify [flags] [--] PROGRAM [ARG…]
 //
-// It needs neither root, nor ptrace, nor LD_PRELOAD. What cannot go through the gateway goes nowhere. See README.md.
+// It works without root, ptrace and LD_PRELOAD. Traffic that cannot go through the gateway is refused. See
+// README.md.
 package main

@@ -14,14 +14,14 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
 )
 
-// Variables that tell the program that it runs under socksify, and its gateways without credentials.
+// Variables in the program's environment: a mark that it runs under socksify, and its gateways without credentials.
 const (
 	markVariable    = "SOCKSIFY"
 	gatewayVariable = "SOCKSIFY_GATEWAY"
 )
 
-// programEnviron returns the program's environment. It leaves out the variables that would make the program dial a
-// gateway itself, which it cannot reach, and adds the public names of its gateways.
+// programEnviron returns the program's environment. It leaves out variables that would make the program dial a proxy
+// itself that it cannot reach, and adds the variables above.
 func programEnviron(environ []string, gateways string) []string {
 	var env []string
 	for _, entry := range environ {
@@ -41,14 +41,14 @@ func programEnviron(environ []string, gateways string) []string {
 	return append(env, markVariable+"=1", gatewayVariable+"="+gateways)
 }
 
-// loopback reports whether a proxy variable names this machine.
+// loopback reports whether the value of a proxy variable names this machine.
 func loopback(proxy string) bool {
 	if !strings.Contains(proxy, "://") {
 		proxy = "http://" + proxy
 	}
 	u, err := url.Parse(proxy)
 	if err != nil {
-		return true // a program that can parse it may find a loopback address there
+		return true // a program may still parse it as a loopback address
 	}
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	ip, err := netip.ParseAddr(host)
@@ -69,13 +69,14 @@ func publicNames(via, gateways []string) string {
 	return strings.Join(names, " ")
 }
 
-// nested reports whether this process runs under socksify already. The environment alone proves nothing: it may have
-// been copied.
+// nested reports whether this process already runs under socksify. The variable alone does not prove it, because the
+// environment may be a copy.
 func nested() bool {
 	return os.Getenv(markVariable) != "" && (namespace.Inside() || seccomp.Inside())
 }
 
-// nest executes the program in the outer run, if that has the gateway that the options ask for.
+// nest executes the program in the outer run. It fails if the options need another gateway or set-up than the outer
+// run's.
 func nest(o *options, path string) int {
 	if len(o.Gateways) > 0 && publicNames(o.Via, o.Gateways) != os.Getenv(gatewayVariable) || len(o.Gateways) == 0 && len(o.Via) > 0 {
 		return fail(errors.New("already behind " + os.Getenv(gatewayVariable) + "; for a chain of gateways, use -via in the outer run"))
@@ -88,6 +89,7 @@ func nest(o *options, path string) int {
 	return code
 }
 
+// firstEnv returns the first of the environment variables that is not empty.
 func firstEnv(names ...string) string {
 	for _, name := range names {
 		if value := os.Getenv(name); value != "" {

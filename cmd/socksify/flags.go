@@ -17,11 +17,11 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// options are the settings of a run. The exported fields go to the supervisor.
+// options are the settings of a run. The exported fields are sent to the supervisor.
 type options struct {
-	Gateways []string // URLs, in the order of preference
-	Via      []string // URLs of the chain before them, the nearest first
-	Direct   string   // rules of NO_PROXY
+	Gateways []string // URLs, in order of preference
+	Via      []string // URLs of the gateways before them in a chain, the nearest first
+	Direct   string   // rules as in NO_PROXY
 	Host     []uint16
 	Publish  []uint16
 	By       string
@@ -30,7 +30,7 @@ type options struct {
 	LogFile  string
 
 	check, version bool
-	direct         bool // -direct was given, if only as ""
+	direct         bool // -direct was given, even if empty
 	program        []string
 }
 
@@ -43,13 +43,13 @@ const (
 
 const usage = `usage: socksify [flags] [--] PROGRAM [ARG…]
 
-Runs a program, and all that it starts, with every name and connection going through a SOCKS5 gateway, by default
-the one that ALL_PROXY names. Exit codes: the program's own; 125: socksify failed; 126: the program cannot be
+Runs a program and its child processes so that every name and connection goes through a SOCKS5 gateway, by default
+the one in ALL_PROXY. Exit codes: the program's own; 125: socksify failed; 126: the program cannot be
 executed; 127: there is no such program.
 
 `
 
-// parse parses the command line. Help goes to out.
+// parse parses and checks the command line. It prints help to out.
 func parse(args []string, out io.Writer) (*options, error) {
 	o := &options{}
 	f := flag.NewFlagSet("socksify", flag.ContinueOnError)
@@ -57,17 +57,17 @@ func parse(args []string, out io.Writer) (*options, error) {
 	f.Func("gateway", "`URL` of the gateway: socks5, socks5h, socks5s (TLS) or socks5+unix; repeated: several, in order of preference. Arguments are public: with a password, use ALL_PROXY or -gateway-file", into(&o.Gateways, verbatim))
 	f.Func("gateway-file", "`FILE` with the URL of a gateway per line", o.addGatewayFile)
 	f.Func("via", "`URL` of a gateway before the gateway; repeated: a chain, the nearest first", into(&o.Via, verbatim))
-	f.Func("direct", "`LIST` of what is dialed past the gateway, by NO_PROXY's rules (default: NO_PROXY); empty: nothing", func(s string) error {
+	f.Func("direct", "`LIST` of destinations to dial without the gateway, by the rules of NO_PROXY (default: NO_PROXY); empty: none", func(s string) error {
 		o.Direct, o.direct = s, true
 		return nil
 	})
-	f.Func("host", "TCP `PORT` at the program's 127.0.0.1 that is this machine's; repeatable; namespace only", into(&o.Host, port))
-	f.Func("publish", "TCP `PORT` at this machine's 127.0.0.1 that is the program's; repeatable; namespace only", into(&o.Publish, port))
-	f.StringVar(&o.By, "by", byAuto, "`WAY` to catch the program's network: namespace, seccomp, or auto, which tries them in this order")
-	f.DurationVar(&o.Timeout, "timeout", 0, "how long a connection may take to be made; 0: the library's bound, two minutes")
+	f.Func("host", "TCP `PORT`: the program's 127.0.0.1:PORT is this machine's; repeatable; namespace only", into(&o.Host, port))
+	f.Func("publish", "TCP `PORT`: this machine's 127.0.0.1:PORT is the program's; repeatable; namespace only", into(&o.Publish, port))
+	f.StringVar(&o.By, "by", byAuto, "`WAY` to route the program's network: namespace, seccomp, or auto, which tries them in this order")
+	f.DurationVar(&o.Timeout, "timeout", 0, "maximum time to make a connection; 0: the library's bound, two minutes")
 	f.BoolVar(&o.Verbose, "v", false, "print a line per connection to standard error")
 	f.StringVar(&o.LogFile, "log", "", "append a line per connection to `FILE`")
-	f.BoolVar(&o.check, "check", false, "say what is possible here and why not, dial the gateway, and run nothing")
+	f.BoolVar(&o.check, "check", false, "print which ways work on this machine and why others do not, send a request to the gateway, and run no program")
 	f.BoolVar(&o.version, "version", false, "print the version")
 	err := f.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -103,7 +103,7 @@ func (o *options) validate() error {
 	return nil
 }
 
-// complete fills in from the environment what no flag has set.
+// complete sets the gateway and the direct rules from the environment, unless flags have set them.
 func (o *options) complete() error {
 	if len(o.Gateways) == 0 {
 		u := firstEnv("ALL_PROXY", "all_proxy")
@@ -132,7 +132,8 @@ func into[T any](list *[]T, convert func(string) (T, error)) func(string) error 
 	}
 }
 
-// verbatim takes a URL as it is. validate checks it later, because package flag's errors would quote the password.
+// verbatim returns s. It does not check the URL, because package flag's errors would quote the password; validate
+// does.
 func verbatim(s string) (string, error) { return s, nil }
 
 func port(s string) (uint16, error) {
@@ -143,7 +144,8 @@ func port(s string) (uint16, error) {
 	return uint16(n), nil
 }
 
-// addGatewayFile reads one URL per line. It skips empty lines and lines that begin with #.
+// addGatewayFile adds the gateways in a file with one URL per line. It skips empty lines and lines that begin with
+// #.
 func (o *options) addGatewayFile(name string) error {
 	text, err := os.ReadFile(name)
 	if err != nil {

@@ -16,19 +16,19 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
 )
 
-// frontProcess is the process that the user started. It passes signals on, stops when the program stops, and ends as the
-// program ends. It never executes the program itself: the supervisor's child does.
+// frontProcess is the process that the user started. It forwards signals, stops when the program stops, and ends
+// like the program. It never becomes the program itself: the supervisor's child does.
 type frontProcess struct {
 	c          *channel.Conn
 	supervisor int
-	program    int // 0: not started yet
+	program    int // process ID; 0: not started yet
 }
 
-// front runs the program and returns its exit code, or dies of the signal that the program died of.
+// front runs the program and returns its exit code, or dies by the signal that killed the program.
 func front(o *options, path string) int {
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals, forwarded()...)
-	// If the supervisor is killed, the program becomes our child.
+	// If the supervisor is killed, the program becomes a child of this process.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fail(os.NewSyscallError("prctl", err))
 	}
@@ -62,7 +62,7 @@ func front(o *options, path string) int {
 	}
 }
 
-// start starts the supervisor. It is told what it needs over the channel: arguments and environments are public.
+// start starts the supervisor. It sends the options over the channel, because arguments and environments are public.
 func (f *frontProcess) start(o *options, path string) error {
 	c, end, err := channel.Pair()
 	if err != nil {
@@ -79,7 +79,7 @@ func (f *frontProcess) start(o *options, path string) error {
 	return c.Configure(o)
 }
 
-// message handles a message of the supervisor.
+// message handles a message from the supervisor. It reports whether the run has ended, and returns its exit code.
 func (f *frontProcess) message(m channel.Message) (code int, ended bool) {
 	switch m.Kind {
 	case channel.Failed:
@@ -87,7 +87,7 @@ func (f *frontProcess) message(m channel.Message) (code int, ended bool) {
 		return m.Code, true
 	case channel.Forked:
 		f.program = m.Process
-		// The program must not read the gateway's password in our environment.
+		// The program must not read the gateway's password in this process's environment.
 		_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	case channel.Started:
 		detach()
@@ -99,16 +99,16 @@ func (f *frontProcess) message(m channel.Message) (code int, ended bool) {
 	return 0, false
 }
 
-// forward passes a signal on, unless the terminal has sent it to the program too.
+// forward sends a signal to the program by the supervisor, unless the terminal has sent it to the program too.
 func (f *frontProcess) forward(s os.Signal) {
 	if number, ok := s.(syscall.Signal); ok && !fromTerminal(s) {
 		_ = f.c.Send(channel.Message{Kind: channel.Signal, Signal: number})
 	}
 }
 
-// orphaned waits for the program after the supervisor has died without a word. The program has no network then.
+// orphaned waits for the program after the supervisor has been killed. The program has no network then.
 func (f *frontProcess) orphaned(signals <-chan os.Signal) int {
-	_, _ = wait(f.supervisor) // the program is our child afterwards
+	_, _ = wait(f.supervisor) // the program is then a child of this process
 	if f.program == 0 {
 		return fail(errors.New("the supervisor was killed"))
 	}
@@ -133,7 +133,7 @@ func (f *frontProcess) orphaned(signals <-chan os.Signal) int {
 	}
 }
 
-// wait waits for a child's end.
+// wait waits for the end of a child and returns its status.
 func wait(pid int) (status syscall.WaitStatus, err error) {
 	for {
 		if _, err = syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
@@ -142,7 +142,7 @@ func wait(pid int) (status syscall.WaitStatus, err error) {
 	}
 }
 
-// exit returns the exit code of a status, or dies of its signal.
+// exit returns the exit code of a status, or ends this process by the status's signal.
 func exit(status syscall.WaitStatus) int {
 	if status.Signaled() {
 		return dieBy(status.Signal())

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// newDialer returns a Dialer for the gateways of some options.
+// newDialer returns a Dialer for the gateways of o.
 func newDialer(o *options) (*dialer.Dialer, error) {
 	clients := make([]*socks.Client, len(o.Gateways))
 	for i, g := range o.Gateways {
@@ -36,7 +36,7 @@ func newDialer(o *options) (*dialer.Dialer, error) {
 	return d, nil
 }
 
-// chain returns a Client of the last gateway in a list, which it reaches through the others in order.
+// chain returns a Client of the last gateway in urls, which it reaches through the others in order.
 func chain(urls []string) (*socks.Client, error) {
 	var last *socks.Client
 	for _, u := range urls {

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
 )
 
-// The processes of a run are this binary once more, told apart by argv[0]: the front, which the user started; the
+// All processes of a run execute this binary, with different argv[0]: the front, which the user started; the
 // supervisor; and the shim, which becomes the program.
 func main() {
 	var code int
@@ -30,7 +30,8 @@ func main() {
 	os.Exit(code)
 }
 
-// child runs a process whose arguments are the number of its channel, the program's path, and the program's argv.
+// child runs a supervisor or a shim. Its arguments are the descriptor of its channel, the program's path and the
+// program's argv.
 func child(run func(*channel.Conn, string, []string) int) int {
 	if len(os.Args) < 4 {
 		return fail(errors.New("not to be started by hand"))
@@ -46,7 +47,7 @@ func child(run func(*channel.Conn, string, []string) int) int {
 	return run(c, os.Args[2], os.Args[3:])
 }
 
-// command does what the user asked for, and returns the exit code.
+// command runs the command line of the front, and returns the exit code.
 func command(args []string) int {
 	o, err := parse(args, os.Stderr)
 	switch {

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forwarded returns the signals that go on to the program. It leaves out those that concern the receiving process
-// alone, those of the Go runtime, and those that this process was started to ignore.
+// forwarded returns the signals that the front forwards to the program. It leaves out signals that concern only the
+// receiving process, signals of the Go runtime, and signals that this process inherited as ignored.
 func forwarded() []os.Signal {
 	var list []os.Signal
 	for s := syscall.Signal(1); s <= 64; s++ {
@@ -54,8 +54,8 @@ type sigaction struct {
 	mask     uint64
 }
 
-// raiseDefault gives a signal its default effect on this process. signal.Reset would leave the runtime's handler in
-// place. It returns if the signal does not end the process: after a stop, once continued.
+// raiseDefault sends this process a signal with the default action; signal.Reset would leave the runtime's handler
+// in place. It returns if the signal does not end the process; after a stop, when the process is continued.
 func raiseDefault(s syscall.Signal) {
 	if s == unix.SIGKILL || s == unix.SIGSTOP {
 		_ = unix.Kill(unix.Getpid(), s)
@@ -79,10 +79,11 @@ func rtSigaction(s syscall.Signal, set, old *sigaction) {
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(set)), uintptr(unsafe.Pointer(old)), setSize, 0, 0)
 }
 
-// dieBy ends this process by the signal that the program died of, so that a shell, make or systemd sees it. It dumps
-// no core: the program's core says more.
+// dieBy ends this process by the signal that killed the program, so that a shell, make or systemd sees the signal.
+// It writes no core dump, because the program's is the useful one. If the signal does not end this process, dieBy
+// returns the exit code that shells use for it.
 func dieBy(s syscall.Signal) int {
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	raiseDefault(s)
-	return 128 + int(s) // the signal did not end us: say it as shells do
+	return 128 + int(s)
 }

@@ -25,21 +25,21 @@ import (
 // supervisorName is argv[0] of the supervisor.
 const supervisorName = "socksify: supervisor"
 
-// supervisor starts the program and is its network, until the last process of its tree has ended. It is in a
-// session of its own, so that neither a terminal's signals nor its end reach it.
+// supervisor starts the program and serves its network until the last process of its tree has ended. It is in its
+// own session, so that the terminal's signals and hang-up do not reach it.
 type supervisor struct {
 	c     *channel.Conn
 	front int
 
-	mu      sync.Mutex // held to reap and to kill: a process that is reaped must not be killed
-	program int        // 0: none, or it has ended
+	mu      sync.Mutex // held to reap and to kill, so that no reaped process is killed
+	program int        // process ID; 0: not started, or reaped
 }
 
 func newSupervisor(c *channel.Conn) *supervisor { return &supervisor{c: c, front: os.Getppid()} }
 
 // run runs the program and returns the exit code of the supervisor, which the front ignores.
 func (s *supervisor) run(path string, argv []string) int {
-	runtime.LockOSThread() // the kernel ties children to the thread that made them
+	runtime.LockOSThread() // the kernel associates children with the thread that made them
 	s.ignoreSignals()
 	code, err := s.supervise(path, argv)
 	if err != nil {
@@ -48,8 +48,8 @@ func (s *supervisor) run(path string, argv []string) int {
 	return code
 }
 
-// ignoreSignals catches the signals that reach the front's process group while this process belongs to it. If they were
-// ignored instead, the program would inherit that.
+// ignoreSignals catches the signals that are sent to the front's process group while this process belongs to it.
+// It does not use signal.Ignore, because the program would inherit that.
 func (s *supervisor) ignoreSignals() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, forwarded()...)
@@ -59,9 +59,9 @@ func (s *supervisor) ignoreSignals() {
 	}()
 }
 
-// supervise starts the program, serves its network, and waits for the end of its tree. The order matters: the program's
-// process starts while this one is in the user's session, which this one leaves afterwards, and the program runs only
-// once its network is there.
+// supervise starts the program, serves its network, and waits for the end of its tree. The order matters: the
+// program's process starts while this one is in the user's session, which this one leaves afterwards, and the
+// program runs only once its network is there.
 func (s *supervisor) supervise(path string, argv []string) (code int, err error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return execute.ExitSetup, os.NewSyscallError("prctl", err)
@@ -82,7 +82,7 @@ func (s *supervisor) supervise(path string, argv []string) (code int, err error)
 	_ = s.c.Send(channel.Message{Kind: channel.Forked, Process: s.program})
 	_, _ = unix.Setsid()
 	detach()
-	// The program runs as the same user, and must not read the gateway's password in our memory.
+	// The program runs as the same user, and must not read the gateway's password in this process's memory.
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	if err := run.Serve(); err != nil {
 		s.kill(unix.SIGKILL)
@@ -99,7 +99,7 @@ func (s *supervisor) supervise(path string, argv []string) (code int, err error)
 	return 0, nil
 }
 
-// prepare makes what both ways need.
+// prepare returns the policy and the listeners of -publish, which both ways need.
 func prepare(o *options) (*policy.Policy, []net.Listener, error) {
 	log, err := openLog(o)
 	if err != nil {
@@ -120,7 +120,7 @@ func prepare(o *options) (*policy.Policy, []net.Listener, error) {
 	return &policy.Policy{Dialer: d, Timeout: o.Timeout, Log: log}, publish, nil
 }
 
-// openLog returns the log that options ask for; nil: none.
+// openLog returns the log that o asks for, or nil for none.
 func openLog(o *options) (*policy.Log, error) {
 	var to []io.Writer
 	if o.Verbose {
@@ -143,8 +143,8 @@ func openLog(o *options) (*policy.Log, error) {
 	return policy.NewLog(io.MultiWriter(to...), o.LogFile != ""), nil
 }
 
-// obey carries out the messages of the front. If the front goes before the program has ended, it was killed: obey kills
-// the program then, but not the daemons that the program has started.
+// obey handles the messages of the front. If the front ends before the program, it has been killed; obey then
+// kills the program, but not the daemons that the program has started.
 func (s *supervisor) obey() {
 	for {
 		m, _, err := s.c.Receive()
@@ -158,6 +158,7 @@ func (s *supervisor) obey() {
 	}
 }
 
+// kill sends a signal to the program, unless it has been reaped.
 func (s *supervisor) kill(sig syscall.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,7 +167,7 @@ func (s *supervisor) kill(sig syscall.Signal) {
 	}
 }
 
-// siginfoPid is the offset of the process ID in siginfo_t, where a pointer has 64 bits.
+// siginfoPid is the offset of the process ID in siginfo_t on systems with 64-bit pointers.
 const siginfoPid = 16
 
 // wait reaps the processes of the tree until none is left.
@@ -187,7 +188,8 @@ func (s *supervisor) wait() {
 	}
 }
 
-// reap waits for a process that waitid has shown. It reports false if that fails.
+// reap takes the status of a process that waitid has returned, and reports it if the process is the program. It
+// returns false if wait4 fails.
 func (s *supervisor) reap(pid int) bool {
 	var status syscall.WaitStatus
 	s.mu.Lock()
@@ -206,13 +208,13 @@ func (s *supervisor) reap(pid int) bool {
 	return true
 }
 
-// report tells the front that the program has stopped, continued or ended.
+// report informs the front that the program has stopped, continued or ended.
 func (s *supervisor) report(status syscall.WaitStatus) {
 	switch {
 	case status.Stopped():
 		_ = s.c.Send(channel.Message{Kind: channel.Stopped, Signal: status.StopSignal()})
 	case status.Continued():
-		if os.Getppid() == s.front { // it may be stopped, so it is told in the way that reaches it then
+		if os.Getppid() == s.front { // the front may be stopped and then reads no messages
 			_ = unix.Kill(s.front, unix.SIGCONT)
 		}
 	default:

@@ -13,21 +13,22 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/seccomp"
 )
 
-// way is one way to catch a program's network, for one program. Its methods are called in this order.
+// way is a program whose network goes through the gateway, by namespaces or by seccomp. Its methods are called in
+// this order.
 type way interface {
-	Process() int                   // the process that becomes the program
-	Serve() error                   // begin to be its network
-	Release() (code int, err error) // let it execute the program
-	Drain()                         // after its end: wait until what it sent has been passed on
-	Close()                         // end everything
+	Process() int                   // returns the ID of the process that becomes the program
+	Serve() error                   // starts to serve its network
+	Release() (code int, err error) // lets the process execute the program
+	Drain()                         // after the end of all processes: waits until their data has been passed on
+	Close()                         // ends the network
 }
 
-// start prepares a program in the way that options ask for. Once a way has prepared it, no other way is tried.
+// start prepares a program in the way that o asks for. After one way has succeeded, no other way is tried.
 func start(o *options, program execute.Program, p *policy.Policy, publish []net.Listener) (way, error) {
 	if o.By == bySeccomp {
 		w, err := bySeccompStart(o, program, p, publish)
 		if err != nil {
-			return nil, err // not w, which would be a way that is not nil
+			return nil, err // not w: a way with a nil *Session is not nil
 		}
 		p.Log.Printf("by seccomp, %s", w.Means())
 		return w, nil
@@ -49,7 +50,7 @@ func start(o *options, program execute.Program, p *policy.Policy, publish []net.
 	return second, nil
 }
 
-// bySeccompStart prepares a program in the seccomp way. It refuses the flags that this way has no use for.
+// bySeccompStart prepares a program in the seccomp way. It fails for -host and -publish.
 func bySeccompStart(o *options, program execute.Program, p *policy.Policy, publish []net.Listener) (*seccomp.Session, error) {
 	if len(o.Host) > 0 || len(publish) > 0 {
 		return nil, errors.New("seccomp: -host and -publish are for the namespace way; in this one the program's 127.0.0.1 is this machine's")

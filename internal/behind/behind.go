@@ -1,7 +1,6 @@
-// Package behind puts a test's server behind a gateway: the server listens on the IPv6 loopback address, and
-// only the gateway knows its name. The requests to the gateway and the queries to the local resolver are
-// recorded, so a test can check that the name went to the gateway and never to the resolver. The tests of
-// examples/clients use it.
+// Package behind puts a test's server behind a gateway: the server listens on the IPv6 loopback address, and only
+// the gateway knows its name. Requests to the gateway and queries to the local resolver are recorded, so a test
+// can check that the name was sent to the gateway and never to the resolver. The tests of examples/clients use it.
 package behind
 
 import (
@@ -25,8 +24,8 @@ import (
 // Name is the server's host name.
 const Name = "server.sockslib.test"
 
-// patience limits each step of a client, and startup the start of a server. They are generous: some servers need a
-// second of processor time to start, and other tests run beside.
+// patience limits the steps of a client, and startup the start of a server. They are generous, because some servers
+// need a second of processor time to start, and other tests run at the same time.
 const (
 	patience = time.Minute
 	startup  = 2 * time.Minute
@@ -40,11 +39,11 @@ type Network struct {
 
 	t       *testing.T
 	gateway *sockstest.Server
-	silent  atomic.Pointer[func()] // called by the gateway instead of an answer; nil: it answers
+	silent  atomic.Pointer[func()] // called by the gateway in place of each answer; nil: the gateway answers
 	queries atomic.Int64           // to the local resolver
 }
 
-// Start starts a gateway for a test. Until the test ends, the local resolver finds nothing.
+// Start starts a gateway for a test. Until the test ends, net.DefaultResolver fails for every name.
 func Start(t *testing.T) *Network {
 	n := &Network{IP: serverIP(), t: t}
 	n.gateway = &sockstest.Server{Hosts: map[string][]netip.Addr{Name: {n.IP}}, Misbehave: n.misbehave}
@@ -59,7 +58,7 @@ func Start(t *testing.T) *Network {
 	t.Cleanup(func() { net.DefaultResolver = system })
 	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		n.queries.Add(1)
-		return nil, errors.New("the local resolver was asked")
+		return nil, errors.New("query to the local resolver")
 	}}
 	return n
 }
@@ -73,6 +72,7 @@ func (n *Network) misbehave(int) sockstest.Fault {
 	return sockstest.Fault{Silent: sockstest.StageMethod, Hold: func(context.Context, sockstest.Stage) { (*instead)() }}
 }
 
+// serverIP returns ::1, or 127.0.0.1 if this machine has no IPv6.
 func serverIP() netip.Addr {
 	l, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {
@@ -108,7 +108,7 @@ func (n *Network) Address(a net.Addr) string {
 // At returns the server's name with a port.
 func At(port string) string { return net.JoinHostPort(Name, port) }
 
-// Context returns a context that ends with the test, or after patience.
+// Context returns a context that ends with the test, or after a minute.
 func (n *Network) Context() context.Context {
 	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
 	n.t.Cleanup(cancel)
@@ -127,7 +127,7 @@ func (n *Network) OnlyByName(commands ...sockstest.Command) {
 	require.Equal(n.t, commands, asked)
 }
 
-// ByName is like OnlyByName for any commands, but at least one.
+// ByName is like OnlyByName, but accepts any commands, at least one.
 func (n *Network) ByName() {
 	n.t.Helper()
 	requests, datagrams := n.gateway.Requests(), n.gateway.Datagrams()
@@ -156,7 +156,7 @@ func (n *Network) byName(address string) {
 	require.Equal(n.t, Name, host)
 }
 
-// Queries returns how many queries the local resolver has got.
+// Queries returns the number of queries to the local resolver.
 func (n *Network) Queries() int { return int(n.queries.Load()) }
 
 // RequireFake requires that a is a fake address of the server's name.

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TLS returns the configurations of a server with a self-signed certificate for Name, and of a client that trusts it.
+// TLS returns the configurations of a server with a self-signed certificate for Name, and of a client that trusts
+// it.
 func TLS(t *testing.T) (server, client *tls.Config) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -37,7 +38,7 @@ func TLS(t *testing.T) (server, client *tls.Config) {
 }
 
 // HTTPS serves handler with TLS until the test ends. It returns host:port with the server's name, and the
-// configuration of a client.
+// TLS configuration of a client.
 func (n *Network) HTTPS(handler http.Handler) (address string, client *tls.Config) {
 	n.t.Helper()
 	config, client := TLS(n.t)

@@ -11,11 +11,11 @@ import (
 // Session is an open client.
 type Session struct {
 	Use  func(context.Context) error // sends a request and checks the answer
-	End  func()                      // closes the client; nil: there is nothing to close
-	Idle func()                      // closes idle connections, for a client without a Close, as an http.Transport; nil: not needed
+	End  func()                      // closes the client; nil: none
+	Idle func()                      // closes idle connections, for a client without a Close such as http.Transport; nil: none
 }
 
-// end closes a client, and requires that no connection to the gateway is left.
+// end closes the client s, and requires that no connection to the gateway is left.
 func (n *Network) end(s Session) {
 	n.t.Helper()
 	if s.End != nil {
@@ -27,10 +27,10 @@ func (n *Network) end(s Session) {
 		}
 		return n.gateway.Connections() == 0
 	}
-	require.Eventually(n.t, gone, patience, time.Millisecond, "left behind at the gateway")
+	require.Eventually(n.t, gone, patience, time.Millisecond, "connections to the gateway are left")
 }
 
-// Connection is how a client keeps its connections.
+// Connection is the way in which a client keeps its connections.
 type Connection int
 
 const (
@@ -53,13 +53,13 @@ func (n *Network) Exercise(kind Connection, open func(context.Context) (Session,
 	n.restart()
 	if kind != Reconnects {
 		err := s.Use(ctx)
-		require.True(n.t, err != nil || kind == Datagrams, "its connection was cut")
+		require.True(n.t, err != nil || kind == Datagrams, "the client's connection was cut")
 		n.end(s)
 		s, err = open(ctx)
 		require.NoError(n.t, err)
 	}
 	for err = s.Use(ctx); err != nil; err = s.Use(ctx) {
-		require.NoError(n.t, ctx.Err(), "it does not reconnect: %v", err)
+		require.NoError(n.t, ctx.Err(), "the client does not reconnect: %v", err)
 		time.Sleep(10 * time.Millisecond)
 	}
 	n.end(s)
@@ -80,7 +80,7 @@ func (n *Network) restart() {
 	n.gateway.Start()
 }
 
-// cancelled requires that a client that waits for the gateway gives up when its context ends, and leaves no
+// cancelled requires that a client that waits for a silent gateway fails when its context ends, and leaves no
 // connection to the gateway.
 func (n *Network) cancelled(ctx context.Context, open func(context.Context) (Session, error)) {
 	n.t.Helper()
@@ -91,11 +91,11 @@ func (n *Network) cancelled(ctx context.Context, open func(context.Context) (Ses
 	defer n.silent.Store(nil)
 	s, err := open(ctx)
 	if err != nil {
-		s = Session{} // there is none
+		s = Session{} // no client to end
 	} else {
 		err = s.Use(ctx)
 	}
 	require.Error(n.t, err)
-	require.ErrorIs(n.t, ctx.Err(), context.Canceled, "it gave up before it had dialed: %v", err)
+	require.ErrorIs(n.t, ctx.Err(), context.Canceled, "the client failed before it dialed: %v", err)
 	n.end(s)
 }

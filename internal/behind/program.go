@@ -16,8 +16,8 @@ import (
 // Password is the password of the servers that need one.
 const Password = "correct horse"
 
-// Postgres starts a PostgreSQL server with TLS, and returns a DSN for its user app, with the server's name and
-// verification of its certificate.
+// Postgres starts a PostgreSQL server with TLS, and returns a DSN for its user app. The DSN has the server's name
+// and verifies its certificate.
 func (n *Network) Postgres() (dsn string) {
 	t := n.t
 	t.Helper()
@@ -31,14 +31,14 @@ func (n *Network) Postgres() (dsn string) {
 	Run(t, initdb, "-D", data, "-U", "app", "-A", "scram-sha-256", "--pwfile", secret, "--no-sync", "--no-locale", "-E", "UTF8")
 	n.Serve(port, postgres, "-D", data, "-p", port, "-h", n.IP.String(), "-k", "", "-F",
 		"-c", "ssl=on", "-c", "ssl_cert_file="+certificate, "-c", "ssl_key_file="+key)
-	require.Eventually(t, func() bool { // it listens before it is ready; pg_ctl reads this file too
+	require.Eventually(t, func() bool { // the server listens before it is ready; pg_ctl reads this file too
 		status, _ := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 		return bytes.HasSuffix(bytes.TrimSpace(status), []byte("ready"))
 	}, startup, 10*time.Millisecond)
 	return fmt.Sprintf("host=%s port=%s user=app password='%s' dbname=postgres sslmode=verify-full sslrootcert=%s", Name, port, Password, certificate)
 }
 
-// Redis starts a Redis server with TLS and a password, and returns its port.
+// Redis starts a Redis server with TLS and a password, and returns its port and a client's TLS configuration.
 func (n *Network) Redis() (port string, client *tls.Config) {
 	n.t.Helper()
 	server := Program(n.t, "redis-server", "redis-server")
@@ -49,7 +49,7 @@ func (n *Network) Redis() (port string, client *tls.Config) {
 	return port, client
 }
 
-// Mosquitto starts an MQTT server with TLS, and returns its port.
+// Mosquitto starts an MQTT server with TLS, and returns its port and a client's TLS configuration.
 func (n *Network) Mosquitto() (port string, client *tls.Config) {
 	n.t.Helper()
 	server := Program(n.t, "mosquitto", "mosquitto", "/usr/sbin/mosquitto")

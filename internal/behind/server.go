@@ -20,7 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Program returns the path of a server's program, found by name or by a pattern of paths. Without it the test skips.
+// Program returns the path of a server's program, found by its name in PATH or by a pattern of paths. If there is
+// none, Program calls Skip.
 func Program(t *testing.T, debianPackage string, patterns ...string) string {
 	t.Helper()
 	for _, pattern := range patterns {
@@ -35,7 +36,7 @@ func Program(t *testing.T, debianPackage string, patterns ...string) string {
 	return ""
 }
 
-// Skip skips a test that lacks something. With CI=true the test fails.
+// Skip skips a test because of a missing requirement. If CI=true, the test fails instead.
 func Skip(t *testing.T, needs string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -44,9 +45,10 @@ func Skip(t *testing.T, needs string) {
 	t.Skip(needs)
 }
 
-// nobody is the ID of the user that servers run as when root runs the tests: some servers refuse root.
+// nobody is the user and group ID of the servers if root runs the tests, because some servers refuse to run as root.
 const nobody = 65534
 
+// unprivileged returns the attributes of a process of the servers' user.
 func unprivileged() *syscall.SysProcAttr {
 	if os.Getuid() != 0 {
 		return nil
@@ -64,7 +66,7 @@ func Dir(t *testing.T) string {
 	return dir
 }
 
-// Own gives a file to the servers' user.
+// Own makes the servers' user the owner of a file.
 func Own(t *testing.T, path string) {
 	t.Helper()
 	if os.Getuid() == 0 {
@@ -72,7 +74,7 @@ func Own(t *testing.T, path string) {
 	}
 }
 
-// TLSFiles is like TLS, for a server program: it writes the certificate and the key to files in dir.
+// TLSFiles is like TLS, but writes the server's certificate and key to files in dir, and returns their paths.
 func TLSFiles(t *testing.T, dir string) (certificate, key string, client *tls.Config) {
 	t.Helper()
 	server, client := TLS(t)
@@ -90,7 +92,7 @@ func TLSFiles(t *testing.T, dir string) (certificate, key string, client *tls.Co
 	return certificate, key, client
 }
 
-// Run runs a program as the servers' user until it exits, and requires that it succeeds.
+// Run runs a program as the servers' user, and requires that it succeeds.
 func Run(t *testing.T, program string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(program, args...)
@@ -108,20 +110,20 @@ func (n *Network) Port() string {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
-// Serve starts a server program and waits until it listens on a port of the server's address. The program is
-// ended after the test.
+// Serve starts a server program and waits until it listens on port at the server's address. After the test it ends
+// the program.
 func (n *Network) Serve(port, program string, args ...string) {
 	n.t.Helper()
 	n.serve(unprivileged(), n.listening(port), program, args)
 }
 
-// ServeUntil is like Serve, but waits until ready reports true.
+// ServeUntil is like Serve, but waits until ready returns true.
 func (n *Network) ServeUntil(ready func() bool, program string, args ...string) {
 	n.t.Helper()
 	n.serve(unprivileged(), ready, program, args)
 }
 
-// ServeAsMe is like Serve, for a program that must run as the user that runs the tests.
+// ServeAsMe is like Serve, but runs the program as the user that runs the tests.
 func (n *Network) ServeAsMe(port, program string, args ...string) {
 	n.t.Helper()
 	n.serve(nil, n.listening(port), program, args)
@@ -147,7 +149,7 @@ func (n *Network) serve(as *syscall.SysProcAttr, ready func() bool, program stri
 	require.False(n.t, closed(ended), "%s has ended", program)
 }
 
-// listening reports whether a program listens on a port of the server's address.
+// listening returns a func that reports whether a program listens on port at the server's address.
 func (n *Network) listening(port string) func() bool {
 	return func() bool {
 		c, err := net.Dial("tcp", net.JoinHostPort(n.IP.String(), port))
@@ -158,6 +160,7 @@ func (n *Network) listening(port string) func() bool {
 	}
 }
 
+// closed reports whether c is closed.
 func closed(c <-chan struct{}) bool {
 	select {
 	case <-c:

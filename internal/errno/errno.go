@@ -1,7 +1,7 @@
 //go:build !plan9
 
-// Package errno has the system's errors that this module tells apart. Plan 9 has strings for them; package syscall
-// lacks most there.
+// Package errno has the system errors that this module distinguishes. On Plan 9 errors are strings, and package
+// syscall lacks most of these.
 package errno
 
 import "syscall"
@@ -21,7 +21,7 @@ var (
 	EMSGSIZE      error = syscall.EMSGSIZE
 	ENETUNREACH   error = syscall.ENETUNREACH
 	ENFILE        error = syscall.ENFILE
-	ENOSYS        error = syscall.ENOSYS // which is errors.ErrUnsupported
+	ENOSYS        error = syscall.ENOSYS // matches errors.ErrUnsupported
 	EPERM         error = syscall.EPERM
 	ETIMEDOUT     error = syscall.ETIMEDOUT
 )

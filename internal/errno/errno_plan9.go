@@ -1,10 +1,10 @@
-// Package errno has the system's errors that this module tells apart. Plan 9 has strings for them; package syscall
-// lacks most there.
+// Package errno has the system errors that this module distinguishes. On Plan 9 errors are strings, and package
+// syscall lacks most of these.
 package errno
 
 import "syscall"
 
-// The errors are values for errors.Is. Those of the kernel's network have its texts.
+// The errors are values for errors.Is. Errors of the network have the texts of the Plan 9 kernel.
 var (
 	EACCES        = syscall.EACCES
 	EADDRNOTAVAIL = syscall.NewError("cannot assign requested address")
@@ -19,7 +19,7 @@ var (
 	EMSGSIZE      = syscall.NewError("message too long")
 	ENETUNREACH   = syscall.NewError("network unreachable")
 	ENFILE        = syscall.NewError("file table overflow")
-	ENOSYS        = syscall.NewError("operation not supported") // which is errors.ErrUnsupported
+	ENOSYS        = syscall.NewError("operation not supported") // matches errors.ErrUnsupported
 	EPERM         = syscall.EPERM
 	ETIMEDOUT     = syscall.ETIMEDOUT
 )

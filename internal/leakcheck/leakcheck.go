@@ -1,4 +1,4 @@
-// Package leakcheck fails a package's tests when they leave goroutines or descriptors behind.
+// Package leakcheck fails the tests of a package if they leave goroutines or descriptors.
 package leakcheck
 
 import (
@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// patience is how long what is ending may take to end.
+// patience is the time that goroutines and descriptors have to end.
 const patience = 5 * time.Second
 
-// Main runs a package's tests and exits; call it from TestMain. A run that passed but left more
-// goroutines or descriptors than it began with is a failure, and what was left is printed.
+// Main runs the tests of a package and exits; call it from TestMain. If the tests pass but leave goroutines or
+// descriptors, Main prints those to standard error and exits with status 1.
 func Main(m *testing.M) {
-	// The goroutine that waits for signals starts with the first Notify, as when fuzzing, and stays.
+	// The first Notify, as in fuzzing, starts a goroutine that never ends.
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, os.Interrupt)
 	signal.Stop(c)
@@ -34,19 +34,19 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Snapshot is the goroutines and descriptors at one moment, by names that are never reused: a goroutine that
-// ends after the snapshot does not make up for one that is left.
+// Snapshot has the goroutines and descriptors of the process at one moment. Goroutines have IDs that are never
+// reused, so a goroutine that ends after the Snapshot does not hide one that is left.
 type Snapshot struct {
-	goroutines  map[string]string // id to stack
+	goroutines  map[string]string // ID to stack
 	descriptors []string
 }
 
-// Take lists the goroutines, but for the caller's, and the open descriptors of the process.
+// Take returns a Snapshot of the goroutines, except the caller's, and the open descriptors of the process.
 func Take() Snapshot {
 	return Snapshot{goroutines: goroutines(), descriptors: descriptors()}
 }
 
-// Running returns how many goroutines have a function on their stacks whose name contains one of parts.
+// Running returns the number of goroutines whose stack contains one of parts.
 func (s Snapshot) Running(parts ...string) (n int) {
 	for _, stack := range s.goroutines {
 		if slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(stack, part) }) {
@@ -56,7 +56,8 @@ func (s Snapshot) Running(parts ...string) (n int) {
 	return n
 }
 
-// Left waits until nothing is there that is not in s, and returns "" then; after wait, it returns what is.
+// Left waits until all goroutines and descriptors that are not in s have ended, and returns "". If that takes
+// longer than wait, it returns a description of the others.
 func (s Snapshot) Left(wait time.Duration) string {
 	deadline := time.Now().Add(wait)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
@@ -64,12 +65,12 @@ func (s Snapshot) Left(wait time.Duration) string {
 		if left == "" || time.Now().After(deadline) {
 			return left
 		}
-		runtime.GC() // package net keeps the pipes that it splices with in a pool
+		runtime.GC() // package net keeps the pipes for splice in a pool
 		time.Sleep(pause)
 	}
 }
 
-// since describes what is in now and not in s.
+// since describes the goroutines and descriptors that are in now and not in s.
 func (s Snapshot) since(now Snapshot) string {
 	var b strings.Builder
 	for id, stack := range now.goroutines {
@@ -85,7 +86,7 @@ func (s Snapshot) since(now Snapshot) string {
 	return b.String()
 }
 
-// goroutines has the stacks of all goroutines by their ids, but for the caller's.
+// goroutines returns the stacks of all goroutines, except the caller's, by their IDs.
 func goroutines() map[string]string {
 	stacks := make([]byte, 1<<16)
 	n := runtime.Stack(stacks, true)
@@ -96,7 +97,7 @@ func goroutines() map[string]string {
 	byID := map[string]string{}
 	for i, stack := range strings.Split(string(stacks[:n]), "\n\n") {
 		if i == 0 {
-			continue // runtime.Stack begins with who calls it
+			continue // runtime.Stack begins with its caller's goroutine
 		}
 		stack = strings.TrimPrefix(stack, "goroutine ")
 		id, _, _ := strings.Cut(stack, " ")
@@ -105,9 +106,9 @@ func goroutines() map[string]string {
 	return byID
 }
 
-// descriptors lists what the open descriptors lead to. What the runtime opens once and keeps is not
-// counted: its poller, which comes with the first socket, and its view of the cgroup. Without a /proc,
-// nothing is listed.
+// descriptors returns the number and target of each open descriptor. It leaves out descriptors that the runtime
+// opens once and keeps: its poller, opened with the first socket, and its cgroup files. Without /proc it returns
+// nil.
 func descriptors() []string {
 	const dir = "/proc/self/fd"
 	entries, err := os.ReadDir(dir)
@@ -118,7 +119,7 @@ func descriptors() []string {
 	for _, e := range entries {
 		target, err := os.Readlink(dir + "/" + e.Name())
 		if err != nil || strings.Contains(target, "anon_inode:[event") || strings.HasPrefix(target, "/sys/fs/cgroup/") || strings.HasSuffix(target, "/fd") {
-			continue // ended meanwhile: the descriptor that read the directory is one
+			continue // closed since, as the descriptor that read the directory
 		}
 		open = append(open, e.Name()+" "+target)
 	}

@@ -27,7 +27,7 @@ func TestGoroutineIsFound(t *testing.T) {
 	require.Empty(t, before.Left(patience))
 }
 
-// What was there and ends does not make up for what is left.
+// A goroutine that ends does not hide one that is left.
 func TestGoroutineIsFoundAlthoughAnotherEnded(t *testing.T) {
 	ended, left := make(chan struct{}), make(chan struct{})
 	go func() { <-ended }() // ends with the close below

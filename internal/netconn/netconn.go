@@ -1,4 +1,4 @@
-// Package netconn wraps a connection without hiding what it can do.
+// Package netconn wraps a connection without hiding its methods.
 package netconn
 
 import (
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Conn is a net.Conn that hands on what io.Copy and package net look for beyond that interface, so that
-// splice, sendfile, half-close and socket options survive a layer. What the wrapped connection cannot do
-// fails with [errors.ErrUnsupported].
+// Conn is a net.Conn that forwards the methods beyond that interface that io.Copy and package net look for, so
+// that splice, sendfile, half-close and socket options work through a layer. A method that the wrapped connection
+// lacks fails with [errors.ErrUnsupported], except ReadFrom and WriteTo, which copy.
 type Conn struct{ net.Conn }
 
 // ReadFrom copies from r until EOF, by the wrapped connection's ReadFrom if it has one.
@@ -46,8 +46,8 @@ func (c Conn) CloseWrite() error {
 	return c.unsupported("close")
 }
 
-// SyscallConn returns the socket if every byte of the stream passes through it unchanged. A connection that
-// encrypts has no SyscallConn.
+// SyscallConn returns access to the wrapped connection's socket. It fails for a connection that encrypts, because
+// that has no SyscallConn.
 func (c Conn) SyscallConn() (syscall.RawConn, error) {
 	if socket, ok := c.Conn.(syscall.Conn); ok {
 		raw, err := socket.SyscallConn()
@@ -59,8 +59,8 @@ func (c Conn) SyscallConn() (syscall.RawConn, error) {
 	return nil, c.unsupported("raw")
 }
 
-// rawConn hides the methods by which an *os.File finds the socket and sends itself there, past the layer's
-// ReadFrom. Through ReadFrom it is sent by sendfile too.
+// rawConn hides the methods by which an *os.File finds the socket and sends its data there, without the layer's
+// ReadFrom. ReadFrom uses sendfile too.
 type rawConn struct{ syscall.RawConn }
 
 // SetKeepAlive sets whether the operating system sends keep-alive probes.
@@ -97,7 +97,7 @@ func (c Conn) SetNoDelay(noDelay bool) error {
 	return c.unsupported("set")
 }
 
-// SetLinger sets what Close does with data that is not yet acknowledged.
+// SetLinger sets what Close does with unacknowledged data, as in *net.TCPConn.
 func (c Conn) SetLinger(sec int) error {
 	if o, ok := socket[interface{ SetLinger(int) error }](c.Conn); ok {
 		return o.SetLinger(sec)
@@ -105,7 +105,7 @@ func (c Conn) SetLinger(sec int) error {
 	return c.unsupported("set")
 }
 
-// SetReadBuffer sets the size of the operating system's receive buffer.
+// SetReadBuffer sets the size, in bytes, of the operating system's receive buffer.
 func (c Conn) SetReadBuffer(bytes int) error {
 	if o, ok := socket[interface{ SetReadBuffer(int) error }](c.Conn); ok {
 		return o.SetReadBuffer(bytes)
@@ -113,7 +113,7 @@ func (c Conn) SetReadBuffer(bytes int) error {
 	return c.unsupported("set")
 }
 
-// SetWriteBuffer sets the size of the operating system's transmit buffer.
+// SetWriteBuffer sets the size, in bytes, of the operating system's transmit buffer.
 func (c Conn) SetWriteBuffer(bytes int) error {
 	if o, ok := socket[interface{ SetWriteBuffer(int) error }](c.Conn); ok {
 		return o.SetWriteBuffer(bytes)
@@ -121,8 +121,8 @@ func (c Conn) SetWriteBuffer(bytes int) error {
 	return c.unsupported("set")
 }
 
-// socket returns the outermost of c and the connections within it that has the option T. A layer
-// above the socket, such as TLS, changes its bytes but not its options: a TLS connection has its transport's.
+// socket returns the outermost connection, of c and the connections that it wraps, that has the option T. A layer
+// such as TLS changes the socket's bytes, but not its options.
 func socket[T any](c net.Conn) (option T, ok bool) {
 	for c != nil {
 		if option, ok = c.(T); ok {
@@ -137,6 +137,7 @@ func socket[T any](c net.Conn) (option T, ok bool) {
 	return option, false
 }
 
+// unsupported returns ErrUnsupported as the error of op.
 func (c Conn) unsupported(op string) error {
 	local := c.Conn.LocalAddr()
 	return &net.OpError{Op: op, Net: local.Network(), Source: local, Addr: c.Conn.RemoteAddr(), Err: errors.ErrUnsupported}

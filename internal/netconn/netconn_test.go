@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// able notes which of its methods were used.
+// able records which of its methods were called.
 type able struct {
 	net.Conn
 	used []string
@@ -44,10 +44,10 @@ func TestHandsOn(t *testing.T) {
 	require.Equal(t, []string{"ReadFrom", "WriteTo", "CloseRead", "CloseWrite"}, a.used)
 }
 
-// A pipe can do none of it: copying works all the same, the rest says so.
+// A pipe has none of the methods: copying still works, the others fail.
 func TestPlainConn(t *testing.T) {
 	near, far := net.Pipe()
-	go func() { // ends when it has echoed what is sent below
+	go func() { // ends after the echo of the bytes below
 		defer far.Close()
 		io.CopyN(far, far, int64(len("data")))
 	}()

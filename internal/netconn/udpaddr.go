@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// UDPAddr is net.UDPAddrFromAddrPort with one allocation instead of two.
+// UDPAddr is like net.UDPAddrFromAddrPort, but allocates once instead of twice.
 func UDPAddr(ap netip.AddrPort) *net.UDPAddr {
 	a := new(struct {
 		net.UDPAddr

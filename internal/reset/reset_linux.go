@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// tcpClose is TCP_CLOSE, the state of a connection that was reset or has ended in both directions.
+// tcpClose is TCP_CLOSE, the state of a connection after a reset, or after its end in both directions.
 const tcpClose = 7
 
 func told(c net.Conn) bool {
@@ -20,7 +20,7 @@ func told(c net.Conn) bool {
 	}
 	gone := false
 	controlled := raw.Control(func(fd uintptr) {
-		// The state comes first: a connection that is gone gets no new error.
+		// The state is read first, because a closed connection gets no new error.
 		if state(int(fd)) == tcpClose {
 			pending, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
 			gone = err == nil && pending == 0
@@ -29,7 +29,7 @@ func told(c net.Conn) bool {
 	return controlled == nil && gone
 }
 
-// state returns the first byte of struct tcp_info, or 0 for a socket that has none.
+// state returns the state of a TCP socket, the first byte of struct tcp_info, or 0 for another socket.
 func state(fd int) byte {
 	info, err := syscall.GetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_INFO)
 	if err != nil {

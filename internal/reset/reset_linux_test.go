@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// streams returns the ends of a TCP connection.
+// streams returns both ends of a TCP connection.
 func streams(t *testing.T) (near, far *net.TCPConn) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -22,7 +22,7 @@ func streams(t *testing.T) (near, far *net.TCPConn) {
 	return c.(*net.TCPConn), d.(*net.TCPConn)
 }
 
-// wrapped hides the socket, as TLS does.
+// wrapped hides the socket, like TLS.
 type wrapped struct{ net.Conn }
 
 func (w wrapped) NetConn() net.Conn { return w.Conn }
@@ -34,12 +34,12 @@ func requireEOF(t *testing.T, c net.Conn) {
 	require.EqualError(t, err, "EOF")
 }
 
-// A write is told of the reset, and a read after it would take that for an end.
+// After a write has returned the reset, a read returns EOF.
 func TestToldToAWrite(t *testing.T) {
 	near, far := streams(t)
 	require.NoError(t, far.SetLinger(0))
 	require.NoError(t, far.Close())
-	require.False(t, Told(near), "nobody has been told")
+	require.False(t, Told(near), "the reset has not been reported")
 	near, far = streams(t)
 	require.NoError(t, far.SetLinger(0))
 	require.NoError(t, far.Close())
@@ -50,20 +50,20 @@ func TestToldToAWrite(t *testing.T) {
 	require.True(t, Told(wrapped{wrapped{near}}))
 }
 
-// An end before a reset stays an end.
+// The end of a stream before a reset is a real end.
 func TestEndBeforeAReset(t *testing.T) {
 	near, far := streams(t)
 	require.NoError(t, far.CloseWrite())
 	requireEOF(t, near)
-	require.False(t, Told(near), "it lives")
+	require.False(t, Told(near), "the connection is open")
 	require.NoError(t, far.SetLinger(0))
 	require.NoError(t, far.Close())
-	require.False(t, Told(near), "the error is there still")
+	require.False(t, Told(near), "the error is pending")
 	_, err := near.Write([]byte("x"))
 	require.ErrorIs(t, err, syscall.EPIPE)
 }
 
-// Both directions have ended.
+// Told reports true after both directions have ended.
 func TestEnded(t *testing.T) {
 	near, far := streams(t)
 	require.NoError(t, near.CloseWrite())

@@ -15,24 +15,24 @@ import (
 // maxDatagram is longer than any UDP payload.
 const maxDatagram = 64 << 10
 
-// association is the relay of a UDP ASSOCIATE, RFC 1928, section 7. It relays only the client's datagrams.
+// association is the relay of a UDP ASSOCIATE (RFC 1928, section 7). It relays only the client's datagrams.
 type association struct {
 	s      *session
-	relay  *net.UDPConn   // towards the client
-	near   net.Conn       // relay as a connection with the client, perhaps protected by the client's method
-	client netip.Addr     // the client's; the zero Addr, over unix sockets, stands for loopback
-	port   uint16         // the client's, if it gave one; zero: the port of its first datagram
-	out4   *net.UDPConn   // towards the destinations, one per family; nil: this machine lacks it
-	out6   *net.UDPConn   //
-	joined bool           // many datagrams are read and sent by one system call
-	behind net.PacketConn // the association at the gateway behind this one, instead of the two; nil: there is none
+	relay  *net.UDPConn   // the socket for the client
+	near   net.Conn       // relay as a connection to the client, perhaps protected by the client's method
+	client netip.Addr     // of the client; zero over a unix socket: any loopback address
+	port   uint16         // of the client, from the request; zero: the port of its first datagram
+	out4   *net.UDPConn   // the socket for IPv4 destinations; nil: this machine lacks IPv4
+	out6   *net.UDPConn   // the socket for IPv6 destinations; nil: this machine lacks IPv6
+	joined bool           // one system call may read or send many datagrams
+	behind net.PacketConn // the association at the next gateway, instead of out4 and out6; nil: no next gateway
 
-	known  atomic.Pointer[netip.AddrPort] // the client's address, for answers; nil: it has sent nothing yet
-	routes map[string]*route              // by ATYP, ADDR and PORT as they came; only upstream uses them
-	asked  sync.Map                       // netip.AddrPort → the name by which the client sent to it, for Quirks.AnswerWithName
+	known  atomic.Pointer[netip.AddrPort] // the client's address, for answers; nil before its first datagram
+	routes map[string]*route              // by the client's ATYP, ADDR and PORT; only upstream uses them
+	asked  sync.Map                       // destination netip.AddrPort → the client's name for it, for Quirks.AnswerWithName
 }
 
-// associate does UDP ASSOCIATE. The association ends with the client's connection.
+// associate serves a UDP ASSOCIATE until the control connection ends.
 func (s *session) associate(ctx context.Context) error {
 	a, err := s.newAssociation(ctx)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *session) associate(ctx context.Context) error {
 	}
 	var running sync.WaitGroup
 	run := func(f func(context.Context)) {
-		running.Go(func() { // owned by associate, which waits for it; a.close ends it
+		running.Go(func() { // owned by associate, which waits for it; ends with a.close
 			f(ctx)
 			_ = s.raw.SetReadDeadline(time.Unix(1, 0)) // ends the association if a socket has failed
 		})
@@ -108,7 +108,7 @@ func (s *session) newAssociation(ctx context.Context) (*association, error) {
 	return a, nil
 }
 
-// outgoing lists the sockets that receive answers.
+// outgoing returns the connections that receive answers.
 func (a *association) outgoing() []net.PacketConn {
 	var all []net.PacketConn
 	if a.out4 != nil {
@@ -130,7 +130,7 @@ func (a *association) close() {
 	}
 }
 
-// upstream relays the client's datagrams until the relay is closed.
+// upstream relays datagrams of the client until the relay is closed.
 func (a *association) upstream(ctx context.Context) {
 	buf := make([]byte, maxDatagram)
 	for {
@@ -148,7 +148,7 @@ func (a *association) upstream(ctx context.Context) {
 	}
 }
 
-// admits reports whether a datagram is the client's. The first one fixes the client's port.
+// admits reports whether a datagram from from is the client's. The first such datagram fixes the client's address.
 func (a *association) admits(from netip.AddrPort) bool {
 	if known := a.known.Load(); known != nil {
 		return from == *known
@@ -164,13 +164,13 @@ func (a *association) admits(from netip.AddrPort) bool {
 	return true
 }
 
-// clientSocket is the relay's socket with the client as its only peer.
+// clientSocket is the relay's socket as a connection to the client.
 type clientSocket struct {
 	*net.UDPConn
 	a *association
 }
 
-// Read reads the client's next datagram.
+// Read reads the next datagram of the client, and drops those of others.
 func (c clientSocket) Read(b []byte) (int, error) {
 	for {
 		n, from, err := c.ReadFromUDPAddrPort(b)
@@ -180,7 +180,7 @@ func (c clientSocket) Read(b []byte) (int, error) {
 	}
 }
 
-// Write sends to the address that the client's first datagram came from, and is not called before that.
+// Write sends b to the source of the client's first datagram. It is not called before that datagram.
 func (c clientSocket) Write(b []byte) (int, error) {
 	return c.WriteToUDPAddrPort(b, *c.a.known.Load())
 }
@@ -195,7 +195,7 @@ func (a *association) downstream(ctx context.Context, out net.PacketConn) {
 			return
 		}
 		if a.known.Load() == nil {
-			continue // nothing was sent, so this is no answer
+			continue // the client has sent nothing, so this is no answer
 		}
 		if name, ok := a.asked.Load(netip.AddrPortFrom(from.IP, from.Port)); ok {
 			from = wire.Addr{Name: name.(string), Port: from.Port}
@@ -216,7 +216,7 @@ func (a *association) downstream(ctx context.Context, out net.PacketConn) {
 	}
 }
 
-// receive reads a datagram. From a socket it does so without an allocation.
+// receive reads a datagram from out. It does not allocate if out is a *net.UDPConn.
 func receive(out net.PacketConn, b []byte) (int, wire.Addr, error) {
 	if socket, ok := out.(*net.UDPConn); ok {
 		n, from, err := socket.ReadFromUDPAddrPort(b)

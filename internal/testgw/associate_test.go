@@ -60,8 +60,8 @@ func startAssociation(t *testing.T, g *Gateway, dst string) (raw, netip.AddrPort
 	return c, c.expectReply()
 }
 
-// TestAssociate reaches both families from an IPv4 client, by address and by name. Answers come from the
-// address that gave them.
+// An IPv4 client reaches destinations of both families, by address and by name. Answers have the address of the
+// destination.
 func TestAssociate(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		d := listenPackets(t, ip)
@@ -74,7 +74,7 @@ func TestAssociate(t *testing.T) {
 			from := d.expect("question")
 			d.sendTo(from, "answer")
 			require.Equal(t, relay, c.expect("\x00\x00\x00"+at(d.addr())+"answer"))
-			c.sendTo(relay, "\x00\x00\x00"+dst) // an empty payload is a datagram too
+			c.sendTo(relay, "\x00\x00\x00"+dst) // an empty payload is relayed too
 			d.expect("")
 		}
 		require.Equal(t, []Datagram{
@@ -85,7 +85,7 @@ func TestAssociate(t *testing.T) {
 	})
 }
 
-// TestAssociateDrops sends what must not be relayed, then what must.
+// Invalid datagrams and datagrams of other senders are dropped.
 func TestAssociateDrops(t *testing.T) {
 	d := listenPackets(t, ip4)
 	g := Start(t, &Gateway{})
@@ -105,7 +105,7 @@ func TestAssociateDrops(t *testing.T) {
 	d.expect("this one")
 }
 
-// TestAssociatePort: a DST with a port says from which port the client will send.
+// If the request has a port, only datagrams from that port are relayed.
 func TestAssociatePort(t *testing.T) {
 	d, c, other := listenPackets(t, ip4), listenPackets(t, ip4), listenPackets(t, ip4)
 	g := Start(t, &Gateway{})
@@ -115,7 +115,7 @@ func TestAssociatePort(t *testing.T) {
 	d.expect("this one")
 }
 
-// TestAssociateEnds with the control connection.
+// An association ends with its control connection.
 func TestAssociateEnds(t *testing.T) {
 	g := Start(t, &Gateway{})
 	control, relay := startAssociation(t, g, anywhere4)
@@ -129,10 +129,10 @@ func TestAssociateEnds(t *testing.T) {
 	}, 10*time.Second, time.Millisecond)
 }
 
-// TestAssociateFallback: of a name's addresses, one that can be sent to.
+// A datagram to a name is sent to the first of its addresses for which sending does not fail.
 func TestAssociateFallback(t *testing.T) {
 	d := listenPackets(t, ip4)
-	g := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"udp.test": {{}, ip4}}}) // the zero Addr: no socket takes it
+	g := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"udp.test": {{}, ip4}}}) // sending to the zero Addr fails
 	_, relay := startAssociation(t, g, anywhere4)
 	c := listenPackets(t, ip4)
 	c.sendTo(relay, "\x00\x00\x00"+atName("udp.test", d.addr().Port())+"x")
@@ -151,7 +151,8 @@ func TestAssociateOverUnix(t *testing.T) {
 	c.expect("\x00\x00\x00" + at(d.addr()) + "y")
 }
 
-// behind is a ListenPacket that keeps what it is asked to send, and answers with it.
+// behind is a PacketConn for a ListenPacket. It records the destinations of datagrams and
+// returns the datagrams as answers.
 type behind struct {
 	net.PacketConn
 	names chan string
@@ -162,7 +163,7 @@ func (b behind) WriteTo(p []byte, to net.Addr) (int, error) {
 	return b.PacketConn.WriteTo(p, b.LocalAddr())
 }
 
-// TestAssociateChain: names that the gateway in front does not know are passed on.
+// Names that the first gateway of a chain does not know are passed to the next.
 func TestAssociateChain(t *testing.T) {
 	names := make(chan string, 3)
 	g := Start(t, &Gateway{
@@ -188,7 +189,7 @@ func TestAssociateChain(t *testing.T) {
 	}
 }
 
-// TestAssociateLosesItsSocket: the control connection ends, so that the client learns of it.
+// If a socket of an association fails, the control connection ends, so that the client notices.
 func TestAssociateLosesItsSocket(t *testing.T) {
 	opened := make(chan net.PacketConn, 1)
 	g := Start(t, &Gateway{ListenPacket: func(context.Context, string, string) (net.PacketConn, error) {

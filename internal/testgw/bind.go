@@ -12,8 +12,8 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// bind does BIND, RFC 1928, section 4: a listener for one connection, of anyone when DST is unspecified,
-// otherwise of DST's host, whatever its port. A stranger's connection ends the BIND.
+// bind serves a BIND (RFC 1928, section 4). It accepts one connection: from any peer if DST.ADDR is unspecified,
+// otherwise only from DST.ADDR, with any port. A connection from another host ends the BIND with an error.
 func (s *session) bind(ctx context.Context) error {
 	pending, cancel := context.WithTimeout(ctx, s.g.timeout())
 	defer cancel()
@@ -44,8 +44,8 @@ func (s *session) bind(ctx context.Context) error {
 	return s.relay(ctx, peer)
 }
 
-// listen makes the listener of a BIND, and tells who may connect; nil is anyone, or the business of the
-// gateway behind this one.
+// listen returns the listener of a BIND and the addresses that may connect to it. They are nil if any peer may
+// connect, or if the next gateway checks the peer.
 func (s *session) listen(ctx context.Context) (net.Listener, []netip.Addr, error) {
 	dst := s.request.Target
 	anyone := dst.IP.IsValid() && dst.IP.IsUnspecified()
@@ -75,8 +75,8 @@ func (s *session) listen(ctx context.Context) (net.Listener, []netip.Addr, error
 	return l, allowed, err
 }
 
-// acceptOne takes one connection. It is context.Canceled when the client has gone, and
-// context.DeadlineExceeded when no peer came in time.
+// acceptOne accepts one connection and closes l. It returns context.Canceled if the client has hung up, and
+// context.DeadlineExceeded if no peer connected in time.
 func (s *session) acceptOne(ctx context.Context, gone context.CancelFunc, l net.Listener) (net.Conn, error) {
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	stop := s.watch(gone)
@@ -88,16 +88,16 @@ func (s *session) acceptOne(ctx context.Context, gone context.CancelFunc, l net.
 		}
 		return nil, ctx.Err()
 	}
-	_ = l.Close() // a second one is refused from here on
+	_ = l.Close() // refuses further connections
 	return peer, err
 }
 
-// watch calls gone when the client hangs up before stop is called. Octets that it sends meanwhile are
-// kept, up to a limit beyond which it is no longer watched.
+// watch calls gone if the client hangs up before stop is called. It keeps the bytes that the client sends
+// meanwhile in s.early; after limit bytes it stops watching.
 func (s *session) watch(gone func()) (stop func()) {
 	const limit = 16 << 10
 	done := make(chan struct{})
-	go func() { // acceptOne's; stop ends it
+	go func() { // owned by acceptOne; stop ends it and waits for it
 		defer close(done)
 		buf := make([]byte, 4096)
 		for len(s.early) < limit {

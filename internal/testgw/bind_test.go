@@ -24,7 +24,7 @@ func peerDial(t *testing.T, to netip.AddrPort) raw {
 	return newRaw(t, c)
 }
 
-// TestBind: anyone for an unspecified DST, otherwise whoever has its address, whatever the port.
+// BIND accepts any peer if DST.ADDR is unspecified, otherwise a peer with that address and any port.
 func TestBind(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		_, _ = listenOn(t, ip) // skips
@@ -51,7 +51,7 @@ func TestBind(t *testing.T) {
 	})
 }
 
-// TestBindStranger: the address that connects is not the one that was asked for.
+// BIND refuses a peer with another address than DST.ADDR.
 func TestBindStranger(t *testing.T) {
 	g := Start(t, &Gateway{External: []netip.Addr{ip4}})
 	c := dialRaw(t, g)
@@ -66,7 +66,7 @@ func TestBindStranger(t *testing.T) {
 	c.expectEnd("\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00")
 }
 
-// TestBindEnds: a pending BIND ends with the client, in time, and with the gateway.
+// A pending BIND ends with the client's connection, at the Timeout, and with the gateway.
 func TestBindEnds(t *testing.T) {
 	var g *Gateway
 	pending := func(timeout time.Duration) (raw, netip.AddrPort) {
@@ -99,7 +99,7 @@ func TestBindEnds(t *testing.T) {
 	c.expectReset("")
 }
 
-// TestBindEarly: bytes sent before the second reply are kept for the peer.
+// Bytes that the client sends before the second reply are relayed to the peer.
 func TestBindEarly(t *testing.T) {
 	g := Start(t, &Gateway{})
 	c := dialRaw(t, g)
@@ -118,7 +118,7 @@ func TestBindRefused(t *testing.T) {
 	c.expectEnd("\x05\x00\x05\x04\x00\x01\x00\x00\x00\x00\x00\x00")
 }
 
-// TestBindFamily: the listener has the peer's family, whatever the client's.
+// The listener has the peer's family, whatever the family of the client's connection.
 func TestBindFamily(t *testing.T) {
 	need.All(t, need.IPv6())
 	g := Start(t, &Gateway{})
@@ -133,7 +133,7 @@ func TestBindFamily(t *testing.T) {
 	}
 }
 
-// TestBindOverUnix: there is no address at which the client came in.
+// BIND works over a unix socket, which has no local IP address.
 func TestBindOverUnix(t *testing.T) {
 	g := new(Gateway)
 	require.NoError(t, g.Start("unix", need.SocketPath(t)))
@@ -148,7 +148,7 @@ func TestBindOverUnix(t *testing.T) {
 	c.expect("x")
 }
 
-// TestBindChain: the listener, and who may connect, are the business of Listen.
+// With Listen, the next gateway listens and checks the peer.
 func TestBindChain(t *testing.T) {
 	var asked []string
 	g := Start(t, &Gateway{

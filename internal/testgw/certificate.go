@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// NewTLS makes a certificate for 127.0.0.1, ::1 and localhost that vouches for itself, and returns what
-// the gateway and its clients need.
+// NewTLS makes a self-signed certificate for 127.0.0.1, ::1 and localhost, valid for a day, and returns the
+// configurations of the gateway and of its clients.
 func NewTLS() (gateway, client *tls.Config, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

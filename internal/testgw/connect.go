@@ -12,7 +12,7 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// connect does CONNECT, RFC 1928, section 4.
+// connect serves a CONNECT (RFC 1928, section 4).
 func (s *session) connect(ctx context.Context) error {
 	dst, err := s.g.dial(ctx, s.request.Target)
 	if err != nil {
@@ -20,7 +20,7 @@ func (s *session) connect(ctx context.Context) error {
 	}
 	defer dst.Close()
 	bound := dst.LocalAddr()
-	if relayed, ok := dst.(interface{ BoundAddr() net.Addr }); ok { // the address at the end of a chain
+	if relayed, ok := dst.(interface{ BoundAddr() net.Addr }); ok { // from the last gateway of a chain
 		bound = relayed.BoundAddr()
 	}
 	if err := s.reply(ctx, StageReply, Outcome{Reply: wire.Succeeded, Bound: addrOf(bound), Remote: dst.RemoteAddr()}); err != nil {
@@ -29,8 +29,8 @@ func (s *session) connect(ctx context.Context) error {
 	return s.relay(ctx, dst)
 }
 
-// dial reaches a target: each of its addresses in turn, whatever their family, until one connects. The
-// error is the first address's.
+// dial connects to t. It tries each address of t in turn, of either family, until one connects. It returns the
+// error of the first address.
 func (g *Gateway) dial(ctx context.Context, t Target) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout())
 	defer cancel()
@@ -38,7 +38,7 @@ func (g *Gateway) dial(ctx context.Context, t Target) (net.Conn, error) {
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	} else if _, ok := g.known(t.Name); !ok && t.Name != "" {
-		return dial(ctx, "tcp", t.String()) // the gateway behind this one resolves
+		return dial(ctx, "tcp", t.String()) // the next gateway resolves
 	}
 	addrs, err := g.resolve(ctx, t)
 	if err != nil {
@@ -57,7 +57,7 @@ func (g *Gateway) dial(ctx context.Context, t Target) (net.Conn, error) {
 	return nil, first
 }
 
-// dialOne tries one address, for its share of the time that is left for so many.
+// dialOne dials to, for one of left equal shares of ctx's remaining time.
 func (g *Gateway) dialOne(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error), to netip.AddrPort, left int) (net.Conn, error) {
 	deadline, _ := ctx.Deadline()
 	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
@@ -65,7 +65,7 @@ func (g *Gateway) dialOne(ctx context.Context, dial func(context.Context, string
 	return dial(ctx, "tcp", to.String())
 }
 
-// replyTo is the REP for an error, RFC 1928, section 6.
+// replyTo returns the REP for err (RFC 1928, section 6).
 func replyTo(err error) byte {
 	var dns *net.DNSError
 	var timeout net.Error
@@ -75,13 +75,13 @@ func replyTo(err error) byte {
 	case errors.Is(err, errno.EHOSTUNREACH), errors.As(err, &dns):
 		return repHostUnreachable
 	case errors.Is(err, errno.ENETUNREACH), errors.Is(err, errno.EADDRNOTAVAIL), errors.Is(err, errno.EAFNOSUPPORT):
-		return repNetworkUnreachable // the latter two: this machine lacks the family
+		return repNetworkUnreachable // the last two: this machine lacks the family
 	case errors.Is(err, errno.EACCES), errors.Is(err, errno.EPERM):
 		return repNotAllowed
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return repTTLExpired
 	case errors.Is(err, errors.ErrUnsupported):
-		return repCommandNotSupported // of the gateway behind this one
+		return repCommandNotSupported // by the next gateway
 	}
 	return repGeneralFailure
 }

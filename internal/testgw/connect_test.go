@@ -20,8 +20,8 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// TestConnect reaches destinations of both families, by address and by name, and relays both ways, each
-// side's half-close reaching the other.
+// CONNECT reaches destinations of both families, by address and by name. Bytes and half-closes are relayed in both
+// directions.
 func TestConnect(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		l, to := listenOn(t, ip)
@@ -53,7 +53,7 @@ func TestConnect(t *testing.T) {
 	})
 }
 
-// TestHalfCloseOfTheDestination is the other order: the destination ends first, and still hears.
+// The destination still receives bytes after its own half-close.
 func TestHalfCloseOfTheDestination(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{})
@@ -70,7 +70,7 @@ func TestHalfCloseOfTheDestination(t *testing.T) {
 	d.expectEnd("late")
 }
 
-// TestReset: a stream that breaks must not look like one that ends.
+// A reset of one connection resets the other, and is not relayed as EOF.
 func TestReset(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{})
@@ -97,7 +97,7 @@ func TestReset(t *testing.T) {
 	}
 }
 
-// TestPipelined sends everything at once, cut in two at each byte, with application data behind.
+// A client may send all messages and application data at once, cut in two at any byte.
 func TestPipelined(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{Users: map[string]string{"alice": "secret"}})
@@ -118,7 +118,7 @@ func TestPipelined(t *testing.T) {
 	require.Equal(t, "alice", g.Requests()[0].User)
 }
 
-// TestDualStack tries a name's addresses until one connects.
+// CONNECT tries the addresses of a name until one connects.
 func TestDualStack(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		l, to := listenOn(t, ip)
@@ -171,7 +171,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestTimeout: each address of a name gets its share of the time.
+// Each address of a name gets an equal share of the remaining time.
 func TestTimeout(t *testing.T) {
 	var dialed []string
 	g := Start(t, &Gateway{
@@ -189,7 +189,7 @@ func TestTimeout(t *testing.T) {
 	require.Equal(t, []string{"127.0.0.1:80", "[::1]:80"}, dialed)
 }
 
-// TestChain: the gateway in front passes on the names that it does not know, and tells the last one's BND.
+// The first gateway of a chain passes on names that it does not know, and replies with the BND.ADDR of the last.
 func TestChain(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	last := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"last.test": {ip4}}})
@@ -213,7 +213,7 @@ func TestChain(t *testing.T) {
 	c.expectEnd("\x05\x00\x05\x04\x00\x01\x00\x00\x00\x00\x00\x00")
 }
 
-// through is a Gateway.Dial that goes through another one.
+// through returns a Gateway.Dial that connects through another gateway.
 func through(g *Gateway) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, _, address string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", g.Addr().String())
@@ -237,7 +237,7 @@ func through(g *Gateway) func(context.Context, string, string) (net.Conn, error)
 	}
 }
 
-// TestTransports does the same over TLS and unix sockets, and half-close with it.
+// CONNECT and half-close work over TLS and unix sockets.
 func TestTransports(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	server, client, err := NewTLS()
@@ -266,12 +266,12 @@ func TestTransports(t *testing.T) {
 	}
 }
 
-// TestCurl runs a client that nobody here wrote.
+// curl, an independent client, works with the gateway.
 func TestCurl(t *testing.T) {
 	curl := need.Path(t, "curl", "curl")
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		l, to := listenOn(t, ip)
-		go func() { // the test's; ends when the listener is closed
+		go func() { // owned by the test; ends when the listener is closed
 			for {
 				c, err := l.Accept()
 				if err != nil {

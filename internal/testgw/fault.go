@@ -9,14 +9,14 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// Stage is an answer of the gateway. Later ones are greater.
+// Stage is a kind of message from the gateway. Later messages have greater values.
 type Stage int
 
 const (
-	StageMethod      Stage = iota + 1 // the choice of a method
-	StageStatus                       // the answer to a username and password
-	StageReply                        // the reply to a request; of BIND, the first
-	StageSecondReply                  // of BIND
+	StageMethod      Stage = iota + 1 // the method selection
+	StageStatus                       // the status of a username and password
+	StageReply                        // the reply to a request; the first reply of BIND
+	StageSecondReply                  // the second reply of BIND
 	StageDatagram                     // a datagram from a relay
 )
 
@@ -24,29 +24,29 @@ const (
 type End int
 
 const (
-	Open  End = iota // not at all
-	FIN              // as after the last byte
-	RST              // reset, where the transport has that
-	Stall            // not at all, but nothing more is sent
+	Open  End = iota // it does not end
+	FIN              // the gateway closes its sending side
+	RST              // the gateway resets it, if the transport can
+	Stall            // it stays open, but the gateway sends no more
 )
 
-// Fault is what the gateway does wrong on one connection. The zero Fault is nothing. The fields combine. Bytes are
-// counted over all that the gateway sends on the connection, answers and relayed data alike.
+// Fault is the misbehaviour of the gateway on one connection. The zero Fault is none. The fields combine. Byte
+// numbers count all bytes that the gateway sends on the connection, in answers and relayed data.
 type Fault struct {
-	Silent Stage                                // this answer and later ones are never given, and the connection stays open; zero: all are given
+	Silent Stage                                // this answer and later ones are not sent, and the connection stays open; zero: all are sent
 	Hold   func(ctx context.Context, at Stage)  // called before an answer; may wait until ctx is done; nil: no answer waits
-	Answer func(at Stage, answer []byte) []byte // returns what is sent for an answer; a nil datagram is dropped; nil: the answer itself
+	Answer func(at Stage, answer []byte) []byte // returns the bytes to send for an answer; a nil datagram is dropped; nil: the answer itself
 
-	End   End // of the connection, once After bytes have been sent; at the first answer when After is 0
+	End   End // how the connection ends once After bytes have been sent; at the first answer if After is 0
 	After int
 
-	Split int           // what is sent is cut in two before the byte with this number; zero: it is not
-	Drip  bool          // what is sent goes out one byte per segment
-	Pause time.Duration // between such pieces
-	Join  bool          // a reply that grants a stream waits for the destination's first data and goes out in one segment with it
+	Split int           // the sent bytes are cut in two before the byte with this number, counted from 0; zero: no cut
+	Drip  bool          // the bytes are sent one per segment
+	Pause time.Duration // between the pieces of Split and Drip
+	Join  bool          // a reply that grants a stream is held until the destination's first data, and sent in one segment with it
 }
 
-// Delay is a Hold that waits before one answer.
+// Delay returns a Hold that waits for d, or until ctx is done, before the answers of stage at.
 func Delay(at Stage, d time.Duration) func(context.Context, Stage) {
 	return func(ctx context.Context, stage Stage) {
 		if stage != at {
@@ -63,7 +63,7 @@ func Delay(at Stage, d time.Duration) func(context.Context, Stage) {
 
 var errEnded = errors.New("ended by the fault")
 
-// bend makes s misbehave. Without a fault that concerns what is sent, s.conn stays as it is, and splices.
+// bend gives s the fault f. It wraps s.conn only if f changes the sent bytes: a wrapped connection cannot splice.
 func (s *session) bend(f Fault) {
 	s.fault = f
 	if f.End != Open || f.Split > 0 || f.Drip {
@@ -71,7 +71,7 @@ func (s *session) bend(f Fault) {
 	}
 }
 
-// answer sends an answer of the gateway, or what the fault makes of it.
+// answer sends an answer of the gateway, as changed by the fault.
 func (s *session) answer(ctx context.Context, at Stage, b []byte) error {
 	b, err := s.spoil(ctx, at, b)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *session) answer(ctx context.Context, at Stage, b []byte) error {
 	return nil
 }
 
-// spoil does what a fault does to an answer before it is sent.
+// spoil applies Hold, Silent and Answer of the fault to an answer, and returns the bytes to send.
 func (s *session) spoil(ctx context.Context, at Stage, b []byte) ([]byte, error) {
 	if s.fault.Hold != nil {
 		s.fault.Hold(ctx, at)
@@ -104,7 +104,7 @@ func (s *session) spoil(ctx context.Context, at Stage, b []byte) ([]byte, error)
 	return b, nil
 }
 
-// bentConn sends in pieces, and not more than the fault lets through. One goroutine at a time writes.
+// bentConn writes in pieces, and only as many bytes as the fault allows. One goroutine at a time writes.
 type bentConn struct {
 	net.Conn
 	fault Fault
@@ -138,7 +138,7 @@ func (c *bentConn) Write(b []byte) (int, error) {
 	}
 }
 
-// piece returns how many of n bytes go out together.
+// piece returns the number of bytes, of n, to write next.
 func (c *bentConn) piece(n int) int {
 	if c.fault.Drip {
 		return 1
@@ -152,7 +152,7 @@ func (c *bentConn) piece(n int) int {
 	return n
 }
 
-// end does what the fault does to the connection, and returns the error that ends the session.
+// end ends the connection as the fault says, and returns the error that ends the session.
 func (c *bentConn) end() error {
 	switch c.fault.End {
 	case Stall:

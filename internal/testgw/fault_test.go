@@ -16,13 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answers is all that a client hears that authenticates and connects to a destination which says hello.
+// answers has all bytes that a client receives if it authenticates and connects to a destination that sends hello.
 func answers(to netip.AddrPort) string {
 	return "\x05\x02\x01\x00" + granted + at(to) + "hello"
 }
 
-// bent starts a gateway with a fault, and a client of it that has sent everything but reads nothing yet.
-// The destination says hello.
+// bent starts a gateway with a fault, and returns a client that has sent all its messages and has not read yet. The
+// destination sends hello.
 func bent(t *testing.T, f Fault) (c raw, all string) {
 	t.Helper()
 	l, to := listenOn(t, ip4)
@@ -49,10 +49,10 @@ func TestFaultSilent(t *testing.T) {
 	}
 }
 
-// TestFaultEnd cuts, or falls silent, after each byte, including the destination's.
+// End ends or stalls the connection after any byte, including bytes of the destination.
 func TestFaultEnd(t *testing.T) {
 	for after := range len(answers(netip.AddrPortFrom(ip4, 0))) {
-		t.Run(strconv.Itoa(after), func(t *testing.T) { // which closes its sockets before the next
+		t.Run(strconv.Itoa(after), func(t *testing.T) { // a subtest closes its sockets before the next
 			c, all := bent(t, Fault{End: FIN, After: after})
 			c.expectEnd(all[:after])
 			c, all = bent(t, Fault{End: RST, After: after})
@@ -63,10 +63,10 @@ func TestFaultEnd(t *testing.T) {
 	}
 }
 
-// TestFaultPieces splits at each byte, and drips. The first piece is read before the second is sent.
+// Split cuts at any byte, and Drip at each. The client reads the first piece before the gateway sends the second.
 func TestFaultPieces(t *testing.T) {
 	for split := 1; split < len(answers(netip.AddrPortFrom(ip4, 0))); split++ {
-		t.Run(strconv.Itoa(split), func(t *testing.T) { // which closes its sockets before the next
+		t.Run(strconv.Itoa(split), func(t *testing.T) { // a subtest closes its sockets before the next
 			c, all := bent(t, Fault{Split: split, Pause: time.Millisecond})
 			c.expect(all)
 		})
@@ -75,7 +75,7 @@ func TestFaultPieces(t *testing.T) {
 	c.expect(all)
 }
 
-// TestSpliceIsKept: what concerns the answers alone leaves the connection bare.
+// A fault that changes only answers does not wrap the connection, so it can still splice.
 func TestSpliceIsKept(t *testing.T) {
 	bare := new(net.TCPConn)
 	for _, f := range []Fault{{}, {Silent: StageDatagram}, {Join: true}, {Hold: Delay(StageReply, 0)}} {
@@ -85,7 +85,7 @@ func TestSpliceIsKept(t *testing.T) {
 	}
 }
 
-// recorder keeps what is written at once.
+// recorder records the bytes of each write.
 type recorder struct {
 	net.Conn
 	writes []string
@@ -133,7 +133,7 @@ func TestFaultAnswer(t *testing.T) {
 
 func TestFaultHold(t *testing.T) {
 	held, release := make(chan Stage), make(chan struct{})
-	go func() { // the test's; ends with the three answers
+	go func() { // owned by the test; ends with the three answers
 		for range 3 {
 			<-held
 			release <- struct{}{}
@@ -152,7 +152,7 @@ func TestFaultHold(t *testing.T) {
 	Delay(StageMethod, time.Hour)(ctx, StageMethod) // ends with the connection
 }
 
-// TestFaultJoin: the reply and the first data come with one read.
+// With Join, the reply and the first data arrive in one read.
 func TestFaultJoin(t *testing.T) {
 	c, all := bent(t, Fault{Join: true})
 	c.expect(all[:4])
@@ -176,7 +176,7 @@ func TestFaultJoin(t *testing.T) {
 	c.expectEnd("\x05\x00\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00")
 }
 
-// TestFaultSecondReply: a BIND goes wrong when the peer is there already.
+// A fault can apply to the second reply of a BIND, after the peer has connected.
 func TestFaultSecondReply(t *testing.T) {
 	faults := []Fault{{Silent: StageSecondReply}, {End: RST, After: 2 + 10 + 4}}
 	g := Start(t, &Gateway{Misbehave: func(conn int) Fault { return faults[conn] }})
@@ -193,7 +193,7 @@ func TestFaultSecondReply(t *testing.T) {
 	c.expectReset(granted + "\x01")
 }
 
-// TestFaultDatagram drops one answer and alters the next.
+// Answer can drop a datagram and change another.
 func TestFaultDatagram(t *testing.T) {
 	d, c := listenPackets(t, ip4), listenPackets(t, ip4)
 	g := Start(t, &Gateway{Misbehave: func(int) Fault {
@@ -215,7 +215,7 @@ func TestFaultDatagram(t *testing.T) {
 	c.expect("garbage")
 }
 
-// TestFaultSilentRelay hears, and says nothing.
+// With Silent at StageDatagram, the relay forwards to the destination but returns no answers.
 func TestFaultSilentRelay(t *testing.T) {
 	d, c := listenPackets(t, ip4), listenPackets(t, ip4)
 	g := Start(t, &Gateway{Misbehave: func(int) Fault { return Fault{Silent: StageDatagram} }})

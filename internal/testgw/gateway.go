@@ -1,7 +1,7 @@
-// Package testgw is a minimal dual-stack SOCKS5 gateway, RFC 3089's Gateway on node G, for tests and
-// examples. It resolves names in any family, from a host table of its own, and does CONNECT, BIND, UDP
-// ASSOCIATE and Tor's RESOLVE and RESOLVE_PTR. It records what it was asked, and on demand it misbehaves
-// (see [Fault]) or imitates gateways that exist (see [Quirks]).
+// Package testgw is a minimal dual-stack SOCKS5 gateway, RFC 3089's Gateway on node G, for tests and examples. It
+// resolves names in either family, from its own host table, and serves CONNECT, BIND, UDP ASSOCIATE and Tor's
+// RESOLVE and RESOLVE_PTR. It records requests, and it can misbehave (see [Fault]) or imitate other gateways (see
+// [Quirks]).
 package testgw
 
 import (
@@ -17,42 +17,44 @@ import (
 	"time"
 )
 
-// Gateway is configured by its fields, then started with Start or Serve. Do not change the fields
-// afterwards. The zero Gateway asks for no authentication, knows no names and reaches what this machine
-// reaches. Its methods are safe for concurrent use; the funcs among its fields must be too, and return
-// when their context is done, or Close waits for them.
+// Gateway is a SOCKS5 gateway. Set its fields, then start it with Start or Serve; do not change the fields
+// afterwards. The zero Gateway requires no authentication, knows no names and connects to any address that this
+// machine reaches. Its methods are safe for concurrent use. The funcs in its fields must be too, and must return
+// when their context is done, because Close waits for them.
 type Gateway struct {
 	Users    map[string]string // user → password; empty: no authentication, method 0
-	Optional bool              // with Users or Methods: method 0 is taken too, from those who offer none of them
+	Optional bool              // with Users or Methods: method 0 is accepted too, from clients that offer none of the others
 
-	// Methods are further authentication methods, by number. The gateway chooses one of these if the client offers it;
-	// while there are any, it takes method 0 only with Optional. The func negotiates on c and returns the connection
-	// to go on with, c or one that protects it, and the user. An error hangs up. If the connection has a method
-	// ProtectRelay(net.Conn) net.Conn, the datagrams of a UDP ASSOCIATE go through what that returns. nil: none.
+	// Methods has further authentication methods, by number. The gateway chooses the first of them that the client
+	// offers; if there are any, it accepts method 0 only with Optional. The func negotiates on c and returns the
+	// connection to use from then on, c or one that protects it, and the user. If it returns an error, the gateway
+	// hangs up. If the connection has a method ProtectRelay(net.Conn) net.Conn, the datagrams of a UDP ASSOCIATE
+	// use the connection that ProtectRelay returns. nil: none.
 	Methods map[byte]func(ctx context.Context, c net.Conn) (conn net.Conn, user string, err error)
 
-	Hosts  map[string][]netip.Addr                                               // names that only the gateway knows, in lower case without a trailing dot; an address here stands for others
-	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)          // names that are not in Hosts; nil: there are no others
-	Dial   func(ctx context.Context, network, address string) (net.Conn, error)  // outgoing CONNECTs; nil: a net.Dialer. When set, names that are not in Hosts are passed on as they are
-	Listen func(ctx context.Context, network, peer string) (net.Listener, error) // outgoing side of BIND; nil: a socket of this machine
-	// ListenPacket is the outgoing side of UDP ASSOCIATE; nil: two sockets of this machine, one a family.
-	// When set, names that are not in Hosts are passed on, in a net.Addr whose String is host:port.
+	Hosts  map[string][]netip.Addr                                               // names that only the gateway knows, in lower case without a trailing dot; a literal address here is replaced too
+	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)          // resolves names that are not in Hosts; nil: there are none
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)  // connects for CONNECT; nil: a net.Dialer. If set, it gets names that are not in Hosts unresolved
+	Listen func(ctx context.Context, network, peer string) (net.Listener, error) // listens for BIND; nil: a socket of this machine
+	// ListenPacket makes the outgoing side of UDP ASSOCIATE; nil: two sockets of this machine, one per family. If
+	// set, its connection gets names that are not in Hosts unresolved, in a net.Addr whose String is host:port.
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 
-	// RelayAt is where the client is told that a relay is, for instance a [Hop]; nil: where it is.
+	// RelayAt returns the address to report to the client for a relay, for instance that of a [Hop]; nil: the
+	// relay's own.
 	RelayAt func(relay netip.AddrPort) netip.AddrPort
 
-	External []netip.Addr  // addresses at which BIND listens, one a family; none of the peer's family: the one that leads to the peer
-	Relay    netip.Addr    // address at which UDP relays listen; zero: the one at which the control connection came in
-	Timeout  time.Duration // of an outgoing connection and of a pending BIND; zero: 30 s
+	External []netip.Addr  // addresses at which BIND listens, one per family; if the peer's family is missing: the source address for the peer
+	Relay    netip.Addr    // address at which UDP relays listen; zero: the local address of the control connection
+	Timeout  time.Duration // of lookups, outgoing connections and pending BINDs; zero or negative: 30 s
 	TLS      *tls.Config   // nil: none
 
-	Refuse    func(Request) byte     // REP with which a request is refused; nil, or 0: it is done
-	Misbehave func(conn int) Fault   // asked once a connection, which are counted from 0; nil: no faults
-	Quirks    Quirks                 // zero: as the RFCs say
-	OnRequest func(Request)          // called when a request was read; nil: not
-	OnReply   func(Request, Outcome) // called before a request is answered, twice for BIND; nil: not
-	Forgetful bool                   // Requests and Datagrams stay empty, for runs of many
+	Refuse    func(Request) byte     // returns the REP with which to refuse a request, or 0 to serve it; nil: all are served
+	Misbehave func(conn int) Fault   // called once per connection, with its number counted from 0; nil: no faults
+	Quirks    Quirks                 // deviations of other gateways; zero: none
+	OnRequest func(Request)          // called when a request was read; nil: not called
+	OnReply   func(Request, Outcome) // called before each reply, twice for BIND; nil: not called
+	Forgetful bool                   // do not record Requests and Datagrams, for runs with many
 
 	mu        sync.Mutex
 	closing   bool
@@ -95,8 +97,8 @@ func (g *Gateway) Start(network, address string) error {
 	return g.Serve(l)
 }
 
-// Serve takes connections from l until Close, which closes l. It returns at once. l gives the bare
-// connections: TLS, if any, is the Gateway's.
+// Serve starts to accept connections from l and returns. Close closes l. The connections from l are plain: the
+// Gateway adds TLS if it has any. Serve fails with net.ErrClosed, and closes l, while Close runs.
 func (g *Gateway) Serve(l net.Listener) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -109,7 +111,7 @@ func (g *Gateway) Serve(l net.Listener) error {
 		g.addr = l.Addr()
 	}
 	g.listeners[l] = struct{}{}
-	g.running.Go(func() { g.accept(l) }) // the Gateway's; Close closes l, which ends it
+	g.running.Go(func() { g.accept(l) }) // owned by g; ends when Close closes l
 	return nil
 }
 
@@ -119,7 +121,7 @@ func (g *Gateway) accept(l net.Listener) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // out of descriptors, or gone before it was taken
+		if err != nil { // no descriptors, or the client hung up before the accept
 			time.Sleep(time.Millisecond)
 			continue
 		}
@@ -130,7 +132,7 @@ func (g *Gateway) accept(l net.Listener) {
 	}
 }
 
-// admit starts the session of an accepted connection, unless the Gateway is closing.
+// admit starts the session of an accepted connection. It reports false if the Gateway is closing.
 func (g *Gateway) admit(c net.Conn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -141,7 +143,7 @@ func (g *Gateway) admit(c net.Conn) bool {
 	g.accepted++
 	ctx, cancel := context.WithCancel(context.Background())
 	g.sessions[id] = cancel
-	g.running.Go(func() { // the Gateway's; ends with the client's connection, or with cancel
+	g.running.Go(func() { // owned by g; ends with the client's connection, or with cancel
 		g.serve(ctx, id, c)
 		cancel()
 		g.mu.Lock()
@@ -151,17 +153,18 @@ func (g *Gateway) admit(c net.Conn) bool {
 	return true
 }
 
-// Addr is the address of the first listener since the last start.
+// Addr returns the address of the first listener, or nil before the first Start or Serve. The first Start
+// after Close sets it anew.
 func (g *Gateway) Addr() net.Addr {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.addr
 }
 
-// URL is Addr as a proxy URL, without credentials: socks5://, socks5s:// when there is TLS, or socks5+unix://.
+// URL returns Addr as a proxy URL without credentials: socks5://, socks5s:// if there is TLS, or socks5+unix://.
 func (g *Gateway) URL() string { return g.URLOf(g.Addr()) }
 
-// URLOf is URL for another of the listeners.
+// URLOf returns the URL for a listener's address.
 func (g *Gateway) URLOf(listener net.Addr) string {
 	switch {
 	case listener.Network() == "unix":
@@ -172,14 +175,14 @@ func (g *Gateway) URLOf(listener net.Addr) string {
 	return "socks5://" + listener.String()
 }
 
-// Sessions is the number of clients that are connected.
+// Sessions returns the number of connected clients.
 func (g *Gateway) Sessions() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.sessions)
 }
 
-// Disconnect resets the clients' connections. The Gateway goes on taking new ones.
+// Disconnect resets the clients' connections. The Gateway still accepts new ones.
 func (g *Gateway) Disconnect() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -188,8 +191,8 @@ func (g *Gateway) Disconnect() {
 	}
 }
 
-// Close closes the listeners, resets the connections and waits until nothing of the Gateway runs. When
-// that takes five seconds it says what hangs, and goes on waiting. Close again does nothing.
+// Close closes the listeners, resets the connections and waits until all goroutines of the Gateway have ended. After
+// five seconds it prints all stacks to standard error, and goes on waiting. A second Close does nothing.
 func (g *Gateway) Close() {
 	explain := time.AfterFunc(5*time.Second, func() {
 		stacks := make([]byte, 1<<20)

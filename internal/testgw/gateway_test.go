@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestClose in every state of a connection.
+// Close works in every state of a connection.
 func TestClose(t *testing.T) {
 	_, to := listenOn(t, ip4)
 	anyone := bindFor(at(netip.MustParseAddrPort("0.0.0.0:0")))
@@ -29,7 +29,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestRestart takes connections again, at the same address.
+// A Gateway can be started again at the same address.
 func TestRestart(t *testing.T) {
 	g := Start(t, &Gateway{})
 	address := g.Addr().String()
@@ -46,7 +46,7 @@ func TestStartRefuses(t *testing.T) {
 	require.Error(t, new(Gateway).Start("tcp", g.Addr().String()))
 }
 
-// A name that exists nowhere else is resolved at the gateway, by a client that speaks bytes.
+// The gateway resolves a name that only it knows, for a client that writes the bytes of the protocol.
 func ExampleGateway() {
 	g := &Gateway{Hosts: map[string][]netip.Addr{"www.test": {netip.IPv6Loopback()}}}
 	if err := g.Start("tcp", "127.0.0.1:0"); err != nil {

@@ -27,35 +27,35 @@ const (
 
 const statusFailure = 1 // RFC 1929, section 2: anything but 0
 
-// Least lengths of what a client sends: one method; a request with an empty name.
+// Minimum lengths of a greeting, with one method, and of a request, with an empty name.
 const (
 	minGreeting = 3
 	minRequest  = 3 + 1 + 1 + 2
 )
 
-// session is one client's connection. Its goroutine is serve's.
+// session is the connection of one client. The goroutine of serve uses it.
 type session struct {
 	g          *Gateway
 	raw        net.Conn // as accepted
-	conn       net.Conn // raw with TLS, the fault, and what a method made of it; raw itself when there is none of these
+	conn       net.Conn // raw, wrapped by TLS, by the fault and by the method, as far as there are any
 	r          *wire.Reader
 	fault      Fault
 	request    Request
-	ahead      *bufio.Reader // s.conn's, when a quirk reads ahead
-	early      []byte        // what the client sent behind its request, and was read before it could be relayed
+	ahead      *bufio.Reader // reads conn; nil unless a quirk reads ahead
+	early      []byte        // bytes after the request that were read before they could be relayed
 	owesStatus bool          // see Quirks.MissingMethodReply
-	held       []byte        // a reply that waits for the first data, see Fault.Join
+	held       []byte        // a reply held until the first data, see Fault.Join
 }
 
-// errSilent ends a session whose client is to wait in vain.
+// errSilent ends the answers of a session. Its connection stays open until the client closes it.
 var errSilent = errors.New("silent")
 
-// errRefused ends a session whose client was told why.
+// errRefused ends a session whose client has been refused.
 var errRefused = errors.New("refused")
 
 func (g *Gateway) serve(ctx context.Context, id int, raw net.Conn) {
 	defer raw.Close()
-	// A connection that Close cuts must not look like a clean end.
+	// A reset, so that the client does not take the end for EOF.
 	defer context.AfterFunc(ctx, func() { abort(raw) })()
 
 	s := &session{g: g, raw: raw, conn: raw, request: Request{Conn: id}}
@@ -76,7 +76,7 @@ func (g *Gateway) serve(ctx context.Context, id int, raw net.Conn) {
 	}
 }
 
-// handshake authenticates, reads the request and does it. The error is of no further use.
+// handshake authenticates the client, reads its request and serves it. Of its errors only errSilent matters.
 func (s *session) handshake(ctx context.Context) error {
 	if err := s.authenticate(ctx); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (s *session) readRequest() error {
 		return err
 	}
 	s.request.Command, s.request.Target = command, newTarget(dst)
-	s.request.ATYP = atyp // not always that of dst: IPv4-mapped addresses are IPv4
+	s.request.ATYP = atyp // may differ from dst's: an IPv4-mapped address becomes IPv4
 	s.takeEarly()
 	return nil
 }
@@ -144,7 +144,7 @@ func (s *session) commandKnown() bool {
 	return false
 }
 
-// authenticate chooses a method and carries it through, RFC 1928, section 3, and RFC 1929.
+// authenticate selects a method (RFC 1928, section 3) and runs it.
 func (s *session) authenticate(ctx context.Context) error {
 	if err := s.receive(); err != nil {
 		return err
@@ -177,7 +177,7 @@ func (s *session) authenticate(ctx context.Context) error {
 	return errRefused
 }
 
-// checkPassword does RFC 1929.
+// checkPassword runs the username/password method, RFC 1929.
 func (s *session) checkPassword(ctx context.Context) error {
 	if err := s.receive(); err != nil {
 		return err
@@ -217,7 +217,7 @@ func (g *Gateway) admits(user, password string) bool {
 	return subtle.ConstantTimeCompare([]byte(want), []byte(password)) == 1 && ok
 }
 
-// unspecified is the BND of a reply that has nothing to tell.
+// unspecified is the BND.ADDR and BND.PORT of a reply without an address.
 var unspecified = Target{ATYP: IPv4, IP: netip.IPv4Unspecified()}
 
 func unspecifiedLike(ip netip.Addr) netip.Addr {
@@ -231,15 +231,15 @@ func targetOf(ap netip.AddrPort) Target {
 	return newTarget(wire.Addr{IP: ap.Addr().Unmap().WithZone(""), Port: ap.Port()})
 }
 
-// refuse answers a request with an error.
+// refuse answers a request with an error reply. The error it returns ends the session.
 func (s *session) refuse(ctx context.Context, rep byte) error { return s.fail(ctx, StageReply, rep) }
 
-// fail is refuse at any stage. The error it returns ends the session.
+// fail is like refuse, for any stage.
 func (s *session) fail(ctx context.Context, at Stage, rep byte) error {
 	return errors.Join(s.reply(ctx, at, Outcome{Reply: rep, Bound: unspecified}), errRefused)
 }
 
-// reply answers a request.
+// reply sends the reply for o.
 func (s *session) reply(ctx context.Context, at Stage, o Outcome) error {
 	if s.g.OnReply != nil {
 		s.g.OnReply(s.request, o)

@@ -6,23 +6,25 @@ import (
 	"sync"
 )
 
-// Hop is a host between clients and UDP relays, that can be away for a while: then what is sent to it is
-// answered by the system, with ICMP's port unreachable. Give its At as a Gateway's RelayAt.
+// Hop forwards datagrams between clients and UDP relays. Between [Hop.Leave] and [Hop.Return] it is away: the
+// system answers datagrams to it with ICMP port unreachable. Set a Gateway's RelayAt to its At. A Hop is safe for
+// concurrent use; the zero Hop is ready.
 type Hop struct {
 	mu    sync.Mutex
 	ways  []*way
 	moved sync.WaitGroup
 }
 
-// way leads to one relay. It belongs to one client.
+// way forwards the datagrams of one client to one relay.
 type way struct {
-	at    netip.AddrPort // where the client finds it
-	near  *net.UDPConn   // there; nil: away
+	at    netip.AddrPort // for the client
+	near  *net.UDPConn   // listens at at; closed while the Hop is away
 	far   *net.UDPConn   // to the relay
-	known netip.AddrPort // the client
+	known netip.AddrPort // the client's address
 }
 
-// At opens a way to a relay and returns where it is. It is open until Close.
+// At starts to forward datagrams for a relay, and returns the address to which clients send them. It returns relay
+// itself if that fails. The forwarding lasts until Close.
 func (h *Hop) At(relay netip.AddrPort) netip.AddrPort {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -36,22 +38,22 @@ func (h *Hop) At(relay netip.AddrPort) netip.AddrPort {
 		return relay
 	}
 	h.ways = append(h.ways, w)
-	h.moved.Go(func() { h.answers(w) }) // h's; ends when Close closes far
+	h.moved.Go(func() { h.answers(w) }) // owned by h; ends when Close closes far
 	return w.at
 }
 
-// open listens at the near end of w. h.mu is held.
+// open starts to listen at w.at. h.mu is held.
 func (h *Hop) open(w *way) error {
 	near, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(w.at))
 	if err != nil {
 		return err
 	}
 	w.near, w.at = near, near.LocalAddr().(*net.UDPAddr).AddrPort()
-	h.moved.Go(func() { h.questions(w, near) }) // h's; ends when near is closed
+	h.moved.Go(func() { h.questions(w, near) }) // owned by h; ends when near is closed
 	return nil
 }
 
-// Leave closes the near ends, until Return.
+// Leave closes the sockets to which clients send, until Return.
 func (h *Hop) Leave() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -60,7 +62,7 @@ func (h *Hop) Leave() {
 	}
 }
 
-// Return opens them again, where they were.
+// Return opens the sockets again, at the same addresses.
 func (h *Hop) Return() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -72,7 +74,7 @@ func (h *Hop) Return() error {
 	return nil
 }
 
-// Close ends everything.
+// Close closes all sockets and waits for their goroutines.
 func (h *Hop) Close() {
 	h.mu.Lock()
 	for _, w := range h.ways {
@@ -107,6 +109,6 @@ func (h *Hop) answers(w *way) {
 		h.mu.Lock()
 		near, known := w.near, w.known
 		h.mu.Unlock()
-		_, _ = near.WriteToUDPAddrPort(b[:n], known) // lost while it is away
+		_, _ = near.WriteToUDPAddrPort(b[:n], known) // lost while h is away
 	}
 }

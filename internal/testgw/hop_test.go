@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestHop is there, is away, which the system tells, and is there again.
+// A Hop forwards datagrams, is unreachable between Leave and Return, and forwards again.
 func TestHop(t *testing.T) {
 	h := new(Hop)
 	defer h.Close()

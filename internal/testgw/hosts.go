@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// known returns the addresses that the gateway itself has for a host: its own for a literal, else those
-// of Hosts.
+// known returns the addresses of host without a lookup: a literal itself, otherwise the addresses in Hosts.
 func (g *Gateway) known(host string) ([]netip.Addr, bool) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{ip.Unmap()}, true
@@ -36,7 +35,7 @@ func (g *Gateway) resolve(ctx context.Context, t Target) ([]netip.Addr, error) {
 	return addrs, err
 }
 
-// nameOf is the first name, by the alphabet, that Hosts has for an address.
+// nameOf returns the alphabetically first name in Hosts that has the address ip.
 func (g *Gateway) nameOf(ip netip.Addr) (string, bool) {
 	var found string
 	for name, addrs := range g.Hosts {
@@ -49,7 +48,7 @@ func (g *Gateway) nameOf(ip netip.Addr) (string, bool) {
 	return found, found != ""
 }
 
-// addrOf takes a net.Addr's IP, or its host, and port.
+// addrOf returns a as a Target, or unspecified if it has no host and port.
 func addrOf(a net.Addr) Target {
 	if a == nil {
 		return unspecified

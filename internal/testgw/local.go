@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// localAddr is the address at which the client reached the gateway; a loopback one over unix sockets.
+// localAddr returns the local address of the client's connection, or 127.0.0.1 if that is a unix socket.
 func (s *session) localAddr() netip.Addr {
 	if ap, err := netip.ParseAddrPort(s.raw.LocalAddr().String()); err == nil {
 		return ap.Addr().Unmap()
@@ -21,8 +21,8 @@ func loopback(v4 bool) netip.Addr {
 	return netip.IPv6Loopback()
 }
 
-// bindAddr is the address at which a BIND listens for one of peers, or for anyone when dst is the
-// unspecified address. It has dst's family; for a name that has both, the client's.
+// bindAddr returns the address at which a BIND listens for one of peers, or for any peer if peers is empty and dst
+// is the unspecified address. It has dst's family; if peers has both families, that of the client's connection.
 func (s *session) bindAddr(dst netip.Addr, peers []netip.Addr) netip.Addr {
 	local := s.localAddr()
 	if len(peers) > 0 {
@@ -45,7 +45,7 @@ func (s *session) bindAddr(dst netip.Addr, peers []netip.Addr) netip.Addr {
 	return neighbour(local)
 }
 
-// towards is the address from which this machine sends to peer. Nothing is sent.
+// towards returns the address from which this machine would send to peer. It sends nothing.
 func towards(peer netip.Addr) (netip.Addr, bool) {
 	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(peer, 9)))
 	if err != nil {
@@ -56,10 +56,10 @@ func towards(peer netip.Addr) (netip.Addr, bool) {
 	return ap.Addr().Unmap(), err == nil
 }
 
-// neighbour is an address of the other family at the interface that has local; the unspecified one when
+// neighbour returns an address of the other family on the interface that has local, or the unspecified address if
 // there is none.
 func neighbour(local netip.Addr) netip.Addr {
-	interfaces, _ := net.Interfaces() // none: the unspecified address
+	interfaces, _ := net.Interfaces() // on an error: the unspecified address
 	for _, i := range interfaces {
 		addrs, _ := i.Addrs()
 		var here bool

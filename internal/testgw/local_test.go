@@ -8,11 +8,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNeighbour: it has the other family, and loopback has none.
+// neighbour returns an address of the other family, or the unspecified address for loopback.
 func TestNeighbour(t *testing.T) {
 	require.Equal(t, netip.IPv6Unspecified(), neighbour(ip4))
 	require.Equal(t, netip.IPv4Unspecified(), neighbour(ip6))
-	require.Equal(t, netip.IPv6Unspecified(), neighbour(netip.MustParseAddr("192.0.2.1")), "nobody has this one")
+	require.Equal(t, netip.IPv6Unspecified(), neighbour(netip.MustParseAddr("192.0.2.1")), "no interface has this address")
 	addrs, err := net.InterfaceAddrs()
 	require.NoError(t, err)
 	for _, a := range addrs {

@@ -6,7 +6,7 @@ import (
 	"net"
 )
 
-// negotiate does one of the Gateway's Methods.
+// negotiate runs one of the Gateway's Methods.
 func (s *session) negotiate(ctx context.Context, method func(context.Context, net.Conn) (net.Conn, string, error)) error {
 	conn, user, err := method(ctx, s.conn)
 	if err != nil {

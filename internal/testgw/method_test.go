@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// veiled inverts every byte, those of datagrams too.
+// veiled inverts every byte, of the stream and of datagrams.
 type veiled struct{ net.Conn }
 
 func invert(s string) string {
@@ -41,8 +41,8 @@ const (
 	greetNone = "\x05\x02\x00\x87"
 )
 
-// veiledGateway has two methods: one takes a letter from who is named so, and then nobody can read what is
-// said; the other takes that, and changes nothing.
+// veiledGateway returns a gateway with two methods. Both read a letter, which is the user. The first then inverts
+// all bytes; the second changes nothing.
 func veiledGateway(t *testing.T, g *Gateway) *Gateway {
 	admit := func(c net.Conn) (string, error) {
 		var b [1]byte
@@ -79,7 +79,7 @@ func TestMethodOfOnesOwn(t *testing.T) {
 	require.Equal(t, granted, reply[:len(granted)])
 	relay := netip.AddrPortFrom(ip4, uint16(reply[8])<<8|uint16(reply[9]))
 	here := listenPackets(t, ip4)
-	here.sendTo(relay, "\x00\x00\x00"+at(to.addr())+"in clear text") // is no datagram of this client's
+	here.sendTo(relay, "\x00\x00\x00"+at(to.addr())+"in clear text") // not a veiled datagram, so it is dropped
 	here.sendTo(relay, invert("\x00\x00\x00"+at(to.addr())+"ping"))
 	to.sendTo(to.expect("ping"), "pong")
 	here.expect(invert("\x00\x00\x00" + at(to.addr()) + "pong"))

@@ -9,11 +9,11 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// socketBuffer is the size of the buffers of an association's sockets, as far as the system allows it.
+// socketBuffer is the size, in bytes, of each buffer of an association's sockets; the system may limit it.
 const socketBuffer = 4 << 20
 
-// offload prepares an association for many datagrams by one system call in both directions, and reports whether that is
-// possible. It is not for a gateway that misbehaves or has another one behind it, nor for protected datagrams.
+// offload prepares the sockets to read and send many datagrams by one system call, and reports whether that is
+// possible. It is not possible if the gateway misbehaves, has quirks or a next gateway, or protects the datagrams.
 func (a *association) offload() bool {
 	g := a.s.g
 	if _, plain := a.near.(clientSocket); !plain || g.Misbehave != nil || g.Quirks != (Quirks{}) || g.ListenPacket != nil || !udpsegment.CanSplit(a.relay) {
@@ -29,20 +29,20 @@ func (a *association) offload() bool {
 	return true
 }
 
-// inlet reads datagrams, of which the system may have joined several.
+// inlet reads datagrams from a socket on which the system may join several.
 type inlet struct {
 	socket *net.UDPConn
 	buf    []byte
 	oob    []byte
-	all    []byte // the part of buf with the datagrams that were not taken yet
-	size   int    // of each datagram, but for the last
+	all    []byte // the datagrams in buf that next has not returned yet
+	size   int    // of each datagram; the last may be shorter
 }
 
 func newInlet(socket *net.UDPConn) *inlet {
 	return &inlet{socket: socket, buf: make([]byte, maxDatagram), oob: make([]byte, 128)}
 }
 
-// read reads once.
+// read reads one or more joined datagrams and returns their sender.
 func (in *inlet) read() (from netip.AddrPort, err error) {
 	n, oobn, _, from, err := in.socket.ReadMsgUDPAddrPort(in.buf, in.oob)
 	if err != nil {
@@ -55,27 +55,27 @@ func (in *inlet) read() (from netip.AddrPort, err error) {
 	return from, nil
 }
 
-// next takes the next of the datagrams that were read, and reports whether it is the last.
+// next returns the next datagram that was read, and reports whether it is the last.
 func (in *inlet) next() (datagram []byte, last bool) {
 	n := min(len(in.all), in.size)
 	datagram, in.all = in.all[:n], in.all[n:]
 	return datagram, len(in.all) == 0
 }
 
-// outlet sends runs of datagrams to the same destination by one system call each. All but the last datagram of a run have
-// the same size.
+// outlet sends a run of datagrams to one destination by one system call. The datagrams of a run have the same size,
+// except that the last may be shorter.
 type outlet struct {
 	to     netip.AddrPort
 	buf    []byte
 	size   int // of each datagram
 	count  int
-	ended  bool // the last datagram is shorter, so the run is complete
+	ended  bool // the last datagram is shorter or empty: the run is complete
 	oob    []byte
-	socket func(to netip.AddrPort) *net.UDPConn // nil: none of that family
+	socket func(to netip.AddrPort) *net.UDPConn // returns nil if there is none of the family
 	single func(datagram []byte)                // sends one datagram of a run that could not be sent as a whole
 }
 
-// add adds a datagram, given in two parts, to the run. If it does not fit, the run is sent and another begins.
+// add adds a datagram, header and payload, to the run. If it does not fit, add sends the run and begins another.
 func (out *outlet) add(to netip.AddrPort, header, payload []byte) {
 	n := len(header) + len(payload)
 	if out.count > 0 && (out.ended || to != out.to || n > out.size || n == 0 || out.count == udpsegment.Most || len(out.buf)+n > udpsegment.MaxBytes) {
@@ -97,7 +97,7 @@ func (out *outlet) flush() {
 			out.count = 0
 		}
 	}
-	for b := out.buf; out.count > 0; out.count-- { // a run of one, or one that the device cannot split
+	for b := out.buf; out.count > 0; out.count-- { // a single datagram, or the device cannot split
 		n := min(len(b), out.size)
 		out.single(b[:n])
 		b = b[n:]
@@ -106,7 +106,7 @@ func (out *outlet) flush() {
 	out.ended = false
 }
 
-// upstreamJoined is upstream for runs.
+// upstreamJoined is upstream for joined datagrams.
 func (a *association) upstreamJoined(ctx context.Context) {
 	var current *route
 	in := newInlet(a.relay)
@@ -151,10 +151,10 @@ func (a *association) socketFor(to netip.AddrPort) *net.UDPConn {
 	return a.out6
 }
 
-// downstreamJoined is downstream for runs.
+// downstreamJoined is downstream for joined datagrams.
 func (a *association) downstreamJoined(socket *net.UDPConn) {
 	var header []byte
-	var source netip.AddrPort // whose header header is
+	var source netip.AddrPort // the sender in header
 	in := newInlet(socket)
 	relay := func(netip.AddrPort) *net.UDPConn { return a.relay }
 	out := &outlet{socket: relay}
@@ -166,7 +166,7 @@ func (a *association) downstreamJoined(socket *net.UDPConn) {
 		}
 		known := a.known.Load()
 		if known == nil {
-			continue // nothing was sent, so this is no answer
+			continue // the client has sent nothing, so this is no answer
 		}
 		if from != source {
 			source = from

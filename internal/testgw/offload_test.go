@@ -11,15 +11,15 @@ import (
 	"github.com/sockslib/sockslib/internal/udpsegment"
 )
 
-// TestRuns sends runs of several sizes and destinations, joined and not, and has them come back: every
-// datagram arrives as it was, in the order of its destination.
+// Runs of datagrams of several sizes and destinations, joined and separate, are relayed both ways. Each datagram
+// arrives unchanged, and in order for its destination.
 func TestRuns(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		a, b := listenPackets(t, ip), listenPackets(t, ip)
 		if !udpsegment.CanSplit(a) {
 			t.Skip("needs UDP_SEGMENT")
 		}
-		g := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"a.test": {{}, ip}}}) // the zero Addr: no socket takes it
+		g := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"a.test": {{}, ip}}}) // sending to the zero Addr fails
 		_, relay := startAssociation(t, g, anywhere4)
 		socket, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(relay))
 		require.NoError(t, err)

@@ -7,21 +7,21 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// Quirks imitate what gateways in use do, against the RFCs or beside them. The zero Quirks are none.
+// Quirks imitate deviations from the RFCs in gateways that are in use. The zero Quirks are none.
 type Quirks struct {
-	OneRecv            bool // microsocks: a message is what one read returns; what is more is lost, what is less is refused
-	MissingMethodReply bool // tor: no method reply when the username and password came along with the methods; nor a status when the request did too and cannot be understood
-	Method0Unoffered   bool // chooses method 0 whatever was offered
-	NoReplyOnError     bool // ssh -D: hangs up instead
-	NameInErrorReply   bool // danted: the BND of an error is the name asked for, or a name of no length
-	ShortErrorReply    int  // replies that are errors end after so many bytes, at least 2; zero: at their end
-	UnspecifiedBound   bool // microsocks, tor, wzshiming: BND has the unspecified address, and port 0 for CONNECT
-	ReplyInTwoWrites   bool // wzshiming
-	AnswerWithName     bool // things-go, txthinking: datagrams come from the name to which one was sent
-	OneDestination     bool // an association is for the first destination alone; datagrams to others are lost
+	OneRecv            bool // microsocks: each read must return exactly one message; more bytes are lost, fewer are refused
+	MissingMethodReply bool // tor: no method reply if the username and password came with the greeting; no status either if the request came too and has an unknown command or ATYP
+	Method0Unoffered   bool // method 0 is selected even if it was not offered
+	NoReplyOnError     bool // ssh -D: hangs up instead of an error reply
+	NameInErrorReply   bool // danted: BND.ADDR of an error reply is the requested name, or an empty name
+	ShortErrorReply    int  // error replies end after this many bytes, at least 2; zero: they are complete
+	UnspecifiedBound   bool // microsocks, tor, wzshiming: BND.ADDR is unspecified, and BND.PORT is 0 for CONNECT
+	ReplyInTwoWrites   bool // wzshiming: a reply is sent in two writes
+	AnswerWithName     bool // things-go, txthinking: answers to datagrams for a name have that name as their sender
+	OneDestination     bool // an association relays only to its first destination; datagrams to others are lost
 }
 
-// receive prepares for the next message of the client.
+// receive prepares s.r for the client's next message, as the quirks say.
 func (s *session) receive() error {
 	switch {
 	case s.g.Quirks.OneRecv:
@@ -38,21 +38,21 @@ func (s *session) receive() error {
 	return nil
 }
 
-// pipelined reports whether more than the message just read had come with it. It only knows when it
-// matters.
+// pipelined reports whether bytes have come after the message just read. Without Quirks.MissingMethodReply it
+// reports false.
 func (s *session) pipelined() bool { return s.ahead != nil && s.ahead.Buffered() > 0 }
 
-// takeEarly keeps what was read behind the request for the destination.
+// takeEarly keeps the bytes that were read after the request, for the destination.
 func (s *session) takeEarly() {
 	if s.ahead != nil {
 		s.early, _ = s.ahead.Peek(s.ahead.Buffered())
 	}
 }
 
-// answers reports whether a reply is given at all.
+// answers reports whether a reply with rep is sent.
 func (q Quirks) answers(rep byte) bool { return rep == wire.Succeeded || !q.NoReplyOnError }
 
-// bound is the BND that a reply shows.
+// bound returns the BND.ADDR and BND.PORT for a reply.
 func (q Quirks) bound(o Outcome, r Request) Target {
 	switch {
 	case o.Reply != wire.Succeeded && q.NameInErrorReply:
@@ -67,9 +67,9 @@ func (q Quirks) bound(o Outcome, r Request) Target {
 	return o.Bound
 }
 
-// encode writes a reply.
+// encode returns the bytes of a reply.
 func (q Quirks) encode(rep byte, bound Target) ([]byte, error) {
-	b := []byte{wire.Version, rep, 0, Name, 0, 0, 0} // a name of no length, which wire refuses to write
+	b := []byte{wire.Version, rep, 0, Name, 0, 0, 0} // an empty name, which package wire refuses
 	if bound.IP.IsValid() || bound.Name != "" {
 		var err error
 		if b, err = wire.AppendReply(nil, rep, bound.addr()); err != nil {
@@ -82,7 +82,7 @@ func (q Quirks) encode(rep byte, bound Target) ([]byte, error) {
 	return b, nil
 }
 
-// writes cuts an answer into what is written at once.
+// writes returns the parts of an answer to write separately.
 func (q Quirks) writes(at Stage, b []byte) [][]byte {
 	const head = 3 // VER, REP, RSV
 	if q.ReplyInTwoWrites && at >= StageReply && len(b) > head {

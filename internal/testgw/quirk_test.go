@@ -21,18 +21,18 @@ func TestOneRecv(t *testing.T) {
 		c.send(octets)
 		c.expect(answer)
 	}
-	c := dialRaw(t, g) // one message a read works
+	c := dialRaw(t, g) // one message per read works
 	step(c, userPass, "\x05\x02")
 	step(c, alice, "\x01\x00")
 	c.send(connectTo(at(to)))
 	accept(t, l)
 	c.expectReply()
 
-	c = dialRaw(t, g) // what is behind a message is lost
+	c = dialRaw(t, g) // bytes after a message are lost
 	c.send(userPass + alice)
 	c.expectSilence("\x05\x02")
 
-	c = dialRaw(t, g) // a part of one is refused
+	c = dialRaw(t, g) // a part of a message is refused
 	c.send(userPass[:2])
 	c.expectEnd("\x05\xff")
 	c = dialRaw(t, g)
@@ -50,7 +50,7 @@ func TestMissingMethodReply(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{Users: users, Optional: true, Quirks: Quirks{MissingMethodReply: true}})
 
-	c := dialRaw(t, g) // everything in one segment, with data behind
+	c := dialRaw(t, g) // all messages and data in one segment
 	c.send(userPass + alice + connectTo(at(to)) + "early")
 	d := accept(t, l)
 	c.expect("\x01\x00")
@@ -66,7 +66,7 @@ func TestMissingMethodReply(t *testing.T) {
 	c.send(userPass + "\x01\x05alice\x00" + connectTo(at(to)))
 	c.expectEnd("\x01\x01")
 
-	c = dialRaw(t, g) // stepwise, and without a password, nothing is missing
+	c = dialRaw(t, g) // stepwise, or without a password, no answer is missing
 	c.send(userPass)
 	c.expect("\x05\x02")
 	c.send(alice)

@@ -69,7 +69,7 @@ func (r raw) expect(octets string) {
 	require.Equal(r.t, octets, r.take(len(octets)))
 }
 
-// expectEnd expects the bytes, and then a clean end.
+// expectEnd expects the bytes, and then EOF.
 func (r raw) expectEnd(octets string) {
 	r.t.Helper()
 	b, err := io.ReadAll(r)
@@ -85,7 +85,7 @@ func (r raw) expectReset(octets string) {
 	require.ErrorIs(r.t, err, syscall.ECONNRESET)
 }
 
-// expectSilence expects the bytes, and then neither more nor an end.
+// expectSilence expects the bytes, and then neither more bytes nor EOF.
 func (r raw) expectSilence(octets string) {
 	r.t.Helper()
 	r.expect(octets)
@@ -95,7 +95,7 @@ func (r raw) expectSilence(octets string) {
 	require.True(r.t, errors.As(err, &timeout) && timeout.Timeout(), "%v", err)
 }
 
-// expectReply takes a reply that grants, and returns its BND.
+// expectReply reads a reply that grants the request, and returns its BND.ADDR and BND.PORT.
 func (r raw) expectReply() netip.AddrPort {
 	r.t.Helper()
 	r.expect(granted)
@@ -109,7 +109,7 @@ func (r raw) expectReply() netip.AddrPort {
 
 func octets(port uint16) string { return string(binary.BigEndian.AppendUint16(nil, port)) }
 
-// at is ATYP, ADDR and PORT of an address, atName of a name.
+// at returns ATYP, ADDR and PORT of an address, and atName those of a name.
 func at(ap netip.AddrPort) string {
 	atyp := "\x01"
 	if ap.Addr().Is6() {
@@ -124,13 +124,13 @@ func atName(name string, port uint16) string {
 
 func connectTo(dst string) string { return "\x05\x01\x00" + dst }
 
-// eachFamily runs a test with a loopback address of either family.
+// eachFamily runs a test with the loopback address of each family.
 func eachFamily(t *testing.T, test func(t *testing.T, ip netip.Addr)) {
 	t.Run("IPv4", func(t *testing.T) { test(t, ip4) })
 	t.Run("IPv6", func(t *testing.T) { test(t, ip6) })
 }
 
-// listenOn is a destination; without IPv6 the test is skipped.
+// listenOn starts the listener of a destination. Without IPv6 it skips the test.
 func listenOn(t *testing.T, ip netip.Addr) (net.Listener, netip.AddrPort) {
 	t.Helper()
 	if ip.Is6() {
@@ -150,7 +150,8 @@ func accept(t *testing.T, l net.Listener) raw {
 	return newRaw(t, c)
 }
 
-// closedPort is a port where nobody listens, nor will during the test: it is that of a connection.
+// closedPort returns a port without a listener. No other socket gets it during the test, because a connection uses
+// it.
 func closedPort(t *testing.T, ip netip.Addr) netip.AddrPort {
 	t.Helper()
 	_, to := listenOn(t, ip)

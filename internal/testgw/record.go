@@ -9,22 +9,22 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// The ATYP bytes of RFC 1928, section 5, for what a Target was asked as.
+// ATYP values (RFC 1928, section 5).
 const (
 	IPv4 byte = 1
 	Name byte = 3
 	IPv6 byte = 4
 )
 
-// Target is a destination as the client wrote it.
+// Target is a destination as the client sent it.
 type Target struct {
 	ATYP byte
-	Name string     // when ATYP is Name
-	IP   netip.Addr // otherwise
+	Name string     // if ATYP is Name
+	IP   netip.Addr // if ATYP is IPv4 or IPv6
 	Port uint16
 }
 
-// String is host:port.
+// String returns host:port.
 func (t Target) String() string {
 	host := t.Name
 	if t.IP.IsValid() {
@@ -46,7 +46,7 @@ func newTarget(a wire.Addr) Target {
 
 func (t Target) addr() wire.Addr { return wire.Addr{Name: t.Name, IP: t.IP, Port: t.Port} }
 
-// Request is a request that the gateway read.
+// Request is a request that the gateway has read.
 type Request struct {
 	Conn    int // the client's connection, counted from 0
 	User    string
@@ -54,7 +54,7 @@ type Request struct {
 	Target
 }
 
-// Datagram is a destination of datagrams in an association. It is recorded once.
+// Datagram is a destination of datagrams in an association. Each destination is recorded once.
 type Datagram struct {
 	Conn int // the association's control connection
 	Target
@@ -64,10 +64,10 @@ type Datagram struct {
 type Outcome struct {
 	Reply  byte     // REP, RFC 1928, section 6
 	Bound  Target   // BND.ADDR and BND.PORT
-	Remote net.Addr // what the gateway is connected with; nil: nothing
+	Remote net.Addr // the peer of the outgoing connection; nil: none
 }
 
-// replies are the meanings of REP, RFC 1928, section 6.
+// replies has the meaning of each REP (RFC 1928, section 6).
 var replies = [...]string{
 	wire.Succeeded:             "succeeded",
 	repGeneralFailure:          "general failure",
@@ -80,24 +80,24 @@ var replies = [...]string{
 	repAddressTypeNotSupported: "address type not supported",
 }
 
-// String is the meaning of the reply.
+// String returns the meaning of o.Reply. It panics for a REP that RFC 1928 does not define.
 func (o Outcome) String() string { return replies[o.Reply] }
 
-// Requests returns the requests so far, in the order in which they were read.
+// Requests returns the requests since the start or the last Reset, in the order in which they were read.
 func (g *Gateway) Requests() []Request {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.requests)
 }
 
-// Datagrams returns the destinations of datagrams so far.
+// Datagrams returns the destinations of datagrams since the start or the last Reset.
 func (g *Gateway) Datagrams() []Datagram {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.datagrams)
 }
 
-// Reset forgets the requests and datagrams so far.
+// Reset discards the recorded requests and datagrams.
 func (g *Gateway) Reset() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// TestHooks: the hooks tell of everything, also when nothing is recorded.
+// The hooks are called for every request and reply, even if nothing is recorded.
 func TestHooks(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	heard := make(chan Request, 1)
@@ -39,7 +39,7 @@ func TestHooks(t *testing.T) {
 	require.Empty(t, associated.Datagrams())
 }
 
-// TestMapped: the record has the ATYP that came, and the address that it means.
+// For an IPv4-mapped address, the record has the ATYP of the request and the IPv4 address.
 func TestMapped(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{})

@@ -11,13 +11,13 @@ import (
 	"github.com/sockslib/sockslib/internal/reset"
 )
 
-// direction is one of the two in which a relay passes bytes on.
+// direction is one direction of a relay.
 type direction struct {
 	copied chan struct{} // closed when err is known
 	err    error         // of the copy
 }
 
-// ended reports whether err is known. It is before finish closes a connection.
+// ended reports whether err is known, which it is before finish closes a connection.
 func (d *direction) ended() bool {
 	select {
 	case <-d.copied:
@@ -33,13 +33,13 @@ func (d *direction) wasReset() bool {
 	return errors.Is(d.err, errno.ECONNRESET)
 }
 
-// relay passes bytes on in both directions until both have ended. The end of one is passed on as a
-// half-close. A stream that breaks breaks the other side too, so that it is not taken for the end there.
+// relay copies bytes in both directions until both have ended. EOF in one direction is passed on as a half-close.
+// If one connection breaks, relay resets the other, so that its peer does not take the break for EOF.
 func (s *session) relay(ctx context.Context, dst net.Conn) error {
 	defer context.AfterFunc(ctx, func() { abort(dst) })()
 	up, down := direction{copied: make(chan struct{})}, direction{copied: make(chan struct{})}
 	ended := make(chan error, 1)
-	go func() { // this call's, which waits for it; ends with either connection
+	go func() { // owned by relay, which waits for it; ends with either connection
 		up.err = s.upstream(dst)
 		ended <- s.finish(&up, &down, s.conn, dst, dst)
 	}()
@@ -48,12 +48,12 @@ func (s *session) relay(ctx context.Context, dst net.Conn) error {
 	return errors.Join(err, <-ended)
 }
 
-// finish passes on the end of the copy from one connection to another.
+// finish passes on the end of direction own, from from to to: EOF as a half-close, an error as a reset.
 func (s *session) finish(own, other *direction, from, to, dst net.Conn) error {
 	close(own.copied)
 	err := own.err
 	if err == nil && (reset.Told(from) || other.ended()) && other.wasReset() {
-		err = other.err // its write was told of the reset
+		err = other.err // the other direction's write returned the reset
 	}
 	if err != nil {
 		s.breakOff(dst)
@@ -63,22 +63,22 @@ func (s *session) finish(own, other *direction, from, to, dst net.Conn) error {
 	return nil
 }
 
-// upstream passes on what the client sends.
+// upstream copies from the client to dst.
 func (s *session) upstream(dst net.Conn) error {
 	if len(s.early) > 0 {
 		if _, err := dst.Write(s.early); err != nil {
 			return err
 		}
 	}
-	_, err := io.Copy(dst, s.conn) // splices, when both are TCP
+	_, err := io.Copy(dst, s.conn) // splices if both are TCP
 	return err
 }
 
-// downstream passes on what the destination sends.
+// downstream copies from dst to the client, with the held reply first.
 func (s *session) downstream(dst net.Conn) error {
 	if s.held != nil {
 		buf := make([]byte, len(s.held)+4096)
-		n, _ := dst.Read(buf[copy(buf, s.held):]) // an error comes again with the next read
+		n, _ := dst.Read(buf[copy(buf, s.held):]) // the next read returns the error again
 		if _, err := s.conn.Write(buf[:len(s.held)+n]); err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (s *session) downstream(dst net.Conn) error {
 	return err
 }
 
-// breakOff resets both sides of a relay, except where the fault has ended the client's already.
+// breakOff resets both connections of a relay, except the client's if the fault determines its end.
 func (s *session) breakOff(dst net.Conn) {
 	abort(dst)
 	if s.fault.End == Open {
@@ -95,8 +95,8 @@ func (s *session) breakOff(dst net.Conn) {
 	}
 }
 
-// hangUp ends the client's connection in an orderly way. Closing it while something of the client is
-// unread would reset it, and could take the last answer along.
+// hangUp closes the sending side and reads until the client closes, for at most a second. Closing the connection
+// with unread bytes would reset it, and the client could lose the last answer.
 func (s *session) hangUp() {
 	const patience = time.Second
 	closeWrite(s.conn)
@@ -104,9 +104,10 @@ func (s *session) hangUp() {
 	s.wait()
 }
 
-// wait returns when the client has closed its connection.
+// wait returns when reading from the client fails or reaches EOF.
 func (s *session) wait() { _, _ = io.Copy(io.Discard, s.conn) }
 
+// closeWrite closes the sending side of c, or c if it has no half-close.
 func closeWrite(c net.Conn) {
 	if half, ok := c.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
@@ -115,7 +116,7 @@ func closeWrite(c net.Conn) {
 	_ = c.Close()
 }
 
-// abort closes c, with a reset where its transport has one.
+// abort closes c, with a reset if it is a TCP connection.
 func abort(c net.Conn) {
 	for {
 		wrapped, ok := c.(interface{ NetConn() net.Conn })

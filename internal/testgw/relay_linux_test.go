@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// deaf is a connection to a destination that resets it. Its write waits for that, is told of it, and returns
-// only after the read that follows has returned EOF.
+// deaf is a connection to a destination that resets it. Its Write waits for the reset, gets its error, and returns
+// only after a later Read has returned EOF.
 type deaf struct {
-	net.Conn // hides ReadFrom and WriteTo, which would go round the methods below
+	net.Conn // hides ReadFrom and WriteTo, which would bypass the methods below
 	once     sync.Once
 	failed   chan struct{} // a write has failed
-	ended    chan struct{} // a read has ended since
+	ended    chan struct{} // a later read has returned
 }
 
 func (d *deaf) NetConn() net.Conn { return d.Conn }
@@ -39,8 +39,8 @@ func (d *deaf) Write(b []byte) (int, error) {
 	}
 }
 
-// TestResetToldToAWrite: the system tells a write of a reset, so the read in the other goroutine returns EOF. The
-// relay passes a reset on.
+// If a write gets the error of a reset, the read in the other goroutine returns EOF. The relay still passes on a
+// reset.
 func TestResetToldToAWrite(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -57,8 +57,7 @@ func TestResetToldToAWrite(t *testing.T) {
 	c.expectReset("")
 }
 
-// TestEndBeforeAReset: what the destination said before it ended its stream arrives whole, although it resets
-// the connection then.
+// All bytes that the destination sends before it ends its stream arrive, even if it then resets the connection.
 func TestEndBeforeAReset(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, new(Gateway))
@@ -71,5 +70,5 @@ func TestEndBeforeAReset(t *testing.T) {
 	require.NoError(t, destination.Conn.(*net.TCPConn).CloseWrite())
 	c.expectEnd("all")
 	abort(destination.Conn)
-	c.send("x") // the gateway finds out, and has nothing to pass on but that
+	c.send("x") // the gateway's write gets the reset, and passes it on
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// resolve does Tor's RESOLVE: the address of a name is the BND of the reply, an IPv4 one if there is any.
+// resolve serves Tor's RESOLVE: BND.ADDR of the reply is an address of the name, IPv4 if it has one.
 func (s *session) resolve(ctx context.Context) error {
 	lookup, cancel := context.WithTimeout(ctx, s.g.timeout())
 	defer cancel()
@@ -20,10 +20,10 @@ func (s *session) resolve(ctx context.Context) error {
 	return s.reply(ctx, StageReply, Outcome{Reply: wire.Succeeded, Bound: targetOf(netip.AddrPortFrom(ip, 0))})
 }
 
-// resolvePTR does Tor's RESOLVE_PTR: the name of an address is the BND of the reply.
+// resolvePTR serves Tor's RESOLVE_PTR: BND.ADDR of the reply is the name of the address.
 func (s *session) resolvePTR(ctx context.Context) error {
 	ip := s.request.IP
-	if !ip.IsValid() { // clients send the address as text, too
+	if !ip.IsValid() { // clients may send the address as text
 		ip, _ = netip.ParseAddr(s.request.Name)
 	}
 	name, ok := s.g.nameOf(ip.Unmap())

@@ -8,21 +8,21 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// route is the way to one destination.
+// route is one destination of an association with its addresses.
 type route struct {
 	to    Target
-	addrs []netip.AddrPort // the first is tried first; none: not resolved yet
-	name  net.Addr         // for the gateway behind this one to resolve; nil: addrs count
+	addrs []netip.AddrPort // in the order to try; empty: not resolved yet
+	name  net.Addr         // for the next gateway to resolve; nil: addrs are used
 }
 
-// hostPort is the net.Addr of a name.
+// hostPort is the net.Addr of a name and port.
 type hostPort string
 
 func (h hostPort) Network() string { return "udp" }
 func (h hostPort) String() string  { return string(h) }
 
-// route returns the route to a destination, whose ATYP, ADDR and PORT are key, and makes it if there is none. It returns
-// nil for a second destination if there may be only one.
+// route returns the route to d's destination, and makes it if there is none. The key is the destination's ATYP,
+// ADDR and PORT. route returns nil for a second destination with Quirks.OneDestination.
 func (a *association) route(key []byte, d wire.Datagram) *route {
 	if r, ok := a.routes[string(key)]; ok {
 		return r
@@ -40,7 +40,7 @@ func (a *association) route(key []byte, d wire.Datagram) *route {
 	return r
 }
 
-// send sends to the first address of a route for which that does not fail. A datagram that cannot be sent is lost.
+// send sends payload to the first address of r for which sending does not fail. If all fail, the datagram is lost.
 func (a *association) send(ctx context.Context, r *route, payload []byte) {
 	if r.name != nil {
 		_, _ = a.behind.WriteTo(payload, r.name)

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Space is the room that Append needs.
+// Space is the maximum number of bytes that Append appends.
 const Space = unix.SizeofCmsghdr + 8
 
 // Append appends the control message UDP_SEGMENT, which makes the system split a send into datagrams of size bytes.
@@ -22,7 +22,8 @@ func Append(oob []byte, size int) []byte {
 	return oob
 }
 
-// Sent returns the size of the datagrams that a send with these control messages is split into, or 0.
+// Sent returns the size of the datagrams into which a send with the control messages oob is split, or 0 if it is
+// not.
 func Sent(oob []byte) int {
 	if data := find(oob, unix.UDP_SEGMENT); len(data) >= 2 {
 		return int(binary.NativeEndian.Uint16(data))
@@ -30,7 +31,8 @@ func Sent(oob []byte) int {
 	return 0
 }
 
-// Received returns the size of the datagrams that were joined in a read with these control messages, or 0.
+// Received returns the size of the datagrams that were joined in a read with the control messages oob, or 0 for one
+// datagram.
 func Received(oob []byte) int {
 	if data := find(oob, unix.UDP_GRO); len(data) >= 4 {
 		return int(binary.NativeEndian.Uint32(data))
@@ -38,6 +40,7 @@ func Received(oob []byte) int {
 	return 0
 }
 
+// find returns the data of the first UDP control message of the given type, or nil.
 func find(oob []byte, kind int32) []byte {
 	for len(oob) > 0 {
 		header, data, rest, err := unix.ParseOneSocketControlMessage(oob)
@@ -52,7 +55,7 @@ func find(oob []byte, kind int32) []byte {
 	return nil
 }
 
-// CanSplit reports whether the system can split what a socket sends, which Linux can since 4.18.
+// CanSplit reports whether the system can split sends of socket. Linux can since 4.18.
 func CanSplit(socket syscall.Conn) bool {
 	return control(socket, func(fd int) error {
 		_, err := unix.GetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
@@ -60,7 +63,8 @@ func CanSplit(socket syscall.Conn) bool {
 	})
 }
 
-// Join makes the system join what a socket receives, UDP_GRO. It reports whether it can, which Linux can since 5.0.
+// Join makes the system join datagrams that socket receives, by UDP_GRO, and reports whether it succeeded. Linux can
+// since 5.0.
 func Join(socket syscall.Conn) bool {
 	return control(socket, func(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) })
 }

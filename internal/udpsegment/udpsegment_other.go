@@ -4,10 +4,10 @@ package udpsegment
 
 import "syscall"
 
-// Space is the room that Append needs.
+// Space is the maximum number of bytes that Append appends.
 const Space = 0
 
-// Append is for Linux; see CanSplit.
+// Append returns oob.
 func Append(oob []byte, _ int) []byte { return oob }
 
 // Sent returns 0.

@@ -19,11 +19,11 @@ func TestControlMessages(t *testing.T) {
 	}
 	require.LessOrEqual(t, len(oob), Space)
 	require.Equal(t, 1200, Sent(oob))
-	require.Equal(t, 1200, Sent(append(Append(nil, 1200), Append(nil, 7)...)), "the first")
+	require.Equal(t, 1200, Sent(append(Append(nil, 1200), Append(nil, 7)...)), "the first message counts")
 	require.Zero(t, Received(oob))
 }
 
-// One send is several datagrams, which one read gives again.
+// One send is split into several datagrams, and one read returns them joined.
 func TestSplitAndJoin(t *testing.T) {
 	listen := func() *net.UDPConn {
 		c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})

@@ -24,7 +24,7 @@ func ExampleServer() {
 	gateway := sockstest.NewUnstartedServer()
 	gateway.Users = map[string]string{"user": "password"}
 	gateway.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, web.Listener.Addr().String()) // whatever the address is
+		return new(net.Dialer).DialContext(ctx, network, web.Listener.Addr().String()) // ignores the address
 	}
 	gateway.Start()
 	defer gateway.Close()
@@ -82,7 +82,7 @@ func ExampleFault() {
 			}
 			return sockstest.Fault{Silent: sockstest.StageReply, Hold: func(context.Context, sockstest.Stage) {
 				silent.Store(true)
-				cancel() // the program gives up
+				cancel() // the program cancels the dial
 			}}
 		},
 	}
@@ -98,7 +98,7 @@ func ExampleFault() {
 	// true
 }
 
-// The gateway refuses requests by a rule.
+// Refuse refuses requests by a rule.
 func ExampleRequest() {
 	gateway := &sockstest.Server{Refuse: func(r sockstest.Request) socks.Reply {
 		if r.Command != sockstest.Connect {

@@ -9,31 +9,31 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// Stage is a message of the Server. Later messages have greater stages.
+// Stage is a kind of message from the [Server]. Later messages have greater values.
 type Stage int
 
 // The messages in the order in which the Server sends them.
 const (
-	StageMethod      Stage = iota + 1 // the choice of a method
+	StageMethod      Stage = iota + 1 // the method selection
 	StageStatus                       // the status of a username and password
 	StageReply                        // the reply to a request; for BIND, the first
 	StageSecondReply                  // the second reply to BIND
 	StageDatagram                     // a datagram of an association
 )
 
-// Fault is what a Server does wrong on one connection. The fields can be combined. The zero Fault is a
-// connection without faults.
+// Fault is the misbehaviour of a [Server] on one connection. The fields can be combined. The zero Fault is none.
 type Fault struct {
 	Silent Stage         // this message and later ones are never sent, and the connection stays open; zero: all are sent
 	Delay  time.Duration // before the reply to a request; zero: none
 	HangUp bool          // the connection is closed after After bytes, relayed data included
 	Reset  bool          // with HangUp: the connection is reset instead of closed
 	After  int           // with HangUp: bytes sent before; zero: the first message is not sent
-	Drip   bool          // each byte is sent in a write of its own
+	Drip   bool          // each byte is sent in a separate write
 
 	// Hold is called before each message, and may wait until ctx is done; nil: no wait.
 	Hold func(ctx context.Context, at Stage)
-	// Answer returns the bytes that are sent in place of a message; nil: the message. A nil datagram is dropped.
+	// Answer returns the bytes to send in place of a message. If it returns nil for a datagram, the datagram is
+	// dropped. nil: messages are sent as they are.
 	Answer func(at Stage, message []byte) []byte
 }
 
@@ -84,7 +84,7 @@ func advertise(ip netip.Addr, at testgw.Stage, b []byte) []byte {
 	port := b[len(b)-2:]
 	reply, err := wire.AppendReply(nil, wire.Succeeded, wire.Addr{IP: ip, Port: uint16(port[0])<<8 | uint16(port[1])})
 	if err != nil {
-		return b // never: every IP can be written
+		return b // cannot happen: every IP can be encoded
 	}
 	return reply
 }

@@ -41,7 +41,7 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// with starts a Server with a fault, and returns a stepwise client.
+// with starts a Server with a fault, and returns a client with a stepwise handshake.
 func with(t *testing.T, f sockstest.Fault) *socks.Client {
 	s := start(t, &sockstest.Server{
 		Users:     map[string]string{"user": "password"},
@@ -56,7 +56,7 @@ func TestSilence(t *testing.T) {
 	for _, stage := range []sockstest.Stage{sockstest.StageMethod, sockstest.StageStatus, sockstest.StageReply} {
 		ctx, cancel := context.WithCancel(t.Context())
 		c := with(t, sockstest.Fault{Silent: stage, Hold: func(_ context.Context, at sockstest.Stage) {
-			if at == stage { // the client waits for an answer that does not come
+			if at == stage { // the client waits for an answer that never comes
 				cancel()
 			}
 		}})
@@ -104,7 +104,7 @@ func TestFaultsArePerConnection(t *testing.T) {
 	ping(t, c, err)
 }
 
-// Advertise changes the address in replies that grant a request, and not in refusals.
+// Advertise changes BND.ADDR only in replies that grant a request.
 func TestAdvertise(t *testing.T) {
 	for _, private := range []string{"172.17.0.2", "fd00::2"} {
 		s := start(t, &sockstest.Server{Advertise: netip.MustParseAddr(private)})

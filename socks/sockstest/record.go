@@ -8,7 +8,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Command is the CMD of a request, RFC 1928, section 4.
+// Command is the CMD of a request (RFC 1928, section 4).
 type Command byte
 
 // The commands of RFC 1928 and of Tor.
@@ -20,10 +20,10 @@ const (
 	ResolvePTR Command = 0xf1
 )
 
-// String returns the RFC's name of the command, as "CONNECT" and "UDP ASSOCIATE".
+// String returns the RFC's name of the command, such as "CONNECT" or "UDP ASSOCIATE".
 func (c Command) String() string { return wire.Command(c).String() }
 
-// Request is a request that a Server read.
+// Request is a request that a [Server] has read.
 type Request struct {
 	Conn    int    // the client's connection, counted from 0
 	User    string // the authenticated user; empty without authentication
@@ -52,7 +52,7 @@ func newOutcome(o testgw.Outcome) Outcome {
 	return Outcome{Reply: socks.Reply(o.Reply), Bound: o.Bound.String(), Remote: o.Remote}
 }
 
-// Requests returns the requests so far, in the order in which they were read.
+// Requests returns the requests since the first start or the last Reset, in the order in which they were read.
 func (s *Server) Requests() []Request {
 	var all []Request
 	for _, r := range s.gateway.Requests() {
@@ -61,7 +61,8 @@ func (s *Server) Requests() []Request {
 	return all
 }
 
-// Datagrams returns the destinations of datagrams so far, in the order of their first datagram.
+// Datagrams returns the destinations of datagrams since the first start or the last Reset, in the order of their
+// first datagram.
 func (s *Server) Datagrams() []Datagram {
 	var all []Datagram
 	for _, d := range s.gateway.Datagrams() {
@@ -70,8 +71,8 @@ func (s *Server) Datagrams() []Datagram {
 	return all
 }
 
-// Reset forgets the requests and datagrams so far.
+// Reset discards the recorded requests and datagrams.
 func (s *Server) Reset() { s.gateway.Reset() }
 
-// Connections returns the number of clients that are connected.
+// Connections returns the number of connected clients.
 func (s *Server) Connections() int { return s.gateway.Sessions() }

@@ -1,8 +1,8 @@
 // Package sockstest provides a SOCKS5 server for tests, as package net/http/httptest provides an HTTP server.
 //
-// A [Server] listens on a loopback interface. It resolves names from a table of its own, does CONNECT, BIND,
-// UDP ASSOCIATE, and Tor's RESOLVE and RESOLVE_PTR, and records the requests, so that a test can check that
-// the gateway got a name and not an address. On demand it misbehaves: see [Fault].
+// A [Server] listens on a loopback interface. It resolves names from its own table, serves CONNECT, BIND, UDP
+// ASSOCIATE, and Tor's RESOLVE and RESOLVE_PTR, and records the requests, so that a test can check that the
+// gateway got a name and not an address. It can misbehave: see [Fault].
 //
 // It is for tests and demonstrations. It limits neither clients nor connections, and must not be reachable
 // from an untrusted network.
@@ -23,56 +23,56 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Server is a SOCKS5 server. Configure its fields, then call Start or StartTLS; do not change them
-// afterwards. The zero Server asks for no authentication and listens on a port of the system's choice. Its
-// methods are safe for concurrent use after Start. The funcs among its fields are called concurrently, and
-// must return when their context is done: Close waits for them.
+// Server is a SOCKS5 server. Set its fields, then call Start or StartTLS; do not change them afterwards. The zero
+// Server requires no authentication and listens on a port that the system chooses. Its methods are safe for
+// concurrent use after Start, except Start, StartTLS and Close. The funcs in its fields are called concurrently,
+// and must return when their context is done, because Close waits for them.
 type Server struct {
-	URL      string       // for socks.ParseURL and dialer.FromURL: socks5://127.0.0.1:port, socks5s:// with TLS, socks5+unix:// on a unix socket; it has no credentials, for them see Client; set by Start
+	URL      string       // for socks.ParseURL and dialer.FromURL: socks5://127.0.0.1:port, socks5s:// with TLS, socks5+unix:// on a unix socket; without credentials, which Client has; set by Start
 	Listener net.Listener // accepts the clients, without TLS; nil: Start makes one on a loopback interface
-	TLS      *tls.Config  // for StartTLS, which adds a certificate if there is none; nil: the certificate alone
+	TLS      *tls.Config  // for StartTLS, which adds a certificate if there is none; nil: only that certificate
 
 	Users    map[string]string // user → password (RFC 1929); empty: no authentication
 	Optional bool              // with Users or Methods: clients that offer none of them are accepted too
 
-	// Methods are authentication methods of your own, by number. The func negotiates on c. It returns the
-	// connection for the request and the data, which is c or wraps c, and the user for the record. After an error
-	// the Server hangs up. If the connection has a method ProtectRelay(net.Conn) net.Conn, datagrams go through
-	// the connection that the method returns; see socks.Auth. nil: none.
+	// Methods has further authentication methods, by number. The func negotiates on c. It returns the connection
+	// for the request and the data, which is c or wraps c, and the user for the record. If it returns an error,
+	// the Server hangs up. If the connection has a method ProtectRelay(net.Conn) net.Conn, the datagrams of an
+	// association use the connection that the method returns; see [socks.Auth]. nil: none.
 	Methods map[byte]func(ctx context.Context, c net.Conn) (conn net.Conn, user string, err error)
 
-	// Hosts are the names that the Server knows, in lower case and without a trailing dot. If Hosts, Lookup
-	// and Dial are all unset, every name has the loopback addresses.
+	// Hosts has the names that the Server knows, in lower case and without a trailing dot, with their addresses. If
+	// Hosts, Lookup and Dial are all nil, every name has the loopback addresses.
 	Hosts  map[string][]netip.Addr
-	Lookup func(ctx context.Context, name string) ([]netip.Addr, error) // names that Hosts lacks; nil: they do not exist
+	Lookup func(ctx context.Context, name string) ([]netip.Addr, error) // resolves names that Hosts lacks; nil: they do not exist
 
 	// Dial makes the outgoing connections of CONNECT; nil: a net.Dialer. A name that Hosts lacks is passed to it
 	// unresolved, and it may connect anywhere. Its error becomes the reply of the same meaning.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	Timeout   time.Duration             // of an outgoing connection and a pending BIND; zero: 30 seconds
-	Advertise netip.Addr                // BND.ADDR of successful replies, to imitate a server behind NAT; zero: the true address
+	Timeout   time.Duration             // bounds an outgoing connection and a pending BIND; zero: 30 seconds
+	Advertise netip.Addr                // BND.ADDR of successful first replies, to imitate a server behind NAT; zero: the real address
 	Refuse    func(Request) socks.Reply // returns the reply to a refused request, or 0 to grant it; nil: all are granted
-	Misbehave func(conn int) Fault      // asked once per connection, counted from 0; nil: no faults
+	Misbehave func(conn int) Fault      // called once per connection, counted from 0; nil: no faults
 
 	OnRequest  func(Request)          // called after a request was read; nil: none
 	OnReply    func(Request, Outcome) // called before each reply, twice for BIND; nil: none
-	Unrecorded bool                   // keep no record, to save memory in long runs: Requests and Datagrams return nothing
+	Unrecorded bool                   // saves memory in long runs: Requests and Datagrams return nil
 
 	gateway     testgw.Gateway
 	certificate *x509.Certificate
 }
 
-// NewServer starts and returns a new Server without users, for which every name has the loopback addresses.
-// The caller should call Close when finished.
+// NewServer starts and returns a new [Server] without users. It resolves every name to the loopback addresses. It
+// panics if it cannot listen. The caller should call Close when finished.
 func NewServer() *Server {
 	s := NewUnstartedServer()
 	s.Start()
 	return s
 }
 
-// NewUnstartedServer returns a new Server that listens but does not serve. After changing its fields, the
-// caller should call Start or StartTLS, and Close when finished.
+// NewUnstartedServer returns a new [Server] that listens but does not serve. It panics if it cannot listen. After
+// changing its fields, the caller should call Start or StartTLS, and Close when finished.
 func NewUnstartedServer() *Server { return &Server{Listener: newLocalListener()} }
 
 func newLocalListener() net.Listener {
@@ -85,16 +85,16 @@ func newLocalListener() net.Listener {
 	return l
 }
 
-// Start serves on Listener until Close. It panics if the Server is running, or cannot listen. After Close, a
-// Server can be started again on a new Listener, also at the same address, as a gateway that restarts. The
-// record is kept.
+// Start starts to serve on Listener, until Close, and returns. It panics if the Server is running or cannot
+// listen. After Close, a Server can be started again on a new Listener, even at the same address, like a gateway
+// that restarts. It keeps its record.
 func (s *Server) Start() {
 	s.certificate = nil
 	s.start(nil)
 }
 
-// StartTLS is Start with TLS to the clients. The certificate, unless TLS has one, is for 127.0.0.1, ::1 and
-// localhost. See Client and Certificate.
+// StartTLS is like Start, but the clients must use TLS. If the TLS field has no certificate, StartTLS adds a
+// self-signed one for 127.0.0.1, ::1 and localhost. See [Server.Client] and [Server.Certificate].
 func (s *Server) StartTLS() {
 	config := new(tls.Config)
 	if s.TLS != nil {
@@ -126,8 +126,7 @@ func (s *Server) start(config *tls.Config) {
 	s.URL = s.Serve(s.Listener)
 }
 
-// Serve also accepts clients from l, until Close, and returns the URL for l. It does not block. It panics if the
-// Server is closed meanwhile.
+// Serve starts to accept clients from l too, until Close, and returns the URL for l. It panics while Close runs.
 func (s *Server) Serve(l net.Listener) (url string) {
 	if err := s.gateway.Serve(l); err != nil {
 		panic(fmt.Sprintf("sockstest: %v", err))
@@ -135,7 +134,7 @@ func (s *Server) Serve(l net.Listener) (url string) {
 	return s.gateway.URLOf(l.Addr())
 }
 
-// configure copies the fields to the gateway beneath.
+// configure copies the fields to s.gateway.
 func (s *Server) configure(config *tls.Config) {
 	g := &s.gateway
 	g.Users, g.Optional, g.Methods, g.TLS = s.Users, s.Optional, s.Methods, config
@@ -164,8 +163,8 @@ func loopback(context.Context, string) ([]netip.Addr, error) {
 	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
 }
 
-// Client returns a client of the Server, which must have been started. It trusts the certificate, and has the
-// credentials of the first of Users by name. It can be the Gateway of a dialer.Dialer.
+// Client returns a client of the Server, which must be running. The client trusts the Server's certificate, and
+// has the credentials of the alphabetically first user in Users. It can be the Gateway of a dialer.Dialer.
 func (s *Server) Client() *socks.Client {
 	c := &socks.Client{Addr: s.Listener.Addr().String()}
 	if s.Listener.Addr().Network() == "unix" {
@@ -185,7 +184,7 @@ func (s *Server) Client() *socks.Client {
 	return c
 }
 
-// Certificate returns the certificate of a Server started with StartTLS, else nil.
+// Certificate returns the certificate of a Server started with StartTLS, otherwise nil.
 func (s *Server) Certificate() *x509.Certificate { return s.certificate }
 
 // CloseClientConnections resets the connections of all clients. The Server still accepts new ones.
@@ -195,7 +194,7 @@ func (s *Server) CloseClientConnections() { s.gateway.Disconnect() }
 // Closing a Server again does nothing.
 func (s *Server) Close() {
 	if s.URL == "" && s.Listener != nil {
-		s.Listener.Close() // was never served
+		s.Listener.Close() // Start was not called
 	}
 	s.gateway.Close()
 	s.URL, s.Listener = "", nil

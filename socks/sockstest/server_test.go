@@ -36,7 +36,7 @@ func echo(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ended := make(chan struct{})
-	go func() { // the test's; the cleanup ends it
+	go func() { // owned by the test; the cleanup ends it
 		defer close(ended)
 		for {
 			c, err := l.Accept()
@@ -91,7 +91,7 @@ func TestHosts(t *testing.T) {
 
 	s = start(t, &sockstest.Server{Hosts: map[string][]netip.Addr{}})
 	_, err = s.Client().Dial("tcp", "www.example.com:"+port)
-	require.ErrorIs(t, err, socks.ErrHostUnreachable, "an empty table knows nobody")
+	require.ErrorIs(t, err, socks.ErrHostUnreachable, "an empty table has no names")
 }
 
 func TestUsers(t *testing.T) {
@@ -125,7 +125,7 @@ func TestTLS(t *testing.T) {
 	_, err = stranger.Dial("tcp", address)
 	require.ErrorAs(t, err, new(x509.UnknownAuthorityError))
 
-	own := &sockstest.Server{TLS: s.TLS} // a certificate of one's own
+	own := &sockstest.Server{TLS: s.TLS} // with its own certificate
 	own.StartTLS()
 	defer own.Close()
 	require.True(t, own.Certificate().Equal(s.Certificate()))

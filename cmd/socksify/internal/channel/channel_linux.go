@@ -1,5 +1,5 @@
-// Package channel carries messages and descriptors between the processes of socksify, over a pair of
-// SOCK_SEQPACKET sockets. A child finds its end by a number that the parent passes on its command line.
+// Package channel sends messages and descriptors between the processes of socksify, over a pair of SOCK_SEQPACKET
+// sockets. The parent passes the descriptor of the child's end on the child's command line.
 package channel
 
 import (
@@ -14,32 +14,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lowest is the lowest number of a descriptor that a child inherits, where the limit allows it: below are those that
-// the user passes to the program.
+// Lowest is the lowest descriptor for a child's end, if the limit of open descriptors allows it. Lower descriptors
+// may be inherited from the user for the program.
 const Lowest = 200
 
-// maxMessage bounds a message; maxFiles bounds the descriptors that come with it (SCM_RIGHTS allows 253).
+// maxMessage is the maximum length of a message in bytes, and maxFiles the maximum number of its descriptors
+// (SCM_RIGHTS allows 253).
 const (
 	maxMessage = 64 << 10
 	maxFiles   = 250
 )
 
-// A Kind says what a Message is about.
+// A Kind is the kind of a [Message].
 type Kind string
 
 const (
-	Config  Kind = "config"  // to a child: what it needs to know
-	Ready   Kind = "ready"   // from the shim: set up; with descriptors
+	Config  Kind = "config"  // to a child: its configuration, in Body
+	Ready   Kind = "ready"   // from the shim: its set-up is done; with descriptors
 	Go      Kind = "go"      // to the shim: execute the program
 	Failed  Kind = "failed"  // from a child: Text and Code
-	Started Kind = "started" // from the supervisor: Process runs the program
+	Started Kind = "started" // from the supervisor: the program runs
 	Stopped Kind = "stopped" // from the supervisor: the program was stopped by Signal
 	Exited  Kind = "exited"  // from the supervisor: the program ended with Status
 	Signal  Kind = "signal"  // to the supervisor: send Signal to the program
-	Forked  Kind = "forked"  // from the supervisor: the process of the program is Process
+	Forked  Kind = "forked"  // from the supervisor: Process will execute the program
 )
 
-// Message is one datagram of a Conn. Which fields count depends on Kind.
+// Message is one datagram of a [Conn]. Its Kind determines which fields are used.
 type Message struct {
 	Kind    Kind
 	Text    string             `json:",omitempty"`
@@ -47,21 +48,21 @@ type Message struct {
 	Process int                `json:",omitempty"`
 	Signal  syscall.Signal     `json:",omitempty"`
 	Status  syscall.WaitStatus `json:",omitempty"`
-	Body    json.RawMessage    `json:",omitempty"` // Config: whatever the two ends agree on
+	Body    json.RawMessage    `json:",omitempty"` // the JSON of a Config
 }
 
-// Conn is one end. Send and Receive may be called concurrently with each other.
+// Conn is one end of a channel. Send and Receive may be called concurrently with each other.
 type Conn struct{ c *net.UnixConn }
 
-// Pair returns this process's end, and the number of a descriptor for a child, which survives exec. The
-// caller closes that number once the child runs.
+// Pair returns this process's end, and a descriptor for a child, which survives exec. The caller must close that
+// descriptor after it has started the child.
 func Pair() (*Conn, int, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, 0, os.NewSyscallError("socketpair", err)
 	}
 	child, err := unix.FcntlInt(uintptr(fds[1]), unix.F_DUPFD, Lowest)
-	if err == unix.EINVAL { // beyond the limit of open descriptors
+	if err == unix.EINVAL { // above the limit of open descriptors
 		child, err = unix.FcntlInt(uintptr(fds[1]), unix.F_DUPFD, 10)
 	}
 	unix.Close(fds[1])
@@ -77,7 +78,7 @@ func Pair() (*Conn, int, error) {
 	return c, child, nil
 }
 
-// Open takes over the end with a descriptor's number. It does not survive exec.
+// Open returns the end with the descriptor fd, which it closes. The end does not survive exec.
 func Open(fd int) (*Conn, error) {
 	f := os.NewFile(uintptr(fd), "channel")
 	if f == nil {
@@ -96,10 +97,11 @@ func Open(fd int) (*Conn, error) {
 	return &Conn{u}, nil
 }
 
-// Close closes the end; the other one receives io.EOF.
+// Close closes the end. Receive of the other end then returns io.EOF.
 func (c *Conn) Close() error { return c.c.Close() }
 
-// Send sends a message and duplicates of files.
+// Send sends a message and duplicates of files' descriptors. It fails if there are too many of them or the message
+// is too long.
 func (c *Conn) Send(m Message, files ...*os.File) error {
 	b, err := json.Marshal(m)
 	if err != nil {
@@ -141,8 +143,8 @@ func (c *Conn) Configuration(v any) error {
 	return json.Unmarshal(m.Body, v)
 }
 
-// Receive returns the next message and its files, which the caller closes. It returns io.EOF when the other
-// end is closed.
+// Receive waits for the next message and returns it with its files, which the caller must close. It returns io.EOF
+// after the other end was closed.
 func (c *Conn) Receive() (Message, []*os.File, error) {
 	b := make([]byte, maxMessage)
 	oob := make([]byte, unix.CmsgSpace(4*maxFiles))
@@ -170,7 +172,7 @@ func (c *Conn) Receive() (Message, []*os.File, error) {
 	return m, files, nil
 }
 
-// receivedFiles takes over the descriptors of a control message; package net set FD_CLOEXEC on them.
+// receivedFiles returns the descriptors in control messages as files. Package net has set FD_CLOEXEC on them.
 func receivedFiles(oob []byte) ([]*os.File, error) {
 	if len(oob) == 0 {
 		return nil, nil

@@ -1,4 +1,4 @@
-// Package execute finds and executes programs, with the exit codes that env, timeout and docker have.
+// Package execute finds and executes programs, with the exit codes of env, timeout and docker.
 package execute
 
 import (
@@ -17,14 +17,14 @@ const (
 	ExitNotFound = 127 // there is no such program
 )
 
-// Find returns the path of a program as execvp would find it, or the exit code and why not.
+// Find returns the path of a program, searched as by execvp, or the exit code and an error.
 func Find(name string) (path string, code int, err error) {
 	if name == "" {
 		return "", ExitNotFound, errors.New("empty program name")
 	}
 	path, err = exec.LookPath(name)
 	if errors.Is(err, exec.ErrDot) {
-		err = nil // as execvp: the user's PATH says so
+		err = nil // as execvp does: the directory is in the user's PATH
 	}
 	if err == nil {
 		return path, 0, nil
@@ -38,7 +38,7 @@ func Find(name string) (path string, code int, err error) {
 	return "", ExitCannot, fmt.Errorf("%s: %w", name, cause(err))
 }
 
-// executableDenied reports whether PATH has the name, which may not be executed.
+// executableDenied reports whether a directory of PATH has a file with this name, which then is not executable.
 func executableDenied(name string) bool {
 	for dir := range strings.SplitSeq(os.Getenv("PATH"), ":") {
 		if info, err := os.Stat(dir + "/" + name); err == nil && info.Mode().IsRegular() {
@@ -56,8 +56,8 @@ func cause(err error) error {
 	return err
 }
 
-// Exec makes this process the program with this process's environment. It returns only when it cannot, with the
-// exit code. A file without a known format is given to the shell, as execvp does.
+// Exec replaces this process by the program, with the same environment. It returns only if that fails, with the
+// exit code. Like execvp, it passes a file of unknown format to the shell.
 func Exec(path string, argv []string) (code int, err error) {
 	err = syscall.Exec(path, argv, os.Environ())
 	if err == syscall.ENOEXEC {

@@ -13,21 +13,22 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/channel"
 )
 
-// Program is the program that a shim executes.
+// Program is the program that a [Shim] executes.
 type Program struct {
 	Path string
 	Argv []string
 	Env  []string
 }
 
-// Shim is a process between its start and exec, as the supervisor sees it.
+// Shim is the supervisor's handle of a process between its start and the exec of the program.
 type Shim struct {
 	pid     int
 	channel *channel.Conn
 }
 
-// Start starts this binary as a shim: argv0 says of which kind, attr in which namespaces, and config is sent to it. It
-// returns the shim and its files once the shim has set everything up. If any step fails, nothing is left.
+// Start starts this binary as a shim, with argv0 as its argv[0], which selects the kind of shim, and the
+// attributes attr. It sends config to the shim, waits for the end of its set-up, and returns the shim and its
+// files. If a step fails, Start leaves no process.
 func Start(p Program, argv0 string, attr *syscall.SysProcAttr, config any) (*Shim, []*os.File, error) {
 	c, end, err := channel.Pair()
 	if err != nil {
@@ -49,10 +50,10 @@ func Start(p Program, argv0 string, attr *syscall.SysProcAttr, config any) (*Shi
 	return s, files, nil
 }
 
-// Process returns the process that becomes the program.
+// Process returns the ID of the process that becomes the program.
 func (s *Shim) Process() int { return s.pid }
 
-// await returns the files of a shim that is ready.
+// await sends config, waits until the shim is ready, and returns its files.
 func (s *Shim) await(config any) ([]*os.File, error) {
 	if err := s.channel.Configure(config); err != nil {
 		return nil, err
@@ -69,11 +70,12 @@ func (s *Shim) await(config any) ([]*os.File, error) {
 	return files, nil
 }
 
-// Release lets the shim execute the program, and returns when it has. An error comes with the exit code.
+// Release makes the shim execute the program, and returns after exec. If that fails, it returns the exit code and an
+// error.
 func (s *Shim) Release() (code int, err error) {
 	defer s.channel.Close()
 	if err := s.channel.Send(channel.Message{Kind: channel.Go}); err != nil {
-		return 0, nil // it was killed: waiting for it tells
+		return 0, nil // the shim was killed, which its status will show
 	}
 	m, _, err := s.channel.Receive()
 	if err == nil && m.Kind == channel.Failed {
@@ -82,7 +84,7 @@ func (s *Shim) Release() (code int, err error) {
 	return 0, nil // the channel ended with exec, or with the shim
 }
 
-// Discard kills a shim that will not be released, and waits for its end.
+// Discard kills a shim in place of Release, and waits for its end.
 func (s *Shim) Discard() {
 	_ = s.channel.Close()
 	_ = syscall.Kill(s.pid, syscall.SIGKILL)
@@ -93,9 +95,9 @@ func (s *Shim) Discard() {
 	}
 }
 
-// Become is the shim's side: it calls setUp, sends the files, waits for Go, calls giveUp to drop what the program must not
-// have, and executes the program. It returns only if a step fails, with the exit code, after it has told the supervisor.
-// The caller has locked the thread.
+// Become runs in the shim: it calls setUp, sends the files, waits for Go, calls giveUp to drop privileges that the
+// program must not have, and executes the program. It returns only if a step fails: it then sends the error to the
+// supervisor and returns the exit code. The caller must have locked the thread.
 func Become(c *channel.Conn, path string, argv []string, setUp func() ([]*os.File, error), giveUp func() error) int {
 	files, err := setUp()
 	if err == nil {
@@ -117,6 +119,7 @@ func Become(c *channel.Conn, path string, argv []string, setUp func() ([]*os.Fil
 	return report(c, code, err)
 }
 
+// report sends a failure to the supervisor and returns code.
 func report(c *channel.Conn, code int, err error) int {
 	_ = c.Send(channel.Message{Kind: channel.Failed, Text: err.Error(), Code: code})
 	return code

@@ -26,20 +26,20 @@ var (
 
 var figure = regexp.MustCompile(`[0-9.]+`)
 
-// BenchmarkTable measures in rounds of all columns, and prints the medians of the table in README.md.
+// BenchmarkTable measures all columns in several rounds, and prints the medians for the table in README.md.
 func BenchmarkTable(b *testing.B) {
 	w := newWorld(b)
 	bulkServer(b)
 	c := compile(b, w, "measure.c", "gcc", "gcc")
 	stall := testdata("nodejs", "node", "stall.js", "www.test", "7")(b, w)
 	rows := []row{
-		{name: "connect by name, and a byte there and back, one by one, µs", argv: []string{c, "connects", "www.test", "7"}, client: []string{"connects", "www.test:7", "500", "1"}},
+		{name: "connect by name, and a byte there and back, one after the other, µs", argv: []string{c, "connects", "www.test", "7"}, client: []string{"connects", "www.test:7", "500", "1"}},
 		{name: "2,000 of them, 100 at once, ms", client: []string{"connects", "www.test:7", "2000", "100"}},
 		{name: "bulk down / up, MB/s", argv: []string{c, "bulk", "www.test", "19"}, client: []string{"bulk", "www.test:19"}},
 		{name: "datagrams by name there and back, 32 at once, per second", argv: []string{c, "datagrams", "www.test", "7"}, client: []string{"datagrams", "www.test:7", "20000"}},
-		{name: "launch of `true`, until it has ended, ms", argv: []string{"true"}},
-		{name: "memory with 1,000 connections open, MB", argv: []string{c, "open", "www.test", "7"}, client: []string{"open", "www.test:7", "1000"}},
-		{name: "a gateway that takes 100 ms: 20 connects of node at once / longest stall of its loop, ms", argv: stall, client: []string{"connects", "www.test:7", "20", "20"}, slow: true},
+		{name: "run of `true`, from start to end, ms", argv: []string{"true"}},
+		{name: "memory with 1,000 open connections, MB", argv: []string{c, "open", "www.test", "7"}, client: []string{"open", "www.test:7", "1000"}},
+		{name: "a gateway that takes 100 ms: 20 connects of node at once / longest stall of its event loop, ms", argv: stall, client: []string{"connects", "www.test:7", "20", "20"}, slow: true},
 	}
 	columns := append([]column{{name: "library", run: run{bare: true, env: []string{"ALL_PROXY=socks5://" + gatewayIP + ":1080"}}}}, wrappers(b, w)...)
 	for b.Loop() {
@@ -52,7 +52,8 @@ func BenchmarkTable(b *testing.B) {
 	}
 }
 
-// row is a measurement: the program for it, and our Go client, which measures the library, and where there is no program.
+// row is a measurement: its program, and the Go client's command, which measures the library, or every column if
+// there is no program.
 type row struct {
 	name         string
 	argv, client []string
@@ -82,7 +83,7 @@ func (w *world) measureRow(b *testing.B, columns []column, r row) {
 	b.Logf("| %s |", strings.Join(line, " | "))
 }
 
-// measure returns the figures of one run; nil: this column cannot.
+// measure returns the figures of one run, or nil if the column cannot run the row.
 func (w *world) measure(b *testing.B, c column, r row) []float64 {
 	argv := r.argv
 	switch {
@@ -113,8 +114,8 @@ func (w *world) measure(b *testing.B, c column, r row) []float64 {
 	return figures(b, stdout.String())
 }
 
-// figures returns the numbers in the last line of an output. Our Go client's "500 connects in 12345 µs" is one of them
-// alone: µs per connect, or ms if there are many at once.
+// figures returns the numbers in the last line of an output. For the Go client's "500 connects in 12345 µs" it
+// returns one number: µs per connect, or ms if many connects run at once.
 func figures(b *testing.B, output string) (list []float64) {
 	lines := strings.Split(strings.TrimSpace(output), "\n")
 	last := lines[len(lines)-1]
@@ -132,7 +133,7 @@ func figures(b *testing.B, output string) (list []float64) {
 	return list
 }
 
-// memory returns what the supervisor, or the client itself, holds with 1,000 connections open.
+// memory returns the memory of the supervisor, or of the client, with 1,000 open connections.
 func (w *world) memory(b *testing.B, cmd *exec.Cmd) []float64 {
 	cmd.Stdin = nil
 	in, err := cmd.StdinPipe()
@@ -174,7 +175,7 @@ func medians(runs [][]float64) string {
 	return strings.Join(texts, " / ")
 }
 
-// bulkServer is the server of the client's bulk.
+// bulkServer starts the server for the client's bulk.
 func bulkServer(t testing.TB) {
 	t.Helper()
 	l, err := net.Listen("tcp", serverIP+":19")

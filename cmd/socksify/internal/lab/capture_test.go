@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// capture counts the packets that come out of the launcher's namespace. All but those to the gateway, and to the
-// relays that it has opened, are leaks.
+// capture counts the packets that leave the launcher's namespace. Packets to other destinations than the gateway
+// and the relays that it has opened are leaks.
 type capture struct {
 	mu                  sync.Mutex
 	relays              map[uint16]bool
@@ -21,7 +21,7 @@ type capture struct {
 	toGateway, toRelays int
 }
 
-// newCapture sees what a device receives, from now on.
+// newCapture starts to count the packets that a device receives.
 func newCapture(t testing.TB, device string) *capture {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(htons(unix.ETH_P_ALL)))
@@ -34,14 +34,14 @@ func newCapture(t testing.TB, device string) *capture {
 	c := &capture{relays: map[uint16]bool{}}
 	stop := make(chan struct{})
 	var running sync.WaitGroup
-	running.Go(func() { c.read(fd, stop) }) // the test's; ends with stop
+	running.Go(func() { c.read(fd, stop) }) // owned by the test; ends with stop
 	t.Cleanup(func() {
 		close(stop)
 		running.Wait()
 		stats, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 		unix.Close(fd)
 		require.NoError(t, err)
-		require.Zero(t, stats.Drops, "packets that were not seen")
+		require.Zero(t, stats.Drops, "packets that the capture dropped")
 	})
 	return c
 }
@@ -71,7 +71,7 @@ func (c *capture) read(fd int, stop chan struct{}) {
 	}
 }
 
-// count judges one packet. ARP and neighbor discovery are the launcher's kernel's own.
+// count counts one packet. It ignores ARP and neighbor discovery, which the launcher's kernel sends.
 func (c *capture) count(b []byte, ethertype uint16) {
 	var dst netip.Addr
 	var protocol byte
@@ -101,7 +101,7 @@ func (c *capture) count(b []byte, ethertype uint16) {
 		c.toGateway++
 	case at && protocol == unix.IPPROTO_UDP && (fragment || c.relays[port]):
 		c.toRelays++
-	case at && protocol == unix.IPPROTO_ICMP && len(rest) > 0 && rest[0] == 3: // an answer to a relay whose socket has gone
+	case at && protocol == unix.IPPROTO_ICMP && len(rest) > 0 && rest[0] == 3: // an answer to a relay whose socket is closed
 		c.toRelays++
 	default:
 		c.leaks = append(c.leaks, fmt.Sprintf("protocol %d to %v port %d", protocol, dst, port))
@@ -114,7 +114,7 @@ func (c *capture) allowRelay(port uint16) {
 	c.relays[port] = true
 }
 
-// settled returns the leaks once nothing is on its way any more.
+// settled waits until no packet is in flight, and returns the leaks.
 func (c *capture) settled() (leaks []string, toGateway, toRelays int) {
 	time.Sleep(60 * time.Millisecond) // longer than one turn of read
 	c.mu.Lock()

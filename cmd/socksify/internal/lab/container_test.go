@@ -6,18 +6,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// byContainer is the way that auto finds in a container of default Docker: seccomp, with sockets that the supervisor
-// makes.
+// byContainer is the way that auto chooses in a container with Docker's defaults: seccomp, with sockets that the
+// supervisor makes.
 const byContainer = "container"
 
-// madeSockets is what socksify says of it.
+// madeSockets is the log line of byContainer.
 const madeSockets = "by seccomp, with sockets that it makes for the program, since pidfd_getfd is forbidden here"
 
-// dockerCapabilities are those that Docker leaves to root, for setpriv.
+// dockerCapabilities are the capabilities that root has under Docker, as an argument of setpriv.
 const dockerCapabilities = "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap"
 
-// contained returns what starts a program under the profile of a container engine, "docker" or "podman", and as root
-// with the capabilities that there are in a container.
+// contained returns the command line that runs a program under the profile of a container engine, "docker" or
+// "podman", and, if root runs it, with a container's capabilities.
 func contained(engine string, user bool) []string {
 	wrap := []string{built("client"), "confined", engine}
 	if !user {
@@ -26,7 +26,7 @@ func contained(engine string, user bool) []string {
 	return wrap
 }
 
-// The memory of a program is read by another way where process_vm_readv is forbidden.
+// The supervisor reads the program's memory in another way if process_vm_readv is forbidden.
 func TestPodman(t *testing.T) {
 	w := newWorld(t)
 	serveOddly(t)

@@ -1,3 +1,3 @@
-// Package lab runs programs that others wrote under socksify, in network namespaces of its own, and counts every
-// packet that leaves. It is a module of its own, so that what only its clients need stays out of socksify's.
+// Package lab tests other programs under socksify, in separate network namespaces, and counts every packet that
+// leaves. It is a separate module, so that the dependencies of its clients stay out of socksify's module.
 package lab

@@ -6,7 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// escape tries whatever could leave the machine past a gateway. Failures are expected; packets are not.
+// escape tries to send packets that bypass the gateway, in every way. The attempts may fail, but no packet may
+// leave.
 const escape = `
 import os, socket, subprocess, sys, threading
 
@@ -74,17 +75,17 @@ for name in "nowhere.test", "other.test", "localhost", "x.onion":
 print("done")
 `
 
-// Without socksify the same script's packets are seen: the counter can count.
+// Without socksify the capture counts packets of the same script, which shows that it works.
 func TestLeaksAreSeen(t *testing.T) {
 	w := newWorld(t)
 	res := run{bare: true, env: []string{"RES_OPTIONS=timeout:1 attempts:1"}}.do(w, need(t, "python3", "python3"), "-c", escape)
 	require.Contains(t, res.stdout, "done", res.stderr)
 	leaks, _, _ := w.capture.settled()
 	require.Greater(t, len(leaks), 10)
-	t.Logf("%d packets past the gateway without socksify", len(leaks))
+	t.Logf("%d packets that bypass the gateway without socksify", len(leaks))
 }
 
-// Nothing leaves but to the gateway, whatever a program tries, and as whom.
+// Packets leave only to the gateway, for every attempt of the script and for each user.
 func TestNothingLeaks(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		for _, user := range []bool{false, true} {
@@ -97,7 +98,7 @@ func TestNothingLeaks(t *testing.T) {
 	})
 }
 
-// A dead gateway means no network.
+// Without a gateway the program has no network.
 func TestDeadGateway(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		w.gateway.Close()
@@ -109,7 +110,7 @@ func TestDeadGateway(t *testing.T) {
 	})
 }
 
-// An address that changes while it is looked at leads nowhere else.
+// An address that the program changes during connect does not bypass the gateway.
 func TestFlippedAddress(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		program := compile(t, w, "flip.c", "gcc", "gcc", "-pthread")

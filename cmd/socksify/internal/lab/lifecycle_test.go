@@ -17,10 +17,10 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// ways are the values of -by that run programs, and what auto finds in a container.
+// ways has the values of -by that name one way, and byContainer.
 var ways = []string{"namespace", "seccomp", byContainer}
 
-// inEachWay runs a test in a world of its own for each way, and requires that nothing is left.
+// inEachWay runs a test in a new world for each way, and requires that nothing is left behind.
 func inEachWay(t *testing.T, f func(t *testing.T, w *world, way string)) {
 	for _, way := range ways {
 		t.Run(way, func(t *testing.T) {
@@ -28,12 +28,12 @@ func inEachWay(t *testing.T, f func(t *testing.T, w *world, way string)) {
 			before := snapshot(t)
 			f(t, w, way)
 			requireNothingLeft(t)
-			require.Subset(t, before, snapshot(t), "mounts, devices, temporary files") // others' may have gone meanwhile
+			require.Subset(t, before, snapshot(t), "mounts, devices, temporary files") // those of other processes may have gone
 		})
 	}
 }
 
-// snapshot lists what a run could leave behind beside processes.
+// snapshot returns the mounts, devices and temporary files, which a run could leave behind.
 func snapshot(t *testing.T) (found []string) {
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestSetupErrors(t *testing.T) {
 	}
 }
 
-// Signals that reach socksify alone reach the program.
+// Signals that are sent only to socksify reach the program.
 func TestForwardedSignals(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		for _, name := range []string{"TERM", "INT", "HUP", "USR1", "USR2", "QUIT"} {
@@ -139,7 +139,7 @@ func TestDescriptors(t *testing.T) {
 		for script, prints := range map[string]string{
 			"exec 3< <(echo three); " + socksify + "cat /dev/fd/3 <(echo substituted)": "three\nsubstituted\n",
 			socksify + "cat <&-; echo $?":                                    "0\n",
-			socksify + "sh -c 'exec >/dev/null 2>&1; sleep 30 & echo' | cat": "", // the pipe ends when the program lets go of it
+			socksify + "sh -c 'exec >/dev/null 2>&1; sleep 30 & echo' | cat": "", // the pipe ends when the program closes it
 			"a=$(bash -c 'ls /proc/self/fd'); b=$(bash -c '" + socksify + "ls /proc/self/fd'); test \"$a\" = \"$b\" && echo equal": "equal\n",
 		} {
 			res := run{bare: true}.do(w, "bash", "-c", script)
@@ -171,7 +171,7 @@ func TestNested(t *testing.T) {
 		require.Equal(t, 125, res.code)
 		require.Contains(t, res.stderr, "-via")
 
-		// The mark alone does not count.
+		// The variable SOCKSIFY alone does not make a run nested.
 		res = run{way: way, env: []string{"SOCKSIFY=1"}}.do(w, "curl", "-sS", "http://www.test/")
 		require.Zero(t, res.code, res.stderr)
 		w.requireNoLeak()
@@ -206,7 +206,7 @@ func TestManyLaunches(t *testing.T) {
 	})
 }
 
-// When the front is killed, so is the program.
+// If the front is killed, the program is killed too.
 func TestFrontKilled(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		cmd := run{way: way}.command(w, "sh", "-c", "echo ready; while :; do sleep 0.05; done")
@@ -217,7 +217,7 @@ func TestFrontKilled(t *testing.T) {
 	})
 }
 
-// When the supervisor is killed, the program has no network, socksify reports its end, and no packet leaves.
+// If the supervisor is killed, the program has no network, socksify reports the program's end, and no packet leaves.
 func TestSupervisorKilled(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		script := "curl -sS http://www.test/; echo ready; read x; curl -sS -m 3 http://" + serverIP + "/ && echo LEAK; curl -sS -m 3 http://www.test/ && echo LEAK; exit 6"
@@ -238,8 +238,8 @@ func TestSupervisorKilled(t *testing.T) {
 	})
 }
 
-// The password reaches neither the program, nor the arguments of any process, nor the log, nor an ordinary user's
-// look at the processes around.
+// The password is not in the program's environment, in any process's arguments, in the log, or in any environment
+// that an ordinary user can read.
 func TestCredentials(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		w.restart(t, func(g *testgw.Gateway) { g.Users = map[string]string{"alice": "geheim"} })

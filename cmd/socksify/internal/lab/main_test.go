@@ -17,11 +17,11 @@ import (
 	"github.com/sockslib/sockslib/internal/leakcheck"
 )
 
-// insideVariable says that this process is in the lab's namespaces; its value is the directory with the binaries.
+// insideVariable is set in the process in the lab's namespaces. Its value is the directory with the binaries.
 const insideVariable = "SOCKSIFY_LAB"
 
-// TestMain runs the tests in a process of its own, in network, PID and mount namespaces of its own: nothing that they do
-// reaches a network, and no process that they start outlives them. That takes root; without it, they skip.
+// TestMain runs the tests in a child process in new network, PID and mount namespaces, so that they reach no
+// network and leave no process. Without root the tests are skipped.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if os.Getenv(insideVariable) != "" {
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(outside())
 }
 
-// outside builds what the tests run and runs this program again inside.
+// outside builds the binaries and runs this program again in the namespaces.
 func outside() int {
 	dir, err := os.MkdirTemp("", "lab")
 	if err == nil {
@@ -48,8 +48,8 @@ func outside() int {
 		fmt.Fprintln(os.Stderr, "lab:", err)
 		return 1
 	}
-	runtime.LockOSThread()              // the process inside ends with this thread
-	if signal.Ignored(syscall.SIGHUP) { // as under nohup; the programs inside get the default action
+	runtime.LockOSThread()              // the child process ends with this thread
+	if signal.Ignored(syscall.SIGHUP) { // as under nohup: gives the child's programs the default action
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
@@ -70,7 +70,7 @@ func outside() int {
 	return 0
 }
 
-// build makes the binaries, which all users may execute.
+// build builds the binaries, which all users may execute.
 func build(dir string) error {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
@@ -80,7 +80,7 @@ func build(dir string) error {
 	} {
 		cmd := exec.Command("go", "build", "-o", dir+"/"+b.name, b.pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if raced && b.name == "socksify" { // the client is to be static
+		if raced && b.name == "socksify" { // the client must be static
 			cmd.Args = slices.Insert(cmd.Args, 2, "-race")
 			cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
 		}
@@ -92,14 +92,14 @@ func build(dir string) error {
 	return nil
 }
 
-// settle sets up the namespaces, and makes /dev/net/tun accessible to all users, as it is on most systems.
+// settle sets up the namespaces, and makes /dev/net/tun accessible to all users, as on most systems.
 func settle() error {
 	steps := []func() error{
 		func() error { return unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") },
 		func() error { return unix.Mount("proc", "/proc", "proc", 0, "") },
 		publicTUN,
 		func() error { return ip("link", "set", "lo", "up") },
-		func() error { return os.Setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin") }, // what the Debian packages bring
+		func() error { return os.Setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin") }, // the directories of Debian packages
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

@@ -12,36 +12,36 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// client is a program under test, and what shows that it reached its server by name.
+// client is a program under test, with its expected output and request.
 type client struct {
 	name    string
 	prepare func(t testing.TB, w *world) []string // argv
-	prints  string                                // in standard output
-	target  string                                // as the gateway is asked; empty: CONNECT www.test:80
-	refused string                                // what the seccomp way says in place of running it; empty: it runs there too
-	hidden  bool                                  // the seccomp way cannot look at it, unless as root with all capabilities
+	prints  string                                // is in standard output
+	target  string                                // the expected request to the gateway; empty: CONNECT www.test:80
+	refused string                                // the seccomp way's error for it; empty: it runs there too
+	hidden  bool                                  // the seccomp way cannot read its memory, unless as root with all capabilities
 
-	contained string // what it says in a container, with or without socksify; empty: it runs there
+	contained string // its error in a container, with or without socksify; empty: it runs there
 }
 
-// args is a prepare for a program of a Debian package.
+// args returns the prepare of a Debian package's program.
 func args(debian, program string, args ...string) func(testing.TB, *world) []string {
 	return func(t testing.TB, w *world) []string { return append([]string{need(t, program, debian)}, args...) }
 }
 
-// ours is a prepare for our own static Go program.
+// ours returns the prepare of the static Go client.
 func ours(args ...string) func(testing.TB, *world) []string {
 	return func(t testing.TB, w *world) []string { return append([]string{built("client")}, args...) }
 }
 
-// compiled is a prepare for testdata/fetch.c.
+// compiled returns the prepare of testdata/fetch.c.
 func compiled(debian, compiler string, flags []string, args ...string) func(testing.TB, *world) []string {
 	return func(t testing.TB, w *world) []string {
 		return append([]string{compile(t, w, "fetch.c", debian, compiler, flags...), "www.test", "80"}, args...)
 	}
 }
 
-// compile returns the path of a program made of a file of testdata.
+// compile compiles a file of testdata and returns the program's path.
 func compile(t testing.TB, w *world, file, debian, compiler string, flags ...string) string {
 	t.Helper()
 	out := filepath.Join(w.dir, strings.TrimSuffix(file, ".c"))
@@ -52,14 +52,14 @@ func compile(t testing.TB, w *world, file, debian, compiler string, flags ...str
 	return out
 }
 
-// testdata is a prepare for an interpreter and one of our files.
+// testdata returns the prepare of an interpreter with a file of testdata.
 func testdata(debian, program, file string, args ...string) func(testing.TB, *world) []string {
 	return func(t testing.TB, w *world) []string {
 		path, err := filepath.Abs("testdata/" + file)
 		require.NoError(t, err)
 		b, err := os.ReadFile(path)
 		require.NoError(t, err)
-		path = filepath.Join(w.dir, file) // where other users may read it
+		path = filepath.Join(w.dir, file) // other users may read it there
 		require.NoError(t, os.WriteFile(path, b, 0o644))
 		return append([]string{need(t, program, debian), path}, args...)
 	}
@@ -95,8 +95,8 @@ var clients = []client{
 	{name: "HTTP/3", prepare: ours("http3", "https://www.test/"), prints: page, target: "-", refused: noUDP},
 }
 
-// Every program reaches its server, in each way and as each user; the gateway is asked by name, and nothing else
-// leaves. The seccomp way says what it refuses.
+// Every program reaches its server, in each way and as each user. The gateway gets the name, and no other packet
+// leaves. The seccomp way reports the programs that it refuses.
 func TestPrograms(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
@@ -139,7 +139,8 @@ func (w *world) try(t *testing.T, c client, argv []string, r run) {
 	w.requireNoLeak()
 }
 
-// requireAsked requires that the gateway was asked, by name, for a target; "-" leaves TCP out.
+// requireAsked requires that the gateway got a request for target, and that its destinations were all names. For
+// "-" it requires only the latter.
 func (w *world) requireAsked(target string) {
 	w.t.Helper()
 	if target == "" {
@@ -148,12 +149,12 @@ func (w *world) requireAsked(target string) {
 	var asked []string
 	for _, r := range w.gateway.Requests() {
 		if r.Command == 1 {
-			require.Equal(w.t, byte(3), r.ATYP, "asked by address: %v", r.Target)
+			require.Equal(w.t, byte(3), r.ATYP, "request with an address: %v", r.Target)
 		}
 		asked = append(asked, r.Target.String())
 	}
 	for _, d := range w.gateway.Datagrams() {
-		require.Equal(w.t, byte(3), d.ATYP, "sent by address: %v", d.Target)
+		require.Equal(w.t, byte(3), d.ATYP, "datagram with an address: %v", d.Target)
 	}
 	if target != "-" {
 		require.Contains(w.t, asked, target)
@@ -166,7 +167,7 @@ func (w *world) requireNoLeak() {
 	require.Empty(w.t, leaks)
 }
 
-// gitRepository makes a repository for dumb HTTP.
+// gitRepository makes a repository for the dumb HTTP protocol.
 func gitRepository(t testing.TB, w *world) []string {
 	git := need(t, "git", "git")
 	script := `git init -q -b main work && cd work && git -c user.name=a -c user.email=a@lab.test commit -q --allow-empty -m first &&
@@ -178,7 +179,7 @@ git clone -q --bare . ../repository && cd ../repository && git update-server-inf
 	return []string{git, "ls-remote", "http://www.test/files/repository"}
 }
 
-// sshServer starts an SSH server that lets root in, by a key that each user of the lab has.
+// sshServer starts an SSH server that accepts root with a key that each user of the lab has.
 func sshServer(t testing.TB, w *world) []string {
 	need(t, "ssh", "openssh-client")
 	sshd := need(t, "/usr/sbin/sshd", "openssh-server")
@@ -195,6 +196,6 @@ func sshServer(t testing.TB, w *world) []string {
 	require.NoError(t, server.Start())
 	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
 	waitForPort(t, serverIP+":22")
-	// ssh takes no key from a file that others may read.
+	// ssh refuses a key file that other users may read.
 	return []string{"sh", "-c", `k=$(mktemp) && cat user >$k && ssh -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -i $k root@www.test echo by ssh; c=$?; rm -f $k $k.pub; exit $c`}
 }

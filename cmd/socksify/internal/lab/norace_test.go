@@ -2,5 +2,5 @@
 
 package lab
 
-// raced says that the tests run under the race detector, and so does socksify then.
+// raced reports whether the tests, and so socksify, run under the race detector.
 const raced = false

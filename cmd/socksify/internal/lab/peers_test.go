@@ -24,7 +24,7 @@ func names(columns []column) (list []string) {
 	return list
 }
 
-// wrappers are socksify and what others use for the same purpose.
+// wrappers returns the columns of socksify and of other programs for the same purpose.
 func wrappers(b *testing.B, w *world) []column {
 	chains := filepath.Join(w.dir, "proxychains.conf")
 	require.NoError(b, os.WriteFile(chains, []byte("strict_chain\nquiet_mode\nproxy_dns\n[ProxyList]\nsocks5 "+gatewayIP+" 1080\n"), 0o644))
@@ -43,7 +43,7 @@ func wrappers(b *testing.B, w *world) []column {
 
 var only = flag.String("client", "", "part of the names of the clients that BenchmarkPeers runs")
 
-// BenchmarkPeers runs every client under every wrapper, and prints the table of README.md.
+// BenchmarkPeers runs every client under every wrapper, and prints the table for README.md.
 func BenchmarkPeers(b *testing.B) {
 	columns := wrappers(b, newWorld(b))
 	for b.Loop() {
@@ -61,11 +61,12 @@ func BenchmarkPeers(b *testing.B) {
 			}
 			b.Logf("| %s |", strings.Join(line, " | "))
 		}
-		b.Logf("| packets past the gateway | %s |", strings.Trim(strings.ReplaceAll(fmt.Sprint(past), " ", " | "), "[]"))
+		b.Logf("| packets that bypass the gateway | %s |", strings.Trim(strings.ReplaceAll(fmt.Sprint(past), " ", " | "), "[]"))
 	}
 }
 
-// tryPeer returns whether a client worked under a wrapper, by name, and how many packets went past the gateway.
+// tryPeer reports whether a client worked under a wrapper, by name, and returns the number of packets that
+// bypassed the gateway.
 func tryPeer(b *testing.B, c client, wrapper int) (outcome string, packets int) {
 	b.Run(c.name, func(b *testing.B) {
 		w := newWorld(b)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// piped is a process whose output is read while it runs.
+// piped is a process whose output the test reads while it runs.
 type piped struct {
 	cmd *exec.Cmd
 	mu  sync.Mutex
@@ -37,7 +37,7 @@ func startPiped(w *world, cmd *exec.Cmd) *piped {
 	return p
 }
 
-// await waits until the output has a text.
+// await waits until the output contains a text.
 func (p *piped) await(t *testing.T, text string) {
 	t.Helper()
 	p.awaitFor(t, text, 15*time.Second)
@@ -49,7 +49,8 @@ func (p *piped) awaitFor(t *testing.T, text string, wait time.Duration) {
 		"no %q in %s", text, p.output())
 }
 
-// wait returns the exit code; -1: it died of a signal, or was not done in time.
+// wait waits for the end of the process and returns its exit code, or -1 if it died of a signal or did not end in
+// time.
 func (p *piped) wait() int {
 	late := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
 	defer late.Stop()

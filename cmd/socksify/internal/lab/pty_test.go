@@ -20,7 +20,7 @@ type terminal struct {
 	read   chan struct{} // closed when the terminal has ended
 }
 
-// startTerminal starts a command as the leader of a session on a terminal of its own.
+// startTerminal starts a command as the leader of a session on a new terminal.
 func startTerminal(t *testing.T, w *world, cmd *exec.Cmd) *terminal {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -80,13 +80,13 @@ func TestCtrlC(t *testing.T) {
 	})
 }
 
-// A program that does not catch the signal dies of it, and so does socksify.
+// A program that does not catch the signal dies of it, and socksify dies of the same signal.
 func TestCtrlCEnds(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		for keys, signal := range map[string]syscall.Signal{ctrlC: syscall.SIGINT, ctrlBackslash: syscall.SIGQUIT} {
 			term := startTerminal(t, w, run{way: way}.command(w, "sh", "-c", "echo ready; exec sleep 30"))
 			term.await(t, "ready")
-			time.Sleep(50 * time.Millisecond) // the shell becomes sleep
+			time.Sleep(50 * time.Millisecond) // until the shell has executed sleep
 			term.typed(t, keys)
 			term.wait()
 			require.Equal(t, signal, term.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal())
@@ -94,7 +94,7 @@ func TestCtrlCEnds(t *testing.T) {
 	})
 }
 
-// Ctrl-Z stops the job, the shell says so, and fg goes on with it, reading the terminal.
+// Ctrl-Z stops the job, the shell reports that, and fg continues it in the foreground, where it reads the terminal.
 func TestCtrlZ(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		shell := run{bare: true}.command(w, "bash", "--norc", "-i")
@@ -115,7 +115,7 @@ func TestCtrlZ(t *testing.T) {
 	})
 }
 
-// quoted is a command for a shell.
+// quoted returns a command quoted for a shell.
 func quoted(argv []string) string {
 	words := make([]string, len(argv))
 	for i, a := range argv {

@@ -13,24 +13,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// nobody is an ordinary user.
+// nobody is the ID of an ordinary user.
 const nobody = 65534
 
-// patience is how long a program may take.
+// patience is the time that a program may take.
 const patience = 60 * time.Second
 
 func built(name string) string { return filepath.Join(os.Getenv(insideVariable), name) }
 
 // run is a program under socksify, in the launcher's namespace.
 type run struct {
-	way   string   // of ways; empty: auto
-	flags []string // of socksify, beside the gateway
+	way   string   // one of ways; empty: auto
+	flags []string // of socksify, in addition to the gateway
 	env   []string
 	user  bool // as nobody
 	stdin string
 	bare  bool     // without socksify
-	named bool     // env names the gateway
-	wrap  []string // another program in its place
+	named bool     // the gateway is in env, not in the flags
+	wrap  []string // another wrapper in place of socksify
 }
 
 type result struct {
@@ -55,7 +55,7 @@ func (r run) socksify() []string {
 	return append(argv, "--")
 }
 
-// command returns what runs argv.
+// command returns the command that runs argv.
 func (r run) command(w *world, argv ...string) *exec.Cmd {
 	if !r.bare {
 		argv = append(r.socksify(), argv...)
@@ -77,7 +77,8 @@ func (r run) command(w *world, argv ...string) *exec.Cmd {
 	return cmd
 }
 
-// races is where the race detector of socksify reports, as its processes have no standard error.
+// races returns the directory for the reports of socksify's race detector, because its processes have no standard
+// error.
 func (w *world) races() string {
 	dir := w.dir + "/races"
 	require.NoError(w.t, os.MkdirAll(dir, 0o777))
@@ -85,7 +86,7 @@ func (w *world) races() string {
 	return dir
 }
 
-// home is a user's own.
+// home makes the home directory of nobody or of root, and returns it.
 func (w *world) home(user bool) string {
 	dir, id := w.dir+"/root", 0
 	if user {
@@ -102,7 +103,7 @@ func (r run) do(w *world, argv ...string) result {
 	cmd := r.command(w, argv...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.SysProcAttr.Setpgid = true // so that all of it can be ended
+	cmd.SysProcAttr.Setpgid = true // so that the whole group can be killed
 	w.start(cmd)
 	late := time.AfterFunc(patience, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	defer late.Stop()
@@ -122,14 +123,14 @@ func (w *world) start(cmd *exec.Cmd) {
 	require.NoError(w.t, err)
 }
 
-// requireNothingLeft waits until no process of socksify is there.
+// requireNothingLeft waits until no process of socksify is left.
 func requireNothingLeft(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool { return len(processes("socksify")) == 0 }, 15*time.Second, 10*time.Millisecond,
 		"left: %v", processes("socksify"))
 }
 
-// processes lists the processes whose argv[0] begins with a name, or has it as its base.
+// processes returns the processes with an argv[0] whose last element begins with name.
 func processes(name string) (found []string) {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range files {
@@ -145,7 +146,7 @@ func processes(name string) (found []string) {
 	return found
 }
 
-// need returns the path of a program that a Debian package brings.
+// need returns the path of a Debian package's program.
 func need(t testing.TB, program, debian string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)

@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// A program sees the same of its sockets with socksify as without.
+// A program's sockets behave the same with socksify as without.
 func TestSocketSemantics(t *testing.T) {
 	w := newWorld(t)
 	serveOddly(t)
@@ -34,7 +34,7 @@ func TestSocketSemantics(t *testing.T) {
 	require.Contains(t, native.stdout, "reset: ECONNRESET")
 }
 
-// serveOddly resets at port 9 and closes at port 13.
+// serveOddly starts a server that resets connections at port 9 and closes them at port 13.
 func serveOddly(t *testing.T) {
 	t.Helper()
 	var running sync.WaitGroup
@@ -68,7 +68,7 @@ func serveOddly(t *testing.T) {
 	})
 }
 
-// The gateway's reply becomes the error of connect.
+// The gateway's reply determines the error of connect.
 func TestErrors(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		fetch := compiled("gcc", "gcc", nil)(t, w)[0]
@@ -85,7 +85,7 @@ func TestErrors(t *testing.T) {
 	})
 }
 
-// A gateway that is slow delays no other connection, and no loop of events.
+// A slow gateway delays no other connection and no event loop.
 func TestSlowGateway(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		w.restart(t, func(g *testgw.Gateway) {
@@ -108,8 +108,8 @@ func TestSlowGateway(t *testing.T) {
 	})
 }
 
-// interrupted connects twice to a gateway that takes a second, with a signal every 100 ms. The handler first lets the
-// call go on, then ends it.
+// interrupted connects twice to a gateway that takes a second, with a signal every 100 ms. In the first connect
+// the handler returns, so the call goes on; in the second it raises an exception, which ends the call.
 const interrupted = `
 import signal, socket, sys
 count = 0
@@ -132,7 +132,7 @@ except InterruptedError:
     print("interrupted")
 `
 
-// Signals reach a program whose call of connect waits.
+// Signals reach a program while its connect waits.
 func TestInterruptedConnect(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		w.restart(t, func(g *testgw.Gateway) {
@@ -166,7 +166,7 @@ func TestDirect(t *testing.T) {
 	})
 }
 
-// -host and -publish join the two loopbacks, port by port.
+// -host and -publish connect single ports of the two loopback addresses.
 func TestPorts(t *testing.T) {
 	w := newWorld(t)
 	outside := run{bare: true}.command(w, need(t, "python3", "python3"), "-m", "http.server", "8001", "--bind", "127.0.0.1")
@@ -199,7 +199,7 @@ func TestPorts(t *testing.T) {
 	requireNothingLeft(t)
 }
 
-// Where namespaces are forbidden, the seccomp way is taken; where it fails too, both reasons are told.
+// If namespaces are forbidden, auto uses the seccomp way. If that fails too, the error has both reasons.
 func TestFallback(t *testing.T) {
 	w := newWorld(t)
 	socksify := built("socksify") + " -v -gateway socks5://" + gatewayIP + ":1080"

@@ -13,11 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// atOnce is how many connections the tests below open at a time.
+// atOnce is the number of connections that the tests below open at a time.
 const atOnce = 64
 
-// Ten thousand connections leave no descriptor and no memory in the supervisor, but for the pipes of Go's pool for splice,
-// which it gives up with the next garbage collections.
+// Ten thousand connections leave no descriptor and no memory in the supervisor, except the pipes of Go's pool for
+// splice, which the next garbage collections close.
 func TestSupervisorKeepsNothing(t *testing.T) {
 	inEachWay(t, requireNothingKept)
 }
@@ -48,12 +48,12 @@ func requireNothingKept(t *testing.T, w *world, way string) {
 	p.awaitFor(t, "done with 3000 1.", patience)
 	third := settledDescriptors(t, pid)
 	t.Logf("descriptors: %v, then %v, then %v", first, second, third)
-	const perConnection = 2 * 2 // a pipe of two ends in each direction
+	const perConnection = 2 * 2 // one pipe per direction, with two descriptors
 	require.LessOrEqual(t, second["pipe"], perConnection*2*atOnce, "a relay ends a little after its connection")
 	require.Less(t, third["pipe"], perConnection*8, "pipes that no connection needs")
 	for _, kinds := range []map[string]int{first, second, third} {
 		delete(kinds, "pipe")
-		if way == byContainer { // the supervisor holds sockets that the program has closed until a sweep
+		if way == byContainer { // the supervisor keeps sockets that the program has closed until a sweep
 			require.Less(t, kinds["socket"], 160)
 			delete(kinds, "socket")
 		}
@@ -64,8 +64,8 @@ func requireNothingKept(t *testing.T, w *world, way string) {
 	p.wait()
 }
 
-// settledDescriptors returns how many descriptors of each kind a process has open, once that has been the same for a
-// while: the last connections have still to end.
+// settledDescriptors waits until the number of a process's open descriptors is stable, because the last
+// connections may not have ended yet, and returns the number of each kind.
 func settledDescriptors(t *testing.T, pid int) map[string]int {
 	t.Helper()
 	var last map[string]int
@@ -79,7 +79,8 @@ func settledDescriptors(t *testing.T, pid int) map[string]int {
 	return last
 }
 
-// descriptors counts the descriptors of a process by kind: "socket", "pipe", "anon_inode:[pidfd]", or a file's name.
+// descriptors returns the number of a process's descriptors by kind: "socket", "pipe", "anon_inode:[pidfd]", or a
+// file's name.
 func descriptors(t *testing.T, pid int) map[string]int {
 	t.Helper()
 	dir := fmt.Sprintf("/proc/%d/fd/", pid)
@@ -89,7 +90,7 @@ func descriptors(t *testing.T, pid int) map[string]int {
 	for _, e := range entries {
 		kind, err := os.Readlink(dir + e.Name())
 		if err != nil {
-			continue // closed meanwhile
+			continue // closed since
 		}
 		if before, _, numbered := strings.Cut(kind, ":["); numbered && !strings.HasPrefix(kind, "anon_inode") {
 			kind = before
@@ -99,7 +100,7 @@ func descriptors(t *testing.T, pid int) map[string]int {
 	return kinds
 }
 
-// resident returns the bytes of memory of a process.
+// resident returns the resident memory of a process, in bytes.
 func resident(t testing.TB, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

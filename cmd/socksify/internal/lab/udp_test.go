@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// datagrams sends one datagram in each way that there is, and prints how that went.
+// datagrams sends a datagram with each system call, and prints the results.
 const datagrams = `
 import errno, socket, sys
 to = (socket.gethostbyname("www.test"), 7)
@@ -29,8 +29,8 @@ for f in connected, sendto, sendmsg, mapped:
         print(f.__name__, errno.errorcode[e.errno])
 `
 
-// The seccomp way refuses UDP: each call fails at once with ENETUNREACH, which the log explains. Names are resolved,
-// and nothing leaves.
+// The seccomp way refuses UDP: each call fails at once with ENETUNREACH, and the log has the reason. Names are still
+// resolved, and no packet leaves.
 func TestUDPRefused(t *testing.T) {
 	for _, way := range []string{"seccomp", byContainer} {
 		for _, user := range []bool{false, true} {

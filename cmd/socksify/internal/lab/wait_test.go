@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// waitForPort waits until a program listens, in the namespace of the thread.
+// waitForPort waits until a program listens at a port, in the thread's network namespace.
 func waitForPort(t testing.TB, address string) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)

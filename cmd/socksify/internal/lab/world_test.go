@@ -20,7 +20,8 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// The launcher's side of the link, the gateway's side, and a server that only the gateway's side knows.
+// Addresses of the launcher's side of the link, of the gateway's side, and of a server that only the gateway's side
+// reaches.
 const (
 	launcherIP = "10.77.0.2"
 	gatewayIP  = "10.77.0.1"
@@ -29,17 +30,17 @@ const (
 
 const page = "the page of the lab\n"
 
-// world is a gateway and servers in this process's network namespace, and a launcher's namespace whose only link
-// leads here. Programs are started there, and what leaves it is counted.
+// world is a gateway and servers in this process's network namespace, and the launcher's namespace, whose only
+// link leads here. Programs run in the launcher's namespace, and the packets that leave it are counted.
 type world struct {
 	t        testing.TB
 	gateway  *testgw.Gateway
-	launcher *os.File // the namespace
+	launcher *os.File // the launcher's namespace
 	capture  *capture
 	dir      string
 }
 
-// newWorld builds one, which ends with the test.
+// newWorld returns a new world, which ends with the test.
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	needRoot(t)
@@ -56,7 +57,7 @@ func newWorld(t testing.TB) *world {
 	})
 	w.launcher = newNamespace(t)
 	w.link()
-	if _, bench := t.(*testing.B); !bench { // it would be measured, too
+	if _, bench := t.(*testing.B); !bench { // the benchmark would include it
 		w.capture = newCapture(t, "gw0")
 	}
 	w.serve()
@@ -76,7 +77,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// restart starts the gateway anew, after a change.
+// restart restarts the gateway after a change of its fields.
 func (w *world) restart(t testing.TB, change func(*testgw.Gateway)) {
 	t.Helper()
 	w.gateway.Close()
@@ -84,7 +85,7 @@ func (w *world) restart(t testing.TB, change func(*testgw.Gateway)) {
 	require.NoError(t, w.gateway.Start("tcp", gatewayIP+":1080"))
 }
 
-// link makes the veth pair. There is a way for every packet, so that a leak shows.
+// link makes the veth pair. The launcher has a default route, so that leaks reach the capture.
 func (w *world) link() {
 	t := w.t
 	netns := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), w.launcher.Fd())
@@ -107,7 +108,7 @@ func (w *world) link() {
 	})
 }
 
-// serve starts the servers that are behind the gateway.
+// serve starts the servers behind the gateway.
 func (w *world) serve() {
 	t := w.t
 	mux := http.NewServeMux()
@@ -167,10 +168,10 @@ func echoStreams(l net.Listener) {
 	}
 }
 
-// within runs f in a thread of the launcher's namespace; processes that f starts are there.
+// within runs f, and the processes that f starts, in the launcher's namespace.
 func (w *world) within(f func()) {
 	done := make(chan struct{})
-	go func() { // ends with f; its thread, which is of no more use, ends with it
+	go func() { // ends with f, and its thread, whose namespace is changed, with it
 		defer close(done)
 		runtime.LockOSThread()
 		if err := unix.Setns(int(w.launcher.Fd()), unix.CLONE_NEWNET); err != nil {
@@ -207,7 +208,7 @@ func needRoot(t testing.TB) {
 	}
 }
 
-// lacks skips t, or fails it where everything has to be there.
+// lacks skips t because of a missing requirement. If CI=true, the test fails instead.
 func lacks(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {

@@ -13,12 +13,12 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
 )
 
-// ShimName is argv[0] of a process that has to call Shim.
+// ShimName is argv[0] of a process that must call [Shim].
 const ShimName = "socksify: shim in namespaces"
 
 // Setup is the shim's configuration.
 type Setup struct {
-	Host    []uint16 // TCP ports of 127.0.0.1 whose connections are handed out
+	Host    []uint16 // TCP ports of 127.0.0.1 for which the shim returns listeners
 	Publish bool     // packets from the device may reach 127.0.0.1
 }
 
@@ -29,13 +29,13 @@ func clone(p execute.Program, s Setup) (*execute.Shim, []*os.File, error) {
 		return nil, nil, err
 	}
 	shim, files, err := execute.Start(p, ShimName, attr, s)
-	if errno, ok := err.(syscall.Errno); ok { // of clone, or of a map of ids
+	if errno, ok := err.(syscall.Errno); ok { // of clone, or of writing an ID map
 		err = fmt.Errorf("user, network and mount namespaces: %w%s", errno, remedy(errno))
 	}
 	return shim, files, err
 }
 
-// remedy says what usually helps, or "".
+// remedy returns a hint at the usual remedy for err, or "".
 func remedy(err error) string {
 	switch {
 	case errors.Is(err, unix.ENOSPC):
@@ -46,8 +46,9 @@ func remedy(err error) string {
 	return ""
 }
 
-// attributes returns the attributes of the shim's clone: ids that are mapped to themselves, and the capabilities for its
-// set-up. A process that may map all ids, as root may, maps all, so that its program can change users.
+// attributes returns the attributes for cloning the shim: IDs are mapped to themselves, and the shim has the
+// capabilities for its set-up. A process that may map all IDs, such as root's, maps all, so that its program can
+// change users.
 func attributes() (*syscall.SysProcAttr, error) {
 	attr := &syscall.SysProcAttr{
 		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWNS,
@@ -67,7 +68,7 @@ func attributes() (*syscall.SysProcAttr, error) {
 	return attr, nil
 }
 
-// mayMapAll reports whether this process has CAP_SETUID and CAP_SETGID where it is.
+// mayMapAll reports whether this process has CAP_SETUID and CAP_SETGID in its user namespace.
 func mayMapAll() bool {
 	h := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var d [2]unix.CapUserData
@@ -78,7 +79,7 @@ func mayMapAll() bool {
 	return d[0].Effective&both == both
 }
 
-// identity maps every id that a map file of this process has to itself.
+// identity returns mappings of each ID in an ID map file of this process to itself.
 func identity(file string) ([]syscall.SysProcIDMap, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

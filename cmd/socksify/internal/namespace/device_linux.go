@@ -9,13 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DeviceName is the network device of the program.
+// DeviceName is the name of the TUN device in the program's network namespace.
 const DeviceName = "socks0"
 
-// mtu is as large as it may be: every packet costs a switch between the kernel and the stack.
+// mtu is near the maximum, because each packet costs a system call.
 const mtu = 65520
 
-// The addresses of the device, and of socksify: the name server, which published connections come from too. 198.18.0.0/15 is for benchmarks between networks (RFC 2544); the IPv6 prefix is a random ULA (RFC 4193).
+// The addresses of the device and of the name server, which is also the source of published connections.
+// 198.18.0.0/15 is reserved for benchmarks (RFC 2544); the IPv6 prefix is a random ULA (RFC 4193).
 var (
 	device4 = netip.MustParseAddr("198.19.255.1")
 	server4 = netip.MustParseAddr("198.19.255.53")
@@ -23,7 +24,7 @@ var (
 	server6 = netip.MustParseAddr("fdf5:c50c:6b1f::53")
 )
 
-// openDevice makes the device the only route of this network namespace.
+// openDevice creates the device in this network namespace, makes it the only route, and returns its descriptor.
 func openDevice(publish bool) (*os.File, error) {
 	const node = "/dev/net/tun"
 	fd, err := unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC, 0)
@@ -40,7 +41,7 @@ func openDevice(publish bool) (*os.File, error) {
 		f.Close()
 		return nil, errDevice("TUNSETIFF", err)
 	}
-	_ = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, unix.TUN_F_CSUM) // if that fails, the kernel computes checksums in vain
+	_ = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, unix.TUN_F_CSUM) // on an error the kernel computes checksums that are not needed
 	setSysctls(publish)
 	if err := configure(); err != nil {
 		f.Close()
@@ -49,7 +50,8 @@ func openDevice(publish bool) (*os.File, error) {
 	return f, nil
 }
 
-// setSysctls makes the device quieter and faster. Settings that the kernel lacks are left out.
+// setSysctls sets sysctls so that the device is quieter and faster. Errors are ignored, because a kernel may lack
+// some.
 func setSysctls(publish bool) {
 	settings := map[string]string{
 		"ipv6/conf/lo/disable_ipv6":                         "0",
@@ -58,11 +60,12 @@ func setSysctls(publish bool) {
 		"ipv6/conf/" + DeviceName + "/accept_ra":            "0",
 		"ipv6/conf/" + DeviceName + "/router_solicitations": "0",
 		"ipv6/conf/" + DeviceName + "/addr_gen_mode":        "1", // no link-local address
-		// Datagrams carry DF only if the program asks for it, so that it alone is told of the gateway's MTU.
+		// Datagrams have DF only if the program sets it, so that only such programs get ICMP errors for the path
+		// MTU.
 		"ipv4/ip_no_pmtu_disc": "1",
-		"ipv4/route/min_pmtu":  "1228", // and not less then, which QUIC needs
+		"ipv4/route/min_pmtu":  "1228", // QUIC's minimum
 	}
-	// The stack is as near as loopback, but answers later when the machine is busy: windows are wide from the start.
+	// The stack is as near as loopback, but may answer late on a busy machine, so windows are large from the start.
 	settings["ipv4/tcp_rmem"] = "4096 1048576 16777216"
 	settings["ipv4/tcp_wmem"] = "4096 1048576 16777216"
 	if publish {
@@ -73,8 +76,8 @@ func setSysctls(publish bool) {
 	}
 }
 
-// configure gives the device its addresses and routes, and switches it and loopback on. It needs neither netlink
-// nor a program.
+// configure sets the addresses and routes of the device, and brings it and loopback up. It uses ioctls, not
+// netlink or another program.
 func configure() error {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -183,7 +186,7 @@ type in6Rtmsg struct {
 	index             int32
 }
 
-// configure6 does nothing on a kernel without IPv6.
+// configure6 sets the IPv6 address and route of the device. It does nothing on a kernel without IPv6.
 func configure6() error {
 	s, err := unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err == unix.EAFNOSUPPORT {

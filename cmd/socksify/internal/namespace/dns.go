@@ -13,10 +13,10 @@ import (
 	"github.com/sockslib/sockslib/resolver"
 )
 
-// dnsPort is where every address answers as our name server.
+// dnsPort is the port at which the name server answers, at every address.
 const dnsPort = 53
 
-// dns answers the program's queries, whichever server it asks.
+// dns answers the program's DNS queries to every server.
 type dns struct {
 	server  *resolver.Server
 	queries *queries
@@ -24,7 +24,7 @@ type dns struct {
 	running sync.WaitGroup
 }
 
-// newDNS starts to answer; close ends it.
+// newDNS starts to answer queries, until close.
 func newDNS(p *policy.Policy, send func(packet []byte)) *dns {
 	d := &dns{
 		server: &resolver.Server{
@@ -35,15 +35,15 @@ func newDNS(p *policy.Policy, send func(packet []byte)) *dns {
 		queries: &queries{waiting: make(chan query, 1024), past: make(chan struct{}), send: send},
 		conns:   &conns{waiting: make(chan net.Conn), closed: make(chan struct{})},
 	}
-	d.running.Go(func() { _ = d.server.ServePacket(d.queries) }) // d's; ends with close
-	d.running.Go(func() { _ = d.server.Serve(d.conns) })         // d's; ends with close
+	d.running.Go(func() { _ = d.server.ServePacket(d.queries) }) // owned by d; ends with close
+	d.running.Go(func() { _ = d.server.Serve(d.conns) })         // owned by d; ends with close
 	return d
 }
 
-// listen answers on sockets inside the namespace too, and closes them in the end.
+// listen starts to answer queries on two sockets inside the namespace. close closes them.
 func (d *dns) listen(packets net.PacketConn, stream net.Listener) {
-	d.running.Go(func() { _ = d.server.ServePacket(packets) }) // d's; ends with close
-	d.running.Go(func() { _ = d.server.Serve(stream) })        // d's; ends with close
+	d.running.Go(func() { _ = d.server.ServePacket(packets) }) // owned by d; ends with close
+	d.running.Go(func() { _ = d.server.Serve(stream) })        // owned by d; ends with close
 }
 
 func (d *dns) close() {
@@ -53,7 +53,7 @@ func (d *dns) close() {
 	d.running.Wait()
 }
 
-// query is a datagram to port 53. It is a net.Addr so that the answer finds its way back.
+// query is a datagram to port 53. It is also the net.Addr to which the Server writes the answer.
 type query struct {
 	from, asked netip.AddrPort
 	payload     []byte
@@ -62,15 +62,15 @@ type query struct {
 func (query) Network() string  { return "udp" }
 func (q query) String() string { return q.from.String() }
 
-// queries is a net.PacketConn of the datagrams to port 53.
+// queries is a net.PacketConn that receives the datagrams to port 53.
 type queries struct {
 	waiting chan query
-	past    chan struct{} // closed when reads are to fail
+	past    chan struct{} // closed when reads must fail
 	once    sync.Once
 	send    func(packet []byte)
 }
 
-// ask adds a query, or drops it when too many wait, as a full socket does.
+// ask adds a query. It drops the query if too many wait, like a full socket.
 func (q *queries) ask(m query) {
 	select {
 	case q.waiting <- m:
@@ -96,18 +96,18 @@ func (q *queries) WriteTo(b []byte, to net.Addr) (int, error) {
 
 func (q *queries) Close() error                     { q.once.Do(func() { close(q.past) }); return nil }
 func (q *queries) LocalAddr() net.Addr              { return query{from: netip.AddrPortFrom(server4, dnsPort)} }
-func (q *queries) SetReadDeadline(time.Time) error  { return q.Close() } // the Server sets it to stop alone
+func (q *queries) SetReadDeadline(time.Time) error  { return q.Close() } // the Server sets it only to stop
 func (q *queries) SetWriteDeadline(time.Time) error { return nil }
 func (q *queries) SetDeadline(time.Time) error      { return q.Close() }
 
-// conns is a net.Listener of the connections to port 53.
+// conns is a net.Listener that accepts the connections to port 53.
 type conns struct {
 	waiting chan net.Conn
 	closed  chan struct{}
 	once    sync.Once
 }
 
-// add hands a connection over, or closes it.
+// add passes c to Accept, or closes it if l is closed.
 func (l *conns) add(c net.Conn) {
 	select {
 	case l.waiting <- c:

@@ -1,7 +1,7 @@
-// Package namespace catches a program's network by giving it one of its own: a user, a network and a mount
-// namespace whose only way out is a TUN device. Behind the device a TCP/IP stack in user space ends every
-// connection and dials it anew by a policy.Policy. The program cannot tell, and cannot get around it.
+// Package namespace runs a program in a user, a network and a mount namespace whose only route is a TUN device.
+// Behind the device, a TCP/IP stack in user space terminates each connection and dials its destination by a
+// policy.Policy. The program does not notice the stack and cannot bypass it.
 //
-// The supervisor calls [Start], which clones the shim. The shim (see [Shim]) sets the namespaces up from inside,
-// hands out the descriptors that the supervisor needs, and executes the program.
+// The supervisor calls [Start], which clones the shim. The shim (see [Shim]) sets up the namespaces from inside,
+// sends descriptors to the supervisor, and executes the program.
 package namespace

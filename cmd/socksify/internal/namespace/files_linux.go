@@ -11,16 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// resolvConf is the program's /etc/resolv.conf: no search list, and no name too short to be asked as it is.
+// resolvConf is the text of the program's /etc/resolv.conf: it has no search list, and even a name without a dot is
+// queried as it is.
 var resolvConf = "nameserver " + server4.String() + "\noptions ndots:0\n"
 
-// daemons are directories with the unix sockets of daemons that would resolve names past the gateway.
+// daemons are directories with the unix sockets of daemons that would resolve names without the gateway.
 var daemons = []string{
 	"/run/nscd", "/var/run/nscd", "/run/systemd/resolve", "/run/avahi-daemon", "/var/run/avahi-daemon",
 }
 
-// maskFiles hides those daemons and puts resolvConf in its place. The daemons come first: resolv.conf is often a
-// link into the directory of one.
+// maskFiles hides the directories of daemons and then replaces /etc/resolv.conf, which is often a symbolic link
+// into one of them.
 func maskFiles() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("mounts of the namespace: %w", err)
@@ -46,8 +47,9 @@ func mountTmpfs(dir string) error {
 	return nil
 }
 
-// replaceResolvConf mounts resolvConf at the file that a name leads to. Where there is none, it is created if that
-// is in one of our tmpfs; if not, programs ask 127.0.0.1:53, where we are too.
+// replaceResolvConf mounts resolvConf over the file to which name leads. If there is no such file, replaceResolvConf
+// creates it in a tmpfs of mountTmpfs; elsewhere it does nothing, because programs without a resolv.conf query
+// 127.0.0.1:53, which is a name server of nameServers.
 func replaceResolvConf(name string) error {
 	target, err := destination(name)
 	if err != nil {
@@ -64,7 +66,7 @@ func replaceResolvConf(name string) error {
 	return bind(resolvConf, "/proc/self/fd/"+strconv.Itoa(fd))
 }
 
-// destination follows the links of a name to where its file is or would be.
+// destination follows the symbolic links of name and returns the path of its file, which may not exist.
 func destination(name string) (string, error) {
 	for range 40 { // MAXSYMLINKS
 		to, err := os.Readlink(name)
@@ -83,7 +85,7 @@ func destination(name string) (string, error) {
 	return "", fmt.Errorf("/etc/resolv.conf: %w", unix.ELOOP)
 }
 
-// create writes resolvConf to a file that is to be in one of our tmpfs.
+// create writes resolvConf to file if that is in a tmpfs of mountTmpfs, which create recognizes by its size.
 func create(file string) error {
 	dir := filepath.Dir(file)
 	var s unix.Statfs_t
@@ -97,8 +99,8 @@ func create(file string) error {
 	return err
 }
 
-// bind mounts a file with a text at a path. The file is in a tmpfs that is detached afterwards. If the file were unlinked
-// instead, a nested run could not mount another over it.
+// bind mounts a file with text at the path at. The file is in a tmpfs that bind detaches afterwards. If bind
+// unlinked the file instead, a nested run could not mount another over it.
 func bind(text, at string) error {
 	dir := scratch()
 	if err := mountTmpfs(dir); err != nil {
@@ -115,7 +117,7 @@ func bind(text, at string) error {
 	return nil
 }
 
-// scratch returns a directory that may be covered for a moment.
+// scratch returns a directory over which a tmpfs may be mounted for a moment.
 func scratch() string {
 	for _, dir := range []string{"/tmp", "/var/tmp", "/dev/shm", "/run"} {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() {

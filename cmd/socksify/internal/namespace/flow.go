@@ -12,21 +12,21 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
 )
 
-// flow is one UDP socket of the program. It has one association with the gateway, made for the first datagram that
-// needs it, and a socket of its own per direct destination.
+// flow is one UDP socket of the program. It has one PacketConn of the gateway, made for the first datagram that
+// needs it, and one socket per direct destination.
 type flow struct {
 	flows *flows
-	addr  netip.AddrPort // the program's
+	addr  netip.AddrPort // the socket's
 	queue chan addressed
-	ctx   context.Context // of all dials; done: closing
+	ctx   context.Context // of all dials; ends with the flow
 
 	cancel  context.CancelFunc
 	gateway net.PacketConn              // nil: none yet
 	direct  map[netip.AddrPort]net.Conn // by destination
 	readers chan struct{}               // one value per reader that has ended
-	running int                         // readers
-	told    map[netip.AddrPort]bool     // destinations that the log has
-	last    atomic.Int64                // when a datagram went by, in Unix nanoseconds
+	running int                         // number of readers
+	told    map[netip.AddrPort]bool     // destinations that have been logged
+	last    atomic.Int64                // when a datagram was last sent or received, in Unix nanoseconds
 }
 
 type addressed struct {
@@ -43,7 +43,7 @@ func newFlow(f *flows, addr netip.AddrPort) *flow {
 	return fl
 }
 
-// run passes the flow's datagrams on until it is idle or cancelled. It owns the flow's connections.
+// run passes on the datagrams of fl until fl is idle or cancelled. It owns fl's connections.
 func (fl *flow) run() {
 	defer fl.end()
 	idle := time.NewTimer(flowIdle)
@@ -54,7 +54,7 @@ func (fl *flow) run() {
 		case m := <-fl.queue:
 			fl.pass(m)
 			fl.flows.waiting.Add(-1)
-		case <-fl.readers: // the gateway ended the association: the next datagram makes another
+		case <-fl.readers: // a connection has ended: the next datagram makes another
 			fl.running--
 			fl.closeConns()
 		case <-idle.C:
@@ -102,7 +102,7 @@ func (fl *flow) write(m addressed) error {
 		return err
 	}
 	err := fl.writeToGateway(m)
-	if errors.Is(err, net.ErrClosed) && fl.ctx.Err() == nil { // the gateway ended the association: another one
+	if errors.Is(err, net.ErrClosed) && fl.ctx.Err() == nil { // the gateway ended it: make another
 		fl.closeConns()
 		err = fl.writeToGateway(m)
 	}
@@ -124,6 +124,7 @@ func (fl *flow) writeToGateway(m addressed) error {
 	return err
 }
 
+// bounded returns fl.ctx limited to the policy's Timeout.
 func (fl *flow) bounded() (context.Context, context.CancelFunc) {
 	if t := fl.flows.policy.Timeout; t > 0 {
 		return context.WithTimeout(fl.ctx, t)
@@ -131,7 +132,7 @@ func (fl *flow) bounded() (context.Context, context.CancelFunc) {
 	return context.WithCancel(fl.ctx)
 }
 
-// dialed returns the socket of a direct destination.
+// dialed returns the socket for a direct destination, and makes it if there is none.
 func (fl *flow) dialed(d policy.Destination) (net.Conn, error) {
 	if c := fl.direct[d.Addr]; c != nil {
 		return c, nil
@@ -148,16 +149,16 @@ func (fl *flow) dialed(d policy.Destination) (net.Conn, error) {
 	return c, nil
 }
 
-// read begins to pass on to the program what read returns.
+// read starts a reader, which passes the datagrams that the func read returns to the program.
 func (fl *flow) read(read func([]byte) (int, netip.AddrPort, error)) {
 	fl.running++
-	go func() { // the flow's; ends with its connection, and run or end hears of it
+	go func() { // owned by fl; ends with its connection; run or closeConns waits for it
 		fl.deliver(read)
 		fl.readers <- struct{}{}
 	}()
 }
 
-// deliver passes on until read fails for good. What a direct destination's host refuses is passing.
+// deliver passes datagrams from read to the program until read fails with an error other than a passing one.
 func (fl *flow) deliver(read func([]byte) (int, netip.AddrPort, error)) {
 	b := make([]byte, 64<<10)
 	for {
@@ -177,7 +178,7 @@ func (fl *flow) deliver(read func([]byte) (int, netip.AddrPort, error)) {
 	}
 }
 
-// closeConns closes the connections and waits for their readers.
+// closeConns closes fl's connections and waits for their readers.
 func (fl *flow) closeConns() {
 	if fl.gateway != nil {
 		_ = fl.gateway.Close()
@@ -206,7 +207,7 @@ func (fl *flow) end() {
 	}
 }
 
-// readFrom reads without allocating where p can.
+// readFrom reads a datagram from p. It does not allocate if p has ReadFromAddrPort.
 func readFrom(p net.PacketConn, b []byte) (int, netip.AddrPort, error) {
 	if fast, ok := p.(interface {
 		ReadFromAddrPort([]byte) (int, netip.AddrPort, error)
@@ -223,7 +224,7 @@ func readFrom(p net.PacketConn, b []byte) (int, netip.AddrPort, error) {
 	return n, netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), nil
 }
 
-// passing reports whether a connected socket is good after an error of it.
+// passing reports whether a connected socket is still usable after err: its host has refused a datagram.
 func passing(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
 }

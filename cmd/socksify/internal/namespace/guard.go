@@ -11,8 +11,8 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
 )
 
-// guard is the link as the stack sees it. Packets that no gateway carries do not reach the stack: guard answers them at
-// once, so that ping fails in milliseconds and not after its timeout.
+// guard is a link endpoint between the link and the stack. It keeps packets that no gateway carries from the stack
+// and answers them at once, so that ping, for instance, fails in milliseconds and not after its timeout.
 type guard struct {
 	nested.Endpoint
 	log  *policy.Log
@@ -25,7 +25,7 @@ func newGuard(link stack.LinkEndpoint, log *policy.Log, send func([]byte)) *guar
 	return g
 }
 
-// DeliverNetworkPacket hands a packet of the program on, or answers it.
+// DeliverNetworkPacket passes a packet of the program to the stack, answers it, or drops it.
 func (g *guard) DeliverNetworkPacket(protocol tcpip.NetworkProtocolNumber, pkt *stack.PacketBuffer) {
 	begin, _ := pkt.Data().PullUp(min(pkt.Data().Size(), quoteLength))
 	v := inspect(begin)
@@ -44,13 +44,13 @@ func (g *guard) DeliverNetworkPacket(protocol tcpip.NetworkProtocolNumber, pkt *
 	}
 }
 
-// verdict says what happens to a packet.
+// verdict is the decision about a packet.
 type verdict int
 
 const (
 	pass verdict = iota
 	drop
-	prohibit     // ICMP that asks for an answer
+	prohibit     // an ICMP request
 	noProtocol   // neither TCP, UDP nor ICMP
 	noSuchTarget // multicast and broadcast
 )
@@ -65,7 +65,8 @@ func (v verdict) reason() reason {
 	return networkUnreachable
 }
 
-// inspect judges a packet by its beginning. Fragments after the first pass: they are of use only with the first.
+// inspect returns the verdict on a packet, of which packet is the beginning. Fragments after the first pass,
+// because they are useless without the first.
 func inspect(packet []byte) verdict {
 	_, dst, protocol, ok := addresses(packet)
 	if !ok {
@@ -79,7 +80,7 @@ func inspect(packet []byte) verdict {
 		return pass
 	case uint8(header.ICMPv4ProtocolNumber), uint8(header.ICMPv6ProtocolNumber):
 		return inspectICMP(packet, protocol)
-	case protocolIGMP, protocolHopByHop: // the kernel's own, for multicast
+	case protocolIGMP, protocolHopByHop: // sent by the kernel, for multicast
 		return drop
 	}
 	return noProtocol
@@ -93,8 +94,8 @@ const (
 
 var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
-// inspectICMP lets the program's errors about our packets pass, drops the kernel's neighbor discovery, and refuses
-// what asks for an answer.
+// inspectICMP returns the verdict on an ICMP packet: errors about the stack's packets pass, requests are refused,
+// and others, such as the kernel's neighbor discovery, are dropped.
 func inspectICMP(packet []byte, protocol uint8) verdict {
 	at := transportOffset(packet)
 	if at >= len(packet) {

@@ -21,8 +21,9 @@ const (
 	tooBig
 )
 
-// codes are type and code in IPv4 (RFC 792, RFC 1812) and IPv6 (RFC 4443). IPv6 knows no unreachable protocol; the
-// program's connect says EHOSTUNREACH or EACCES for administrativelyProhibited.
+// codes has the type and code of each reason in IPv4 (RFC 792, RFC 1812) and IPv6 (RFC 4443). IPv6 has no code for
+// an unreachable protocol, so a parameter problem stands for it. For administrativelyProhibited, the program's
+// connect fails with EHOSTUNREACH in IPv4 and EACCES in IPv6.
 var codes = [...]struct{ type4, code4, type6, code6 byte }{
 	networkUnreachable:         {3, 0, 1, 0},
 	hostUnreachable:            {3, 1, 1, 3},
@@ -33,14 +34,15 @@ var codes = [...]struct{ type4, code4, type6, code6 byte }{
 	tooBig:                     {3, 4, 2, 0},
 }
 
-// quoteLength is how much of a packet an error quotes at most: any header of IP and TCP, and no error exceeds 576
-// bytes (RFC 1812, section 4.3.2.3). The program's kernel looks for the SYN's sequence number there.
+// quoteLength is the maximum number of bytes of a packet that an error quotes. They include any IPv4 and TCP
+// headers, because the program's kernel needs the SYN's sequence number, and no error exceeds 576 bytes (RFC 1812,
+// section 4.3.2.3).
 const quoteLength = 120
 
-// unreachable returns an ICMP error about a packet of which quote is the beginning, or nil if that is no packet.
+// unreachable returns an ICMP error about the packet that begins with quote, or nil if quote has no IP header.
 func unreachable(quote []byte, why reason) []byte { return icmpError(quote, why, 0) }
 
-// packetTooBig returns an ICMP error that makes the program send packets of mtu bytes at most.
+// packetTooBig returns an ICMP error that makes the program send packets of at most mtu bytes.
 func packetTooBig(quote []byte, mtu uint32) []byte { return icmpError(quote, tooBig, mtu) }
 
 func icmpError(quote []byte, why reason, info uint32) []byte {
@@ -57,7 +59,8 @@ func icmpError(quote []byte, why reason, info uint32) []byte {
 
 const icmpHeader = 8
 
-// icmp4 returns an error from the name server's address: the destination's may be no valid source.
+// icmp4 returns an error with the name server's address as its source, because the destination's may be invalid as
+// one.
 func icmp4(to netip.Addr, quote []byte, why reason, info uint32) []byte {
 	b := make([]byte, header.IPv4MinimumSize+icmpHeader+len(quote))
 	putIPv4(b, header.ICMPv4ProtocolNumber, server4, to)

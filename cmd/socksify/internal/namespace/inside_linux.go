@@ -2,7 +2,7 @@ package namespace
 
 import "golang.org/x/sys/unix"
 
-// Inside reports whether this process's network is one that Start made.
+// Inside reports whether this process is in a network namespace that [Start] made.
 func Inside() bool {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

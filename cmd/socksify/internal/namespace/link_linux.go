@@ -12,8 +12,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 )
 
-// vnetHeader is the length of struct virtio_net_hdr, which comes before each packet (IFF_VNET_HDR). It lets both
-// sides leave out the checksums of TCP and UDP, which protect nothing inside of one machine.
+// vnetHeader is the length of struct virtio_net_hdr, which precedes each packet (IFF_VNET_HDR). With it, both
+// sides can omit the checksums of TCP and UDP, which are not needed within one machine.
 const vnetHeader = 10
 
 // link is the device as a stack.LinkEndpoint.
@@ -30,7 +30,7 @@ type link struct {
 	reading    sync.WaitGroup
 }
 
-// newLink takes over a descriptor of the device.
+// newLink returns a link with a duplicate of device's descriptor.
 func newLink(device *os.File) (*link, error) {
 	fd, err := unix.FcntlInt(device.Fd(), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
@@ -48,7 +48,7 @@ func newLink(device *os.File) (*link, error) {
 	return l, nil
 }
 
-// Attach begins to deliver packets to a dispatcher, or, if that is nil, ends it.
+// Attach starts to deliver packets to d. A nil d closes the link.
 func (l *link) Attach(d stack.NetworkDispatcher) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -61,10 +61,11 @@ func (l *link) Attach(d stack.NetworkDispatcher) {
 }
 
 const (
-	// headSize is the length of a packet's first view, which has the headers of IP and TCP. gVisor copies the view
-	// that has the header of IP, so that the payload is better off in another.
+	// headSize is the length of a packet's first view, which has the IP and TCP headers. gVisor copies the view with
+	// the IP header, so a separate view for the payload saves a copy.
 	headSize = 128
-	// smallPacket is the longest rest of a packet that is copied, so that it does not pin the memory of a large one.
+	// smallPacket is the maximum size of a packet's second view that is copied, so that a short packet does not pin
+	// the memory of a long one.
 	smallPacket = 4 << 10
 )
 
@@ -104,7 +105,7 @@ func (l *link) read(d stack.NetworkDispatcher) {
 	}
 }
 
-// deliver delivers a packet of an IP version, unless there is no such version.
+// deliver delivers a packet of an IP version to d, or drops it if the version is unknown.
 func deliver(d stack.NetworkDispatcher, version byte, packet buffer.Buffer) {
 	var protocol tcpip.NetworkProtocolNumber
 	switch version {
@@ -121,7 +122,7 @@ func deliver(d stack.NetworkDispatcher, version byte, packet buffer.Buffer) {
 	pkt.DecRef()
 }
 
-// WritePackets writes packets of the stack, whose checksums of TCP are left out.
+// WritePackets writes packets of the stack, which have no TCP checksums.
 func (l *link) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) {
 	n := 0
 	for _, pkt := range pkts.AsSlice() {
@@ -135,7 +136,8 @@ func (l *link) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) {
 	return n, nil
 }
 
-// partialChecksum tells the kernel that the checksum of TCP is not there; it needs none to take a packet in.
+// partialChecksum returns the virtio_net_hdr for pkt. For TCP it says that the checksum is missing; the kernel
+// accepts that on input.
 func partialChecksum(pkt *stack.PacketBuffer) (prefix [vnetHeader]byte) {
 	if pkt.TransportProtocolNumber != header.TCPProtocolNumber {
 		return prefix
@@ -147,12 +149,13 @@ func partialChecksum(pkt *stack.PacketBuffer) (prefix [vnetHeader]byte) {
 	return prefix
 }
 
-// send writes a packet with checksums of its own. What cannot be written is lost, as on any network.
+// send writes a packet that has its checksums. If the write fails, the packet is lost, as on any network.
 func (l *link) send(packet []byte) {
 	var prefix [vnetHeader]byte
 	_ = l.writev([][]byte{prefix[:], packet})
 }
 
+// writev writes one packet.
 func (l *link) writev(iov [][]byte) error {
 	var failed error
 	err := l.raw.Write(func(fd uintptr) bool {
@@ -176,7 +179,7 @@ func (l *link) waiting() (yes bool) {
 	return yes
 }
 
-// Capabilities: checksums are neither looked at nor made.
+// Capabilities says that the stack neither checks nor computes checksums.
 func (l *link) Capabilities() stack.LinkEndpointCapabilities {
 	return stack.CapabilityRXChecksumOffload | stack.CapabilityTXChecksumOffload
 }

@@ -26,13 +26,13 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// lab is a network with, in place of the program's kernel, a second stack.
+// lab is a network with a second stack in place of the program's kernel.
 type lab struct {
 	gateway *testgw.Gateway
 	dialer  *dialer.Dialer
 	program *stack.Stack
 	network *network
-	port    uint16 // of a server that echoes, by TCP and UDP
+	port    uint16 // of an echo server, over TCP and UDP
 }
 
 func newLab(t *testing.T) *lab {
@@ -69,7 +69,7 @@ func newLab(t *testing.T) *lab {
 	return l
 }
 
-// echoServer returns a port of 127.0.0.1.
+// echoServer starts an echo server over TCP and UDP, and returns its port of 127.0.0.1.
 func echoServer(t *testing.T) uint16 {
 	t.Helper()
 	var running sync.WaitGroup
@@ -103,7 +103,7 @@ func echoServer(t *testing.T) uint16 {
 	return uint16(stream.Addr().(*net.TCPAddr).Port)
 }
 
-// fake returns the address of a name, as DNS gives it.
+// fake returns the fake address of a name, as the name server answers it.
 func (l *lab) fake(t *testing.T, network, name string, port uint16) tcpip.FullAddress {
 	t.Helper()
 	a, err := l.dialer.Table.Assign(network, name)
@@ -140,7 +140,7 @@ func TestTCP(t *testing.T) {
 	}
 }
 
-// Many connections leave nothing behind: see TestMain for goroutines and descriptors.
+// Many connections leave no goroutines or descriptors, which TestMain checks.
 func TestManyConnections(t *testing.T) {
 	l := newLab(t)
 	total := 3000
@@ -221,7 +221,7 @@ func TestUDP(t *testing.T) {
 	}
 }
 
-// A name server is at every address, by UDP and TCP.
+// The name server answers at every address, over UDP and TCP.
 func TestDNS(t *testing.T) {
 	l := newLab(t)
 	for _, network := range []string{"udp", "tcp"} {

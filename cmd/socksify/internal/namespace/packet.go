@@ -9,8 +9,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 )
 
-// addresses returns the ends and the protocol of a packet by its beginning. It reports false for what is no
-// packet of IP. Of IPv6 the protocol is the first next header.
+// addresses returns the source, the destination and the protocol of the packet that begins with packet. It reports
+// false if that is not an IP packet. In IPv6 the protocol is the first next header.
 func addresses(packet []byte) (src, dst netip.Addr, protocol uint8, ok bool) {
 	if len(packet) == 0 {
 		return src, dst, 0, false
@@ -32,7 +32,8 @@ func addresses(packet []byte) (src, dst netip.Addr, protocol uint8, ok bool) {
 	return src, dst, 0, false
 }
 
-// transportOffset is where the header after IP's own begins, which may be beyond the packet's end.
+// transportOffset returns the offset of the header after the IPv4 header, or after the fixed IPv6 header. It may be
+// beyond the packet's end.
 func transportOffset(packet []byte) int {
 	if packet[0]>>4 == 4 {
 		return int(header.IPv4(packet).HeaderLength())
@@ -40,7 +41,7 @@ func transportOffset(packet []byte) int {
 	return header.IPv6MinimumSize
 }
 
-// putIPv4 makes b, which is a whole packet, one of a protocol; the addresses are IPv4.
+// putIPv4 writes the IPv4 header of b, which is a whole packet. The addresses must be IPv4.
 func putIPv4(b []byte, protocol tcpip.TransportProtocolNumber, from, to netip.Addr) {
 	h := header.IPv4(b)
 	h.Encode(&header.IPv4Fields{
@@ -49,6 +50,7 @@ func putIPv4(b []byte, protocol tcpip.TransportProtocolNumber, from, to netip.Ad
 	h.SetChecksum(^h.CalculateChecksum())
 }
 
+// putIPv6 writes the IPv6 header of b, which is a whole packet. The addresses must be IPv6.
 func putIPv6(b []byte, protocol tcpip.TransportProtocolNumber, from, to netip.Addr) {
 	header.IPv6(b).Encode(&header.IPv6Fields{
 		PayloadLength: uint16(len(b) - header.IPv6MinimumSize), TransportProtocol: protocol, HopLimit: 64,
@@ -58,11 +60,11 @@ func putIPv6(b []byte, protocol tcpip.TransportProtocolNumber, from, to netip.Ad
 
 func ipAddress(a netip.Addr) tcpip.Address { return tcpip.AddrFromSlice(a.AsSlice()) }
 
-// maxPayload is the longest datagram that one packet of the device holds, in either family.
+// maxPayload is the maximum payload of a datagram in one packet of the device, in either family.
 const maxPayload = mtu - header.IPv6MinimumSize - header.UDPMinimumSize
 
-// datagram returns a packet with a datagram to the program. The payload is at most maxPayload bytes long, and the
-// ends are of one family.
+// datagram returns a packet with a datagram to the program. The payload must have at most maxPayload bytes, and the
+// addresses must be of the same family.
 func datagram(from, to netip.AddrPort, payload []byte) []byte {
 	size := header.IPv6MinimumSize
 	put := putIPv6
@@ -78,7 +80,7 @@ func datagram(from, to netip.AddrPort, payload []byte) []byte {
 	sum := header.PseudoHeaderChecksum(header.UDPProtocolNumber, ipAddress(from.Addr()), ipAddress(to.Addr()), uint16(length))
 	sum = ^checksum.Checksum(b[size:], sum)
 	if sum == 0 {
-		sum = 0xffff // zero would mean that there is none (RFC 768)
+		sum = 0xffff // zero would mean no checksum (RFC 768)
 	}
 	binary.BigEndian.PutUint16(b[size+6:], sum)
 	return b

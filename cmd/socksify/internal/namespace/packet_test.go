@@ -28,7 +28,7 @@ func TestDatagram(t *testing.T) {
 	}
 }
 
-// sound reports whether the checksums of a packet are right.
+// sound reports whether the checksums of a packet are correct.
 func sound(b []byte) bool {
 	src, dst, protocol, ok := addresses(b)
 	if !ok {
@@ -89,7 +89,8 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// Whatever the program sends as a raw packet is judged without a panic, and answered only by sound errors to it.
+// Any raw packet gets a verdict without a panic, and is answered only by an ICMP error with correct checksums to its
+// source.
 func FuzzPacket(f *testing.F) {
 	f.Add(datagram(netip.MustParseAddrPort("198.19.255.1:1"), netip.MustParseAddrPort("240.0.0.1:9"), []byte("x")))
 	f.Add(datagram(netip.MustParseAddrPort("[::1]:1"), netip.MustParseAddrPort("[100::1]:9"), []byte("x")))

@@ -15,7 +15,7 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/relay"
 )
 
-// Session is a program in its namespaces, and the network that it has there.
+// Session is a program in its namespaces, with its network.
 type Session struct {
 	*execute.Shim
 	files   []*os.File // from the shim: see prepare
@@ -25,13 +25,13 @@ type Session struct {
 
 	network *network
 	link    *link
-	ctx     context.Context // done: closing
+	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
 
-// Start clones the shim, waits until it has set everything up, and returns the session; the program does not run
-// before Release. When any step fails nothing is left, and another way may be tried.
+// Start clones the shim, waits until it has set up the namespaces, and returns the session. The program does not run
+// before Release. If a step fails, Start leaves nothing behind, so that the caller can try another way.
 func Start(program execute.Program, p *policy.Policy, host []uint16, publish []net.Listener) (*Session, error) {
 	s := &Session{policy: p, publish: publish, setup: Setup{Host: host, Publish: len(publish) > 0}}
 	var err error
@@ -47,7 +47,7 @@ func Start(program execute.Program, p *policy.Policy, host []uint16, publish []n
 	return s, nil
 }
 
-// Serve begins to answer the program's packets.
+// Serve starts to serve the program's packets, until Close.
 func (s *Session) Serve() error {
 	p := *s.policy
 	p.Own = append(p.Own, device4, server4, device6, server6)
@@ -65,7 +65,7 @@ func (s *Session) Serve() error {
 	return s.serveHost()
 }
 
-// serveNames answers on the sockets that the shim bound.
+// serveNames starts to answer DNS queries on the sockets that the shim has bound.
 func (s *Session) serveNames() error {
 	for i := 1; i < 1+nameServerSockets; i += 2 {
 		packets, err := net.FilePacketConn(s.files[i])
@@ -82,7 +82,7 @@ func (s *Session) serveNames() error {
 	return nil
 }
 
-// serveHost begins to serve -host and -publish.
+// serveHost starts to serve the ports of -host and -publish.
 func (s *Session) serveHost() error {
 	for i, port := range s.setup.Host {
 		l, err := net.FileListener(s.files[1+nameServerSockets+i])
@@ -113,17 +113,17 @@ func (s *Session) serveHost() error {
 	return nil
 }
 
-// serve joins the connections of l with what dial gives, until the session ends.
+// serve relays each connection that l accepts to a connection from dial, until Close.
 func (s *Session) serve(l net.Listener, dial func(context.Context) (relay.Stream, error), what string) {
 	stop := context.AfterFunc(s.ctx, func() { l.Close() })
-	s.running.Go(func() { // the session's; ends with Close
+	s.running.Go(func() { // owned by s; ends with Close
 		defer stop()
 		for {
 			c, err := l.Accept()
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
-			if err != nil { // out of descriptors: some may come free
+			if err != nil { // out of descriptors, for a moment perhaps
 				time.Sleep(10 * time.Millisecond)
 				continue
 			}
@@ -132,6 +132,7 @@ func (s *Session) serve(l net.Listener, dial func(context.Context) (relay.Stream
 	})
 }
 
+// join relays between c and a connection from dial.
 func (s *Session) join(c net.Conn, dial func(context.Context) (relay.Stream, error), what string) {
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second) // both ends are on this machine
@@ -148,14 +149,14 @@ func (s *Session) join(c net.Conn, dial func(context.Context) (relay.Stream, err
 	s.policy.Log.Printf("%s ended: %d bytes sent, %d received", what, sent, received)
 }
 
-// Bounds of Drain: how long what processes sent before they ended may take to go out, as the kernel's own orphans
-// may, and how long an association outlives its last datagram.
+// drainTimeout bounds Drain, like the kernel's timeout for orphaned connections. drainQuiet is the time for which
+// Drain keeps the associations after the last datagram.
 const (
 	drainTimeout = time.Minute
 	drainQuiet   = 300 * time.Millisecond
 )
 
-// Drain waits until all that the ended processes sent has been passed on.
+// Drain waits until all data that the ended processes sent has been passed on, for at most a minute.
 func (s *Session) Drain() {
 	deadline := time.Now().Add(drainTimeout)
 	for pause := time.Millisecond; time.Now().Before(deadline); pause = min(2*pause, 50*time.Millisecond) {
@@ -166,12 +167,12 @@ func (s *Session) Drain() {
 	}
 }
 
-// settled reports whether no association is so young that its end could overtake its last datagram.
+// settled reports whether the last datagram is old enough that the end of its association cannot overtake it.
 func (s *Session) settled() bool {
 	return s.network.udp.count() == 0 || s.network.udp.quietFor() > drainQuiet
 }
 
-// Close ends everything and waits for it.
+// Close ends the network and its connections, and waits for their goroutines.
 func (s *Session) Close() {
 	s.cancel()
 	for _, l := range s.publish {
@@ -188,7 +189,7 @@ func (s *Session) closeFiles() {
 	s.files = nil
 }
 
-// Probe takes every step of Start and undoes it.
+// Probe takes every step of [Start] and undoes it.
 func Probe() error {
 	s, err := Start(execute.Program{Path: "/", Argv: []string{""}}, nil, nil, nil)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
 )
 
-// Shim is the process between clone and exec, in the namespaces that it was cloned into; see execute.Become.
+// Shim runs the process between clone and exec, in its new namespaces; see execute.Become.
 func Shim(c *channel.Conn, path string, argv []string) int {
-	runtime.LockOSThread() // capabilities are a thread's
+	runtime.LockOSThread() // capabilities are per thread
 	return execute.Become(c, path, argv, func() ([]*os.File, error) {
 		var s Setup
 		if err := c.Configuration(&s); err != nil {
@@ -25,7 +25,8 @@ func Shim(c *channel.Conn, path string, argv []string) int {
 	}, dropCapabilities)
 }
 
-// prepare returns the files for the supervisor: the device, the sockets of nameServers, and the listeners for Setup.Host.
+// prepare returns the files for the supervisor: the device, the sockets of nameServers, and the listeners for
+// Setup.Host.
 func prepare(s Setup) ([]*os.File, error) {
 	device, err := openDevice(s.Publish)
 	if err != nil {
@@ -50,9 +51,10 @@ func prepare(s Setup) ([]*os.File, error) {
 }
 
 // nameServerSockets is the number of files that nameServers returns: a UDP and a TCP socket per address. Programs
-// that find no resolv.conf, or do not read it, ask there.
+// that find or read no resolv.conf send their queries to these addresses.
 const nameServerSockets = 6
 
+// nameServers returns the sockets of the loopback addresses at which programs expect a name server.
 func nameServers() ([]*os.File, error) {
 	var files []*os.File
 	for _, address := range []string{"127.0.0.1:53", "127.0.0.53:53", "[::1]:53"} {
@@ -91,8 +93,8 @@ func listenTCP(address string) (*os.File, error) {
 	return l.(*net.TCPListener).File()
 }
 
-// dropCapabilities makes the program start with those that exec gives it anyway: none, unless it is root in the
-// namespace, which it was outside.
+// dropCapabilities clears the ambient and inheritable capabilities, so that exec gives the program none, unless it
+// is root in the namespace, which it then was outside too.
 func dropCapabilities() error {
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl", err)
@@ -106,7 +108,7 @@ func dropCapabilities() error {
 	return os.NewSyscallError("capset", unix.Capset(&h, &d[0]))
 }
 
-// errDevice adds what usually helps to an error of the TUN device.
+// errDevice adds the step, and a hint at the usual remedy, to an error of the TUN device.
 func errDevice(step string, err error) error {
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):

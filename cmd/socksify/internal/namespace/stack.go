@@ -17,13 +17,13 @@ import (
 
 const nic = 1
 
-// Sizes of a connection's buffers in bytes, towards the program. They grow with use.
+// Sizes, in bytes, of the buffers of a connection with the program. They grow with use.
 const (
 	initialBuffer = 1 << 20
 	maxBuffer     = 8 << 20
 )
 
-// network is the program's Internet: the stack behind the device and what becomes of the packets.
+// network is the stack behind the device, with the handlers of the program's packets.
 type network struct {
 	policy *policy.Policy
 	stack  *stack.Stack
@@ -32,8 +32,8 @@ type network struct {
 	udp    *flows
 }
 
-// newNetwork returns a network over a link. Packets that the stack has no part in are written by send, which may
-// be called concurrently. Close ends it.
+// newNetwork returns a network over a link. Packets that do not come from the stack are written by send, which may
+// be called concurrently. The caller must call Close.
 func newNetwork(p *policy.Policy, link stack.LinkEndpoint, send func(packet []byte)) (*network, error) {
 	n := &network{policy: p, stack: stack.New(stack.Options{
 		NetworkProtocols: []stack.NetworkProtocolFactory{
@@ -68,7 +68,7 @@ func (n *network) configure(link stack.LinkEndpoint) error {
 	if err := n.stack.CreateNIC(nic, link); err != nil {
 		return errors.New(err.String())
 	}
-	// Every destination is ours, and so is every source.
+	// The stack accepts packets to every address and sends from every address.
 	if err := errors.Join(asError(n.stack.SetPromiscuousMode(nic, true)), asError(n.stack.SetSpoofing(nic, true))); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (n *network) configure(link stack.LinkEndpoint) error {
 	return nil
 }
 
-// Close ends every connection and waits until nothing of the network runs.
+// Close ends all connections and waits until all goroutines of the network have ended.
 func (n *network) Close() {
 	n.tcp.close()
 	n.udp.close()

@@ -21,12 +21,12 @@ import (
 )
 
 const (
-	maxPending = 4096            // connections in set-up; a SYN beyond is dropped, and the program sends it again
-	timeWait   = 2 * time.Second // nothing is late on the device
-	keepIdle   = time.Minute     // a program that was killed is found out by then
+	maxPending = 4096            // maximum number of dials; further SYNs are dropped, and the program sends them again
+	timeWait   = 2 * time.Second // enough, because no segment is late on the device
+	keepIdle   = time.Minute     // keep-alive probes find a killed program after this time
 )
 
-// connections are the program's TCP connections. The SYN is held until the gateway has answered.
+// connections holds the program's TCP connections. A SYN is answered after the gateway's reply.
 type connections struct {
 	policy    *policy.Policy
 	stack     *stack.Stack
@@ -34,17 +34,17 @@ type connections struct {
 	send      func(packet []byte)
 	forwarder *tcp.Forwarder
 
-	ctx    context.Context // of every dial; done: closing
+	ctx    context.Context // of every dial; ends with close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // requests and relays
 
-	granted atomic.Int64 // connections that the gateway has granted and that are not open yet
+	granted atomic.Int64 // number of connections that the gateway has granted and that are not in open yet
 	mu      sync.Mutex
 	pending map[stack.TransportEndpointID][]byte // the beginning of the SYN, for an ICMP error
 	open    map[*connection]struct{}
 }
 
-// connection is one that the gateway has granted.
+// connection is a connection that the gateway has granted.
 type connection struct {
 	relay.Relay
 	conn net.Conn // the gateway's
@@ -61,7 +61,7 @@ func newConnections(p *policy.Policy, s *stack.Stack, d *dns, send func([]byte))
 	return c
 }
 
-// handle takes the segments that belong to no connection. It keeps the SYN for as long as its request is in flight.
+// handle handles a segment that belongs to no connection. It keeps the headers of a SYN until its dial has ended.
 func (c *connections) handle(id stack.TransportEndpointID, pkt *stack.PacketBuffer) bool {
 	flags := header.TCP(pkt.TransportHeader().Slice()).Flags()
 	if flags&(header.TCPFlagSyn|header.TCPFlagAck) != header.TCPFlagSyn {
@@ -79,13 +79,13 @@ func (c *connections) handle(id stack.TransportEndpointID, pkt *stack.PacketBuff
 	return taken
 }
 
-// beginning copies the headers of a packet.
+// beginning returns a copy of pkt's headers.
 func beginning(pkt *stack.PacketBuffer) []byte {
 	b := append([]byte(nil), pkt.NetworkHeader().Slice()...)
 	return append(b, pkt.TransportHeader().Slice()...)
 }
 
-// complete ends a request, with a reset or without, and returns the beginning of its SYN.
+// complete ends a request, with or without a reset, and returns the headers of its SYN.
 func (c *connections) complete(r *tcp.ForwarderRequest, reset bool) (syn []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,7 +96,7 @@ func (c *connections) complete(r *tcp.ForwarderRequest, reset bool) (syn []byte)
 	return syn
 }
 
-// request answers a SYN. The forwarder calls it in a goroutine of its own, which ends with the connection.
+// request dials for a SYN, answers it, and relays. The forwarder calls it in a new goroutine for each SYN.
 func (c *connections) request(r *tcp.ForwarderRequest) {
 	if !c.enter() {
 		c.complete(r, true)
@@ -119,9 +119,9 @@ func (c *connections) request(r *tcp.ForwarderRequest) {
 		c.refuse(r, err)
 		return
 	}
-	c.granted.Add(1) // until it is open, for unsent
+	c.granted.Add(1) // until carry, for unsent
 	program, ep := c.accept(r)
-	if program == nil { // it has given up meanwhile
+	if program == nil { // the program has given up
 		c.granted.Add(-1)
 		_ = gateway.Close()
 		return
@@ -129,7 +129,7 @@ func (c *connections) request(r *tcp.ForwarderRequest) {
 	c.carry(&connection{conn: gateway, ep: ep}, program, d, began)
 }
 
-// enter counts a request, unless closing.
+// enter adds a request to wg. It reports false after close.
 func (c *connections) enter() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -140,7 +140,7 @@ func (c *connections) enter() bool {
 	return true
 }
 
-// accept completes the handshake with the program. It returns nil when the program does not.
+// accept completes the handshake with the program. It returns nil if the program does not complete it.
 func (c *connections) accept(r *tcp.ForwarderRequest) (*gonet.TCPConn, tcpip.Endpoint) {
 	var wq waiter.Queue
 	ep, err := r.CreateEndpoint(&wq)
@@ -154,6 +154,7 @@ func (c *connections) accept(r *tcp.ForwarderRequest) (*gonet.TCPConn, tcpip.End
 	return gonet.NewTCPConn(&wq, ep), ep
 }
 
+// carry relays between the program and the gateway until both directions have ended, and logs the end.
 func (c *connections) carry(conn *connection, program *gonet.TCPConn, d policy.Destination, began time.Time) {
 	conn.Reset = conn.ep.Abort
 	c.mu.Lock()
@@ -171,14 +172,14 @@ func (c *connections) carry(conn *connection, program *gonet.TCPConn, d policy.D
 	c.policy.Log.Ended("tcp", d, "", began, sent, received)
 }
 
-// cut ends a connection at once.
+// cut resets the program's side of a connection and closes the gateway's.
 func (conn *connection) cut() {
 	conn.ep.Abort()
 	_ = conn.conn.Close()
 }
 
-// refuse answers a SYN whose dial failed, so that the program's connect fails with policy.Errno. It answers a timeout with
-// silence, so that the program's own timeout decides.
+// refuse answers a SYN whose dial has failed with err, so that the program's connect fails with policy.Errno. It
+// does not answer after a timeout, so that the program's own timeout counts.
 func (c *connections) refuse(r *tcp.ForwarderRequest, err error) {
 	errno := policy.Errno(err)
 	syn := c.complete(r, errno == syscall.ECONNREFUSED)
@@ -188,16 +189,16 @@ func (c *connections) refuse(r *tcp.ForwarderRequest, err error) {
 	why, ok := reasonFor(errno, err)
 	if packet := unreachable(syn, why); ok && packet != nil {
 		c.send(packet)
-		// An error that comes while the call of connect still has the socket locked is lost.
+		// The kernel drops an ICMP error while connect still holds the socket's lock, so it is sent twice.
 		time.Sleep(lockTime)
 		c.send(packet)
 	}
 }
 
-// lockTime is longer than a call of connect takes to return, or to wait.
+// lockTime is longer than connect holds the socket's lock.
 const lockTime = 5 * time.Millisecond
 
-// reasonFor reports false for a timeout.
+// reasonFor returns the reason of the ICMP error for errno. It reports false for a timeout without a reply.
 func reasonFor(errno syscall.Errno, err error) (reason, bool) {
 	switch errno {
 	case syscall.ENETUNREACH:
@@ -212,7 +213,7 @@ func reasonFor(errno syscall.Errno, err error) (reason, bool) {
 	return portUnreachable, true
 }
 
-// unsent returns how many connections have bytes of the program that are not passed on yet.
+// unsent returns the number of connections with bytes of the program that are not passed on yet.
 func (c *connections) unsent() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

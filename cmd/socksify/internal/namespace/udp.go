@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	maxFlows  = 1024            // sockets of the program at once; the datagrams of more are dropped
-	maxQueued = 256             // datagrams of one socket that wait for the gateway; more are dropped
-	flowIdle  = 2 * time.Minute // a socket that is silent for that long loses its association (RFC 4787, REQ-5)
+	maxFlows  = 1024            // maximum number of flows; datagrams of further sockets are dropped
+	maxQueued = 256             // maximum number of waiting datagrams per flow; more are dropped
+	flowIdle  = 2 * time.Minute // a flow without a datagram for this long ends (RFC 4787, REQ-5)
 )
 
-// flows are the program's UDP sockets, each by its address. A flow begins with the first datagram.
+// flows holds the program's UDP sockets by their addresses. A flow begins with a socket's first datagram.
 type flows struct {
 	policy *policy.Policy
 	dns    *dns
@@ -31,7 +31,7 @@ type flows struct {
 
 	waiting atomic.Int64 // datagrams in queues
 	dropped atomic.Int64
-	latest  atomic.Int64 // when one was last sent on, in Unix nanoseconds
+	latest  atomic.Int64 // when a datagram was last passed on, in Unix nanoseconds
 }
 
 // outgoing is a datagram of the program.
@@ -45,7 +45,7 @@ func newFlows(p *policy.Policy, d *dns, send func([]byte)) *flows {
 	return &flows{policy: p, dns: d, send: send, byAddr: map[netip.AddrPort]*flow{}}
 }
 
-// handle gets every datagram of the program.
+// handle handles each datagram of the program: it answers it, or queues it for its flow.
 func (f *flows) handle(id stack.TransportEndpointID, pkt *stack.PacketBuffer) bool {
 	from := addrPort(id.RemoteAddress, id.RemotePort)
 	m := outgoing{to: addrPort(id.LocalAddress, id.LocalPort), payload: pkt.Data().AsRange().ToSlice(), headers: beginning(pkt)}
@@ -66,7 +66,7 @@ func (f *flows) handle(id stack.TransportEndpointID, pkt *stack.PacketBuffer) bo
 	return true
 }
 
-// put queues a datagram for its flow, which it begins if there is none.
+// put queues a datagram for the flow of the socket from, and starts the flow if there is none.
 func (f *flows) put(from netip.AddrPort, m outgoing, d policy.Destination) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -88,7 +88,7 @@ func (f *flows) put(from netip.AddrPort, m outgoing, d policy.Destination) {
 	}
 }
 
-// remove takes a flow out, unless something has been queued for it meanwhile.
+// remove removes fl. It reports false, and keeps fl, if a datagram has been queued for it.
 func (f *flows) remove(fl *flow) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -99,7 +99,7 @@ func (f *flows) remove(fl *flow) bool {
 	return true
 }
 
-// refuse tells the program that a destination cannot be reached.
+// refuse logs err, and answers m with the ICMP error for it.
 func (f *flows) refuse(m outgoing, d policy.Destination, err error) {
 	f.policy.Log.Printf("udp %v → %v", d, err)
 	if why, ok := reasonFor(policy.Errno(err), err); ok {
@@ -113,10 +113,10 @@ func (f *flows) reply(packet []byte) {
 	}
 }
 
-// unsent returns how many datagrams of the program are not passed on yet.
+// unsent returns the number of the program's datagrams that are not passed on yet.
 func (f *flows) unsent() int { return int(f.waiting.Load()) }
 
-// quietFor returns how long nothing has been passed on.
+// quietFor returns the time since a datagram was last passed on.
 func (f *flows) quietFor() time.Duration { return time.Since(time.Unix(0, f.latest.Load())) }
 
 func (f *flows) count() int {
@@ -138,15 +138,15 @@ func (f *flows) close() {
 	}
 }
 
-// dontFragment reports whether a packet says so. In IPv6, where no router fragments, nothing tells a program that
-// asks from one that does not; its datagrams are all passed on.
+// dontFragment reports whether a packet has DF. It reports false for IPv6, where no router fragments and a packet
+// does not show whether the program wants that.
 func dontFragment(headers []byte) bool {
 	return headers[0]>>4 == 4 && header.IPv4(headers).Flags()&header.IPv4FlagDontFragment != 0
 }
 
-// pathMTU is the longest packet to a destination that does not need to be fragmented on the way to the gateway, if
-// that carries 1400 bytes: the request's header is added (RFC 1928, section 7). It is never less than QUIC needs
-// (RFC 9000, section 14: datagrams of 1200 bytes).
+// pathMTU returns the length of the longest packet to d that reaches the gateway unfragmented, if the path's MTU
+// leaves 1400 bytes for the packet and the header of a UDP request (RFC 1928, section 7). It is at least the
+// length of an IPv4 packet with the 1200 bytes that QUIC needs (RFC 9000, section 14).
 func pathMTU(d policy.Destination) int {
 	size := 10
 	switch {

@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// Log writes a line per event. It is safe for concurrent use; a nil *Log writes nothing.
+// Log writes one line per event. It is safe for concurrent use. A nil *Log writes nothing.
 type Log struct {
 	mu    sync.Mutex
 	w     io.Writer
 	clock bool
 }
 
-// NewLog returns a Log that writes to w, with the time of day if clock is set.
+// NewLog returns a [Log] that writes to w. A line begins with the date and time if clock is true, otherwise with
+// "socksify: ".
 func NewLog(w io.Writer, clock bool) *Log { return &Log{w: w, clock: clock} }
 
 // Printf writes one line.
@@ -29,10 +30,10 @@ func (l *Log) Printf(format string, args ...any) {
 	if l.clock {
 		prefix = time.Now().Format("2006-01-02 15:04:05.000 ")
 	}
-	_, _ = io.WriteString(l.w, prefix+line) // nothing can be done about a log that cannot be written
+	_, _ = io.WriteString(l.w, prefix+line) // there is nowhere to report an error of the log
 }
 
-// Write is for package log: it writes b, which ends with a newline, as a line.
+// Write writes b, which may end with a newline, as a line. It makes a Log an io.Writer for package log.
 func (l *Log) Write(b []byte) (int, error) {
 	l.Printf("%s", trimNewline(b))
 	return len(b), nil

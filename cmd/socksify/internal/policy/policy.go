@@ -1,5 +1,5 @@
-// Package policy decides what becomes of a destination that a program asks for, dials it, and says what the
-// program is told when that fails. Both ways of catching a program's network share it.
+// Package policy decides how to reach a destination of the program, dials it, and chooses the program's error if
+// that fails. The namespace and the seccomp way share it.
 package policy
 
 import (
@@ -15,20 +15,20 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// Policy decides about destinations, for all ways of a run. It is safe for concurrent use; do not change it after first use.
+// Policy decides about the destinations of a run. It is safe for concurrent use; do not change it after first use.
 type Policy struct {
 	Dialer  *dialer.Dialer
-	Own     []netip.Addr  // addresses of socksify itself, which are refused as destinations
-	Timeout time.Duration // of one connection; zero: the gateway's own bound
-	Log     *Log          // nil: silent
+	Own     []netip.Addr  // socksify's own addresses, which are refused as destinations
+	Timeout time.Duration // of a dial; zero: the gateway's own bound
+	Log     *Log          // nil: no log
 }
 
-// Destination is where a program wants to go.
+// Destination is a destination of the program, with the decision about it.
 type Destination struct {
 	Addr   netip.AddrPort // as the program gave it
 	Name   string         // the name that Addr stands for; empty: Addr is a real address
-	Direct bool           // dialed without the gateway
-	Refuse error          // why it may not be dialed; nil: it may
+	Direct bool           // it is dialed without the gateway
+	Refuse error          // why it must not be dialed; nil: it may be dialed
 }
 
 // String returns name:port, or the address and port if there is no name.
@@ -39,8 +39,8 @@ func (d Destination) String() string {
 	return d.Addr.String()
 }
 
-// ErrRefused is the error for destinations that no gateway could reach: loopback, multicast, broadcast, link-local and
-// unspecified addresses, and socksify's own. It matches syscall.ENETUNREACH.
+// ErrRefused is the error for destinations that no gateway could reach: loopback, multicast, broadcast, link-local
+// and unspecified addresses, and socksify's own. It matches syscall.ENETUNREACH.
 var ErrRefused error = refused{}
 
 type refused struct{}
@@ -48,7 +48,8 @@ type refused struct{}
 func (refused) Error() string        { return "not a destination for a gateway" }
 func (refused) Is(target error) bool { return target == syscall.ENETUNREACH }
 
-// Destination judges an address that a program sent to. The network is "tcp" or "udp".
+// Destination returns the decision about an address that the program connects or sends to. The network is "tcp" or
+// "udp".
 func (p *Policy) Destination(network string, addr netip.AddrPort) Destination {
 	ip := addr.Addr().Unmap()
 	d := Destination{Addr: netip.AddrPortFrom(ip, addr.Port())}
@@ -68,6 +69,7 @@ func (p *Policy) Destination(network string, addr netip.AddrPort) Destination {
 	return d
 }
 
+// unreachable reports whether no gateway could reach ip.
 func (p *Policy) unreachable(ip netip.Addr) bool {
 	for _, own := range p.Own {
 		if own == ip {
@@ -78,7 +80,7 @@ func (p *Policy) unreachable(ip netip.Addr) bool {
 		ip.IsLinkLocalUnicast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
-// Dial connects to a destination, through the gateway unless it is Direct.
+// Dial connects to d, through the gateway unless d is Direct. It returns d.Refuse if that is set.
 func (p *Policy) Dial(ctx context.Context, network string, d Destination) (net.Conn, error) {
 	if d.Refuse != nil {
 		return nil, d.Refuse
@@ -91,8 +93,8 @@ func (p *Policy) Dial(ctx context.Context, network string, d Destination) (net.C
 	return p.Dialer.DialContext(ctx, network, d.Addr.String())
 }
 
-// Errno returns the system's error for a failed dial, never zero. It is ECONNREFUSED if the gateway cannot be used, and
-// for every error without a better match.
+// Errno returns the system's error for a failed dial, never zero. It is ECONNREFUSED if the gateway cannot be
+// used, and for every error without a better match.
 func Errno(err error) syscall.Errno {
 	if errors.Is(err, mapping.ErrStale) {
 		return syscall.EHOSTUNREACH
@@ -100,7 +102,7 @@ func Errno(err error) syscall.Errno {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return syscall.ETIMEDOUT
 	}
-	if errors.Is(err, socks.ErrGateway) { // its cause speaks of the gateway, not of the destination
+	if errors.Is(err, socks.ErrGateway) { // its cause is about the gateway, not the destination
 		return syscall.ECONNREFUSED
 	}
 	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ETIMEDOUT} {
@@ -119,6 +121,6 @@ func Errno(err error) syscall.Errno {
 	return syscall.ECONNREFUSED
 }
 
-// TTLExpired reports whether the gateway replied that the TTL expired (RFC 1928, section 6, REP 6). That is an answer
-// and not silence, although its Errno is ETIMEDOUT.
+// TTLExpired reports whether the gateway replied that the TTL expired (RFC 1928, section 6, REP 6). Unlike a
+// timeout, that is an answer, although its Errno is ETIMEDOUT too.
 func TTLExpired(err error) bool { return errors.Is(err, socks.ErrTTLExpired) }

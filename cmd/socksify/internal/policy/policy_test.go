@@ -34,7 +34,7 @@ func TestErrno(t *testing.T) {
 		{mapping.ErrStale, syscall.EHOSTUNREACH},
 		{ErrRefused, syscall.ENETUNREACH},
 		{context.DeadlineExceeded, syscall.ETIMEDOUT},
-		{errors.Join(socks.ErrGateway, syscall.ENETUNREACH), syscall.ECONNREFUSED}, // the gateway's, not the destination's
+		{errors.Join(socks.ErrGateway, syscall.ENETUNREACH), syscall.ECONNREFUSED}, // the gateway is unreachable, not the destination
 		{errors.Join(socks.ErrGateway, context.DeadlineExceeded), syscall.ETIMEDOUT},
 		{&net.DNSError{Err: "no such host", IsNotFound: true}, syscall.EHOSTUNREACH},
 		{syscall.ECONNREFUSED, syscall.ECONNREFUSED},

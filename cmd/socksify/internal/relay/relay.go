@@ -1,4 +1,4 @@
-// Package relay joins a program's connection with the gateway's.
+// Package relay copies bytes between a program's connection and the gateway's.
 package relay
 
 import (
@@ -12,29 +12,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Stream is a connection with a half-close, as *net.TCPConn is.
+// Stream is a connection with a half-close, such as a *net.TCPConn.
 type Stream interface {
 	net.Conn
 	CloseWrite() error
 }
 
-// Relay carries bytes both ways between a program and a gateway until both directions have ended or one has failed. The
-// zero Relay is ready to Run, once.
+// Relay copies bytes in both directions between a program and a gateway until both directions have ended or one has
+// failed. The zero Relay is ready for one Run.
 type Relay struct {
-	Reset func() // ends the program's connection so that it sees a reset; nil: Close does
+	Reset func() // resets the program's connection; nil: closing it does
 
-	sent atomic.Bool // the program has ended its direction and all of it has been passed on
+	sent atomic.Bool // the program's direction has ended and been passed on, or has failed
 }
 
-// Sent reports whether everything that the program sent, its end included, has been passed on.
+// Sent reports whether all bytes of the program and their end have been passed on, or the direction has failed. It
+// is safe for concurrent use.
 func (r *Relay) Sent() bool { return r.sent.Load() }
 
-// Run carries bytes, closes both connections, and returns how many bytes the program sent and received. A
-// half-close is passed on, and so is a reset.
+// Run copies bytes, closes both connections, and returns the number of bytes that the program sent and received. It
+// passes on half-closes and resets.
 func (r *Relay) Run(program Stream, gateway net.Conn) (sent, received int64) {
 	var up, down error
 	var wg sync.WaitGroup
-	wg.Go(func() { // Run's; ends with the program's direction or with the reset below
+	wg.Go(func() { // owned by Run, which waits for it; ends with the program's direction or with the reset below
 		sent, up = carry(gateway, program)
 		r.sent.Store(true)
 		if up != nil {
@@ -77,12 +78,12 @@ func linger(c net.Conn) {
 	})
 }
 
-// buffer is the buffer of a copy. It holds several segments of the largest MTU, to save system calls.
+// buffer is the buffer of a copy. It has room for several segments of the device's MTU, to save system calls.
 type buffer [256 << 10]byte
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// carry copies until src ends, and ends dst's direction then.
+// carry copies from src to dst until EOF, and then closes the sending side of dst, or dst if it has no half-close.
 func carry(dst, src net.Conn) (n int64, err error) {
 	n, err = copyTo(dst, src)
 	if err != nil {
@@ -97,11 +98,12 @@ func carry(dst, src net.Conn) (n int64, err error) {
 		return n, dst.Close()
 	}
 	if errors.Is(err, syscall.ENOTCONN) {
-		err = nil // the other side has gone already
+		err = nil // dst's peer has already closed
 	}
 	return n, err
 }
 
+// copyTo copies from src to dst until EOF, by splice if it can.
 func copyTo(dst, src net.Conn) (int64, error) {
 	if _, tcp := src.(*net.TCPConn); tcp {
 		if to, ok := dst.(io.ReaderFrom); ok {

@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// assembler writes a program of classic BPF. A condition takes a func that writes the instructions for when it holds,
-// and jumps over them otherwise. Arguments are little-endian: the low half comes first.
+// assembler assembles a classic BPF program. A condition takes a func that emits the instructions for the case
+// that the condition is true; otherwise the program jumps over them. Arguments are little-endian: the low half
+// comes first.
 type assembler struct {
 	program []unix.SockFilter
 	err     error
@@ -20,13 +21,13 @@ func (a *assembler) emit(code uint16, k uint32) {
 // load loads the word at an offset of struct seccomp_data.
 func (a *assembler) load(offset int) { a.emit(unix.BPF_LD|unix.BPF_W|unix.BPF_ABS, uint32(offset)) }
 
-// arg loads the low half of an argument, which is all that the kernel uses of an int.
+// arg loads the low half of an argument. The kernel uses only that half for an int.
 func (a *assembler) arg(n int) { a.load(offsetArgs + 8*n) }
 
 func (a *assembler) and(mask uint32)    { a.emit(unix.BPF_ALU|unix.BPF_AND|unix.BPF_K, mask) }
 func (a *assembler) ret(verdict uint32) { a.emit(unix.BPF_RET|unix.BPF_K, verdict) }
 
-// when runs then if the loaded word is k. A word that then loads stays loaded after it.
+// when runs then if the loaded word is k. If then loads another word, that stays loaded afterwards.
 func (a *assembler) when(k uint32, then func()) { a.jump(unix.BPF_JEQ, k, true, then) }
 
 // unless runs then if the loaded word is not k.

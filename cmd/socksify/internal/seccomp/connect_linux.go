@@ -17,8 +17,8 @@ const dnsPort = 53
 // daemons are prefixes of the paths of unix sockets whose daemons would resolve names without the gateway.
 var daemons = []string{"/run/nscd/", "/var/run/nscd/", "/run/systemd/resolve/", "/run/avahi-daemon/", "/var/run/avahi-daemon/"}
 
-// connect answers a call of connect. It decides by the kind of the socket, which the program cannot change, and by its own
-// copy of the address, which the program could change meanwhile.
+// connect answers a connect. It decides by the kind of the socket, which the program cannot change, and by a copy
+// of the address, because the program could change the original during the call.
 func (s *Session) connect(n *notification) {
 	c, ok := s.lookAt(n)
 	if !ok {
@@ -41,14 +41,15 @@ func (s *Session) connect(n *notification) {
 		s.disconnect(n, c, address)
 	case c.kind == unix.SOCK_STREAM:
 		s.connectStream(n, c, address)
-		return // which closes c
+		return // connectStream closes c
 	default:
 		s.connectDatagram(n, c, address)
 	}
 	c.close()
 }
 
-// connectOther lets a connect proceed on a socket that reaches no network, except to a daemon that resolves names.
+// connectOther lets a connect proceed on a socket that reaches no network. It refuses connects to daemons that
+// resolve names.
 func (s *Session) connectOther(n *notification, address []byte) {
 	path := unixPath(address)
 	if slices.ContainsFunc(daemons, func(d string) bool { return strings.HasPrefix(path, d) }) {
@@ -58,7 +59,7 @@ func (s *Session) connectOther(n *notification, address []byte) {
 	s.listener.proceed(n)
 }
 
-// disconnect undoes a connect (AF_UNSPEC).
+// disconnect answers a connect to AF_UNSPEC, which disconnects the socket.
 func (s *Session) disconnect(n *notification, c socket, address []byte) {
 	err := rawConnect(c.fd, address)
 	if err == nil {
@@ -69,7 +70,7 @@ func (s *Session) disconnect(n *notification, c socket, address []byte) {
 	s.listener.answer(n, 0, errnoOf(err))
 }
 
-// connectStream connects a stream socket, which it takes over.
+// connectStream answers a connect of a stream socket. It takes ownership of c.
 func (s *Session) connectStream(n *notification, c socket, address []byte) {
 	to, err := streamAddress(c, address)
 	if err != nil {
@@ -77,7 +78,7 @@ func (s *Session) connectStream(n *notification, c socket, address []byte) {
 		s.listener.answer(n, 0, errnoOf(err))
 		return
 	}
-	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 0) // or connect would not connect
+	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 0) // with it connect would only prepare
 	if ip := to.Addr().Unmap(); to.Port() != dnsPort && (ip.IsLoopback() || ip.IsUnspecified()) {
 		s.connectLoopback(n, c, appendSockaddr(nil, loopbackOf(to)))
 		return
@@ -88,7 +89,7 @@ func (s *Session) connectStream(n *notification, c socket, address []byte) {
 	s.dial(n, c, to, address)
 }
 
-// connectLoopback connects to this machine: the program's loopback is the same. It takes over c.
+// connectLoopback connects to this machine, whose loopback device the program shares. It takes ownership of c.
 func (s *Session) connectLoopback(n *notification, c socket, sockaddr []byte) {
 	defer c.close()
 	err := rawConnect(c.fd, sockaddr)
@@ -101,7 +102,7 @@ func (s *Session) connectLoopback(n *notification, c socket, sockaddr []byte) {
 	}
 }
 
-// streamAddress parses the address of a connect of TCP as the kernel does.
+// streamAddress parses the address of a TCP connect, with the errors of the kernel.
 func streamAddress(c socket, address []byte) (netip.AddrPort, error) {
 	if c.v6() && len(address) < minSockaddr6 {
 		return netip.AddrPort{}, unix.EINVAL
@@ -113,7 +114,8 @@ func streamAddress(c socket, address []byte) (netip.AddrPort, error) {
 	return to, err
 }
 
-// loopbackOf returns the loopback address for an unspecified one, as the kernel understands it, and any other as it is.
+// loopbackOf returns the loopback address for an unspecified address, which means the same to the kernel, and any
+// other address unchanged.
 func loopbackOf(to netip.AddrPort) netip.AddrPort {
 	switch ip := to.Addr(); {
 	case ip == netip.IPv4Unspecified():
@@ -124,6 +126,7 @@ func loopbackOf(to netip.AddrPort) netip.AddrPort {
 	return to
 }
 
+// orZero returns the errno of err, or 0 if err is nil.
 func orZero(err error) unix.Errno {
 	if err == nil {
 		return 0
@@ -131,8 +134,8 @@ func orZero(err error) unix.Errno {
 	return errnoOf(err)
 }
 
-// joined answers a connect on a socket with an earlier connect, and reports whether there was one. Programs call connect
-// again to learn its outcome, or after a signal.
+// joined answers a connect on a socket with an earlier connect, and closes c. It reports false, and does neither,
+// if there was no earlier connect. Programs call connect again to learn the outcome, or after a signal.
 func (s *Session) joined(n *notification, c socket) bool {
 	var st state
 	s.states.change(c.cookie, func(now *state) {
@@ -145,7 +148,7 @@ func (s *Session) joined(n *notification, c socket) bool {
 	case st.attempt != nil && c.nonblocking() && !c.established():
 		s.listener.answer(n, 0, unix.EALREADY)
 	case st.attempt != nil && c.nonblocking():
-		<-st.attempt.done // at once: poll has told the program already
+		<-st.attempt.done // does not wait long: the socket is connected already
 		s.listener.answer(n, 0, st.attempt.errno)
 	case st.attempt != nil:
 		s.await(n, c.cookie, st.attempt)
@@ -160,8 +163,8 @@ func (s *Session) joined(n *notification, c socket) bool {
 	return true
 }
 
-// dial connects a program's socket to a destination through the gateway, and takes the socket over. The socket is parked
-// meanwhile. A blocking call is answered once the outcome is known.
+// dial connects the program's socket to a destination through the gateway. It takes ownership of c, which is
+// parked during the dial. A blocking call is answered with the outcome.
 func (s *Session) dial(n *notification, c socket, to netip.AddrPort, address []byte) {
 	a := &attempt{done: make(chan struct{}), left: c.nonblocking()}
 	s.states.change(c.cookie, func(st *state) { st.attempt = a })
@@ -175,7 +178,7 @@ func (s *Session) dial(n *notification, c socket, to netip.AddrPort, address []b
 	if a.left {
 		s.listener.answer(n, 0, unix.EINPROGRESS)
 	} else {
-		s.running.Go(func() { s.await(n, c.cookie, a) }) // ends with the dial, or before
+		s.running.Go(func() { s.await(n, c.cookie, a) }) // ends with the dial, or earlier
 	}
 	r := s.connected(c, p, a, to, address, s.caller(n))
 	c.close()
@@ -192,8 +195,8 @@ func (s *Session) caller(n *notification) string {
 	return nameOf(int(n.pid))
 }
 
-// connected dials the gateway, connects the program's socket to one of ours, and returns the two connections as a joint;
-// nil: that failed.
+// connected dials the gateway, connects the program's socket to one of this process, and returns the two
+// connections as a joint, or nil if that failed.
 func (s *Session) connected(c socket, p *parked, a *attempt, to netip.AddrPort, address []byte, who string) *joint {
 	began := time.Now()
 	d, gateway, err := s.dialed(to)
@@ -202,7 +205,7 @@ func (s *Session) connected(c socket, p *parked, a *attempt, to netip.AddrPort, 
 		s.fail(c, p, a, policy.Errno(err))
 		return nil
 	}
-	s.granted.Add(1) // until it is open, for Drain
+	s.granted.Add(1) // until add, for Drain
 	defer s.granted.Add(-1)
 	program, err := p.complete()
 	if err != nil { // the program has given up
@@ -218,8 +221,8 @@ func (s *Session) connected(c socket, p *parked, a *attempt, to netip.AddrPort, 
 	return r
 }
 
-// fail makes a connect fail. If no call waits, its outcome is known before poll tells the program that there is one. If
-// one waits, the socket is ready for another connect before it is answered.
+// fail makes a connect fail with errno. If no call waits for the outcome, fail sets the state before poll reports
+// the socket as ready. If a call waits, fail answers it after the socket is ready for another connect.
 func (s *Session) fail(c socket, p *parked, a *attempt, errno unix.Errno) {
 	a.errno = errno
 	var left bool
@@ -235,16 +238,16 @@ func (s *Session) fail(c socket, p *parked, a *attempt, errno unix.Errno) {
 	}
 	clearError(c)
 	s.settle(c, a, func(st *state) {
-		if a.left { // since now
+		if a.left { // since the check above
 			st.failed = errno
 		}
 	})
 }
 
-// clearError takes the kernel's error from a socket, which is ECONNRESET after parked.fail.
+// clearError clears the pending error of a socket, which is ECONNRESET after parked.fail.
 func clearError(c socket) { _, _ = unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR) }
 
-// settle ends an attempt.
+// settle ends an attempt, and changes the state of its socket.
 func (s *Session) settle(c socket, a *attempt, change func(*state)) {
 	s.states.change(c.cookie, func(st *state) {
 		st.attempt = nil
@@ -253,7 +256,7 @@ func (s *Session) settle(c socket, a *attempt, change func(*state)) {
 	close(a.done)
 }
 
-// dialed connects to a destination through the gateway, or for port 53 of any address to our name server.
+// dialed connects to a destination through the gateway, or to the name server for port 53 of any address.
 func (s *Session) dialed(to netip.AddrPort) (policy.Destination, net.Conn, error) {
 	if to.Port() == dnsPort {
 		c, err := new(net.Dialer).DialContext(s.ctx, "tcp", s.name4.String())

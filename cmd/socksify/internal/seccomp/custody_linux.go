@@ -10,32 +10,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// custody holds the supervisor's own descriptors of the sockets that it made for the program, for machines that
-// forbid pidfd_getfd. The program's descriptor leads to its socket by the inode number that /proc/PID/fd shows.
+// custody holds the supervisor's descriptors of the sockets that it has made for the program, on machines that
+// forbid pidfd_getfd. The supervisor finds the socket of a program's descriptor by the inode number in
+// /proc/PID/fd.
 //
-// While a descriptor is held, the program's close does not end the socket. So a socket is released once it is
-// connected or listens, and a sweep releases those that no process has any more: now and then, and before a bind if
-// another bound socket is held. A custody is safe for concurrent use; a nil *custody holds nothing.
+// While custody holds a descriptor, the program's close does not end the socket. So custody releases a socket when
+// it is connected or listens, and a sweep releases sockets that no process has any more. A sweep runs when the
+// number of held sockets has doubled, and before a bind if another bound socket is held. A custody is safe for
+// concurrent use. A nil *custody holds nothing; only release and close may be called on it.
 type custody struct {
 	mu      sync.Mutex
 	held    map[uint64]*heldSocket // by inode number
-	sweepAt int                    // how many held sockets start a sweep
+	sweepAt int                    // number of held sockets that starts a sweep
 }
 
 // heldSocket is a socket in custody.
 type heldSocket struct {
 	socket
-	given   bool // a process of the program has it, or had it
+	given   bool // a process of the program has had it
 	bound   bool
-	missing bool // the last sweep has not found it
+	missing bool // the last sweep did not find it in any process
 }
 
-// minSweep is how many sockets are held at least before a sweep; after one, it is twice as many as were found.
+// minSweep is the minimum of sweepAt. After a sweep, sweepAt is twice the number of sockets found.
 const minSweep = 64
 
 func newCustody() *custody { return &custody{held: map[uint64]*heldSocket{}, sweepAt: minSweep} }
 
-// add takes over a socket that no process but this one has yet.
+// add takes ownership of a socket that only this process has yet.
 func (c *custody) add(s socket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -46,7 +48,7 @@ func (c *custody) add(s socket) {
 	c.held[s.cookie] = &heldSocket{socket: s}
 }
 
-// given says that a process of the program has a socket now.
+// given records that a process of the program has a socket now.
 func (c *custody) given(inode uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,7 +57,7 @@ func (c *custody) given(inode uint64) {
 	}
 }
 
-// get returns a duplicate of a held socket, which the caller closes.
+// get returns a duplicate of a held socket, which the caller must close. It reports false if the socket is not held.
 func (c *custody) get(inode uint64) (socket, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,7 +84,8 @@ func (c *custody) release(inode uint64) {
 	}
 }
 
-// bind prepares for the bind of a socket: ports of sockets that the program has closed come free.
+// bind prepares for the bind of a socket: if another bound socket is held, it releases the sockets that the
+// program has closed, so that their ports are free.
 func (c *custody) bind(inode uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,8 +101,9 @@ func (c *custody) bind(inode uint64) {
 	}
 }
 
-// sweep releases the sockets that neither this sweep nor the last one has found in any process. One alone may miss a
-// socket that a fork takes from a process not looked at yet to one that has been. The caller holds the mutex.
+// sweep releases the sockets that neither this sweep nor the last one has found in any process. A single sweep may
+// miss a socket that passes, by a fork, from a process that it has not looked at yet to one that it has. c.mu is
+// held.
 func (c *custody) sweep() {
 	found := socketInodes()
 	for inode, h := range c.held {
@@ -115,7 +119,7 @@ func (c *custody) sweep() {
 	}
 }
 
-// present returns how many sockets the last sweep has found. The caller holds the mutex.
+// present returns the number of held sockets that the last sweep has found. c.mu is held.
 func (c *custody) present() (n int) {
 	for _, h := range c.held {
 		if !h.missing {
@@ -137,7 +141,7 @@ func (c *custody) close() {
 	}
 }
 
-// socketInodes returns the sockets of all processes but this one that this process may look at.
+// socketInodes returns the inode numbers of the sockets in all other processes that this process may look at.
 func socketInodes() map[uint64]bool {
 	found := map[uint64]bool{}
 	dirs, _ := filepath.Glob("/proc/[0-9]*/fd")
@@ -158,7 +162,7 @@ func socketInodes() map[uint64]bool {
 	return found
 }
 
-// parseSocketLink returns the inode number of a link in /proc/PID/fd, and whether it is one of a socket.
+// parseSocketLink returns the inode number in a link of /proc/PID/fd, and reports whether the link is a socket's.
 func parseSocketLink(link string) (uint64, bool) {
 	digits, ok := strings.CutPrefix(link, "socket:[")
 	if !ok {
@@ -168,7 +172,7 @@ func parseSocketLink(link string) (uint64, bool) {
 	return inode, err == nil
 }
 
-// inodeOf returns the inode number of a thread's socket. Its error is an errno.
+// inodeOf returns the inode number of a socket by a thread's descriptor. Its error is an errno.
 func inodeOf(thread, fd int) (uint64, error) {
 	link, err := os.Readlink("/proc/" + strconv.Itoa(thread) + "/fd/" + strconv.Itoa(fd))
 	switch {
@@ -184,15 +188,15 @@ func inodeOf(thread, fd int) (uint64, error) {
 	return inode, nil
 }
 
-// A socketTable is a file below /proc/PID/net, and the column of the inode number in it.
+// A socketTable is a file in /proc/PID/net, with the column of the inode number.
 type socketTable struct {
 	name   string
 	column int
 }
 
 var (
-	unixTables = []socketTable{{"unix", 6}, {"netlink", 9}} // families that reach no network; netlink once it is bound
-	tcpTables  = []socketTable{{"tcp", 9}, {"tcp6", 9}}     // sockets that are connected, connect or listen
+	unixTables = []socketTable{{"unix", 6}, {"netlink", 9}} // families that reach no network; netlink sockets once bound
+	tcpTables  = []socketTable{{"tcp", 9}, {"tcp6", 9}}     // connected, connecting and listening sockets
 )
 
 // listed reports whether a socket is in one of the tables of a thread's network namespace.

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// holder starts a process that has sockets, and returns what ends it.
+// holder starts a process that has sockets, and returns a func that ends it.
 func holder(t *testing.T, sockets ...socket) (end func()) {
 	t.Helper()
 	cmd := exec.Command("cat")
@@ -39,7 +39,7 @@ func made(t *testing.T, c *custody) socket {
 	return s
 }
 
-// A socket is found by its inode number until it is released.
+// get finds a socket by its inode number until it is released.
 func TestCustody(t *testing.T) {
 	c := newCustody()
 	defer c.close()
@@ -59,7 +59,7 @@ func TestCustody(t *testing.T) {
 	require.Equal(t, unix.EBADF, unix.Close(s.fd))
 }
 
-// A sweep releases what no process has, the second time that it misses it, and nothing else.
+// A sweep releases a socket only if the last sweep did not find it in any process either.
 func TestSweep(t *testing.T) {
 	c := newCustody()
 	defer c.close()
@@ -82,7 +82,7 @@ func TestSweep(t *testing.T) {
 	require.True(t, has(fresh), "no process has had it yet")
 }
 
-// However many sockets a program makes and closes, few are held.
+// A custody holds few sockets, even if a program makes and closes many.
 func TestCustodyIsBounded(t *testing.T) {
 	c := newCustody()
 	defer c.close()
@@ -132,7 +132,7 @@ func TestInodeOf(t *testing.T) {
 	}
 }
 
-// The kernel's tables tell sockets that reach no network, and TCP's, from others.
+// listed recognizes sockets that reach no network, and TCP sockets, by the kernel's tables.
 func TestListed(t *testing.T) {
 	inode := func(domain, kind int) (uint64, int) {
 		fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, 0)
@@ -154,7 +154,7 @@ func TestListed(t *testing.T) {
 	require.True(t, listed(self, tcp, tcpTables))
 }
 
-// Memory is read and written by the file too, with the same errors.
+// Reads and writes by /proc/PID/mem return the same errors.
 func TestMemoryFile(t *testing.T) {
 	m := memory{os.Getpid()}
 	page, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)

@@ -2,7 +2,8 @@ package seccomp
 
 import "golang.org/x/sys/unix"
 
-// connectDatagram connects a datagram socket to our name server in place of another, or to this machine.
+// connectDatagram answers a connect of a datagram socket. It connects the socket to socksify's name server in
+// place of another, or to this machine.
 func (s *Session) connectDatagram(n *notification, c socket, address []byte) {
 	where, err := s.judge(n, c, address)
 	if err != nil {
@@ -21,13 +22,14 @@ func (s *Session) connectDatagram(n *notification, c socket, address []byte) {
 	s.listener.answer(n, 0, orZero(err))
 }
 
-// target is the address that a datagram really goes to.
+// target is the address to which a datagram is sent.
 type target struct {
 	sockaddr []byte
-	dns      bool
+	dns      bool // the address of socksify's name server
 }
 
-// judge returns the target for an address, or the call's errno: UDP is for the namespace way, which the log says.
+// judge returns the target for an address, or the errno of the call. It refuses other destinations than a name
+// server and this machine, and logs that UDP needs the namespace way.
 func (s *Session) judge(n *notification, c socket, address []byte) (target, error) {
 	to, err := parseSockaddr(address)
 	if err != nil {
@@ -51,7 +53,8 @@ func (s *Session) judge(n *notification, c socket, address []byte) (target, erro
 	return target{}, unix.ENETUNREACH
 }
 
-// sendto sends a datagram with an address. Other sockets than UDP's reach no network in this way.
+// sendto answers a sendto with an address. It lets the call proceed for other sockets than UDP, which cannot reach
+// a network by it.
 func (s *Session) sendto(n *notification) {
 	c, ok := s.lookAt(n)
 	if !ok {
@@ -82,7 +85,7 @@ func (s *Session) sendto(n *notification) {
 	s.listener.answer(n, int64(len(payload)), 0)
 }
 
-// send sends a datagram where judge says.
+// send sends a datagram to the target for its address. It returns an errno.
 func (s *Session) send(n *notification, c socket, address, payload []byte, flags int) error {
 	where, err := s.judge(n, c, address)
 	if err != nil {
@@ -94,7 +97,8 @@ func (s *Session) send(n *notification, c socket, address, payload []byte, flags
 	return rawSendto(c.fd, payload, flags|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, where.sockaddr)
 }
 
-// sendmsg sends a message with an address, and lets one without go to the peer of its socket, which is on this machine.
+// sendmsg answers a sendmsg. It sends a message that has an address itself, and lets the call proceed for a message
+// without one, which goes to the socket's peer on this machine.
 func (s *Session) sendmsg(n *notification) {
 	c, m, ok := s.messageOf(n, n.args[1])
 	if !ok {
@@ -109,7 +113,7 @@ func (s *Session) sendmsg(n *notification) {
 	s.listener.answer(n, int64(sent), orZero(err))
 }
 
-// messageOf returns the socket of a call and its struct msghdr; when it cannot, it has answered.
+// messageOf returns the socket and the struct msghdr of a call. If it fails, it answers the call and reports false.
 func (s *Session) messageOf(n *notification, at uint64) (socket, message, bool) {
 	c, ok := s.lookAt(n)
 	if !ok {
@@ -132,7 +136,7 @@ func readMessage(m memory, at uint64) (message, error) {
 	return parseMessage(b)
 }
 
-// segmentsOf returns the buffers of a message.
+// segmentsOf returns the buffers of a message; see parseSegments.
 func segmentsOf(m memory, msg message) (segments []segment, complete bool, err error) {
 	b, err := m.read(msg.iov, int(msg.buffers)*sizeIovec)
 	if err != nil {
@@ -142,6 +146,7 @@ func segmentsOf(m memory, msg message) (segments []segment, complete bool, err e
 	return segments, complete, nil
 }
 
+// sendMessage sends a message that has an address, and returns its length.
 func (s *Session) sendMessage(n *notification, c socket, msg message, flags int) (int, error) {
 	m := memory{int(n.pid)}
 	segments, complete, err := segmentsOf(m, msg)
@@ -166,7 +171,7 @@ func (s *Session) sendMessage(n *notification, c socket, msg message, flags int)
 	return len(payload), s.send(n, c, address, payload, flags)
 }
 
-// sendmmsg sends several messages, until one fails.
+// sendmmsg answers a sendmmsg. It sends the messages until one fails.
 func (s *Session) sendmmsg(n *notification) {
 	c, ok := s.lookAt(n)
 	if !ok {
@@ -188,7 +193,7 @@ func (s *Session) sendmmsg(n *notification) {
 		if msg, err = readMessage(m, at); err != nil {
 			break
 		}
-		if !msg.named() { // a connected socket: none of its messages has an address
+		if !msg.named() { // on a connected socket no message has an address
 			if sent == 0 {
 				s.listener.proceed(n)
 				return

@@ -1,10 +1,12 @@
-// Package seccomp catches a program's network by seccomp user notification, for machines that allow no namespaces.
-// A filter stops the calls that could reach the network. The supervisor looks at each, and acts on its own descriptor of
-// the program's socket: it connects the socket to a relay on the loopback device, and the relay to the gateway.
+// Package seccomp sends a program's connections through the gateway by seccomp user notification, on machines that
+// forbid namespaces. A filter stops the system calls that could reach the network. The supervisor handles each of
+// them on its own descriptor of the program's socket: it connects the socket to a relay on the loopback device,
+// and the relay to the gateway.
 //
-// Where pidfd_getfd is allowed, stream sockets are the program's own, and the supervisor duplicates them. Elsewhere the
-// supervisor makes them; see custody. It makes the datagram sockets in any case: they are bound to the loopback device,
-// and their numbers tell them to the filter. They reach the name server and this machine, and nothing else.
+// If pidfd_getfd is allowed, the program makes its stream sockets, and the supervisor duplicates them. Otherwise
+// the supervisor makes them; see custody. The supervisor always makes datagram sockets. They are bound to the
+// loopback device, and the filter recognizes them by their numbers. They reach only the name server and this
+// machine.
 //
-// A program that tries to get around this can; none does by mistake.
+// A program can bypass the filter on purpose, but not by mistake.
 package seccomp

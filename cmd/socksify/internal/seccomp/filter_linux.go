@@ -7,27 +7,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Datagram sockets have numbers in [Tags.First, Tags.First+tagCount).
+// tagCount is the number of tags: Tags.First to Tags.First+tagCount-1.
 const tagCount = 128
 
-// Tags are the descriptor numbers of datagram sockets.
+// Tags are the descriptor numbers of the program's datagram sockets.
 type Tags struct{ First uint32 }
 
-// tagsBelow returns the highest tags that a limit of open descriptors allows.
+// tagsBelow returns the highest tags below a limit of open descriptors and below 1024.
 func tagsBelow(limit uint64) (Tags, error) {
-	limit = min(limit, 1024) // what select can do
+	limit = min(limit, 1024) // FD_SETSIZE, the limit of select
 	if limit < 2*tagCount {
 		return Tags{}, fmt.Errorf("the limit of open descriptors is %d: want %d at least", limit, 2*tagCount)
 	}
 	return Tags{uint32(limit) - tagCount}, nil
 }
 
-// What a filter says of a call.
+// Return values of a filter.
 const (
 	allow  = unix.SECCOMP_RET_ALLOW
 	notify = unix.SECCOMP_RET_USER_NOTIF
 )
 
+// refuse returns the return value that makes a call fail with errno.
 func refuse(errno unix.Errno) uint32 { return unix.SECCOMP_RET_ERRNO | uint32(errno) }
 
 // Offsets in struct seccomp_data.
@@ -37,14 +38,15 @@ const (
 	offsetArgs   = 16
 )
 
-// x32 is the bit that numbers of x32 calls have, which are of the same architecture.
+// x32 is set in the numbers of x32 system calls, which have the architecture of x86-64.
 const x32 = 0x40000000
 
-// architectures are AUDIT_ARCH by GOARCH.
+// architectures has the AUDIT_ARCH value of each supported GOARCH.
 var architectures = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
 
-// filter returns the program of the filter. Calls that it does not name, such as read, write and poll, cost a few
-// instructions. With made, the supervisor makes the stream sockets too, and has to see what keeps a port in use.
+// filter returns the BPF program. System calls that it does not name, such as read, write and poll, are allowed
+// after a few instructions. If made is true, the supervisor makes the stream sockets too, and is notified of bind
+// and listen.
 func filter(t Tags, made bool) ([]unix.SockFilter, error) {
 	arch, ok := architectures[runtime.GOARCH]
 	if !ok {
@@ -56,7 +58,7 @@ func filter(t Tags, made bool) ([]unix.SockFilter, error) {
 	}
 	a := &assembler{}
 	a.load(offsetArch)
-	a.unless(arch, func() { a.ret(notify) }) // whose process is ended
+	a.unless(arch, func() { a.ret(notify) }) // refuseForeign kills the process
 	a.load(offsetNumber)
 	if runtime.GOARCH == "amd64" {
 		a.atLeast(x32, func() { a.ret(notify) })
@@ -86,8 +88,8 @@ func filter(t Tags, made bool) ([]unix.SockFilter, error) {
 	return a.program, a.err
 }
 
-// socket lets the program make sockets of families that reach no network, and stream sockets unless the supervisor
-// makes them.
+// socket emits the rule for socket. It allows sockets of families that reach no network, and stream sockets unless
+// made is true; it notifies the supervisor of the other TCP and UDP sockets and refuses the rest.
 func (a *assembler) socket(made bool) {
 	stream := uint32(allow)
 	if made {
@@ -119,6 +121,7 @@ func (a *assembler) socket(made bool) {
 	a.ret(refuse(unix.EAFNOSUPPORT))
 }
 
+// getsockopt emits the rule for getsockopt: it notifies the supervisor of SO_ERROR.
 func (a *assembler) getsockopt() {
 	a.arg(1)
 	a.when(unix.SOL_SOCKET, func() {
@@ -128,7 +131,7 @@ func (a *assembler) getsockopt() {
 	a.ret(allow)
 }
 
-// setsockopt does not let a datagram socket leave the loopback device.
+// setsockopt emits the rule for setsockopt: it refuses to bind a socket to another device than loopback.
 func (a *assembler) setsockopt() {
 	a.arg(1)
 	a.when(unix.SOL_SOCKET, func() {
@@ -139,27 +142,28 @@ func (a *assembler) setsockopt() {
 	a.ret(allow)
 }
 
-// sendto with an address is looked at, whatever the socket's number: it may have been duplicated.
+// sendto emits the rule for sendto. It notifies the supervisor of every call with an address, even if the socket's
+// number is no tag, because the socket may have been duplicated.
 func (a *assembler) sendto() {
 	a.noFastOpen(3)
 	a.unlessNull(4)
 	a.ret(allow)
 }
 
-// send is sendmsg and sendmmsg, whose flags are in an argument.
+// send emits the rule for sendmsg or sendmmsg, with the number of the argument that has the flags.
 func (a *assembler) send(flags int, t Tags) {
 	a.noFastOpen(flags)
 	a.tagged(t, func() { a.ret(notify) })
 	a.ret(allow)
 }
 
-// noFastOpen refuses to connect by sending; programs connect then.
+// noFastOpen refuses MSG_FASTOPEN, which connects by sending. Programs then use connect.
 func (a *assembler) noFastOpen(flags int) {
 	a.arg(flags)
 	a.ifBits(unix.MSG_FASTOPEN, func() { a.ret(refuse(unix.EOPNOTSUPP)) })
 }
 
-// tagged does then if the first argument is the number of a datagram socket.
+// tagged runs then if the first argument is a tag.
 func (a *assembler) tagged(t Tags, then func()) {
 	a.arg(0)
 	a.atLeast(t.First, func() {
@@ -167,7 +171,7 @@ func (a *assembler) tagged(t Tags, then func()) {
 	})
 }
 
-// unlessNull notifies if an argument is no null pointer.
+// unlessNull notifies the supervisor if an argument is not a null pointer.
 func (a *assembler) unlessNull(n int) {
 	a.arg(n)
 	a.unless(0, func() { a.ret(notify) })

@@ -26,7 +26,7 @@ func (c call) bytes() []byte {
 	return b
 }
 
-// simulate runs a program as the kernel would.
+// simulate runs a BPF program like the kernel, and returns its return value.
 func simulate(t testing.TB, program []unix.SockFilter, c call) uint32 {
 	data := c.bytes()
 	var a uint32
@@ -62,7 +62,7 @@ func simulate(t testing.TB, program []unix.SockFilter, c call) uint32 {
 
 var testTags = Tags{896}
 
-// expected is the filter once more, in Go.
+// expected is a second implementation of the filter, in Go.
 func expected(c call, made bool) uint32 {
 	if c.arch != architectures[runtime.GOARCH] || runtime.GOARCH == "amd64" && uint32(c.number) >= x32 {
 		return notify
@@ -131,20 +131,20 @@ func expectedSocket(family, kind, protocol uint32, made bool) uint32 {
 	return refuse(unix.EPERM)
 }
 
-// numbers are the calls that the filter mentions, and some that it does not.
+// numbers has the system calls with a rule in the filter, and some without.
 var numbers = []int32{
 	unix.SYS_CONNECT, unix.SYS_GETPEERNAME, unix.SYS_SOCKET, unix.SYS_GETSOCKOPT, unix.SYS_SETSOCKOPT, unix.SYS_SENDTO,
 	unix.SYS_SENDMSG, unix.SYS_SENDMMSG, unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_RECVMMSG, unix.SYS_IO_URING_SETUP,
 	unix.SYS_READ, unix.SYS_WRITE, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_ACCEPT4, 1000, x32 + 42, -1,
 }
 
-// interesting are values of arguments at which the filter changes its mind.
+// interesting has values of arguments at which the filter's return value changes.
 var interesting = []uint64{
 	0, 1, 2, 3, 4, 5, 6, 10, 16, 17, 25, 38, 62, 132, 136, 262, 895, 896, 1000, 1023, 1024, unix.SOCK_NONBLOCK | unix.SOCK_DGRAM,
 	unix.MSG_FASTOPEN, unix.MSG_FASTOPEN | 1, 1 << 32, 1<<63 | 2, 1<<64 - 1,
 }
 
-// programs are the filter without stream sockets of the supervisor's making, and with.
+// programs returns the filters with made false and true.
 func programs(t testing.TB) map[bool][]unix.SockFilter {
 	both := map[bool][]unix.SockFilter{}
 	for _, made := range []bool{false, true} {
@@ -200,7 +200,7 @@ func TestTags(t *testing.T) {
 	require.ErrorContains(t, err, "limit of open descriptors")
 }
 
-// A jump that is too far for its byte is an error, not another jump.
+// A jump whose distance does not fit into a byte is an error.
 func TestFarJump(t *testing.T) {
 	a := &assembler{}
 	a.when(1, func() {

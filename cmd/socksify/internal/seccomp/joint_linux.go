@@ -8,7 +8,7 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/relay"
 )
 
-// joint is a connection of the program joined with one to the gateway.
+// joint is a connection of the program with its connection to the gateway.
 type joint struct {
 	relay.Relay
 	program *net.TCPConn
@@ -18,13 +18,13 @@ type joint struct {
 	began   time.Time
 }
 
-// cut ends a joint at once.
+// cut closes both connections.
 func (j *joint) cut() {
 	_ = j.program.Close()
 	_ = j.gateway.Close()
 }
 
-// add counts a joint as open.
+// add adds j to the open joints, and cuts it after Close.
 func (s *Session) add(j *joint) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,7 +34,7 @@ func (s *Session) add(j *joint) {
 	}
 }
 
-// carry relays until both sides have ended.
+// carry relays until both directions of j have ended, and logs the end.
 func (s *Session) carry(j *joint) {
 	sent, received := j.Run(j.program, j.gateway)
 	s.mu.Lock()
@@ -43,10 +43,10 @@ func (s *Session) carry(j *joint) {
 	s.policy.Log.Ended("tcp", j.d, j.who, j.began, sent, received)
 }
 
-// Bounds of Drain: how long what processes sent before they ended may take to go out.
+// drainTimeout bounds Drain.
 const drainTimeout = time.Minute
 
-// Drain waits until what the ended processes sent has been passed on.
+// Drain waits until all data that the ended processes sent has been passed on, for at most a minute.
 func (s *Session) Drain() {
 	deadline := time.Now().Add(drainTimeout)
 	for pause := time.Millisecond; s.unsent() > 0 && time.Now().Before(deadline); pause = min(2*pause, 50*time.Millisecond) {
@@ -54,6 +54,7 @@ func (s *Session) Drain() {
 	}
 }
 
+// unsent returns the number of connections with bytes of the program that are not passed on yet.
 func (s *Session) unsent() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

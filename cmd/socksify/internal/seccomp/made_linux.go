@@ -8,9 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// makeSocket makes an Internet socket for the program: each datagram socket, and each stream socket if there is a
-// custody. A datagram socket is bound to the loopback device, so that nothing that the program sends by mistake
-// leaves this machine.
+// makeSocket makes an Internet socket for the program: a datagram socket, or a stream socket if there is a
+// custody. A datagram socket is bound to the loopback device, so that no datagram leaves this machine by mistake.
 func (s *Session) makeSocket(n *notification) {
 	kind := int(int32(n.args[1]))
 	c, err := newSocket(int(int32(n.args[0])), kind, int(int32(n.args[2])))
@@ -43,6 +42,7 @@ func (s *Session) makeSocket(n *notification) {
 	}
 }
 
+// newSocket makes a socket. If it is a datagram socket, newSocket binds it to the loopback device.
 func newSocket(domain, kind, protocol int) (socket, error) {
 	c := socket{domain: domain, kind: kind & 0xf}
 	var err error
@@ -61,13 +61,14 @@ func newSocket(domain, kind, protocol int) (socket, error) {
 	return c, err
 }
 
-// give ends a call of socket with a duplicate of a socket, which it takes over.
+// give gives the program a duplicate of c with the number to, and returns that number from the call. It takes
+// ownership of c. If it fails, it does not answer the call.
 func (s *Session) give(n *notification, c socket, to int, cloexec bool) unix.Errno {
 	if s.custody == nil {
 		defer c.close()
 		return s.listener.give(n, c.fd, to, cloexec)
 	}
-	s.states.forget(c.cookie) // an earlier socket may have had the number
+	s.states.forget(c.cookie) // an earlier socket may have had the inode number
 	s.custody.add(c)
 	errno := s.listener.give(n, c.fd, to, cloexec)
 	if errno != 0 {
@@ -78,7 +79,7 @@ func (s *Session) give(n *notification, c socket, to int, cloexec bool) unix.Err
 	return 0
 }
 
-// freeTag returns a tag that a thread's process has not in use.
+// freeTag returns a tag that is not in use in a thread's process. It reports false if all are in use.
 func (s *Session) freeTag(thread int) (int, bool) {
 	for i := range tagCount {
 		to := int(s.tags.First) + i
@@ -89,7 +90,7 @@ func (s *Session) freeTag(thread int) (int, bool) {
 	return 0, false
 }
 
-// bind and listen concern the custody alone: the kernel makes the calls.
+// bind informs the custody of a bind, and lets it proceed.
 func (s *Session) bind(n *notification) {
 	if inode, err := inodeOf(int(n.pid), int(int32(n.args[0]))); err == nil {
 		s.custody.bind(inode)
@@ -97,6 +98,7 @@ func (s *Session) bind(n *notification) {
 	s.listener.proceed(n)
 }
 
+// listen informs the custody of a listen, and lets it proceed.
 func (s *Session) listen(n *notification) {
 	if inode, err := inodeOf(int(n.pid), int(int32(n.args[0]))); err == nil {
 		s.custody.bind(inode)
@@ -105,8 +107,8 @@ func (s *Session) listen(n *notification) {
 	s.listener.proceed(n)
 }
 
-// heldSocketOf is socketOf with a custody. A socket that is not held has no descriptor: it has been released, is of
-// another family, or was accepted or inherited.
+// heldSocketOf is socketOf with a custody. The result has no descriptor if the socket is not held: it has been
+// released, is of another family, or was accepted or inherited.
 func (s *Session) heldSocketOf(n *notification) (socket, error) {
 	inode, err := inodeOf(int(n.pid), int(int32(n.args[0])))
 	if err == unix.EPERM {
@@ -115,7 +117,7 @@ func (s *Session) heldSocketOf(n *notification) (socket, error) {
 	if err != nil {
 		return socket{}, err
 	}
-	if !s.listener.valid(n) { // the thread may be another by now
+	if !s.listener.valid(n) { // the ID may belong to another thread now
 		return socket{}, unix.EINTR
 	}
 	if c, ok := s.custody.get(inode); ok {
@@ -124,7 +126,7 @@ func (s *Session) heldSocketOf(n *notification) (socket, error) {
 	return socket{fd: -1, cookie: inode}, nil
 }
 
-// noNetwork reports whether a socket is of a family that reaches no network, so that the kernel may make any call.
+// noNetwork reports whether a socket is of a family that reaches no network, so that its calls may proceed.
 func (s *Session) noNetwork(n *notification, c socket) bool {
 	if c.fd < 0 {
 		return listed(int(n.pid), c.cookie, unixTables)
@@ -132,7 +134,7 @@ func (s *Session) noNetwork(n *notification, c socket) bool {
 	return !c.internet()
 }
 
-// sendsElsewhere reports whether the address of a message decides where a socket sends to.
+// sendsElsewhere reports whether a socket can send to the address of a message.
 func (s *Session) sendsElsewhere(n *notification, c socket) bool {
 	if c.fd < 0 {
 		return !listed(int(n.pid), c.cookie, unixTables) && !listed(int(n.pid), c.cookie, tcpTables)
@@ -140,8 +142,8 @@ func (s *Session) sendsElsewhere(n *notification, c socket) bool {
 	return c.internet() && c.kind != unix.SOCK_STREAM
 }
 
-// connectReleased answers a connect on a socket of which there is no descriptor: it is connected or listens already,
-// or cannot be connected.
+// connectReleased answers a connect on a socket without a descriptor: it is connected, listens, or cannot be
+// connected.
 func (s *Session) connectReleased(n *notification, c socket, address []byte) {
 	disconnects := len(address) >= 2 && familyOf(address) == unix.AF_UNSPEC
 	switch {
@@ -154,7 +156,8 @@ func (s *Session) connectReleased(n *notification, c socket, address []byte) {
 	}
 }
 
-// releaseConnected waits until a connect within this machine has ended, and releases the socket if it is connected.
+// releaseConnected waits until a nonblocking connect to this machine has ended, and releases the socket if it is
+// connected.
 func (s *Session) releaseConnected(c socket, sockaddr []byte) {
 	p := []unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLOUT}}
 	for p[0].Revents == 0 && s.ctx.Err() == nil {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memory is a thread's. What is read there may be changed by the program at any time: it is read once.
+// memory is the memory of a thread. The program may change it at any time, so a handler must read each value once.
 type memory struct{ pid int }
 
 // read returns n bytes at an address.
@@ -46,8 +46,8 @@ func (m memory) write(at uint64, b []byte) error {
 	return err
 }
 
-// file calls do with a descriptor of the memory as a file. Some profiles of containers forbid process_vm_readv but
-// not that; the kernel asks for the same rights.
+// file calls do with a descriptor of /proc/PID/mem. Some profiles of containers forbid process_vm_readv but not
+// this file, for which the kernel requires the same rights.
 func (m memory) file(flags int, do func(fd int) (int, error)) (int, error) {
 	fd, err := unix.Open("/proc/"+strconv.Itoa(m.pid)+"/mem", flags|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -55,14 +55,14 @@ func (m memory) file(flags int, do func(fd int) (int, error)) (int, error) {
 	}
 	defer unix.Close(fd)
 	n, err := do(fd)
-	if err == unix.EIO || err == unix.EINVAL { // nothing is mapped there, or nothing can be
+	if err == unix.EIO || err == unix.EINVAL { // the address is not mapped, or invalid
 		err = unix.EFAULT
 	}
 	return n, err
 }
 
-// result writes a value into a buffer of which the length is at an address (value-result, as getpeername has it): as
-// much as fits, and the whole length.
+// result writes value into the buffer at the address at, as far as it fits into the length at lengthAt, and the
+// whole length to lengthAt, like getpeername.
 func (m memory) result(at, lengthAt uint64, value []byte) error {
 	b, err := m.read(lengthAt, 4)
 	if err != nil {

@@ -5,14 +5,14 @@ import (
 	"syscall"
 )
 
-// Sizes of struct msghdr, mmsghdr and iovec, where a pointer has 64 bits.
+// Sizes, in bytes, of struct msghdr, mmsghdr and iovec on systems with 64-bit pointers.
 const (
 	sizeMsghdr  = 56
 	sizeMmsghdr = 64
 	sizeIovec   = 16
 )
 
-// Bounds of a message: what the kernel allows of buffers, and what a datagram holds.
+// Bounds of a message: the kernel's maximum number of buffers, and the maximum length of a datagram in bytes.
 const (
 	maxBuffers  = 1024
 	maxDatagram = 64 << 10
@@ -24,7 +24,7 @@ type message struct {
 	iov, buffers     uint64
 }
 
-// parseMessage returns a struct msghdr. Its error is the call's errno.
+// parseMessage parses a struct msghdr. Its error is the errno of the call.
 func parseMessage(b []byte) (message, error) {
 	if len(b) < sizeMsghdr {
 		return message{}, syscall.EFAULT
@@ -53,8 +53,8 @@ type segment struct {
 	length int
 }
 
-// parseSegments returns the buffers of a message, of which b holds the struct iovecs. Together they hold a datagram at
-// most: what is longer is cut off, which is no loss to a reader, and complete is false.
+// parseSegments returns the buffers of a message from its struct iovecs. It limits their total length to
+// maxDatagram, which is enough for any read; complete is false if they are longer.
 func parseSegments(b []byte) (segments []segment, complete bool) {
 	room := uint64(maxDatagram)
 	complete = true

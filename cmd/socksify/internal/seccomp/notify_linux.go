@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// notification is struct seccomp_notif: a call that waits for us.
+// notification is struct seccomp_notif: a system call that waits for the supervisor.
 type notification struct {
 	id    uint64
-	pid   uint32 // the thread
+	pid   uint32 // ID of the thread
 	flags uint32
 	// struct seccomp_data
 	number  int32
@@ -41,18 +41,18 @@ const (
 	ioctlFlags = 0x40082104 // SECCOMP_IOCTL_NOTIF_SET_FLAGS
 )
 
-// listener is the descriptor of a filter's notifications. Its methods are safe for concurrent use.
+// listener has the descriptor of a filter's notifications. Its methods are safe for concurrent use.
 type listener struct{ fd int }
 
-// hurry makes the kernel switch from a call to its supervisor at once, on the same processor. Before Linux 6.6 that
-// cannot be had.
+// hurry makes the kernel switch from a call to the supervisor at once, on the same processor. It has no effect
+// before Linux 6.6.
 func (l listener) hurry() {
 	const syncWakeUp = 1 // SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
 	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), ioctlFlags, syncWakeUp)
 }
 
-// receive waits for the next notification. It reports false when no process has the filter any more, or when stop,
-// a descriptor, is readable.
+// receive waits for the next notification. It reports false if no process has the filter any more, or if the
+// descriptor stop is readable.
 func (l listener) receive(stop int) (notification, bool) {
 	for {
 		p := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}}
@@ -65,22 +65,22 @@ func (l listener) receive(stop int) (notification, bool) {
 		if p[0].Revents&unix.POLLIN == 0 {
 			continue
 		}
-		var n notification // the kernel wants it zero
+		var n notification // must be zero for the kernel
 		if l.ioctl(unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&n)) == 0 {
 			return n, true
 		}
-		// ENOENT: the call was interrupted before we came to it.
+		// ENOENT: the call was interrupted before it was received.
 	}
 }
 
-// answer ends a call with a value, or with an errno.
+// answer ends a call with a value, or with errno if that is not 0.
 func (l listener) answer(n *notification, value int64, errno unix.Errno) {
 	r := response{id: n.id, value: value, errno: -int32(errno)}
 	_ = l.ioctl(unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&r)) // ENOENT: the call was interrupted
 }
 
-// proceed lets the kernel make the call. Never for what could leave the machine: the program may have changed its
-// memory since we looked.
+// proceed lets the kernel execute the call. It must not be used for a call that could reach the network by its
+// memory, because the program may have changed the memory since the handler read it.
 func (l listener) proceed(n *notification) {
 	r := response{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
 	_ = l.ioctl(unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&r))
@@ -92,11 +92,11 @@ func (l listener) valid(n *notification) bool {
 	return l.ioctl(ioctlValid, unsafe.Pointer(&id)) == 0
 }
 
-// lowest, as a number, is the lowest that is free.
+// lowest as a descriptor number means the lowest free one.
 const lowest = -1
 
-// give ends a call with a duplicate of a descriptor of ours as number to in the program. ENOENT: the call was
-// interrupted.
+// give duplicates this process's descriptor from into the program, as number to, and ends the call with that
+// number. It returns ENOENT if the call was interrupted.
 func (l listener) give(n *notification, from, to int, cloexec bool) unix.Errno {
 	a := addFD{id: n.id, from: uint32(from)}
 	if to != lowest {

@@ -8,14 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lots are the listeners at which sockets wait for the gateway, one per family.
+// lots has one lot per family.
 type lots struct {
-	v4, v6 lot // v6 is not valid on a machine without IPv6
+	v4, v6 lot // the addr of v6 is invalid on a machine without IPv6
 }
 
-// lot is a listener that answers no SYN: its queue has room for one connection, which the filler takes and which is never
-// accepted. A socket that connects to it stays in SYN_SENT, as on a slow network. To complete such a connect, another
-// socket with the listener's address connects to the program's: TCP's simultaneous open (RFC 9293, section 3.5).
+// lot is a listener at which sockets of the program wait during a dial. It answers no SYN: its queue has room for
+// one connection, which is the filler's and is never accepted. A socket that connects to it stays in SYN_SENT, as
+// on a slow network. To complete the connect, another socket with the listener's address connects to the program's
+// socket, by TCP's simultaneous open (RFC 9293, section 3.5).
 type lot struct {
 	listener, filler int
 	addr             netip.AddrPort
@@ -71,7 +72,7 @@ func familyFor(ip netip.Addr) int {
 	return unix.AF_INET6
 }
 
-// boundSocket returns a TCP socket that is bound to an address, which it may share with others of this process.
+// boundSocket returns a TCP socket that is bound to a. Several sockets of this user may share a (SO_REUSEPORT).
 func boundSocket(a netip.AddrPort) (int, error) {
 	fd, err := unix.Socket(familyFor(a.Addr()), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -98,10 +99,11 @@ func addrOf(fd int) (netip.AddrPort, error) {
 // parked is a socket of the program that waits in a lot.
 type parked struct {
 	lot  lot
-	addr netip.AddrPort // the socket's own
+	addr netip.AddrPort // the socket's local address
 }
 
-// park connects a socket to a lot. A blocking socket does not block meanwhile.
+// park connects a socket to the lot for its family and its destination. It sets a blocking socket to nonblocking
+// during the call.
 func (l *lots) park(c socket, to netip.Addr) (*parked, error) {
 	lot := l.lotFor(c, to)
 	flags, err := unix.FcntlInt(uintptr(c.fd), unix.F_GETFL, 0)
@@ -114,7 +116,7 @@ func (l *lots) park(c socket, to netip.Addr) (*parked, error) {
 	}
 	err = rawConnect(c.fd, appendSockaddr(nil, inFamily(lot.addr, c.v6())))
 	if err != unix.EINPROGRESS {
-		if err == nil { // the lot is full of one connection: there is no way for this
+		if err == nil { // cannot happen: the lot's queue is full
 			err = unix.EAGAIN
 		}
 		return nil, err
@@ -126,7 +128,7 @@ func (l *lots) park(c socket, to netip.Addr) (*parked, error) {
 	return &parked{lot, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())}, nil
 }
 
-// lotFor returns the lot for a socket and the family of its destination.
+// lotFor returns the lot for a socket and its destination: v6 for an IPv6 destination, otherwise v4.
 func (l *lots) lotFor(c socket, to netip.Addr) lot {
 	if c.v6() && !to.Is4In6() && l.v6.addr.IsValid() {
 		return l.v6
@@ -137,7 +139,7 @@ func (l *lots) lotFor(c socket, to netip.Addr) lot {
 // completeTimeout bounds a handshake within this machine, in seconds.
 const completeTimeout = 10
 
-// complete completes the connect, and returns our end.
+// complete completes the connect, and returns the supervisor's end of the connection.
 func (p *parked) complete() (*net.TCPConn, error) {
 	fd, err := boundSocket(p.lot.addr)
 	if err != nil {
@@ -154,12 +156,12 @@ func (p *parked) complete() (*net.TCPConn, error) {
 	return connOf(fd)
 }
 
-// fail makes the connect fail: the socket is disconnected, and polls as one with an error.
+// fail disconnects the socket, so that the connect fails and poll reports an error.
 func (p *parked) fail(c socket) {
 	_ = rawConnect(c.fd, make([]byte, sizeSockaddr4)) // AF_UNSPEC
 }
 
-// connOf returns a net.Conn for a socket, which it takes over.
+// connOf returns a net.Conn for a socket. It takes ownership of fd.
 func connOf(fd int) (*net.TCPConn, error) {
 	f := os.NewFile(uintptr(fd), "relay")
 	defer f.Close()

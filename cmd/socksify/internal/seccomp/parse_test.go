@@ -143,6 +143,6 @@ func TestStates(t *testing.T) {
 	s.change(0, func(*state) {}) // used again
 	s.change(maxStates, func(*state) {})
 	require.True(t, s.get(0).untold)
-	require.Zero(t, s.get(1), "unused for longest")
+	require.Zero(t, s.get(1), "least recently used")
 	require.Len(t, s.byKey, maxStates)
 }

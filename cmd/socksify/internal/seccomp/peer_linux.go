@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// getpeername returns the address that the program connected to, in place of the relay's.
+// getpeername answers a getpeername with the address that the program connected to, in place of the relay's.
 func (s *Session) getpeername(n *notification) {
 	if int32(n.args[0]) == -1 && n.args[2] == insideMark {
 		s.listener.answer(n, 0, insideErrno)
@@ -18,12 +18,12 @@ func (s *Session) getpeername(n *notification) {
 	}
 	defer c.close()
 	st := s.states.get(c.cookie)
-	if st.attempt != nil && c.established() { // the program knows already, by poll
+	if st.attempt != nil && c.established() { // poll may have told the program already
 		<-st.attempt.done
 		st = s.states.get(c.cookie)
 	}
 	switch {
-	case st.peer == nil && st.attempt == nil: // of another family, among others
+	case st.peer == nil && st.attempt == nil: // for instance of another family
 		s.listener.proceed(n)
 	case st.peer == nil:
 		s.listener.answer(n, 0, unix.ENOTCONN)
@@ -32,7 +32,8 @@ func (s *Session) getpeername(n *notification) {
 	}
 }
 
-// socketError answers getsockopt(SO_ERROR) after a connect that failed while the socket was parked, once.
+// socketError answers a getsockopt of SO_ERROR. After a connect that failed while the socket was parked, it
+// returns that error once.
 func (s *Session) socketError(n *notification) {
 	c, ok := s.lookAt(n)
 	if !ok {

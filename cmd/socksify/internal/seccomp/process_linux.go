@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processOf returns the process of a thread.
+// processOf returns the process ID of a thread.
 func processOf(thread int) (int, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", thread))
 	if err != nil {
@@ -24,7 +24,7 @@ func processOf(thread int) (int, error) {
 	return pid, nil
 }
 
-// nameOf returns what a log calls a thread's process.
+// nameOf returns the name of a thread and its ID as the prefix of a log line, or "" if the thread has ended.
 func nameOf(thread int) string {
 	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", thread))
 	if err != nil {
@@ -33,7 +33,7 @@ func nameOf(thread int) string {
 	return fmt.Sprintf("%s[%d]: ", strings.TrimSpace(string(comm)), thread)
 }
 
-// duplicate returns a descriptor for what a process has open under a number.
+// duplicate returns a duplicate of a process's descriptor.
 func duplicate(pid, fd int) (int, error) {
 	p, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -43,15 +43,15 @@ func duplicate(pid, fd int) (int, error) {
 	return unix.PidfdGetfd(p, fd, 0)
 }
 
-// socket is a duplicate of a program's socket.
+// socket is a duplicate of one of the program's sockets.
 type socket struct {
-	fd     int // -1: there is none; see custody
+	fd     int // -1: none; see custody
 	domain int
 	kind   int
-	cookie uint64 // identifies the socket, by whichever descriptor: SO_COOKIE or, with a custody, the inode number
+	cookie uint64 // identifies the socket independently of its descriptors: SO_COOKIE or, with a custody, the inode number
 }
 
-// internet reports whether a socket is TCP or UDP.
+// internet reports whether c is an IPv4 or IPv6 socket.
 func (c socket) internet() bool { return c.domain == unix.AF_INET || c.domain == unix.AF_INET6 }
 func (c socket) v6() bool       { return c.domain == unix.AF_INET6 }
 
@@ -61,20 +61,20 @@ func (c socket) close() {
 	}
 }
 
-// nonblocking reports whether calls on a socket do not wait.
+// nonblocking reports whether c has O_NONBLOCK.
 func (c socket) nonblocking() bool {
 	flags, err := unix.FcntlInt(uintptr(c.fd), unix.F_GETFL, 0)
 	return err == nil && flags&unix.O_NONBLOCK != 0
 }
 
-// established reports whether a socket of TCP is connected, if only with us.
+// established reports whether a TCP socket is connected, to its destination or to this process.
 func (c socket) established() bool {
 	const tcpEstablished = 1 // TCP_ESTABLISHED of linux/tcp_states.h
 	info, err := unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	return err == nil && info.State == tcpEstablished
 }
 
-// socketOf duplicates the socket that a call is about. Its error is the call's errno.
+// socketOf duplicates the socket in the first argument of a call. Its error is the errno of the call.
 func (s *Session) socketOf(n *notification) (socket, error) {
 	if s.custody != nil {
 		return s.heldSocketOf(n)
@@ -90,7 +90,7 @@ func (s *Session) socketOf(n *notification) (socket, error) {
 		}
 		return socket{}, err
 	}
-	if !s.listener.valid(n) { // the thread may be another by now
+	if !s.listener.valid(n) { // the ID may belong to another thread now
 		unix.Close(fd)
 		return socket{}, unix.EINTR
 	}
@@ -108,12 +108,12 @@ func (s *Session) socketOf(n *notification) (socket, error) {
 	return c, nil
 }
 
-// unseen logs a process that the kernel does not let this one look at.
+// unseen logs that the kernel does not let this process look at the sockets of a process.
 func (s *Session) unseen(pid int, err error) {
 	s.policy.Log.Printf("process %d → refused: its sockets cannot be looked at: %v", pid, err)
 }
 
-// lookAt is socketOf that answers the call when it cannot, and reports false then.
+// lookAt is like socketOf, but if that fails, it answers the call and reports false.
 func (s *Session) lookAt(n *notification) (socket, bool) {
 	c, err := s.socketOf(n)
 	if err != nil {
@@ -122,7 +122,7 @@ func (s *Session) lookAt(n *notification) (socket, bool) {
 	return c, err == nil
 }
 
-// errnoOf is the errno in an error of a system call.
+// errnoOf returns err if it is an errno, otherwise EIO.
 func errnoOf(err error) unix.Errno {
 	if errno, ok := err.(unix.Errno); ok {
 		return errno

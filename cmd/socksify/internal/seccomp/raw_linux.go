@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withSockaddr makes a system call of a descriptor, a pointer to a sockaddr, and its length.
+// withSockaddr makes a system call whose arguments are a descriptor, a pointer to a sockaddr, and its length. It
+// repeats the call after EINTR, except connect.
 func withSockaddr(number uintptr, fd int, sockaddr []byte) (int, error) {
 	for {
 		n, _, errno := unix.Syscall(number, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(sockaddr))), uintptr(len(sockaddr)))
@@ -20,7 +21,7 @@ func withSockaddr(number uintptr, fd int, sockaddr []byte) (int, error) {
 	}
 }
 
-// localAddress returns a socket's own sockaddr.
+// localAddress returns the local sockaddr of a socket.
 func localAddress(fd int) ([]byte, error) {
 	b := make([]byte, maxSockaddr)
 	n := uint32(len(b))

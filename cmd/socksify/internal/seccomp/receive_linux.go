@@ -7,9 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// uint32Bytes returns the bytes of n in native order.
 func uint32Bytes(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
 
-// recvfrom receives an answer of our name server under the address of the one that was asked: programs compare.
+// recvfrom answers a recvfrom. It returns an answer of socksify's name server with the address of the server that
+// the program sent to, because programs compare them.
 func (s *Session) recvfrom(n *notification) {
 	c, ok := s.lookAt(n)
 	if !ok {
@@ -37,8 +39,7 @@ func (s *Session) recvfrom(n *notification) {
 	s.listener.answer(n, int64(got), 0)
 }
 
-// receive waits for a datagram as the program's call would. With MSG_TRUNC among the flags it returns the whole
-// length.
+// receive waits for a datagram like the program's call. If flags has MSG_TRUNC, it returns the whole length.
 func (s *Session) receive(n *notification, c socket, b []byte, flags int) (got int, truncated bool, err error) {
 	wait := flags&unix.MSG_DONTWAIT == 0 && !c.nonblocking()
 	deadline := receiveDeadline(c)
@@ -58,7 +59,8 @@ func (s *Session) receive(n *notification, c socket, b []byte, flags int) (got i
 	}
 }
 
-// receiveDeadline is when a receive that begins now times out (SO_RCVTIMEO); zero: never.
+// receiveDeadline returns the time at which a receive that begins now times out by SO_RCVTIMEO; the zero time
+// means never.
 func receiveDeadline(c socket) time.Time {
 	t, err := unix.GetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO)
 	if err != nil || t.Nano() == 0 {
@@ -67,8 +69,8 @@ func receiveDeadline(c socket) time.Time {
 	return time.Now().Add(time.Duration(t.Nano()))
 }
 
-// recvmsg is recvfrom for a struct msghdr. then, if not nil, is called with the length before the call is answered
-// with 1, for recvmmsg.
+// recvmsg is recvfrom for the struct msghdr at the address at. If then is not nil, recvmsg calls it with the
+// length and answers the call with 1, for recvmmsg.
 func (s *Session) recvmsg(n *notification, at uint64, flags int, then func(int) error) {
 	c, msg, ok := s.messageOf(n, at)
 	if !ok {
@@ -92,13 +94,14 @@ func (s *Session) recvmsg(n *notification, at uint64, flags int, then func(int) 
 	s.listener.answer(n, value, 0)
 }
 
-// Offsets in struct msghdr of what the kernel sets.
+// Offsets in struct msghdr of fields that the kernel sets.
 const (
 	offsetNameLength    = 8
 	offsetControlLength = 40
 	offsetFlags         = 48
 )
 
+// receiveMessage receives a datagram into a message, with the sender asked, and returns its length.
 func (s *Session) receiveMessage(n *notification, c socket, msg message, at uint64, flags int, asked []byte) (int, error) {
 	m := memory{int(n.pid)}
 	segments, _, err := segmentsOf(m, msg)
@@ -140,7 +143,7 @@ func (s *Session) receiveMessage(n *notification, c socket, msg message, at uint
 	return got, m.write(at+offsetFlags, uint32Bytes(outFlags))
 }
 
-// recvmmsg receives one message, which is less than was asked for, and allowed.
+// recvmmsg answers a recvmmsg. It receives only one message, which the call's interface allows.
 func (s *Session) recvmmsg(n *notification) {
 	if uint32(n.args[2]) == 0 {
 		s.listener.answer(n, 0, 0)

@@ -20,35 +20,35 @@ import (
 	"github.com/sockslib/sockslib/resolver"
 )
 
-// Session is a program under a filter, and the supervisor's side of it.
+// Session is a program under a filter, with the supervisor's handler of its system calls.
 type Session struct {
 	*execute.Shim
 	policy   *policy.Policy
 	tags     Tags
-	custody  *custody // nil: the program's sockets can be duplicated
+	custody  *custody // nil: the supervisor duplicates the program's sockets
 	file     *os.File // of the listener
 	listener listener
 	stop     int // an eventfd that ends the loop
 
 	dns    *resolver.Server
-	name4  netip.AddrPort // the name server's sockets; without IPv6, name6 is not valid
+	name4  netip.AddrPort // addresses of the name server; name6 is invalid without IPv6
 	name6  netip.AddrPort
 	lots   lots
 	states states
 	naming sync.Mutex // held to choose a tag
 
-	ctx     context.Context // of all dials; done: closing
+	ctx     context.Context // of all dials; ends with Close
 	cancel  context.CancelFunc
 	running sync.WaitGroup // the loop, the name server, dials and relays
 
-	granted atomic.Int64 // connections that the gateway has granted and that are not open yet
+	granted atomic.Int64 // number of connections that the gateway has granted and that are not in open yet
 	mu      sync.Mutex
 	open    map[*joint]struct{}
 }
 
-// Start starts the shim, waits until it has installed the filter, and returns the session; the program does not run
-// before Release. When any step fails nothing is left. Where the program's sockets cannot be duplicated, the
-// supervisor makes them.
+// Start starts the shim, waits until it has installed the filter, and returns the session. The program does not
+// run before Release. If a step fails, Start leaves nothing behind. If the program's sockets cannot be duplicated,
+// the supervisor makes them.
 func Start(program execute.Program, p *policy.Policy) (*Session, error) {
 	s, err := start(program, p, nil)
 	if errors.Is(err, errNoDuplicates) {
@@ -84,7 +84,7 @@ func start(program execute.Program, p *policy.Policy, c *custody) (*Session, err
 	return s, nil
 }
 
-// Means says how the supervisor comes by the program's sockets.
+// Means describes, for the log, how the supervisor gets the program's sockets.
 func (s *Session) Means() string {
 	if s.custody != nil {
 		return "with sockets that it makes for the program, since pidfd_getfd is forbidden here"
@@ -92,7 +92,7 @@ func (s *Session) Means() string {
 	return "with duplicates of the program's sockets"
 }
 
-// Probe takes every step of Start, undoes it, and returns the session's Means.
+// Probe takes every step of [Start], undoes it, and returns the session's Means.
 func Probe() (means string, err error) {
 	s, err := Start(execute.Program{Path: "/", Argv: []string{""}}, nil)
 	if err != nil {
@@ -102,10 +102,11 @@ func Probe() (means string, err error) {
 	return s.Means(), s.file.Close()
 }
 
-// errNoDuplicates is the error of Start's first attempt that calls for a second.
+// errNoDuplicates is the error of Start's first attempt after which Start makes a second one.
 var errNoDuplicates = errors.New("pidfd_getfd is forbidden")
 
-// mayLook reports whether this process may look at a process of the program, and come by its sockets.
+// mayLook returns an error if this process must not read the memory of a process of the program, or cannot get its
+// sockets.
 func mayLook(pid int, made bool) error {
 	if _, err := (memory{pid}).read(0, 1); err != unix.EFAULT {
 		return fmt.Errorf("memory of the program: %w (forbidden here: by kernel.yama.ptrace_scope, or by a container's profile)", err)
@@ -123,7 +124,7 @@ func mayLook(pid int, made bool) error {
 	return unix.Close(fd)
 }
 
-// Serve begins to answer the filter's notifications.
+// Serve starts to answer the filter's notifications, until Close.
 func (s *Session) Serve() error {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	var err error
@@ -137,19 +138,19 @@ func (s *Session) Serve() error {
 	if err := s.serveNames(); err != nil {
 		return err
 	}
-	s.running.Go(func() { // the session's; ends with Close, or with the last process
+	s.running.Go(func() { // owned by s; ends with Close, or with the last process
 		for {
 			n, ok := s.listener.receive(s.stop)
 			if !ok {
 				return
 			}
-			s.running.Go(func() { s.handle(&n) }) // ends with its call; Close ends what it waits for
+			s.running.Go(func() { s.handle(&n) }) // ends with its call or with Close
 		}
 	})
 	return nil
 }
 
-// serveNames starts the name server on loopback, where the program's datagrams can reach it.
+// serveNames starts the name server at loopback addresses, which the program's datagrams can reach.
 func (s *Session) serveNames() error {
 	s.dns = &resolver.Server{
 		Resolver: &resolver.Resolver{Table: s.policy.Dialer.Table}, ErrorLog: log.New(s.policy.Log, "", 0),
@@ -158,11 +159,11 @@ func (s *Session) serveNames() error {
 	if s.name4, err = s.serveNamesAt("127.0.0.1:0"); err != nil {
 		return err
 	}
-	s.name6, _ = s.serveNamesAt("[::1]:0") // a machine without IPv6 does without
+	s.name6, _ = s.serveNamesAt("[::1]:0") // not on a machine without IPv6
 	return nil
 }
 
-// serveNamesAt listens at an address for datagrams, and at the port that this gets for connections.
+// serveNamesAt starts to answer queries over UDP and TCP at the same port of address, and returns it.
 func (s *Session) serveNamesAt(address string) (netip.AddrPort, error) {
 	for try := 0; ; try++ {
 		p, err := net.ListenPacket("udp", address)
@@ -172,8 +173,8 @@ func (s *Session) serveNamesAt(address string) (netip.AddrPort, error) {
 		at := p.LocalAddr().(*net.UDPAddr).AddrPort()
 		l, err := net.Listen("tcp", at.String())
 		if err == nil {
-			s.running.Go(func() { _ = s.dns.ServePacket(p) }) // the session's; Close shuts the server down
-			s.running.Go(func() { _ = s.dns.Serve(l) })       // the session's; Close shuts the server down
+			s.running.Go(func() { _ = s.dns.ServePacket(p) }) // owned by s; ends when Close shuts the server down
+			s.running.Go(func() { _ = s.dns.Serve(l) })       // owned by s; ends when Close shuts the server down
 			return at, nil
 		}
 		p.Close()
@@ -183,7 +184,7 @@ func (s *Session) serveNamesAt(address string) (netip.AddrPort, error) {
 	}
 }
 
-// handle answers one call.
+// handle answers one system call.
 func (s *Session) handle(n *notification) {
 	if n.arch != architectures[runtime.GOARCH] || runtime.GOARCH == "amd64" && n.number >= x32 {
 		s.refuseForeign(n)
@@ -219,8 +220,8 @@ func (s *Session) handle(n *notification) {
 	}
 }
 
-// refuseForeign ends a process of another architecture, whose calls have other numbers and other structures. It says so
-// in the log and on the process's standard error, if that can be duplicated or opened.
+// refuseForeign kills a process of another architecture, whose system calls have other numbers and structures. It
+// reports that in the log, and on the process's standard error if it can duplicate or open that.
 func (s *Session) refuseForeign(n *notification) {
 	const line = "32-bit and x32 programs need -by namespace"
 	pid, err := processOf(int(n.pid))
@@ -239,7 +240,7 @@ func (s *Session) refuseForeign(n *notification) {
 	_ = unix.Kill(pid, unix.SIGKILL)
 }
 
-// Close ends everything and waits for it.
+// Close ends the name server and all connections, and waits for their goroutines.
 func (s *Session) Close() {
 	s.cancel()
 	_, _ = unix.Write(s.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})

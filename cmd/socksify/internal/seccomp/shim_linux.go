@@ -12,7 +12,7 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/execute"
 )
 
-// ShimName is argv[0] of a process that has to call Shim.
+// ShimName is argv[0] of a process that must call [Shim].
 const ShimName = "socksify: shim with filter"
 
 // setup is the shim's configuration.
@@ -21,9 +21,9 @@ type setup struct {
 	Made bool // the supervisor makes the stream sockets too
 }
 
-// Shim is the process between fork and exec, which installs the filter; see execute.Become.
+// Shim runs the process between fork and exec, which installs the filter; see execute.Become.
 func Shim(c *channel.Conn, path string, argv []string) int {
-	runtime.LockOSThread() // the filter is a thread's, and goes on with the one that calls exec
+	runtime.LockOSThread() // filters are per thread, and the thread that calls exec keeps its own
 	return execute.Become(c, path, argv, func() ([]*os.File, error) {
 		var s setup
 		if err := c.Configuration(&s); err != nil {
@@ -34,7 +34,7 @@ func Shim(c *channel.Conn, path string, argv []string) int {
 	}, func() error { return nil })
 }
 
-// install installs the filter in this thread and returns the descriptor of its notifications.
+// install installs the filter in this thread, and returns the descriptor of its notifications.
 func install(s setup) (*os.File, error) {
 	program, err := filter(s.Tags, s.Made)
 	if err != nil {
@@ -61,8 +61,8 @@ func install(s setup) (*os.File, error) {
 	return os.NewFile(fd, "seccomp"), nil
 }
 
-// tags returns the tags for the programs that this process starts. Their limit of open descriptors may be lower than this
-// process's, which the Go runtime has raised; see makeSocket.
+// tags returns the tags for the programs that this process starts. The programs' limit of open descriptors may be
+// lower than this process's, which the Go runtime has raised; makeSocket reports that.
 func tags() (Tags, error) {
 	var l unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {

@@ -10,25 +10,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A call that waits for the supervisor is not interrupted by signals (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV), unless
-// they end the process. Without that, Go programs may make no progress: their runtime sends a thread a signal every
-// 100 µs to stop it, even while it makes a socket, and the kernel begins the call anew each time. So whatever waits for
-// longer looks for signals itself, and ends the call as the kernel would.
+// waitKillable is SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: only signals that kill the process interrupt a call that
+// waits for the supervisor. Without the flag, Go programs may make no progress: their runtime sends a thread a
+// signal every 100 µs to preempt it, even while it makes a socket, and the kernel restarts the call each time.
+// With the flag, a handler that waits for longer must look for signals itself, and end the call as the kernel
+// would.
 const waitKillable = 1 << 5
 
-// look is how often a call that waits is looked at: whether it still waits, and whether a signal does.
+// look is the interval at which a waiting handler checks for signals.
 const look = 50 * time.Millisecond
 
-// restart is ERESTARTSYS: the kernel runs the handlers, and makes the call again or returns EINTR, as the handlers ask.
+// restart is ERESTARTSYS: the kernel runs the signal handlers, and then restarts the call or returns EINTR, as
+// SA_RESTART says.
 const restart = unix.Errno(512)
 
-// interrupted reports whether signals wait for the thread of a call.
+// interrupted reports whether an unblocked signal is pending for the thread of a call.
 func interrupted(n *notification) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.pid))
 	return err == nil && signalsWait(string(text))
 }
 
-// signalsWait judges a file /proc/PID/status.
+// signalsWait reports whether an unblocked signal is pending by the text of /proc/PID/status.
 func signalsWait(status string) bool {
 	mask := func(name string) uint64 {
 		_, rest, _ := strings.Cut(status, "\n"+name+":")
@@ -39,8 +41,8 @@ func signalsWait(status string) bool {
 	return (mask("SigPnd")|mask("ShdPnd"))&^mask("SigBlk") != 0
 }
 
-// await answers a blocking connect with the outcome of a dial, or with restart as soon as a signal waits. In that case
-// the next connect of the program is told the outcome.
+// await answers a blocking connect with the outcome of a dial, or with restart when a signal is pending. After
+// restart, the program's next connect returns the outcome.
 func (s *Session) await(n *notification, cookie uint64, a *attempt) {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
@@ -59,7 +61,7 @@ func (s *Session) await(n *notification, cookie uint64, a *attempt) {
 	}
 }
 
-// leave notes that no call waits for a dial any more. It reports false if the dial has ended.
+// leave records that no call waits for a dial any more. It reports false if the dial has ended.
 func (s *Session) leave(cookie uint64, a *attempt) (left bool) {
 	s.states.change(cookie, func(st *state) {
 		left = st.attempt == a

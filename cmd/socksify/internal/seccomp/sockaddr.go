@@ -7,11 +7,11 @@ import (
 	"syscall"
 )
 
-// Lengths of struct sockaddr_in and sockaddr_in6, and the longest sockaddr.
+// Lengths, in bytes, of struct sockaddr_in and sockaddr_in6, and of the longest sockaddr.
 const (
 	sizeSockaddr4 = 16
 	sizeSockaddr6 = 28
-	minSockaddr6  = 24 // without the scope, which came later
+	minSockaddr6  = 24 // without the scope, as the kernel accepts it
 	maxSockaddr   = 128
 )
 
@@ -40,7 +40,8 @@ func parseSockaddr(b []byte) (netip.AddrPort, error) {
 // familyOf returns the address family of a sockaddr, which is at least two bytes long.
 func familyOf(b []byte) uint16 { return binary.NativeEndian.Uint16(b) }
 
-// appendSockaddr appends a struct sockaddr_in, or for an IPv6 address, IPv4-mapped ones among them, a sockaddr_in6.
+// appendSockaddr appends a struct sockaddr_in, or a sockaddr_in6 if a is an IPv6 address, including an IPv4-mapped
+// one.
 func appendSockaddr(b []byte, a netip.AddrPort) []byte {
 	if a.Addr().Is4() {
 		b = binary.NativeEndian.AppendUint16(b, syscall.AF_INET)
@@ -64,7 +65,7 @@ func unixPath(b []byte) string {
 	return path
 }
 
-// inFamily returns an address in the family of a socket: IPv4-mapped for one of IPv6.
+// inFamily returns a for a socket: if that is IPv6, an IPv4 address becomes IPv4-mapped.
 func inFamily(a netip.AddrPort, v6 bool) netip.AddrPort {
 	ip := a.Addr().Unmap()
 	if v6 && ip.Is4() {

@@ -7,31 +7,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxStates bounds the sockets that are remembered. The least recently used one is forgotten; the program sees then what
-// the kernel says of it: that it is connected to a relay.
+// maxStates is the maximum number of states. Beyond it, the least recently used state is dropped; the program then
+// sees its socket as the kernel does, connected to a relay.
 const maxStates = 1 << 14
 
-// state is the state of a socket as the program has to see it. The mutex of states guards it.
+// state is the state of a socket that the program must see. The mutex of states guards it.
 type state struct {
 	peer    []byte     // the sockaddr that the program connected to; nil: none
-	attempt *attempt   // the dial that is going on; nil: there is none
-	failed  unix.Errno // of a connect that was not answered with its outcome, to be told once
-	untold  bool       // such a connect has succeeded, and no connect has said so yet
-	asked   []byte     // of a datagram socket: the name server that it asked, as a sockaddr; nil: none
+	attempt *attempt   // the current dial; nil: none
+	failed  unix.Errno // error of a connect that was answered before its outcome, to be returned once; 0: none
+	untold  bool       // such a connect has succeeded, and no later connect has returned that yet
+	asked   []byte     // of a datagram socket: the sockaddr of the name server that it sent to; nil: none
 }
 
-// attempt is a dial. Once done is closed, errno is its outcome.
+// attempt is a dial for a connect. errno is its outcome, set before done is closed.
 type attempt struct {
 	done  chan struct{}
 	errno unix.Errno
-	left  bool // no call waits for the outcome; the states guard it
+	left  bool // no call waits for the outcome; guarded by the mutex of states
 }
 
-// states holds the state of each of the program's sockets by cookie. The zero states is ready for use.
+// states holds the state of each socket of the program by its cookie. The zero states is ready for use, and safe for
+// concurrent use.
 type states struct {
 	mu      sync.Mutex
 	byKey   map[uint64]*list.Element
-	recency list.List // of *entry, the latest first
+	recency list.List // of *entry, the most recently used first
 }
 
 type entry struct {
@@ -39,7 +40,7 @@ type entry struct {
 	state  state
 }
 
-// change calls f with the state of a socket, which is the zero state for one not seen before.
+// change calls f with the state of a socket, which is zero for a new socket.
 func (s *states) change(cookie uint64, f func(*state)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +60,7 @@ func (s *states) change(cookie uint64, f func(*state)) {
 	f(&e.Value.(*entry).state)
 }
 
-// get returns a copy of the state of a socket.
+// get returns a copy of the state of a socket, which is zero if there is none.
 func (s *states) get(cookie uint64) (st state) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,19 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// namespaces are the flags of clone that Docker's default profile forbids: all that make a namespace.
+// namespaces has the flags of clone that Docker's default profile forbids: all that make a namespace.
 const namespaces = 0x7e020000
 
-// dockerDenies are calls that fail with EPERM under Docker's default profile, without capabilities beyond the default
-// ones: those that socksify or the programs of the tests could use.
+// dockerDenies has the system calls, of those that socksify and the tests' programs could use, that fail with
+// EPERM under Docker's default profile and capabilities.
 var dockerDenies = []uint32{
 	unix.SYS_PIDFD_GETFD, unix.SYS_KCMP, unix.SYS_PROCESS_MADVISE, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_UMOUNT2,
 	unix.SYS_PIVOT_ROOT, unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_IO_URING_SETUP, unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_USERFAULTFD,
 	unix.SYS_FSOPEN, unix.SYS_MOVE_MOUNT, unix.SYS_OPEN_TREE,
 }
 
-// confined executes a program under a filter that is like a container engine's default profile: "docker", or
-// "podman", which forbids process_vm_readv too.
+// confined executes a program under a filter like the default profile of a container engine: "docker", or
+// "podman", which also forbids process_vm_readv.
 func confined(args []string) error {
 	denied := dockerDenies
 	if args[0] == "podman" {
@@ -36,14 +36,14 @@ func confined(args []string) error {
 	if err != nil {
 		return err
 	}
-	runtime.LockOSThread() // the filter is a thread's, and goes on with the one that calls exec
+	runtime.LockOSThread() // filters are per thread, and the thread that calls exec keeps its own
 	if err := confine(profile(denied)); err != nil {
 		return err
 	}
 	return syscall.Exec(path, args[1:], os.Environ())
 }
 
-// profile returns a filter that denies some calls. It expects calls of this architecture alone.
+// profile returns a filter that denies some system calls. It expects only calls of this architecture.
 func profile(denied []uint32) []unix.SockFilter {
 	const number, firstArgument, eperm = 0, 16, unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
 	ret := func(k uint32) unix.SockFilter { return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: k} }

@@ -1,4 +1,4 @@
-// Command client is a static Go program with the network calls that the tests need.
+// Command client is a static Go program that makes the network calls of the tests.
 package main
 
 import (
@@ -20,7 +20,7 @@ func main() {
 		"get": get, "http3": getHTTP3, "echo": echo, "daemon": daemon, "connects": connects, "late": late,
 		"open": open, "bulk": bulk, "datagrams": datagrams, "confined": confined,
 	}
-	if len(os.Args) > 1 && os.Args[1] == "socks" { // by the library itself, at ALL_PROXY
+	if len(os.Args) > 1 && os.Args[1] == "socks" { // uses the library, with the gateway in ALL_PROXY
 		os.Args = append(os.Args[:1], os.Args[2:]...)
 		useLibrary()
 	}
@@ -54,7 +54,8 @@ func fetch(c *http.Client, url string) error {
 	return err
 }
 
-// echo sends a datagram of a size to each address by name, from one socket, and requires the answers from there.
+// echo sends a datagram of a given size to each address by name, from one socket, and requires that each answer
+// comes from that address.
 func echo(args []string) error {
 	p, err := net.ListenPacket("udp4", ":0")
 	if err != nil {
@@ -84,7 +85,7 @@ func echo(args []string) error {
 	return nil
 }
 
-// daemon starts a process in a session of its own that fetches a URL two seconds after this one has ended.
+// daemon starts a process in a new session that fetches a URL two seconds after this process has ended.
 func daemon(args []string) error {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -112,7 +113,7 @@ func late(args []string) error {
 	return os.Rename(args[1]+".new", args[1])
 }
 
-// connects connects to an address a number of times, some at once, and sends a byte each.
+// connects connects to an address a number of times, some at once, and sends a byte on each connection.
 func connects(args []string) error {
 	var total, atOnce int
 	if _, err := fmt.Sscan(args[1]+" "+args[2], &total, &atOnce); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// open opens a number of connections to an address, says so, and keeps them until standard input ends.
+// open opens a number of connections to an address, prints a line, and keeps them open until EOF of standard input.
 func open(args []string) error {
 	total, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -29,7 +29,8 @@ func open(args []string) error {
 	return err
 }
 
-// bulk moves 1 GiB down and up, and prints MB/s. The server sends what a byte d asks for, and counts what follows u.
+// bulk transfers 1 GiB down and up, and prints MB/s. After the byte d the server sends 1 GiB; after the byte u it
+// counts the bytes that follow.
 func bulk(args []string) error {
 	const size = 1 << 30
 	down, err := dial(context.Background(), "tcp4", args[0])
@@ -72,7 +73,8 @@ func bulk(args []string) error {
 	return nil
 }
 
-// datagrams exchanges a number with an address, 32 on their way at once, and prints how many per second came back.
+// datagrams exchanges a number of datagrams with an address, 32 in flight at once, and prints the answers per
+// second.
 func datagrams(args []string) error {
 	total, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -103,7 +105,7 @@ func datagrams(args []string) error {
 	return nil
 }
 
-// dial is a net.Dialer's, or the library's.
+// dial is DialContext of a net.Dialer or of the library's Dialer.
 var dial = new(net.Dialer).DialContext
 
 func useLibrary() {

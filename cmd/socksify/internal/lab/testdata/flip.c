@@ -1,4 +1,4 @@
-/* Connects 3000 times to an address that a thread changes all the while, between this machine's and another's. */
+/* Connects 3000 times to an address that a thread switches continually between this machine's and another. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <pthread.h>

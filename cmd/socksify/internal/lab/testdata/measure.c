@@ -1,5 +1,5 @@
 /* measure MODE HOST PORT: connects (500 one after the other, prints µs each), bulk (1 GiB down, then up, prints MB/s),
-   datagrams (20000, 32 on their way at once, prints how many per second), open (1000 connections, until standard input
+   datagrams (20000, 32 in flight at once, prints answers per second), open (1000 connections, until standard input
    ends). */
 #include <netdb.h>
 #include <stdio.h>
