@@ -1,6 +1,7 @@
 package testgw
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -80,8 +81,13 @@ var replies = [...]string{
 	repAddressTypeNotSupported: "address type not supported",
 }
 
-// String returns the meaning of o.Reply. It panics for a REP that RFC 1928 does not define.
-func (o Outcome) String() string { return replies[o.Reply] }
+// String returns the meaning of o.Reply.
+func (o Outcome) String() string {
+	if int(o.Reply) < len(replies) {
+		return replies[o.Reply]
+	}
+	return fmt.Sprintf("reply %d", o.Reply)
+}
 
 // Requests returns the requests since the start or the last Reset, in the order in which they were read.
 func (g *Gateway) Requests() []Request {

@@ -109,8 +109,12 @@ func Become(c *channel.Conn, path string, argv []string, setUp func() ([]*os.Fil
 	for _, f := range files {
 		f.Close()
 	}
-	if m, _, err := c.Receive(); err != nil || m.Kind != channel.Go {
-		return report(c, ExitSetup, fmt.Errorf("%q in place of %q: %w", m.Kind, channel.Go, err))
+	m, _, err := c.Receive()
+	if err == nil && m.Kind != channel.Go {
+		err = fmt.Errorf("%q in place of %q", m.Kind, channel.Go)
+	}
+	if err != nil {
+		return report(c, ExitSetup, err)
 	}
 	if err := giveUp(); err != nil {
 		return report(c, ExitSetup, err)

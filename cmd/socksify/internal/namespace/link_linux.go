@@ -69,7 +69,7 @@ const (
 	smallPacket = 4 << 10
 )
 
-// read delivers packets until the file is closed.
+// read delivers packets until the file is closed or the device is gone.
 func (l *link) read(d stack.NetworkDispatcher) {
 	var prefix [vnetHeader]byte
 	head, rest := buffer.NewViewSize(headSize), buffer.NewViewSize(buffer.MaxChunkSize)
@@ -77,13 +77,13 @@ func (l *link) read(d stack.NetworkDispatcher) {
 	iov := [][]byte{prefix[:], nil, nil}
 	for {
 		iov[1], iov[2] = head.AsSlice(), rest.AsSlice()
-		n := 0
+		var n int
+		var failed error
 		err := l.raw.Read(func(fd uintptr) bool {
-			var err error
-			n, err = unix.Readv(int(fd), iov)
-			return err != unix.EAGAIN && err != unix.EINTR
+			n, failed = unix.Readv(int(fd), iov)
+			return failed != unix.EAGAIN && failed != unix.EINTR
 		})
-		if err != nil {
+		if err != nil || failed != nil {
 			return
 		}
 		n -= vnetHeader
