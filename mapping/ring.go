@@ -86,7 +86,7 @@ func (r *ring) fit(i int) {
 }
 
 // change calls do for chunk i, and if that moved the chunk's pairs, moves the hand with them. A hand inside the chunk
-// stays before the same pair, but comes again, because other pairs may be on the other side of it now.
+// stays before the same pair, but sweeps the chunk once more, because pairs that it had not seen may be behind it now.
 func (r *ring) change(i int, do func(*set)) {
 	c, h := &r.chunks[i], &r.hand
 	before := c.groups.Load()

@@ -25,7 +25,7 @@ func (h *handler) fastResponse(dst, query []byte) []byte {
 	name := q.name
 	if list := h.list(); len(list.domains) > 0 {
 		var denied string
-		if name, denied = list.typed(q.name, r.hasNoFake); denied != "" {
+		if name, denied = list.typed(q.name, r.isSpecial); denied != "" {
 			return h.fastDenial(dst, query, q, denied)
 		}
 		if name != q.name && !h.getsFake(name) {
@@ -52,7 +52,7 @@ func (h *handler) fastResponse(dst, query []byte) []byte {
 
 // getsFake reports whether a name in canonical form gets a fake.
 func (h *handler) getsFake(name string) bool {
-	return !h.resolver.hasNoFake(name) || meaningOf(name) == hidden
+	return !h.resolver.isSpecial(name) || meaningOf(name) == hidden
 }
 
 // fastDenial appends the response that makes a stub go on to its next name. domain is the search domain at the end of

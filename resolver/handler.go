@@ -135,12 +135,12 @@ func (h *handler) typed(q string) (name, denied string) {
 	r := h.resolver
 	list := h.list()
 	switch {
-	case len(list.domains) == 0 || r.hasNoFake(q):
+	case len(list.domains) == 0 || r.isSpecial(q):
 		return q, ""
 	case r != nil && r.Verify:
 		return list.onion(q), ""
 	default:
-		return list.typed(q, r.hasNoFake)
+		return list.typed(q, r.isSpecial)
 	}
 }
 

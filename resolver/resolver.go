@@ -107,9 +107,9 @@ func (r *Resolver) system(host names.Host) *net.Resolver {
 	}
 }
 
-// hasNoFake reports whether a name in canonical form is in specialNames or Direct. Of those, only hidden names get a
-// fake after all.
-func (r *Resolver) hasNoFake(name string) bool {
+// isSpecial reports whether the search rule must not treat a name, in canonical form, as an ordinary one, because it is
+// in specialNames or Direct. Of the special names only the hidden ones have fakes.
+func (r *Resolver) isSpecial(name string) bool {
 	if meaningOf(name) != ordinary {
 		return true
 	}

@@ -25,8 +25,8 @@ import (
 // only the row of onion stays, because package net never asks for an onion name itself.
 
 // typed returns the name whose fake answers a question for q, a name in canonical form. If q must be denied, typed
-// returns the search domain at its end instead. hasNoFake reports whether a name is Direct or in specialNames.
-func (l *searchList) typed(q string, hasNoFake func(x string) bool) (name, denied string) {
+// returns the search domain at its end instead. isSpecial reports whether a name is Direct or in specialNames.
+func (l *searchList) typed(q string, isSpecial func(x string) bool) (name, denied string) {
 	for _, d := range l.domains {
 		if !names.Below(q, d) {
 			continue
@@ -35,7 +35,7 @@ func (l *searchList) typed(q string, hasNoFake func(x string) bool) (name, denie
 		if names.Within(x, "onion") || l.endsInDomain(x) {
 			return x, ""
 		}
-		if denied == "" && (l.short(x) || hasNoFake(x)) {
+		if denied == "" && (l.short(x) || isSpecial(x)) {
 			denied = d
 		}
 	}

@@ -108,7 +108,7 @@ func newHandler(r *Resolver, search []string, ndots int) *handler {
 
 // Each row of the table in searchrule.go. direct.test and all names below it get no fake.
 func TestTyped(t *testing.T) {
-	hasNoFake := func(name string) bool {
+	isSpecial := func(name string) bool {
 		return meaningOf(name) != ordinary || names.Within(name, "direct.test")
 	}
 	one, two := []string{"corp.example"}, []string{"corp.example", "example"}
@@ -155,7 +155,7 @@ func TestTyped(t *testing.T) {
 		{kubernetes, 5, "s1.default.svc.cluster.local.default.svc.cluster.local", "s1.default.svc.cluster.local", ""},
 		{kubernetes, 5, "a.b.c.d.e.f.default.svc.cluster.local", "a.b.c.d.e.f.default.svc.cluster.local", ""},
 	} {
-		name, denied := newSearchList(c.search, c.ndots).typed(c.q, hasNoFake)
+		name, denied := newSearchList(c.search, c.ndots).typed(c.q, isSpecial)
 		require.Equal(t, [2]string{c.name, c.denied}, [2]string{name, denied}, "%v %d %s", c.search, c.ndots, c.q)
 	}
 }

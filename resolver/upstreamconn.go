@@ -31,7 +31,7 @@ type upstreamConn struct {
 	pending map[uint16]chan received // by the ID of the query; nil: the connection has ended
 	first   dns.Question             // the question that the connection was made for
 	heard   int                      // answers to queries in flight
-	asked   time.Time                // when the wait for the next answer began, or later; zero: no wait
+	asked   time.Time                // since when queries wait without any answer; zero: none waits
 	retired bool                     // takes no more queries, and ends with the last
 }
 
