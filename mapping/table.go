@@ -76,7 +76,7 @@ func (t *Table) lookup(addr netip.Addr) (p *pair, reserved bool) {
 	if n, ok := t.space.number(addr); ok {
 		return t.ring.find(n), true
 	}
-	return nil, t.space.contains(addr)
+	return nil, t.Contains(addr)
 }
 
 // Len returns the number of names in the table.

@@ -129,9 +129,12 @@ func (u *Upstream) forget(q dns.Question, c *call) {
 }
 
 // ask sends a question over a connection of the pool, and returns the answer. If the server closes that connection, ask
-// tries another, unless the connection was made for this question and has had no answer. So each attempt but the last
-// uses a connection that had an answer, or was made for another question.
+// tries another, unless the connection was made for this question and has had no answer. If it carried other questions
+// too, their queries may have cost the answer (a server that closes a connection with unread queries resets it), so that
+// is forgiven once. So each attempt but the last two uses a connection that had an answer, or was made for another
+// question.
 func (u *Upstream) ask(ctx context.Context, q dns.Question) (*dns.Msg, error) {
+	forgiven := false
 	for {
 		c, err := u.pool.get(ctx, u.connect)
 		if err != nil {
@@ -147,9 +150,11 @@ func (u *Upstream) ask(ctx context.Context, q dns.Question) (*dns.Msg, error) {
 			return nil, err
 		}
 		u.pool.drop(c)
-		if c.madeFor(q) {
+		made, alone := c.madeFor(q)
+		if made && (alone || forgiven) {
 			return nil, err
 		}
+		forgiven = forgiven || made
 	}
 }
 

@@ -30,6 +30,7 @@ type upstreamConn struct {
 	mu      sync.Mutex
 	pending map[uint16]chan received // by the ID of the query; nil: the connection has ended
 	first   dns.Question             // the question that the connection was made for
+	shared  bool                     // it has carried another one
 	heard   int                      // answers to queries in flight
 	asked   time.Time                // since when queries wait without any answer; zero: none waits
 	retired bool                     // takes no more queries, and ends with the last
@@ -55,11 +56,12 @@ func (c *upstreamConn) isRetired() bool {
 	return c.retired
 }
 
-// madeFor reports whether a question was the first on the connection, and no query has been answered.
-func (c *upstreamConn) madeFor(q dns.Question) bool {
+// madeFor reports whether a question was the first on the connection and no query has been answered, and whether it was
+// the only one.
+func (c *upstreamConn) madeFor(q dns.Question) (made, alone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.heard == 0 && c.first == q
+	return c.heard == 0 && c.first == q, !c.shared
 }
 
 // exchange sends a question and waits for its answer.
@@ -109,6 +111,7 @@ func (c *upstreamConn) enter(q dns.Question, answer chan received) (id uint16, e
 	if c.first == (dns.Question{}) {
 		c.first = q
 	}
+	c.shared = c.shared || c.first != q
 	for id = uint16(rand.Uint32()); c.pending[id] != nil; id++ {
 	}
 	c.pending[id] = answer
