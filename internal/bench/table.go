@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"net/netip"
 	"runtime"
@@ -217,14 +216,11 @@ func lookUp(p pairs, addrs []netip.Addr, n int) (wall, cpu time.Duration) {
 
 // heap returns the bytes of live objects.
 func heap() uint64 {
-	least := uint64(math.MaxUint64)
-	for range 4 { // the first collection empties the pools; what others allocate meanwhile is gone at the next
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		least = min(least, m.HeapAlloc)
-	}
-	return least
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // pairs is a candidate.
