@@ -86,7 +86,7 @@ func (u *use) pin(i int) {
 // bytes returns the growth of the heap, per name and without the leases, since it held before bytes.
 func (u *use) bytes(before uint64) float64 {
 	leases := len(u.leases)*int(unsafe.Sizeof(mapping.Lease{})) + cap(u.leases)*int(unsafe.Sizeof(u.leases[0]))
-	more := float64(heap()-before) - float64(leases)
+	more := float64(heap()) - float64(before) - float64(leases)
 	runtime.KeepAlive(u)
 	return more / float64(u.table.Len())
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -114,7 +115,16 @@ func TestDelayed(t *testing.T) {
 }
 
 // Memory does not depend on the machine, so a test can check the bounds.
+// TestChurn runs in a process of its own: the memory that other tests have left would be freed meanwhile.
 func TestChurn(t *testing.T) {
+	const alone = "BENCH_TEST_CHURN"
+	if os.Getenv(alone) == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestChurn$")
+		cmd.Env = append(os.Environ(), alone+"=1")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return
+	}
 	var s report.Section
 	require.NoError(t, churn(50_000, &s))
 	require.Len(t, s.Figures, len(uses))
