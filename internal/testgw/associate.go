@@ -170,7 +170,7 @@ type clientSocket struct {
 	a *association
 }
 
-// Read reads the next datagram of the client, and drops those of others.
+// Read reads the next datagram of the client, and drops datagrams from other senders.
 func (c clientSocket) Read(b []byte) (int, error) {
 	for {
 		n, from, err := c.ReadFromUDPAddrPort(b)

@@ -22,7 +22,7 @@ func loopback(v4 bool) netip.Addr {
 }
 
 // bindAddr returns the address at which a BIND listens for one of peers, or for any peer if peers is empty and dst
-// is the unspecified address. It has dst's family; if peers has both families, that of the client's connection.
+// is the unspecified address. It has dst's family; if peers has both families, the family of the client's connection.
 func (s *session) bindAddr(dst netip.Addr, peers []netip.Addr) netip.Addr {
 	local := s.localAddr()
 	if len(peers) > 0 {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// maxField is what a length octet of RFC 1929 can say.
+// maxField is the maximum of a length byte of RFC 1929.
 const maxField = 255
 
 // AppendMethods writes the client's first message: the methods it offers, 1 to 255 of them, RFC 1928,

@@ -11,7 +11,7 @@ import (
 	"fmt"
 )
 
-// Version is the VER octet of every message but those of RFC 1929.
+// Version is the VER byte of every message except the ones of RFC 1929.
 const Version = 5
 
 // Authentication methods, RFC 1928, section 3.
