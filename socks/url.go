@@ -71,41 +71,56 @@ func checkShape(rawURL string) error {
 	return nil
 }
 
+// errOtherParts is the error for a URL with a query, a fragment, or a path that is not a socket's.
+var errOtherParts = errors.New("more than scheme, user, host and port")
+
 // setAddress sets Network, Addr and TLS from u.
-func (c *Client) setAddress(u *url.URL) error {
+func (c *Client) setAddress(u *url.URL) (err error) {
 	if u.Opaque != "" || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("more than scheme, user, host and port")
+		return errOtherParts
 	}
 	switch u.Scheme {
-	case "socks5+unix":
-		if u.Host != "" || u.Path == "" {
-			return errors.New("a unix socket has a path and no host")
-		}
-		c.Network, c.Addr = "unix", u.Path
-		return nil
 	case "socks5", "socks5h":
+		c.Addr, err = hostPort(u)
 	case "socks5s":
 		c.TLS = &tls.Config{ServerName: u.Hostname(), ClientSessionCache: tls.NewLRUClientSessionCache(0)}
+		c.Addr, err = hostPort(u)
+	case "socks5+unix":
+		c.Network = "unix"
+		c.Addr, err = socketPath(u)
 	default:
-		return errors.New("unknown scheme: want socks5, socks5h, socks5s or socks5+unix")
+		err = errors.New("unknown scheme: want socks5, socks5h, socks5s or socks5+unix")
 	}
-	if u.Hostname() == "" {
-		return errors.New("no host")
+	return err
+}
+
+// socketPath returns the path of the unix socket in u.
+func socketPath(u *url.URL) (string, error) {
+	if u.Host != "" || u.Path == "" {
+		return "", errors.New("a unix socket has a path and no host")
+	}
+	return u.Path, nil
+}
+
+// hostPort returns "host:port" from u, with the default port if u has none.
+func hostPort(u *url.URL) (string, error) {
+	host, port := u.Hostname(), u.Port()
+	if host == "" {
+		return "", errors.New("no host")
 	}
 	if u.Path != "" && u.Path != "/" {
-		return errors.New("more than scheme, user, host and port")
+		return "", errOtherParts
 	}
-	port := u.Port()
 	if port == "" {
 		port = defaultPort
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return errors.New("port outside 0 to 65535")
+		return "", errors.New("port outside 0 to 65535")
 	}
-	c.Addr = net.JoinHostPort(u.Hostname(), port)
-	_, _, err := net.SplitHostPort(c.Addr)
-	if _, literal := netip.ParseAddr(u.Hostname()); err != nil || literal != nil && strings.Contains(u.Hostname(), ":") {
-		return errors.New("malformed host") // url.Parse allows brackets and, with a GODEBUG setting, colons
+	address := net.JoinHostPort(host, port)
+	_, _, err := net.SplitHostPort(address)
+	if _, literal := netip.ParseAddr(host); err != nil || literal != nil && strings.Contains(host, ":") {
+		return "", errors.New("malformed host") // url.Parse allows brackets and, with a GODEBUG setting, colons
 	}
-	return nil
+	return address, nil
 }
