@@ -128,6 +128,11 @@ func (c *Client) check() error {
 	if c.Addr == "" {
 		return gatewayFailed("configuration", errors.New("no address of a gateway"))
 	}
+	return c.checkMethods()
+}
+
+// checkMethods returns an error if Auth or Handshake is invalid, or if the Handshake needs a method that Auth lacks.
+func (c *Client) checkMethods() error {
 	if c.Handshake < HandshakeAuto || c.Handshake > HandshakePipelined {
 		return errors.New("unknown handshake")
 	}
