@@ -142,29 +142,36 @@ func (a *Addr) std() net.Addr {
 func fromNet(addr net.Addr) (Addr, error) {
 	switch a := addr.(type) {
 	case *net.UDPAddr:
-		if a == nil {
-			break
+		if a != nil {
+			return fromUDPAddr(a)
 		}
-		ip, _ := netip.AddrFromSlice(a.IP)
-		if !ip.IsValid() || a.Zone != "" || uint(a.Port) > 65535 {
-			return Addr{}, &net.AddrError{Err: "not an address that a gateway can be sent", Addr: a.String()}
-		}
-		return Addr{Net: "udp", IP: ip.Unmap(), Port: uint16(a.Port)}, nil
 	case *Addr:
-		if a == nil {
-			break
+		if a != nil {
+			return a.canonical()
 		}
-		if a.IP.IsValid() {
-			return *a, nil
-		}
-		name, err := names.Canonical(a.Name)
-		if err != nil {
-			return Addr{}, &net.AddrError{Err: err.Error(), Addr: strconv.Quote(a.Name)}
-		}
-		return Addr{Net: a.Net, Name: name, Port: a.Port}, nil
 	case nil:
 	default:
 		return parseAddr("udp", addr.String())
 	}
 	return Addr{}, &net.AddrError{Err: "missing address", Addr: fmt.Sprint(addr)}
+}
+
+func fromUDPAddr(a *net.UDPAddr) (Addr, error) {
+	ip, _ := netip.AddrFromSlice(a.IP)
+	if !ip.IsValid() || a.Zone != "" || uint(a.Port) > 65535 {
+		return Addr{}, &net.AddrError{Err: "not an address that a gateway can be sent", Addr: a.String()}
+	}
+	return Addr{Net: "udp", IP: ip.Unmap(), Port: uint16(a.Port)}, nil
+}
+
+// canonical returns a with its name in canonical form. A name that cannot be sent is an error.
+func (a *Addr) canonical() (Addr, error) {
+	if a.IP.IsValid() {
+		return *a, nil
+	}
+	name, err := names.Canonical(a.Name)
+	if err != nil {
+		return Addr{}, &net.AddrError{Err: err.Error(), Addr: strconv.Quote(a.Name)}
+	}
+	return Addr{Net: a.Net, Name: name, Port: a.Port}, nil
 }
