@@ -74,32 +74,21 @@ func (h *handshake) appendAll(b []byte) ([]byte, error) {
 	return h.appendRequest(b)
 }
 
-// readMethod reads the gateway's choice of method. Tor omits the choice if the username and password came with the
-// greeting, so its answer begins with the status of RFC 1929. If Tor rejects the request while parsing, its answer
-// is only the reply. readMethod distinguishes a reply from a choice by the RSV byte, and reads the reply too.
+// readMethod reads the gateway's choice of method. Two answers of Tor are no choice: if the username and password came
+// with the greeting, Tor omits the choice, and its answer begins with the status of RFC 1929; if Tor rejects the request
+// while parsing it, its answer is the reply alone. readMethod leaves the status unread, and reads the reply.
 func (h *handshake) readMethod(s *scratch) error {
 	offered := h.pipelined.Method()
 	h.method = offered
-	head, err := s.in.Peek(wire.MethodLen)
-	for h.stillConnecting(err) {
-		head, err = s.in.Peek(wire.MethodLen)
-	}
-	if h.silent(err) {
-		return errSilent
-	}
-	if err = h.connected(err); err != nil {
-		return readFailed("greeting", err)
+	head, err := h.peekAnswer(s)
+	if err != nil {
+		return err
 	}
 	switch {
 	case head[0] == wire.UserPassVersion && offered == wire.MethodUserPass:
 		return nil
-	case head[0] == wire.Version && !choice(head[1]):
-		h.raw.SetReadDeadline(earlier(time.Now().Add(lastWords), h.bounds.letIn))
-		reply, err := s.in.Peek(3)
-		h.arm()
-		if err == nil && reply[2] == 0 {
-			return h.readReply(s)
-		}
+	case head[0] == wire.Version && !choice(head[1]) && h.isReply(s):
+		return h.readReply(s)
 	}
 	if h.method, err = s.in.ReadMethod(); err != nil {
 		return readFailed("greeting", err)
@@ -111,6 +100,30 @@ func (h *handshake) readMethod(s *scratch) error {
 		return ErrNoAcceptableAuth
 	}
 	return unoffered(h.method)
+}
+
+// peekAnswer waits for the gateway's first answer, and returns its first two bytes without consuming them.
+func (h *handshake) peekAnswer(s *scratch) ([]byte, error) {
+	head, err := s.in.Peek(wire.MethodLen)
+	for h.stillConnecting(err) {
+		head, err = s.in.Peek(wire.MethodLen)
+	}
+	if h.silent(err) {
+		return nil, errSilent
+	}
+	if err = h.connected(err); err != nil {
+		return nil, readFailed("greeting", err)
+	}
+	return head, nil
+}
+
+// isReply reports whether the gateway's first answer is a reply, in which the third byte, RSV, is zero. An answer that
+// chooses a method ends after two bytes, so isReply waits for the third for at most lastWords.
+func (h *handshake) isReply(s *scratch) bool {
+	h.raw.SetReadDeadline(earlier(time.Now().Add(lastWords), h.bounds.letIn))
+	defer h.arm()
+	answer, err := s.in.Peek(3)
+	return err == nil && answer[2] == 0
 }
 
 // choice reports whether method can be a gateway's choice after a pipelined greeting.
