@@ -103,27 +103,27 @@ func (c *Client) retriesStepwise(h *handshake) bool {
 }
 
 // race resumes a pipelined handshake on which the gateway was silent, and runs a stepwise one concurrently. It
-// returns the first that gets a reply, and learns from it.
+// returns the first whose outcome is decisive, or else the one that ended last, and learns from it.
 func (c *Client) race(ctx context.Context, pipelined *handshake) *handshake {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	pipelined.impatient = false
 	stepwise := newHandshake(c, pipelined.request.again(), nil)
-	ended, endedToo := pipelined.start(ctx), stepwise.start(ctx)
-	winner, loser, loserEnded := pipelined, stepwise, endedToo
-	select {
-	case <-ended:
-	case <-endedToo:
-		winner, loser, loserEnded = stepwise, pipelined, ended
+	ended := make(chan *handshake)
+	for _, h := range []*handshake{pipelined, stepwise} {
+		go func() { // owned by race, which waits for it; ends at the latest with ctx
+			h.finish(ctx)
+			ended <- h
+		}()
 	}
-	if !winner.decisive() {
-		<-loserEnded
-		winner, loser = loser, winner
-	}
-	cancel()
-	<-loserEnded
-	if loser.err == nil {
-		loser.raw.Close()
+	winner := <-ended
+	if winner.decisive() {
+		cancel()
+		if loser := <-ended; loser.err == nil {
+			loser.raw.Close()
+		}
+	} else {
+		winner = <-ended // the first has failed, and closed its connection
 	}
 	c.learn(winner)
 	return winner
@@ -133,17 +133,6 @@ func (c *Client) race(ctx context.Context, pipelined *handshake) *handshake {
 func (h *handshake) decisive() bool {
 	return h.err == nil || h.replied || errors.Is(h.err, ErrAuthFailed) ||
 		errors.Is(h.err, ErrNoAcceptableAuth) && !h.offeredPart()
-}
-
-// start runs the handshake in a goroutine and returns a channel that is closed when the handshake has ended. The
-// goroutine is owned by race, and ends at the latest with ctx.
-func (h *handshake) start(ctx context.Context) <-chan struct{} {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		h.finish(ctx)
-	}()
-	return ended
 }
 
 // learn records what handshake h shows about the gateway. A reply shows that the gateway supports h's way. A
