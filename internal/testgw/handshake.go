@@ -247,7 +247,7 @@ func (s *session) reply(ctx context.Context, at Stage, o Outcome) error {
 	if !s.g.Quirks.answers(o.Reply) {
 		return nil
 	}
-	b, err := s.g.Quirks.encode(o.Reply, s.g.Quirks.bound(o, s.request))
+	b, err := s.g.Quirks.encode(o.Reply, s.g.Quirks.bound(at, o, s.request))
 	if err != nil {
 		return err
 	}

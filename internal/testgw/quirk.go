@@ -3,6 +3,7 @@ package testgw
 import (
 	"bufio"
 	"bytes"
+	"net/netip"
 
 	"github.com/sockslib/sockslib/internal/wire"
 )
@@ -19,6 +20,10 @@ type Quirks struct {
 	ReplyInTwoWrites   bool // wzshiming: a reply is sent in two writes
 	AnswerWithName     bool // things-go, txthinking: answers to datagrams for a name have that name as their sender
 	OneDestination     bool // an association relays only to its first destination; datagrams to others are lost
+
+	// Advertise is BND.ADDR of the first reply that grants a CONNECT, BIND or UDP ASSOCIATE, as of a gateway behind NAT
+	// that knows only its private address. Zero: the real address.
+	Advertise netip.Addr
 }
 
 // receive prepares s.r for the client's next message, as the quirks say.
@@ -53,8 +58,10 @@ func (s *session) takeEarly() {
 func (q Quirks) answers(rep byte) bool { return rep == wire.Succeeded || !q.NoReplyOnError }
 
 // bound returns the BND.ADDR and BND.PORT for a reply.
-func (q Quirks) bound(o Outcome, r Request) Target {
+func (q Quirks) bound(at Stage, o Outcome, r Request) Target {
 	switch {
+	case o.Reply == wire.Succeeded && q.Advertise.IsValid() && at == StageReply && r.Command <= wire.Associate:
+		return newTarget(wire.Addr{IP: q.Advertise, Port: o.Bound.Port})
 	case o.Reply != wire.Succeeded && q.NameInErrorReply:
 		return Target{ATYP: Name, Name: r.Name}
 	case o.Reply == wire.Succeeded && q.UnspecifiedBound && o.Bound.IP.IsValid() && r.Command <= wire.Associate:
