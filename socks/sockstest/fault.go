@@ -2,11 +2,9 @@ package sockstest
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"github.com/sockslib/sockslib/internal/testgw"
-	"github.com/sockslib/sockslib/internal/wire"
 )
 
 // Stage is a kind of message from the [Server]. Later messages have greater values.
@@ -37,12 +35,9 @@ type Fault struct {
 	Answer func(at Stage, message []byte) []byte
 }
 
-// misbehave returns the fault of a connection, with Advertise applied to its replies.
+// misbehave returns the fault of a connection.
 func (s *Server) misbehave(conn int) testgw.Fault {
-	var f Fault
-	if s.Misbehave != nil {
-		f = s.Misbehave(conn)
-	}
+	f := s.Misbehave(conn)
 	g := testgw.Fault{Silent: testgw.Stage(f.Silent), Drip: f.Drip, After: f.After}
 	if f.HangUp {
 		g.End = testgw.FIN
@@ -53,16 +48,8 @@ func (s *Server) misbehave(conn int) testgw.Fault {
 	if f.Hold != nil || f.Delay > 0 {
 		g.Hold = f.hold
 	}
-	if f.Answer != nil || s.Advertise.IsValid() {
-		g.Answer = func(at testgw.Stage, b []byte) []byte {
-			if s.Advertise.IsValid() {
-				b = advertise(s.Advertise, at, b)
-			}
-			if f.Answer != nil {
-				b = f.Answer(Stage(at), b)
-			}
-			return b
-		}
+	if f.Answer != nil {
+		g.Answer = func(at testgw.Stage, b []byte) []byte { return f.Answer(Stage(at), b) }
 	}
 	return g
 }
@@ -74,17 +61,4 @@ func (f Fault) hold(ctx context.Context, at testgw.Stage) {
 	if f.Hold != nil {
 		f.Hold(ctx, Stage(at))
 	}
-}
-
-// advertise replaces the BND.ADDR of a reply that grants a request.
-func advertise(ip netip.Addr, at testgw.Stage, b []byte) []byte {
-	if at != testgw.StageReply || b[1] != wire.Succeeded {
-		return b
-	}
-	port := b[len(b)-2:]
-	reply, err := wire.AppendReply(nil, wire.Succeeded, wire.Addr{IP: ip, Port: uint16(port[0])<<8 | uint16(port[1])})
-	if err != nil {
-		return b // cannot happen: every IP can be encoded
-	}
-	return reply
 }

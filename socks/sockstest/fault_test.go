@@ -104,17 +104,45 @@ func TestFaultsArePerConnection(t *testing.T) {
 	ping(t, c, err)
 }
 
-// Advertise changes BND.ADDR only in replies that grant a request.
-func TestAdvertise(t *testing.T) {
+// Advertise changes BND.ADDR only in first replies that grant a CONNECT, BIND or UDP ASSOCIATE: a RESOLVE still returns
+// the address of the name, and Accept the address of the peer.
+func TestAdvertiseIsTheAddressOfTheGatewayOnly(t *testing.T) {
 	for _, private := range []string{"172.17.0.2", "fd00::2"} {
 		s := start(t, &sockstest.Server{Advertise: netip.MustParseAddr(private)})
-		l, err := s.Client().Listen(t.Context(), "tcp", "")
+		bound := make(chan string, 1)
+		ctx := socks.WithTrace(t.Context(), &socks.Trace{Replied: func(_ string, _, b *socks.Addr, _ error) { bound <- b.IP.String() }})
+		c, err := s.Client().DialContext(ctx, "tcp", "www.example.com:"+echo(t))
 		require.NoError(t, err)
-		defer l.Close()
-		at := l.Addr().(*net.TCPAddr)
-		require.Equal(t, private, at.IP.String())
-		require.NotZero(t, at.Port)
+		require.Equal(t, private, <-bound)
+		ping(t, c, nil)
+		if p, err := s.Client().ListenPacket(ctx, "udp", ""); err == nil { // this machine may have no route to that relay
+			require.NoError(t, p.Close())
+		}
+		require.Equal(t, private, <-bound)
+		addr, err := s.Client().Resolve(ctx, "www.example.com")
+		require.NoError(t, err)
+		require.Equal(t, "127.0.0.1", addr.String())
+		require.Equal(t, "127.0.0.1", <-bound)
 		_, err = s.Client().Dial("tcp", "www.example.com:1")
 		require.ErrorIs(t, err, socks.ErrConnectionRefused)
 	}
+}
+
+func TestAdvertiseDoesNotHideThePeerOfABind(t *testing.T) {
+	at := make(chan string, 1)
+	s := start(t, &sockstest.Server{
+		Advertise: netip.MustParseAddr("172.17.0.2"),
+		OnReply:   func(_ sockstest.Request, o sockstest.Outcome) { at <- o.Bound }, // the real address
+	})
+	l, err := s.Client().Listen(t.Context(), "tcp", "")
+	require.NoError(t, err)
+	defer l.Close()
+	require.Equal(t, "172.17.0.2", l.Addr().(*net.TCPAddr).IP.String())
+	far, err := net.Dial("tcp", <-at)
+	require.NoError(t, err)
+	defer far.Close()
+	near, err := l.Accept()
+	require.NoError(t, err)
+	defer near.Close()
+	require.Equal(t, far.LocalAddr().String(), near.RemoteAddr().String())
 }

@@ -51,7 +51,7 @@ type Server struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	Timeout   time.Duration             // bounds an outgoing connection and a pending BIND; zero: 30 seconds
-	Advertise netip.Addr                // BND.ADDR of successful first replies, to imitate a server behind NAT; zero: the real address
+	Advertise netip.Addr                // BND.ADDR of the first reply that grants a CONNECT, BIND or UDP ASSOCIATE, as of a server behind NAT; zero: the real address
 	Refuse    func(Request) socks.Reply // returns the reply to a refused request, or 0 to grant it; nil: all are granted
 	Misbehave func(conn int) Fault      // called once per connection, counted from 0; nil: no faults
 
@@ -139,7 +139,7 @@ func (s *Server) configure(config *tls.Config) {
 	g := &s.gateway
 	g.Users, g.Optional, g.Methods, g.TLS = s.Users, s.Optional, s.Methods, config
 	g.Hosts, g.Lookup, g.Dial = s.Hosts, s.Lookup, s.Dial
-	g.Timeout, g.Forgetful = s.Timeout, s.Unrecorded
+	g.Timeout, g.Forgetful, g.Quirks.Advertise = s.Timeout, s.Unrecorded, s.Advertise
 	g.Refuse, g.Misbehave, g.OnRequest, g.OnReply = nil, nil, nil, nil // an earlier start may have set them
 	if s.Hosts == nil && s.Lookup == nil && s.Dial == nil {
 		g.Lookup = loopback
@@ -147,7 +147,7 @@ func (s *Server) configure(config *tls.Config) {
 	if s.Refuse != nil {
 		g.Refuse = func(r testgw.Request) byte { return byte(s.Refuse(newRequest(r))) }
 	}
-	if s.Misbehave != nil || s.Advertise.IsValid() {
+	if s.Misbehave != nil {
 		g.Misbehave = s.misbehave
 	}
 	if s.OnRequest != nil {
