@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/sockslib/sockslib/internal/names"
+	"github.com/sockslib/sockslib/internal/netconn"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
@@ -40,7 +41,7 @@ func parseAddr(network, address string) (Addr, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		if e, ok := err.(*net.AddrError); ok {
-			e.Addr = asGiven{proto, e.Addr}.String() // quoted if it could corrupt a log
+			e.Addr = netconn.UnparsedAddr{Net: proto, Text: e.Addr}.String() // quoted if it could corrupt a log
 		}
 		return Addr{}, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/proxy"
 
+	"github.com/sockslib/sockslib/internal/netconn"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
@@ -84,7 +85,7 @@ func (c *Client) dial(ctx context.Context, network, address string, t *turn) (ne
 	dst, err := parseAddr(network, address)
 	switch {
 	case err != nil:
-		return nil, c.unsendable(opFor(network), network, asGiven{network, address}, err)
+		return nil, c.unsendable(opFor(network), network, netconn.UnparsedAddr{Net: network, Text: address}, err)
 	case dst.Net == "udp":
 		p, err := c.associate(ctx, network, dst, t)
 		if err != nil {

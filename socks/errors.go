@@ -6,8 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
-	"strconv"
 
+	"github.com/sockslib/sockslib/internal/netconn"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
@@ -55,26 +55,13 @@ func (c *Client) unsendable(op, network string, dst net.Addr, err error) error {
 // source returns the gateway's address, for errors and hooks.
 func (c *Client) source() net.Addr {
 	if c == nil {
-		return asGiven{"tcp", "<nil>"}
+		return netconn.UnparsedAddr{Net: "tcp", Text: "<nil>"}
 	}
 	network := c.network()
 	if network == "unix" {
 		return &net.UnixAddr{Name: c.Addr, Net: network}
 	}
-	return asGiven{network, c.Addr}
-}
-
-// asGiven is an unparsed address, for the error about an address that cannot be parsed.
-type asGiven struct{ network, address string }
-
-func (a asGiven) Network() string { return a.network }
-
-// String returns the address, quoted if it could corrupt a log.
-func (a asGiven) String() string {
-	if quoted := strconv.QuoteToASCII(a.address); quoted != `"`+a.address+`"` {
-		return quoted
-	}
-	return a.address
+	return netconn.UnparsedAddr{Net: network, Text: c.Addr}
 }
 
 // gatewayError matches ErrGateway and its cause.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sockslib/sockslib/internal/netconn"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
@@ -46,7 +47,7 @@ func (c *Client) Listen(ctx context.Context, network, peer string) (net.Listener
 func (c *Client) listen(ctx context.Context, network, peer string, t *turn) (net.Listener, error) {
 	dst, err := parsePeer(network, peer)
 	if err != nil {
-		return nil, c.unsendable(opBind, network, asGiven{network, peer}, err)
+		return nil, c.unsendable(opBind, network, netconn.UnparsedAddr{Net: network, Text: peer}, err)
 	}
 	g, err := c.request(ctx, wire.Bind, dst, t)
 	if err != nil {
@@ -75,7 +76,7 @@ func parsePeer(network, peer string) (Addr, error) {
 	case err != nil, host != "" && !ip.Unmap().IsUnspecified():
 		return parseAddr(network, peer)
 	case service != "0":
-		return Addr{}, &net.AddrError{Err: "the gateway chooses the address", Addr: asGiven{network, peer}.String()}
+		return Addr{}, &net.AddrError{Err: "the gateway chooses the address", Addr: netconn.UnparsedAddr{Net: network, Text: peer}.String()}
 	}
 	return Addr{Net: "tcp"}, nil
 }
