@@ -5,9 +5,9 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strconv"
 	"time"
 
+	"github.com/sockslib/sockslib/internal/netconn"
 	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/socks"
 )
@@ -137,18 +137,5 @@ func (d *Dialer) hasGateway() bool {
 }
 
 func opError(op, network, address string, err error) error {
-	return &net.OpError{Op: op, Net: network, Addr: unparsed{network, address}, Err: err}
-}
-
-// unparsed is the address of an error, as the caller gave it.
-type unparsed struct{ network, address string }
-
-func (a unparsed) Network() string { return a.network }
-
-// String returns the address, quoted if it has a character that could garble a log.
-func (a unparsed) String() string {
-	if quoted := strconv.QuoteToASCII(a.address); quoted != `"`+a.address+`"` {
-		return quoted
-	}
-	return a.address
+	return &net.OpError{Op: op, Net: network, Addr: netconn.UnparsedAddr{Net: network, Text: address}, Err: err}
 }

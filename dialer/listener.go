@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sockslib/sockslib/internal/netconn"
 	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/socks"
 )
@@ -70,7 +71,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	t, err := l.target(c.RemoteAddr())
 	if err != nil {
 		c.Close()
-		return nil, l.fail("accept", fmt.Errorf("peer %s: %w", unparsed{l.network, fmt.Sprint(c.RemoteAddr())}, err))
+		return nil, l.fail("accept", fmt.Errorf("peer %s: %w", netconn.UnparsedAddr{Net: l.network, Text: fmt.Sprint(c.RemoteAddr())}, err))
 	}
 	return newConn(c, l.network, t.remote(), t.lease), nil
 }
