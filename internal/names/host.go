@@ -6,15 +6,14 @@ import (
 )
 
 // Host is the host of a destination, a name or an address, in canonical form. It is made once, from the application's
-// text; from then on, no code looks at the text to tell names from addresses. The zero Host is neither. Hosts are equal
-// if they are ==.
+// text; after that, no code parses text to tell names from addresses. The zero Host is neither. Equal Hosts are ==.
 type Host struct {
 	text string
 	addr netip.Addr // the zero Addr if text is a name
 }
 
-// Parse returns the Host of an address literal or of a name. An IPv4-mapped address becomes an IPv4 one. Parse does not
-// allocate for canonical text. The error is the reason alone, as from [Canonical].
+// Parse returns the Host of an address literal or of a name. An IPv4-mapped address becomes an IPv4 address. Parse does
+// not allocate for canonical text. The error is the reason only, as from [Canonical].
 func Parse(s string) (Host, error) {
 	if MaybeAddr(s) {
 		if addr, err := netip.ParseAddr(s); err == nil {
@@ -24,19 +23,18 @@ func Parse(s string) (Host, error) {
 			return ofAddr(addr, s), nil
 		}
 	}
-	name, err := Canonical(s) // its error fits if s is neither
+	name, err := Canonical(s) // its error also says why s is no address
 	return Host{text: name}, err
 }
 
 // FromAddr returns the Host of an address.
 func FromAddr(addr netip.Addr) Host { return ofAddr(addr, "") }
 
-// ofAddr returns the Host of an address. Its text is given itself if that is the canonical form, which saves an
-// allocation.
+// ofAddr returns the Host of an address. It uses the given text if that is the canonical form, which saves an allocation.
 func ofAddr(addr netip.Addr, given string) Host {
 	var buf [len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%interface")]byte
 	if text := addr.AppendTo(buf[:0]); string(text) != given {
-		given = string(text)
+		return Host{string(text), addr}
 	}
 	return Host{given, addr}
 }
@@ -64,9 +62,9 @@ func Below(name, domain string) bool {
 	return above > 0 && name[above] == '.' && name[above+1:] == domain
 }
 
-// MaybeAddr reports whether s may be an address literal: an IPv6 one has a colon after at most four digits, an IPv4 one
-// has nothing but digits and dots. It is false for every name, so a name does not cost the error of [netip.ParseAddr],
-// which is an allocation.
+// MaybeAddr reports whether s may be an address literal: an IPv6 literal has a colon after at most four digits, and an
+// IPv4 literal has only digits and dots. It is false for every name, so that a name does not cost [netip.ParseAddr]'s
+// error, which is an allocation.
 func MaybeAddr(s string) bool {
 	if strings.IndexByte(s[:min(len(s), 5)], ':') >= 0 {
 		return true

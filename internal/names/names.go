@@ -1,5 +1,5 @@
-// Package names defines the canonical form of a host, which is a name or an address. It is the key of the mapping table
-// and the form that a gateway is sent, so two spellings of a host are always one destination.
+// Package names defines the canonical form of a host, which is a name or an address. The mapping table uses that form as
+// its key, and a gateway is sent that form, so two spellings of a host are always one destination.
 package names
 
 import (
@@ -18,8 +18,7 @@ const (
 )
 
 // Canonical returns name in lower case, without one trailing dot, and with IDNA A-labels. It returns a canonical name
-// unchanged, without an allocation. The error is the reason alone; callers add the name and wrap it in an error of their
-// own.
+// unchanged, without an allocation. The error is the reason only; callers add the name and wrap the error.
 //
 // As in package net, labels have letters, digits, hyphens and underscores. A name whose last label is a number is an
 // error, because a gateway's resolver would take 127.1 or 2130706433 for an address.
@@ -69,8 +68,8 @@ func toASCII(name string) (string, error) {
 	return strings.Join(labels, "."), nil
 }
 
-// isCanonical reports whether Canonical returns name unchanged. It passes over the bytes once, since most names are
-// canonical and cost no more.
+// isCanonical reports whether Canonical returns name unchanged. It is the fast path of check: most names are canonical,
+// and cost one pass over their bytes.
 func isCanonical(name string) bool {
 	if len(name) > maxName {
 		return false
@@ -119,31 +118,37 @@ func check(name string) error {
 	if len(name) > maxName {
 		return fmt.Errorf("%d bytes, more than %d", len(name), maxName)
 	}
-	start := 0
-	for i := 0; i <= len(name); i++ {
-		if i < len(name) && name[i] != '.' {
-			if !allowed[name[i]] {
-				return fmt.Errorf("character %q", name[i])
-			}
-			continue
+	var last string
+	for last = range strings.SplitSeq(name, ".") {
+		if err := checkLabel(last); err != nil {
+			return err
 		}
-		label := name[start:i]
-		switch {
-		case label == "":
-			return errors.New("empty label")
-		case len(label) > maxLabel:
-			return fmt.Errorf("label of %d bytes, more than %d", len(label), maxLabel)
-		case label[0] == '-' || label[len(label)-1] == '-':
-			return errors.New("label begins or ends with a hyphen")
-		case i == len(name) && isNumber(label):
-			return errors.New("ends in a number, as an address does")
-		}
-		start = i + 1
+	}
+	if isNumber(last) {
+		return errors.New("ends in a number, as an address does")
 	}
 	return nil
 }
 
-// isNumber reports whether inet_aton takes a label for a part of an IPv4 address: a decimal, octal or hexadecimal number.
+func checkLabel(label string) error {
+	for i := range len(label) {
+		if !allowed[label[i]] {
+			return fmt.Errorf("character %q", label[i])
+		}
+	}
+	switch {
+	case label == "":
+		return errors.New("empty label")
+	case len(label) > maxLabel:
+		return fmt.Errorf("label of %d bytes, more than %d", len(label), maxLabel)
+	case label[0] == '-' || label[len(label)-1] == '-':
+		return errors.New("label begins or ends with a hyphen")
+	}
+	return nil
+}
+
+// isNumber reports whether inet_aton takes a label for a part of an IPv4 address: a decimal, octal or hexadecimal
+// number.
 func isNumber(label string) bool {
 	digits := "0123456789"
 	if hex, ok := strings.CutPrefix(label, "0x"); ok {
