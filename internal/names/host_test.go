@@ -55,7 +55,7 @@ func TestHostsAreEqualHoweverTheyAreWritten(t *testing.T) {
 	}
 }
 
-func TestWithin(t *testing.T) {
+func TestWithinIsTheDomainOrBelowIt(t *testing.T) {
 	for _, c := range []struct {
 		name, domain  string
 		within, below bool
@@ -86,7 +86,7 @@ func TestParseAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzParse shows that the text of a Host is canonical, and parses to the same Host.
+// FuzzParse checks that the text of a Host is canonical, and is parsed as the same Host.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"example.com", "192.0.2.1", "::ffff:192.0.2.1", "fe80::1%ETH0", "10-0-0-1.ns.pod.c1", "x。onion", "1.2.3.4."} {
 		f.Add(seed)

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCanonical(t *testing.T) {
+func TestCanonicalReturnsOneForm(t *testing.T) {
 	label63 := strings.Repeat("a", 63)
 	name253 := strings.Repeat(label63+".", 3) + strings.Repeat("b", 61)
 	for in, want := range map[string]string{
@@ -43,7 +43,7 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-func TestCanonicalRefuses(t *testing.T) {
+func TestCanonicalRefusesWhatIsNoName(t *testing.T) {
 	for in, reason := range map[string]string{
 		"":                              "empty name",
 		".":                             "empty label",
@@ -99,6 +99,7 @@ func TestCanonicalAllocatesNothing(t *testing.T) {
 	}))
 }
 
+// FuzzCanonical checks that a canonical name is unchanged by Canonical, and that isCanonical agrees with check.
 func FuzzCanonical(f *testing.F) {
 	for _, seed := range []string{"example.com", "EXAMPLE.com.", "Bücher.example", "1.2.3", "a..b", "\xff", "xn--", "faß.de", "☕.example"} {
 		f.Add(seed)

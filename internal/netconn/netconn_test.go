@@ -31,7 +31,7 @@ func (a *able) WriteTo(io.Writer) (int64, error) {
 func (a *able) CloseRead() error  { a.used = append(a.used, "CloseRead"); return nil }
 func (a *able) CloseWrite() error { a.used = append(a.used, "CloseWrite"); return nil }
 
-func TestHandsOn(t *testing.T) {
+func TestConnCallsTheMethodsOfTheConnection(t *testing.T) {
 	a := &able{}
 	c := Conn{a}
 	n, err := c.ReadFrom(strings.NewReader("four"))
@@ -44,8 +44,8 @@ func TestHandsOn(t *testing.T) {
 	require.Equal(t, []string{"ReadFrom", "WriteTo", "CloseRead", "CloseWrite"}, a.used)
 }
 
-// A pipe has none of the methods: copying still works, the others fail.
-func TestPlainConn(t *testing.T) {
+// A pipe has none of the methods: copying works, and the others fail.
+func TestConnWithoutMethodsOnlyCopies(t *testing.T) {
 	near, far := net.Pipe()
 	go func() { // ends after the echo of the bytes below
 		defer far.Close()

@@ -35,7 +35,7 @@ func requireEOF(t *testing.T, c net.Conn) {
 }
 
 // After a write has returned the reset, a read returns EOF.
-func TestToldToAWrite(t *testing.T) {
+func TestResetToldToAWriteIsNoEnd(t *testing.T) {
 	near, far := streams(t)
 	require.NoError(t, far.SetLinger(0))
 	require.NoError(t, far.Close())
@@ -51,7 +51,7 @@ func TestToldToAWrite(t *testing.T) {
 }
 
 // The end of a stream before a reset is a real end.
-func TestEndBeforeAReset(t *testing.T) {
+func TestEndBeforeAResetIsAnEnd(t *testing.T) {
 	near, far := streams(t)
 	require.NoError(t, far.CloseWrite())
 	requireEOF(t, near)
@@ -64,7 +64,7 @@ func TestEndBeforeAReset(t *testing.T) {
 }
 
 // Told reports true after both directions have ended.
-func TestEnded(t *testing.T) {
+func TestToldAfterBothDirectionsHaveEnded(t *testing.T) {
 	near, far := streams(t)
 	require.NoError(t, near.CloseWrite())
 	requireEOF(t, far)
@@ -75,7 +75,7 @@ func TestEnded(t *testing.T) {
 	require.False(t, Told(near))
 }
 
-func TestNoSocket(t *testing.T) {
+func TestNothingIsToldWithoutASocket(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()

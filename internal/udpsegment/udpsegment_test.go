@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestControlMessages(t *testing.T) {
+func TestControlMessageHasTheSize(t *testing.T) {
 	for _, oob := range [][]byte{nil, {1}, make([]byte, 100)} {
 		require.Zero(t, Sent(oob))
 		require.Zero(t, Received(oob))
@@ -24,7 +24,7 @@ func TestControlMessages(t *testing.T) {
 }
 
 // One send is split into several datagrams, and one read returns them joined.
-func TestSplitAndJoin(t *testing.T) {
+func TestSystemSplitsAndJoins(t *testing.T) {
 	listen := func() *net.UDPConn {
 		c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		require.NoError(t, err)

@@ -7,28 +7,25 @@ import (
 	"net/netip"
 )
 
-// ATYP, RFC 1928, section 5.
+// The values of ATYP, RFC 1928, section 5.
 const (
 	atypIPv4 = 1
 	atypName = 3
 	atypIPv6 = 4
 )
 
-// maxName is the longest name that its one length byte can tell.
-const maxName = 255
+// MaxAddr is the maximum length of ATYP, ADDR and PORT, in bytes.
+const MaxAddr = 1 + 1 + maxField + 2
 
-// MaxAddr is the length of the longest ATYP, ADDR and PORT.
-const MaxAddr = 1 + 1 + maxName + 2
-
-// Addr is an address of a message: the IP when it is valid, otherwise the name. The zero Addr has
-// neither; a reader returns it for the empty names that some gateways send.
+// Addr is an address of a message: the IP if it is valid, otherwise the Name. An Addr with neither cannot be sent; a
+// Reader returns one for the empty name that some gateways send.
 type Addr struct {
 	Name string
 	IP   netip.Addr
 	Port uint16
 }
 
-// appendAddr writes ATYP, ADDR and PORT. IPv4-mapped addresses go out as IPv4.
+// appendAddr appends ATYP, ADDR and PORT. An IPv4-mapped address is sent as IPv4.
 func appendAddr(b []byte, a Addr) ([]byte, error) {
 	ip := a.IP.Unmap()
 	switch {
@@ -42,8 +39,8 @@ func appendAddr(b []byte, a Addr) ([]byte, error) {
 		b = append(append(b, atypIPv6), as16[:]...)
 	case a.Name == "":
 		return nil, errors.New("neither an address nor a name")
-	case len(a.Name) > maxName:
-		return nil, fmt.Errorf("name of %d bytes, more than %d", len(a.Name), maxName)
+	case len(a.Name) > maxField:
+		return nil, fmt.Errorf("name of %d bytes, more than %d", len(a.Name), maxField)
 	default:
 		b = append(append(b, atypName, byte(len(a.Name))), a.Name...)
 	}
@@ -63,7 +60,7 @@ func addrLen(atyp, next byte) (int, error) {
 	return 0, fmt.Errorf("%w: %w %d", ErrFormat, ErrAddressType, atyp)
 }
 
-// splitAddr takes apart what addrLen measured. The name aliases b.
+// splitAddr parses ATYP, ADDR and PORT, of which b has exactly the bytes. The name aliases b.
 func splitAddr(b []byte) (name []byte, ip netip.Addr, port uint16) {
 	host, port := b[1:len(b)-2], binary.BigEndian.Uint16(b[len(b)-2:])
 	if b[0] == atypName {

@@ -5,11 +5,7 @@ import (
 	"fmt"
 )
 
-// maxField is the maximum of a length byte of RFC 1929.
-const maxField = 255
-
-// AppendMethods writes the client's first message: the methods it offers, 1 to 255 of them, RFC 1928,
-// section 3.
+// AppendMethods appends the client's greeting, which offers 1 to 255 methods, RFC 1928, section 3.
 func AppendMethods(b []byte, methods ...byte) ([]byte, error) {
 	if len(methods) == 0 || len(methods) > maxField {
 		return nil, fmt.Errorf("%d methods, not 1 to %d", len(methods), maxField)
@@ -17,7 +13,7 @@ func AppendMethods(b []byte, methods ...byte) ([]byte, error) {
 	return append(append(b, Version, byte(len(methods))), methods...), nil
 }
 
-// ReadMethods reads what AppendMethods writes. The slice is valid until the next call.
+// ReadMethods reads a greeting, and returns the methods that it offers. The slice is valid until the next call.
 func (r *Reader) ReadMethods() ([]byte, error) {
 	n, err := r.pair("greeting", Version)
 	if err != nil {
@@ -26,14 +22,14 @@ func (r *Reader) ReadMethods() ([]byte, error) {
 	return r.rest(int(n))
 }
 
-// AppendMethod writes the gateway's choice.
+// AppendMethod appends the gateway's choice of a method.
 func AppendMethod(b []byte, method byte) []byte { return append(b, Version, method) }
 
-// ReadMethod reads what AppendMethod writes.
+// ReadMethod reads the gateway's choice of a method.
 func (r *Reader) ReadMethod() (byte, error) { return r.pair("method reply", Version) }
 
-// AppendUserPass writes the client's message of RFC 1929. The username has 1 to 255 octets, the
-// password at most 255: gateways take an empty one although the RFC has none. Errors show neither.
+// AppendUserPass appends a username and password, RFC 1929. The username must have 1 to 255 bytes, and the password
+// at most 255; gateways accept an empty password, although the RFC does not allow it. The error contains neither.
 func AppendUserPass(b []byte, username, password string) ([]byte, error) {
 	switch {
 	case username == "":
@@ -47,7 +43,7 @@ func AppendUserPass(b []byte, username, password string) ([]byte, error) {
 	return append(append(b, byte(len(password))), password...), nil
 }
 
-// ReadUserPass reads what AppendUserPass writes.
+// ReadUserPass reads a username and password.
 func (r *Reader) ReadUserPass() (username, password string, err error) {
 	version, err := r.next(1)
 	if err != nil {
@@ -65,10 +61,10 @@ func (r *Reader) ReadUserPass() (username, password string, err error) {
 	return username, password, nil
 }
 
-// AppendStatus writes the gateway's answer to a username and password.
+// AppendStatus appends the gateway's answer to a username and password.
 func AppendStatus(b []byte, status byte) []byte { return append(b, UserPassVersion, status) }
 
-// ReadStatus reads what AppendStatus writes. Anything but StatusSuccess refuses.
+// ReadStatus reads the gateway's answer to a username and password. A status other than StatusSuccess is a refusal.
 func (r *Reader) ReadStatus() (byte, error) {
 	return r.pair("username/password reply", UserPassVersion)
 }

@@ -5,24 +5,25 @@ import (
 	"net/netip"
 )
 
-// MaxHeader is the length of the longest header that AppendHeader writes.
+// MaxHeader is the maximum length, in bytes, of a header that AppendHeader appends.
 const MaxHeader = 2 + 1 + MaxAddr
 
-// AppendHeader writes the header that goes before a datagram's payload, RFC 1928, section 7, unfragmented.
+// AppendHeader appends the header of a datagram that is not fragmented, RFC 1928, section 7. The payload follows it.
 func AppendHeader(b []byte, dst Addr) ([]byte, error) {
 	return appendAddr(append(b, 0, 0, 0), dst)
 }
 
-// Datagram is a datagram taken apart. Name and Payload alias it. IP counts when it is valid.
+// Datagram is a parsed datagram. Its Name and Payload alias the slice that was parsed. Its address is the IP if that is
+// valid, otherwise the Name.
 type Datagram struct {
-	Frag    byte // not 0: a fragment, which RFC 1928 allows to drop
+	Frag    byte // not 0: a fragment, which may be dropped
 	Name    []byte
 	IP      netip.Addr
 	Port    uint16
 	Payload []byte
 }
 
-// ParseDatagram takes a datagram to or from a relay apart. It allocates nothing unless it fails.
+// ParseDatagram parses a datagram to or from a relay. It allocates only for an error.
 func ParseDatagram(b []byte) (Datagram, error) {
 	const fixed = 2 + 1 // RSV, FRAG
 	if len(b) < fixed+2 {

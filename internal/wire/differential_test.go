@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/proxy"
 )
 
-// canned is a gateway that has said everything already. It is its own dialer.
+// canned is a connection to a gateway with fixed answers, and the dialer that returns it.
 type canned struct {
 	net.Conn
 	says *bytes.Reader
@@ -26,8 +26,9 @@ func (c canned) Read(b []byte) (int, error)  { return c.says.Read(b) }
 func (c canned) Write(b []byte) (int, error) { return len(b), nil }
 func (canned) Close() error                  { return nil }
 
-// xnetReply has x/net's client read a reply. It tells BND and what is left of the stream.
-func xnetReply(in []byte) (bnd string, left int, err error) {
+// readLikeXNet makes the client of golang.org/x/net read a reply. It returns BND.ADDR and BND.PORT as one address, and the
+// number of bytes that are left in the stream.
+func readLikeXNet(in []byte) (bnd string, left int, err error) {
 	says := bytes.NewReader(append(AppendMethod(nil, MethodNone), in...))
 	gateway := canned{says: says}
 	d, err := proxy.SOCKS5("tcp", "gateway.example:1080", nil, gateway)
@@ -41,9 +42,9 @@ func xnetReply(in []byte) (bnd string, left int, err error) {
 	return conn.(interface{ BoundAddr() net.Addr }).BoundAddr().String(), says.Len(), nil
 }
 
-// FuzzReplyLikeXNet: a reply that grants is read as golang.org/x/net's client reads it, address and length;
-// but for an RSV that is not 0. That client refuses it, as the RFC would have it; this package does not,
-// because the byte means nothing, and refusing it would make such a gateway unusable.
+// FuzzReplyLikeXNet checks that a reply that grants is read as the client of golang.org/x/net reads it: the same address
+// from the same bytes. An RSV other than 0 is the exception. That client refuses it, as the RFC demands; this package
+// accepts it, because the byte means nothing, and a refusal would make such a gateway unusable.
 func FuzzReplyLikeXNet(f *testing.F) {
 	for _, v := range vectors {
 		f.Add(unhex(f, v.hex))
@@ -58,7 +59,7 @@ func FuzzReplyLikeXNet(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		stream := bytes.NewReader(in)
 		rep, bnd, err := NewReader(stream).ReadReply()
-		theirs, left, theirErr := xnetReply(in)
+		theirs, left, theirErr := readLikeXNet(in)
 		switch {
 		case err != nil || rep != Succeeded:
 			require.Error(t, theirErr)
@@ -72,8 +73,7 @@ func FuzzReplyLikeXNet(f *testing.F) {
 	})
 }
 
-// asXNetPrints is an address as that client's Addr prints it: it has one for a name even if that is empty,
-// and an IPv4-mapped address is a net.IP of 16 bytes, which prints as IPv4 like ours.
+// asXNetPrints returns an address as that client prints it, the empty name included.
 func asXNetPrints(a Addr) string {
 	host := a.Name
 	if a.IP.IsValid() {

@@ -7,9 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzMessages reads any bytes as each message. What is accepted is written back as it was, but for RSV,
-// for IPv4-mapped addresses, and for the empty names that are read and never written; and nothing
-// behind the message is taken.
+// FuzzMessages reads any bytes as each kind of message. A message that is accepted is appended as the same bytes, and
+// nothing after it is read. Exceptions are RSV, IPv4-mapped addresses, and empty names, which are read but never appended.
 func FuzzMessages(f *testing.F) {
 	kinds := []any{greeting{}, method(0), status(0), userPass{}, request{}, reply{}}
 	for _, v := range vectors {
@@ -27,15 +26,15 @@ func FuzzMessages(f *testing.F) {
 				continue // nothing after REP is read
 			}
 			require.Zero(t, r.Buffered())
-			took := len(in) - stream.Len()
+			length := len(in) - stream.Len()
 			out, err := appendMessage(nil, message)
 			if err != nil {
 				continue // an empty greeting, username or name
 			}
-			if len(out) != took {
+			if len(out) != length {
 				continue // an IPv4-mapped address became IPv4
 			}
-			want := bytes.Clone(in[:took])
+			want := bytes.Clone(in[:length])
 			switch kind.(type) {
 			case request, reply:
 				want[2] = 0
@@ -45,7 +44,7 @@ func FuzzMessages(f *testing.F) {
 	})
 }
 
-// FuzzDatagram parses any bytes as a datagram, and writes what it accepts back.
+// FuzzDatagram checks that a datagram that is accepted is parsed from its own header and payload as the same datagram.
 func FuzzDatagram(f *testing.F) {
 	f.Add(unhex(f, "0000 00 01 c0000201 0035 ff"))
 	f.Add(unhex(f, "0000 00 03 01 78 0035 ff"))

@@ -2,20 +2,20 @@ package wire
 
 import "io"
 
-// Reader reads the messages of one stream. It never takes more from the stream than the peer owes at
-// that point, so a later reader of the stream misses nothing. The zero Reader must be Reset before use.
-// It is not safe for concurrent use.
+// Reader reads messages from a stream. It reads no more bytes than the peer owes, which are the bytes of messages that
+// must follow, so that the next reader of the stream gets all bytes after the messages. The zero Reader must be Reset
+// before use. A Reader is not safe for concurrent use.
 type Reader struct {
 	src  io.Reader
-	owed int // bytes that the peer still owes at least; one read may take that many
-	r, w int // buf[r:w] has been read and not been consumed; never beyond what was owed
+	owed int // minimum number of bytes that the peer still owes
+	r, w int // buf[r:w] was read from src and not consumed
 	buf  [maxMessage]byte
 }
 
-// maxMessage is the length of the longest message, RFC 1929's request.
+// maxMessage is the length of the longest message, a username and password.
 const maxMessage = 1 + 1 + maxField + 1 + maxField
 
-// Least lengths of messages that a gateway answers with when all goes well.
+// The minimum lengths, in bytes, of a gateway's answers that accept or grant.
 const (
 	MethodLen = 2
 	StatusLen = 2
@@ -29,13 +29,13 @@ func NewReader(src io.Reader) *Reader {
 	return r
 }
 
-// Reset makes r read from src, and forgets what was owed.
+// Reset makes r read from src, as if it were new.
 func (r *Reader) Reset(src io.Reader) {
 	r.src, r.owed, r.r, r.w = src, 0, 0, 0
 }
 
-// Owe says that messages of at least n bytes in all will follow. Several messages in one segment then take
-// one read.
+// Owe tells r that the next messages have at least n bytes together, so that r may read them at once. Without it, r reads
+// one message at a time.
 func (r *Reader) Owe(n int) { r.owed += n }
 
 // Peek returns the next n bytes without consuming them.
@@ -57,7 +57,7 @@ func (r *Reader) Peek(n int) ([]byte, error) {
 	return r.buf[:n], nil
 }
 
-// next consumes n bytes. They are valid until the next call.
+// next consumes and returns n bytes, which are valid until the next call.
 func (r *Reader) next(n int) ([]byte, error) {
 	p, err := r.Peek(n)
 	if err != nil {
@@ -72,7 +72,7 @@ func (r *Reader) consume(n int) {
 	r.owed = max(0, r.owed-n)
 }
 
-// rest is next within a message, where the end of the stream is io.ErrUnexpectedEOF.
+// rest is like next, within a message: the end of the stream there is io.ErrUnexpectedEOF.
 func (r *Reader) rest(n int) ([]byte, error) {
 	p, err := r.next(n)
 	if err == io.EOF {
@@ -101,7 +101,7 @@ func (r *Reader) addr() (Addr, error) {
 	return newAddr(b), nil
 }
 
-// field reads a length byte and as many bytes, RFC 1929, section 2.
+// field reads a length byte and that number of bytes, RFC 1929, section 2.
 func (r *Reader) field() (string, error) {
 	n, err := r.rest(1)
 	if err != nil {
@@ -111,7 +111,7 @@ func (r *Reader) field() (string, error) {
 	return string(b), err
 }
 
-// pair reads a message of two bytes, the first being its version.
+// pair reads two bytes, of which the first must be the version, and returns the second.
 func (r *Reader) pair(message string, version byte) (byte, error) {
 	b, err := r.next(2)
 	if err != nil {
@@ -123,6 +123,6 @@ func (r *Reader) pair(message string, version byte) (byte, error) {
 	return b[1], nil
 }
 
-// Buffered returns how many bytes have been read ahead. It is 0 if the messages were as long as was owed. A
-// connection with bytes read ahead must not be used any further.
+// Buffered returns the number of bytes that were read and not consumed. If it is not 0 after the last message, the
+// messages were shorter than was owed. The stream must not be used then, because its next bytes are missing.
 func (r *Reader) Buffered() int { return r.w - r.r }

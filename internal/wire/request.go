@@ -1,11 +1,11 @@
 package wire
 
-// AppendRequest writes a request, RFC 1928, section 4.
+// AppendRequest appends a request, RFC 1928, section 4.
 func AppendRequest(b []byte, cmd Command, dst Addr) ([]byte, error) {
 	return appendAddr(append(b, Version, byte(cmd), 0), dst)
 }
 
-// ReadRequest reads what AppendRequest writes. The command may be one that this package does not know.
+// ReadRequest reads a request. The command may be unknown to this package.
 func (r *Reader) ReadRequest() (Command, Addr, error) {
 	cmd, err := r.pair("request", Version)
 	if err != nil {
@@ -18,14 +18,14 @@ func (r *Reader) ReadRequest() (Command, Addr, error) {
 	return Command(cmd), dst, err
 }
 
-// AppendReply writes a reply, RFC 1928, section 6.
+// AppendReply appends a reply, RFC 1928, section 6.
 func AppendReply(b []byte, rep byte, bnd Addr) ([]byte, error) {
 	return appendAddr(append(b, Version, rep, 0), bnd)
 }
 
-// ReadReply reads what AppendReply writes. Of a reply other than Succeeded it reads VER and REP alone:
-// gateways end such replies after 3, 4 or 10 bytes, with an ATYP of 0 or an empty name, and close. When the
-// stream fails within the reply, nothing is consumed, and after a deadline it can be called again.
+// ReadReply reads a reply. If REP is not Succeeded, it needs and consumes only VER and REP: gateways end such replies
+// after 3, 4 or 10 bytes, with an ATYP of 0 or an empty name, and close the connection. If the stream fails within the reply,
+// ReadReply consumes nothing, so it can be called again after a deadline has passed.
 func (r *Reader) ReadReply() (rep byte, bnd Addr, err error) {
 	r.owed = max(r.owed, ReplyLen)
 	head, err := r.Peek(2)

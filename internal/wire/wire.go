@@ -1,9 +1,9 @@
-// Package wire is the SOCKS5 codec: RFC 1928, RFC 1929, and Tor's two commands that resolve.
+// Package wire is the SOCKS5 codec: RFC 1928, RFC 1929, and Tor's RESOLVE and RESOLVE_PTR.
 //
-// Append functions write a message to the end of a slice, as in encoding/binary, and refuse what the
-// format cannot carry instead of cutting it. A [Reader] reads messages from a stream and takes from it
-// exactly what they are long, so the first byte of the application's data stays where it is.
-// [ParseDatagram] looks into a datagram without copying it. Nothing here opens a connection or knows time.
+// The Append functions append a message to a slice, as in encoding/binary. They return an error for a value that the
+// format cannot carry; they never cut it off. A [Reader] reads messages from a stream, and reads exactly the bytes of
+// each message, so that the application's data stays unread. [ParseDatagram] parses a datagram without copying it.
+// The package opens no connection and uses no clock.
 package wire
 
 import (
@@ -11,7 +11,7 @@ import (
 	"fmt"
 )
 
-// Version is the VER byte of every message except the ones of RFC 1929.
+// Version is the VER byte of all messages but the two of RFC 1929.
 const Version = 5
 
 // Authentication methods, RFC 1928, section 3.
@@ -22,7 +22,7 @@ const (
 	MethodNoAcceptable = 0xff
 )
 
-// The version of RFC 1929's sub-negotiation, and the one status that means success.
+// VER of the sub-negotiation of RFC 1929, and its only STATUS that means success.
 const (
 	UserPassVersion = 1
 	StatusSuccess   = 0
@@ -31,7 +31,7 @@ const (
 // Command is the CMD byte of a request.
 type Command byte
 
-// RFC 1928, section 4, and Tor's socks-extensions.txt.
+// The commands of RFC 1928, section 4, and of Tor's socks-extensions.txt.
 const (
 	Connect    Command = 0x01
 	Bind       Command = 0x02
@@ -40,6 +40,7 @@ const (
 	ResolvePTR Command = 0xf1
 )
 
+// String returns the RFC's or Tor's name of the command, such as "UDP ASSOCIATE", or its number.
 func (c Command) String() string {
 	switch c {
 	case Connect:
@@ -56,13 +57,17 @@ func (c Command) String() string {
 	return fmt.Sprintf("command %#02x", byte(c))
 }
 
-// Succeeded is the REP byte of a reply that grants the request. The others are the errors of package socks.
+// Succeeded is the REP byte of a reply that grants the request. Package socks has the other values, as errors.
 const Succeeded = 0
 
+// maxField is the longest field, in bytes, that one length byte can describe: a list of methods, a username, a password or
+// a name.
+const maxField = 255
+
 var (
-	// ErrFormat is matched by every error about what a peer sent.
+	// ErrFormat matches all errors about a message that the peer sent.
 	ErrFormat = errors.New("malformed SOCKS message")
-	// ErrAddressType is matched too when it is the ATYP that is unknown, so a gateway can answer REP 8.
+	// ErrAddressType also matches if the message has an unknown ATYP, to which a gateway replies with REP 8.
 	ErrAddressType = errors.New("unknown address type")
 )
 

@@ -37,7 +37,7 @@ type reply struct {
 	bnd Addr
 }
 
-// appendMessage and readMessage are the pairs, by the type of the message.
+// appendMessage appends a message by its type, and readMessage reads one of the same type.
 func appendMessage(b []byte, message any) ([]byte, error) {
 	switch m := message.(type) {
 	case greeting:
@@ -110,7 +110,8 @@ var vectors = []struct {
 	{"granted name", reply{Succeeded, Addr{Name: "g", Port: 1}}, "05 00 00 03 01 67 0001"},
 }
 
-func TestVectors(t *testing.T) {
+// Each message is appended as the RFCs say, and read from those bytes.
+func TestMessagesAreAsInTheRFCs(t *testing.T) {
 	for _, v := range vectors {
 		t.Run(v.name, func(t *testing.T) {
 			want := unhex(t, v.hex)
@@ -118,7 +119,7 @@ func TestVectors(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, append([]byte("before"), want...), got)
 
-			// Nothing behind the message is taken, however the stream is cut.
+			// Nothing after the message is read, whatever pieces the stream comes in.
 			for _, cut := range []func(io.Reader) io.Reader{
 				func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.HalfReader,
 			} {
@@ -136,7 +137,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-func TestTruncations(t *testing.T) {
+func TestEveryTruncationIsAnError(t *testing.T) {
 	for _, v := range vectors {
 		whole := unhex(t, v.hex)
 		for n := range whole {
@@ -154,8 +155,9 @@ func TestTruncations(t *testing.T) {
 	}
 }
 
-// The three answers that follow a pipelined user/password and request come in few reads, and whole.
-func TestOwed(t *testing.T) {
+// The three answers to a pipelined handshake with a password take two reads, because the reader knows their minimum
+// length.
+func TestOwedAnswersTakeFewReads(t *testing.T) {
 	answers := unhex(t, "05 02 01 00 05 00 00 01 c0000201 0438")
 	var reads int
 	stream := bytes.NewReader(append(answers, "first data"...))
@@ -180,8 +182,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// REP decides before the rest is asked for: what real gateways send with an error, PEERS' reply table.
-func TestErrorReplies(t *testing.T) {
+// A reply that refuses is read by its first two bytes, because gateways end it in many ways.
+func TestRefusalsAreReadByTheirFirstBytes(t *testing.T) {
 	for _, h := range []string{"05 04", "05 04 00", "05 04 00 00", "05 04 00 03 00 0000", "05 04 00 03 01 78 0000", "05 04 00 01 00000000 0000", "05 f4 00 00"} {
 		b := unhex(t, h)
 		rep, _, err := NewReader(bytes.NewReader(b)).ReadReply()
@@ -190,14 +192,14 @@ func TestErrorReplies(t *testing.T) {
 	}
 }
 
-func TestEmptyNameInReply(t *testing.T) {
+func TestReplyMayHaveAnEmptyName(t *testing.T) {
 	rep, bnd, err := NewReader(bytes.NewReader(unhex(t, "05 00 00 03 00 0050"))).ReadReply()
 	require.NoError(t, err)
 	require.Zero(t, rep)
 	require.Equal(t, Addr{Port: 80}, bnd)
 }
 
-func TestMalformed(t *testing.T) {
+func TestMalformedMessagesAreErrors(t *testing.T) {
 	for _, c := range []struct {
 		hex  string
 		like any
@@ -221,7 +223,7 @@ func TestMalformed(t *testing.T) {
 	require.ErrorIs(t, err, ErrAddressType)
 }
 
-func TestAppendRefuses(t *testing.T) {
+func TestAppendRefusesWhatTheFormatCannotCarry(t *testing.T) {
 	long := strings.Repeat("x", 256)
 	for name, message := range map[string]any{
 		"no method":         greeting{},
@@ -243,13 +245,13 @@ func TestAppendRefuses(t *testing.T) {
 	require.NotContains(t, err.Error(), long)
 }
 
-func TestMappedGoesOutAsIPv4(t *testing.T) {
+func TestMappedAddressIsSentAsIPv4(t *testing.T) {
 	b, err := AppendRequest(nil, Connect, Addr{IP: netip.MustParseAddr("::ffff:192.0.2.1"), Port: 80})
 	require.NoError(t, err)
 	require.Equal(t, unhex(t, "05 01 00 01 c0000201 0050"), b)
 }
 
-func TestDatagram(t *testing.T) {
+func TestDatagramIsParsedWithoutItsHeader(t *testing.T) {
 	for _, dst := range []Addr{{IP: ip4, Port: 53}, {IP: ip6, Port: 65535}, {Name: "a.example", Port: 1}, {Name: long255}} {
 		header, err := AppendHeader(nil, dst)
 		require.NoError(t, err)
@@ -274,7 +276,7 @@ func TestDatagram(t *testing.T) {
 	require.EqualValues(t, 7, d.Frag)
 }
 
-func TestAllocations(t *testing.T) {
+func TestCodecAllocatesNothing(t *testing.T) {
 	buf := make([]byte, 0, 1024)
 	datagram := unhex(t, "0000 00 03 01 78 0035 ff")
 	answer := unhex(t, "05 00 00 01 c0000201 0438")
@@ -293,7 +295,7 @@ func TestAllocations(t *testing.T) {
 	}))
 }
 
-func TestCommandString(t *testing.T) {
+func TestCommandHasItsName(t *testing.T) {
 	for c, want := range map[Command]string{
 		Connect: "CONNECT", Bind: "BIND", Associate: "UDP ASSOCIATE", Resolve: "RESOLVE", ResolvePTR: "RESOLVE_PTR", 9: "command 0x09",
 	} {
