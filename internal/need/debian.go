@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// written are the versions, by prefix, whose behavior and messages the tests of other people's programs expect.
-var written = map[string]string{
+// testedVersions has the prefixes of the versions whose behavior and messages the tests expect, by Debian package.
+var testedVersions = map[string]string{
 	"curl":           "7.88.",
 	"dante-client":   "1.4.",
 	"dante-server":   "1.4.",
@@ -25,10 +25,10 @@ var written = map[string]string{
 
 // Version returns the version of an installed Debian package, or an error if it is missing or unknown to the tests.
 func Version(debian string) (string, error) {
-	return once(debian, func() (string, error) { return installed(debian) })
+	return probeOnce(debian, func() (string, error) { return installedVersion(debian) })
 }
 
-func installed(debian string) (string, error) {
+func installedVersion(debian string) (string, error) {
 	query, err := find("dpkg-query", "dpkg")
 	if err != nil {
 		return "", err
@@ -38,7 +38,7 @@ func installed(debian string) (string, error) {
 	if err != nil || !ok {
 		return "", fmt.Errorf("the Debian package %s", debian)
 	}
-	if want := written[debian]; !strings.HasPrefix(version, want) {
+	if want := testedVersions[debian]; !strings.HasPrefix(version, want) {
 		return "", fmt.Errorf("%s %s, has %s, whose messages the tests do not know", debian, want, version)
 	}
 	return version, nil

@@ -14,9 +14,8 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-// users are tests that need a program, each with a program that is hidden from it, or replaced by another of the same
-// name.
-var users = []struct {
+// hidings are tests that need a program, each with a program to hide from it or to replace by another of the same name.
+var hidings = []struct {
 	pkg, test, program string
 	instead            string // a shell script in the program's place; empty: none
 }{
@@ -54,12 +53,12 @@ var users = []struct {
 }
 
 // A test whose program is hidden skips and says so: it neither fails nor passes.
-func TestWithoutEachProgram(t *testing.T) {
+func TestHiddenProgramMakesItsTestSkip(t *testing.T) {
 	need.Path(t, "go", "golang")
 	need.All(t, need.Writable(t.TempDir()))
 	built := t.TempDir()
 	binaries := map[string]string{}
-	for _, u := range users {
+	for _, u := range hidings {
 		if binaries[u.pkg] == "" {
 			binaries[u.pkg] = filepath.Join(built, strings.ReplaceAll(u.pkg, "/", "_"))
 			cmd := exec.Command("go", "test", "-c", "-o", binaries[u.pkg], "./"+u.pkg)
@@ -68,7 +67,7 @@ func TestWithoutEachProgram(t *testing.T) {
 			require.NoError(t, err, "%s", out)
 		}
 	}
-	for _, u := range users {
+	for _, u := range hidings {
 		t.Run(filepath.Base(u.pkg)+" "+u.test+" without "+u.program, func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.Command(binaries[u.pkg], "-test.v", "-test.run=^"+u.test+"$", "-test.timeout=1m")
@@ -86,10 +85,11 @@ func TestWithoutEachProgram(t *testing.T) {
 	}
 }
 
-// without returns this process's environment with a PATH that has all programs of the tests but one. The tests build none.
+// without returns this process's environment with a PATH that has all programs of the tests but one. It also keeps the
+// tests from building programs.
 func without(t *testing.T, program, instead string) []string {
 	dir := t.TempDir()
-	for _, name := range append(others, programs()...) {
+	for _, name := range append(otherPrograms, programs()...) {
 		if path, err := exec.LookPath(name); err == nil && name != program {
 			require.NoError(t, os.Symlink(path, filepath.Join(dir, name)))
 		}
@@ -100,12 +100,12 @@ func without(t *testing.T, program, instead string) []string {
 	return append(os.Environ(), "PATH="+dir, "PYTHONPATH="+dir, "SOCKSLIB_INTEROP_BUILT="+dir, "CI=")
 }
 
-// others are further programs that the tests need.
-var others = []string{"sh", "mkdir", "mount", "python3"}
+// otherPrograms are further programs that the tests need.
+var otherPrograms = []string{"sh", "mkdir", "mount", "python3"}
 
-// programs returns the programs of users, each once.
+// programs returns the programs of hidings, each once.
 func programs() (all []string) {
-	for _, u := range users {
+	for _, u := range hidings {
 		if !slices.Contains(all, u.program) {
 			all = append(all, u.program)
 		}

@@ -1,5 +1,5 @@
-// Package need probes what the tests need of a machine: programs, namespaces, IPv6. Each probe tries for real, once per
-// process. A test that lacks something skips, and says what; with CI=true, where everything must be there, it fails.
+// Package need probes the machine for what tests need: programs, namespaces, IPv6. Each probe tries for real, once per
+// process. A test that lacks something skips and says what it lacks. With CI=true it fails, because CI must have everything.
 package need
 
 import (

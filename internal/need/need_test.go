@@ -12,29 +12,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// told records Fatalf and Skip, and does not end the test.
-type told struct {
+// recorder records Fatalf and Skip, and does not end the test.
+type recorder struct {
 	testing.TB
 	failed, skipped string
 }
 
-func (t *told) Fatalf(format string, args ...any) { t.failed = fmt.Sprintf(format, args...) }
-func (t *told) Skip(args ...any)                  { t.skipped = strings.TrimSpace(fmt.Sprintln(args...)) }
+func (t *recorder) Fatalf(format string, args ...any) { t.failed = fmt.Sprintf(format, args...) }
+func (t *recorder) Skip(args ...any)                  { t.skipped = strings.TrimSpace(fmt.Sprintln(args...)) }
 
-func TestAll(t *testing.T) {
+func TestAllSkipsOrInCIFails(t *testing.T) {
 	t.Setenv("CI", "")
-	tb := &told{TB: t}
+	tb := &recorder{TB: t}
 	All(tb, nil, nil)
-	require.Equal(t, told{TB: t}, *tb)
+	require.Equal(t, recorder{TB: t}, *tb)
 	All(tb, nil, errors.New("a"), errors.New("b"))
-	require.Equal(t, told{TB: t, skipped: "needs a; b"}, *tb)
+	require.Equal(t, recorder{TB: t, skipped: "needs a; b"}, *tb)
 	t.Setenv("CI", "true")
 	All(tb, errors.New("a"))
 	require.Equal(t, "CI=true, but this lacks: a", tb.failed)
 }
 
 // If the program in PATH is not the right one, the next of its name is tried, and the error says what is wrong.
-func TestProgramOfTheSameName(t *testing.T) {
+func TestProgramOfTheSameNameIsAnother(t *testing.T) {
 	dir := t.TempDir()
 	script := func(name, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755))
@@ -54,8 +54,8 @@ func TestProgramOfTheSameName(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(dir, "nc"), path)
 
-	elsewhere["nc"] = path
-	t.Cleanup(func() { delete(elsewhere, "nc") })
+	secondPaths["nc"] = path
+	t.Cleanup(func() { delete(secondPaths, "nc") })
 	other := t.TempDir()
 	t.Setenv("PATH", other)
 	found, err := find("nc", "netcat-openbsd")
@@ -64,14 +64,14 @@ func TestProgramOfTheSameName(t *testing.T) {
 }
 
 // A version that the tests were not written for counts as missing.
-func TestAnotherVersion(t *testing.T) {
+func TestAnotherVersionCountsAsMissing(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "dpkg-query"), []byte("#!/bin/sh\nfor package; do :; done\necho -n \"$STATUS $VERSION\"\n"), 0o755))
 	t.Setenv("PATH", dir)
 	ask := func(status, version, debian string) (string, error) {
 		t.Setenv("STATUS", status)
 		t.Setenv("VERSION", version)
-		return installed(debian)
+		return installedVersion(debian)
 	}
 	version, err := ask("installed", "7.88.1-10", "curl")
 	require.NoError(t, err)
@@ -84,7 +84,7 @@ func TestAnotherVersion(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestSocketPath(t *testing.T) {
+func TestSocketPathIsShortEnough(t *testing.T) {
 	long := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
 	require.NoError(t, os.Mkdir(long, 0o700))
 	t.Setenv("TMPDIR", long)

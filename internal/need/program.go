@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A trial is a run that shows that a program is the right one, and is allowed to do its work.
+// trial is a run that shows whether a program is the right one, and is allowed to do its work.
 type trial struct {
 	args   []string
 	prints string // somewhere in its output
@@ -23,20 +23,21 @@ var trials = map[string]trial{
 	"tnftp":          {[]string{"-?"}, "usage"},
 }
 
-// elsewhere has a second path for a program, in case the one in PATH is not the right one.
-var elsewhere = map[string]string{"python3": "/usr/bin/python3"}
+// secondPaths has a second path for a program, in case the program in PATH is not the right one.
+var secondPaths = map[string]string{"python3": "/usr/bin/python3"}
 
-// probes holds the results for programs and versions.
-var probes sync.Map // of func() (string, error)
+// probes has a func() (string, error) for each program and version that was asked for.
+var probes sync.Map
 
-func once(key string, probe func() (string, error)) (string, error) {
+// probeOnce returns the result of probe, which it calls once per key.
+func probeOnce(key string, probe func() (string, error)) (string, error) {
 	f, _ := probes.LoadOrStore(key, sync.OnceValues(probe))
 	return f.(func() (string, error))()
 }
 
-// Program returns the path of a program that a Debian package brings, or an error that says what is wrong with it.
+// Program returns the path of a program of a Debian package, or an error that says what is wrong with it.
 func Program(name, debian string) (string, error) {
-	return once(name+" "+debian, func() (string, error) { return find(name, debian) })
+	return probeOnce(name+" "+debian, func() (string, error) { return find(name, debian) })
 }
 
 // Path is like Program, but skips t instead of returning an error.
@@ -47,13 +48,14 @@ func Path(t testing.TB, name, debian string) string {
 	return path
 }
 
+// find returns the first path of a program that passes its trial.
 func find(name, debian string) (path string, err error) {
-	for _, candidate := range []string{name, elsewhere[name]} {
+	for _, candidate := range []string{name, secondPaths[name]} {
 		if candidate == "" {
 			continue
 		}
 		if path, err = exec.LookPath(candidate); err == nil {
-			err = try(path, debian)
+			err = runTrial(path, debian)
 		}
 		if err == nil {
 			return path, nil
@@ -62,8 +64,8 @@ func find(name, debian string) (path string, err error) {
 	return "", fmt.Errorf("%s, of the Debian package %s: %w", name, debian, err)
 }
 
-// try runs the trial of a program. Only its output counts: some programs exit with an error after printing their usage.
-func try(path, debian string) error {
+// runTrial runs the trial of a program. Only its output counts: some programs exit with an error after printing their usage.
+func runTrial(path, debian string) error {
 	trial, ok := trials[debian]
 	if !ok {
 		return nil

@@ -9,7 +9,7 @@ import (
 // tcpClose is TCP_CLOSE, the state of a connection after a reset, or after its end in both directions.
 const tcpClose = 7
 
-func told(c net.Conn) bool {
+func reported(c net.Conn) bool {
 	socket, ok := c.(syscall.Conn)
 	if !ok {
 		return false

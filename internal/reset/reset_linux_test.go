@@ -35,19 +35,19 @@ func requireEOF(t *testing.T, c net.Conn) {
 }
 
 // After a write has returned the reset, a read returns EOF.
-func TestResetToldToAWriteIsNoEnd(t *testing.T) {
+func TestResetReportedToAWriteIsNoEnd(t *testing.T) {
 	near, far := streams(t)
 	require.NoError(t, far.SetLinger(0))
 	require.NoError(t, far.Close())
-	require.False(t, Told(near), "the reset has not been reported")
+	require.False(t, Reported(near), "the reset has not been reported")
 	near, far = streams(t)
 	require.NoError(t, far.SetLinger(0))
 	require.NoError(t, far.Close())
 	_, err := near.Write([]byte("x"))
 	require.ErrorIs(t, err, syscall.ECONNRESET)
 	requireEOF(t, near)
-	require.True(t, Told(near))
-	require.True(t, Told(wrapped{wrapped{near}}))
+	require.True(t, Reported(near))
+	require.True(t, Reported(wrapped{wrapped{near}}))
 }
 
 // The end of a stream before a reset is a real end.
@@ -55,29 +55,29 @@ func TestEndBeforeAResetIsAnEnd(t *testing.T) {
 	near, far := streams(t)
 	require.NoError(t, far.CloseWrite())
 	requireEOF(t, near)
-	require.False(t, Told(near), "the connection is open")
+	require.False(t, Reported(near), "the connection is open")
 	require.NoError(t, far.SetLinger(0))
 	require.NoError(t, far.Close())
-	require.False(t, Told(near), "the error is pending")
+	require.False(t, Reported(near), "the error is pending")
 	_, err := near.Write([]byte("x"))
 	require.ErrorIs(t, err, syscall.EPIPE)
 }
 
-// Told reports true after both directions have ended.
-func TestToldAfterBothDirectionsHaveEnded(t *testing.T) {
+// Reported reports true after both directions have ended.
+func TestReportedAfterBothDirectionsHaveEnded(t *testing.T) {
 	near, far := streams(t)
 	require.NoError(t, near.CloseWrite())
 	requireEOF(t, far)
 	require.NoError(t, far.CloseWrite())
 	requireEOF(t, near)
-	require.True(t, Told(near))
+	require.True(t, Reported(near))
 	require.NoError(t, near.Close())
-	require.False(t, Told(near))
+	require.False(t, Reported(near))
 }
 
-func TestNothingIsToldWithoutASocket(t *testing.T) {
+func TestNothingIsReportedWithoutASocket(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
-	require.False(t, Told(near))
+	require.False(t, Reported(near))
 }

@@ -4,4 +4,4 @@ package reset
 
 import "net"
 
-func told(net.Conn) bool { return false }
+func reported(net.Conn) bool { return false }

@@ -52,7 +52,7 @@ func (s *session) relay(ctx context.Context, dst net.Conn) error {
 func (s *session) finish(own, other *direction, from, to, dst net.Conn) error {
 	close(own.copied)
 	err := own.err
-	if err == nil && (reset.Told(from) || other.ended()) && other.wasReset() {
+	if err == nil && (reset.Reported(from) || other.ended()) && other.wasReset() {
 		err = other.err // the other direction's write returned the reset
 	}
 	if err != nil {
