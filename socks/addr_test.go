@@ -10,7 +10,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func TestParseAddr(t *testing.T) {
+func TestParseAddrReturnsTheCanonicalForm(t *testing.T) {
 	tests := []struct {
 		network, address string
 		want             socks.Addr
@@ -41,7 +41,7 @@ func TestParseAddr(t *testing.T) {
 	require.Equal(t, ":0", new(socks.Addr).String())
 }
 
-func TestParseAddrRefuses(t *testing.T) {
+func TestParseAddrRefusesWhatCannotBeSent(t *testing.T) {
 	for _, network := range []string{"", "ip", "unix", "tcp5", "TCP"} {
 		a, err := socks.ParseAddr(network, "example.com:80")
 		require.Equal(t, net.UnknownNetworkError(network), err)
@@ -60,7 +60,7 @@ func TestParseAddrRefuses(t *testing.T) {
 }
 
 // ParseAddr allocates only the *Addr.
-func TestParseAddrAllocations(t *testing.T) {
+func TestParseAddrAllocatesOnlyTheAddr(t *testing.T) {
 	for _, address := range []string{"name.example:443", "192.0.2.1:443", "[2001:db8::1]:443"} {
 		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { socks.ParseAddr("tcp", address) }), 1.0, address)
 	}

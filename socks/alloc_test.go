@@ -14,7 +14,7 @@ import (
 
 // Sending and receiving a datagram allocates nothing but the address that ReadFrom returns. This does not hold
 // under the race detector, with which a sync.Pool drops items at random.
-func TestPacketAllocations(t *testing.T) {
+func TestDatagramsAllocateOnlyTheirAddress(t *testing.T) {
 	const runs = 100
 	p, relay := relayed(t, new(socks.Client), "")
 	payload := make([]byte, 512)

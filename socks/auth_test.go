@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 )
 
 // A Client offers the configured methods in order, and runs the one that the gateway chooses.
-func TestOffers(t *testing.T) {
+func TestClientOffersItsMethodsInOrder(t *testing.T) {
 	users := map[string]string{"user": "pass"}
 	right := socks.UserPass("user", "pass")
 	tests := map[string]struct {
@@ -60,10 +59,8 @@ func TestOffers(t *testing.T) {
 	}
 }
 
-var longest = strings.Repeat("x", 255)
-
 // Credentials that RFC 1929 cannot encode are an error before the Client connects to the gateway.
-func TestCredentialsThatCannotBeSent(t *testing.T) {
+func TestCredentialsThatCannotBeSentAreAnError(t *testing.T) {
 	c := func(auth ...socks.Auth) *socks.Client {
 		return &socks.Client{Addr: "127.0.0.1:1", Auth: auth, Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
 			t.Error("dialed")
@@ -115,7 +112,7 @@ func (lateAuth) Negotiate(_ context.Context, c net.Conn) (net.Conn, error) {
 }
 
 // A deadline that an Auth leaves on the connection ends with its negotiation.
-func TestAuthLeavesADeadline(t *testing.T) {
+func TestDeadlineOfAnAuthEndsWithItsNegotiation(t *testing.T) {
 	for way, clientOf := range ways {
 		t.Run(way, func(t *testing.T) {
 			c := clientOf(t, new(testgw.Gateway))
@@ -138,25 +135,8 @@ func (a failingAuth) Negotiate(context.Context, net.Conn) (net.Conn, error) {
 	return nil, a.err
 }
 
-// chooses is a Forward to a gateway in memory that chooses the given method, and then calls the given func.
-func chooses(method byte, then func(net.Conn) net.Conn) dialFunc {
-	return func(context.Context, string, string) (net.Conn, error) {
-		near, far := net.Pipe()
-		go func() { // ends with the connection
-			defer far.Close()
-			wire.NewReader(far).ReadMethods()
-			far.Write([]byte{wire.Version, method})
-			c := then(far)
-			wire.NewReader(c).ReadRequest()
-			c.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"))
-			io.Copy(c, c)
-		}()
-		return near, nil
-	}
-}
-
 // An Auth may wrap the connection; the request and the stream use the connection that it returned.
-func TestAuthThatWraps(t *testing.T) {
+func TestAuthMayWrapTheConnection(t *testing.T) {
 	server, client := certified()
 	client = client.Clone()
 	client.ServerName = "example.com"
@@ -178,7 +158,7 @@ func TestAuthThatWraps(t *testing.T) {
 	require.Equal(t, "in TLS", string(buf))
 }
 
-func TestAuthThatFails(t *testing.T) {
+func TestErrorOfAnAuthIsTheDials(t *testing.T) {
 	why := errors.New("no ticket")
 	c := &socks.Client{
 		Addr:    "gateway.example:1080",
@@ -191,7 +171,7 @@ func TestAuthThatFails(t *testing.T) {
 }
 
 // An Auth of another package may use a UserPass.
-func TestUserPassNegotiates(t *testing.T) {
+func TestUserPassNegotiatesForAnotherAuth(t *testing.T) {
 	for status, want := range map[byte]error{0: nil, 1: socks.ErrAuthFailed, 255: socks.ErrAuthFailed} {
 		near, far := net.Pipe()
 		read := make(chan string, 1)
@@ -215,3 +195,47 @@ func TestUserPassNegotiates(t *testing.T) {
 	}
 	require.Zero(t, socks.NoAuth.Method())
 }
+
+// Network errors that an Auth returns match ErrGateway, and an Auth may set deadlines.
+func TestNetworkErrorOfAnAuthIsTheGateways(t *testing.T) {
+	for _, cause := range []error{io.EOF, io.ErrUnexpectedEOF, &net.OpError{Op: "read", Err: errors.New("reset")}} {
+		c := &socks.Client{Addr: "gateway.example:1080", Auth: []socks.Auth{failingAuth{cause}},
+			Forward: chooses(0x80, func(c net.Conn) net.Conn { return c })}
+		_, err := c.Dial("tcp", "name.example:80")
+		require.ErrorIs(t, err, socks.ErrGateway)
+		require.EqualValues(t, 1, c.Stats().GatewayFailed)
+	}
+}
+
+// With HandshakePipelined, a method that cannot be pipelined is negotiated stepwise, after the gateway has refused
+// the method that can.
+func TestAuthOfSeveralMessagesIsNegotiatedStepwise(t *testing.T) {
+	l := listen(t)
+	go func() { // ends with l
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r := wire.NewReader(c)
+			if methods, _ := r.ReadMethods(); len(methods) == 2 {
+				c.Write([]byte{wire.Version, plainAuth{}.Method()})
+				r.ReadRequest()
+				c.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"))
+			} else {
+				c.Write([]byte{wire.Version, wire.MethodNoAcceptable})
+			}
+			c.Close()
+		}
+	}()
+	c := &socks.Client{Addr: l.Addr().String(), Handshake: socks.HandshakePipelined, Auth: []socks.Auth{socks.NoAuth, plainAuth{}}}
+	for range 3 {
+		dialOnce(t, c)
+	}
+}
+
+// plainAuth is a method of another package without messages.
+type plainAuth struct{}
+
+func (plainAuth) Method() byte                                              { return 0x86 }
+func (plainAuth) Negotiate(_ context.Context, c net.Conn) (net.Conn, error) { return c, nil }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,25 +13,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// counted is a Forward that counts the connections to the gateway.
-type counted struct{ n atomic.Int64 }
-
-func (c *counted) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	c.n.Add(1)
-	return new(net.Dialer).DialContext(ctx, network, address)
-}
-
-// took returns how many connections f made.
-func (c *counted) took(f func()) int64 {
-	before := c.n.Load()
-	f()
-	return c.n.Load() - before
-}
-
-var both = []socks.Auth{socks.UserPass("user", "pass"), socks.NoAuth}
-
 // The first dial finds out whether the gateway pipelines; later dials use that.
-func TestAutoLearns(t *testing.T) {
+func TestAutoLearnsFromTheFirstDial(t *testing.T) {
 	users := map[string]string{"user": "pass"}
 	password := both[:1]
 	for name, test := range map[string]struct {
@@ -87,7 +69,7 @@ func firstOnly(f testgw.Fault) func(int) testgw.Fault {
 func garbage(testgw.Stage, []byte) []byte { return []byte("HTTP/1.1 400 Bad Request\r\n\r\n") }
 
 // A refusal of the destination is the outcome, in the first dial too; the request is not sent twice.
-func TestAutoTakesRefusals(t *testing.T) {
+func TestAutoTakesARefusalAsTheOutcome(t *testing.T) {
 	for name, test := range map[string]struct {
 		quirks testgw.Quirks
 		users  map[string]string
@@ -118,7 +100,7 @@ func TestAutoTakesRefusals(t *testing.T) {
 }
 
 // Tor rejects an invalid request before it answers the authentication.
-func TestAutoTorRejects(t *testing.T) {
+func TestTorMayRejectBeforeTheStatus(t *testing.T) {
 	c := clientOf(t, &testgw.Gateway{
 		Users:  map[string]string{"user": "pass"},
 		Quirks: testgw.Quirks{MissingMethodReply: true},
@@ -137,7 +119,7 @@ func TestAutoTorRejects(t *testing.T) {
 }
 
 // The same without credentials: Tor omits the choice of a method too.
-func TestPipelinedTorRejects(t *testing.T) {
+func TestTorMayRejectBeforeTheMethod(t *testing.T) {
 	for rep, want := range map[byte]error{1: socks.ErrGeneralFailure, 7: socks.ErrCommandNotSupported, 8: socks.ErrAddressTypeNotSupported} {
 		for _, h := range []socks.Handshake{socks.HandshakePipelined, socks.HandshakeAuto} {
 			c := &socks.Client{Addr: "gateway:1080", Handshake: h, Forward: saying([]byte{5, rep, 0, 1, 0, 0, 0, 0, 0, 0})}
@@ -151,7 +133,7 @@ func TestPipelinedTorRejects(t *testing.T) {
 }
 
 // A slow destination looks like a gateway that cannot pipeline, until the gateway is known to pipeline.
-func TestAutoSlowDestination(t *testing.T) {
+func TestSlowDestinationCostsOneSecondAttempt(t *testing.T) {
 	slow := make(chan struct{})
 	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{"slow.example": {loopback4}, "fast.example": {loopback4}}}
 	g.Misbehave = func(int) testgw.Fault {
@@ -186,7 +168,7 @@ func TestAutoSlowDestination(t *testing.T) {
 }
 
 // HandshakePipelined makes one write, and fails if the gateway does not support that.
-func TestPipelined(t *testing.T) {
+func TestPipelinedIsOneWrite(t *testing.T) {
 	c := clientOf(t, &testgw.Gateway{Users: map[string]string{"user": "pass"}, Hosts: map[string][]netip.Addr{"x": {loopback4}}})
 	c.Handshake, c.Auth = socks.HandshakePipelined, both[:1]
 	var conn *writes

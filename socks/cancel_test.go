@@ -4,8 +4,10 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -15,72 +17,6 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/socks"
 )
-
-// commands are the requests that a Client can send.
-var commands = map[string]func(ctx context.Context, c *socks.Client) error{
-	"CONNECT": func(ctx context.Context, c *socks.Client) error {
-		conn, err := c.DialContext(ctx, "tcp", "name.example:80")
-		return closing(conn, err)
-	},
-	"BIND": func(ctx context.Context, c *socks.Client) error {
-		l, err := c.Listen(ctx, "tcp", "")
-		return closing(l, err)
-	},
-	"UDP ASSOCIATE": func(ctx context.Context, c *socks.Client) error {
-		p, err := c.ListenPacket(ctx, "udp", "")
-		return closing(p, err)
-	},
-	"RESOLVE": func(ctx context.Context, c *socks.Client) error {
-		_, err := c.Resolve(ctx, "name.example")
-		return err
-	},
-}
-
-func closing(c interface{ Close() error }, err error) error {
-	if err != nil {
-		return err
-	}
-	return c.Close()
-}
-
-// credentials are the credentials of a Client and of its gateway.
-var credentials = map[string]struct {
-	auth  []socks.Auth
-	users map[string]string
-	sends int // number of bytes that the gateway sends before the request
-}{
-	"NoAuth":   {nil, nil, 2},
-	"UserPass": {[]socks.Auth{socks.UserPass("user", "pass")}, map[string]string{"user": "pass"}, 2 + 2},
-}
-
-// muteConn discards bytes that are written after a given number of bytes. One goroutine at a time writes.
-type muteConn struct {
-	net.Conn
-	left int
-	sent *atomic.Int64
-	mute chan struct{} // receives once, when the connection falls silent
-}
-
-func (c *muteConn) Write(b []byte) (int, error) {
-	heard := b[:min(len(b), c.left)]
-	if len(heard) > 0 {
-		if n, err := c.Conn.Write(heard); err != nil {
-			return n, err
-		}
-		c.left -= len(heard)
-		c.sent.Add(int64(len(heard)))
-	}
-	if len(heard) < len(b) {
-		select {
-		case c.mute <- struct{}{}:
-		default:
-		}
-	}
-	return len(b), nil
-}
-
-// CloseWrite does nothing after the connection has fallen silent.
-func (c *muteConn) CloseWrite() error { return nil }
 
 // silence says when the connections of one request fall silent.
 type silence struct {
@@ -127,21 +63,9 @@ func muted(t *testing.T, g *testgw.Gateway, transport string) (*socks.Client, *m
 	return c, l
 }
 
-// toSilence is a dial func for a gateway's CONNECT. Its connections are silent.
-func toSilence(context.Context, string, string) (net.Conn, error) {
-	near, _ := net.Pipe()
-	return near, nil
-}
-
-// replyLen is the length of a reply with an IPv4 address.
-const replyLen = 10
-
-// atOnce is a generous bound, because the machine may be busy.
-const atOnce = 2 * time.Second
-
 // Cancelling the context ends the request at once, with the context's error, at whatever byte the gateway has
 // fallen silent. It leaves no goroutine and no descriptor.
-func TestCancelAtEachByte(t *testing.T) {
+func TestCancelEndsARequestAtEachByte(t *testing.T) {
 	cells := 0
 	for command, request := range commands {
 		for name, cred := range credentials {
@@ -204,4 +128,65 @@ func cancelledWhenSilent(t *testing.T, s *silence, c *socks.Client, request func
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorIs(t, err, socks.ErrGateway)
 	return true
+}
+
+// lateConn cancels its context when the last byte of the reply has arrived, and returns that byte after the end of
+// the context has closed the connection.
+type lateConn struct {
+	net.Conn
+	left   int // number of bytes until then
+	end    func()
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *lateConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.left -= n; c.left == 0 {
+		c.end()
+		<-c.closed
+	}
+	return n, err
+}
+
+func (c *lateConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// A context that ends while the reply arrives has closed the connection. That is not a success, for any command,
+// handshake or spare.
+func TestContextThatEndsWithTheReplyIsAnError(t *testing.T) {
+	const method, reply = 2, replyLen
+	for command, request := range commands {
+		for _, handshake := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
+			for _, spare := range []int{0, 1} {
+				synctest.Test(t, func(t *testing.T) {
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					g := &gateway{answer: grants}
+					var conns atomic.Int64
+					c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: handshake, Spare: spare}
+					c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+						conn, err := g.DialContext(ctx, network, address)
+						if conns.Add(1) > int64(spare) { // with a spare, the first connection is made by the previous dial
+							conn = &lateConn{Conn: conn, left: method + reply, end: cancel, closed: make(chan struct{})}
+						}
+						return conn, err
+					})
+					if spare > 0 {
+						conn, err := c.Dial("tcp", "x.example:80")
+						require.NoError(t, err)
+						require.NoError(t, conn.Close())
+						synctest.Wait()
+					}
+					require.ErrorIs(t, request(ctx, c), context.Canceled, "%s, handshake %d, Spare %d", command, handshake, spare)
+					require.EqualValues(t, spare, c.Stats().SpareHits)
+					require.NoError(t, c.Close())
+					synctest.Wait()
+					require.Zero(t, g.open.Load())
+				})
+			}
+		}
+	}
 }

@@ -64,10 +64,10 @@ func TestConnBehavesAsAConn(t *testing.T) {
 }
 
 // Each side closes its write direction first, and the other side still writes.
-func TestHalfClose(t *testing.T) {
+func TestEitherSideMayCloseFirst(t *testing.T) {
 	streams := map[string]func(testing.TB, *socks.Client) (*socks.Conn, *net.TCPConn){
 		"CONNECT": func(t testing.TB, c *socks.Client) (*socks.Conn, *net.TCPConn) { return connect(t, c, listen(t)) },
-		"BIND":    let,
+		"BIND":    bindStream,
 	}
 	for name, way := range ways {
 		for command, stream := range streams {
@@ -80,11 +80,6 @@ func TestHalfClose(t *testing.T) {
 			})
 		}
 	}
-}
-
-type halfCloser interface {
-	net.Conn
-	CloseWrite() error
 }
 
 func endsFirst(t *testing.T, early, late halfCloser) {
@@ -104,7 +99,7 @@ func endsFirst(t *testing.T, early, late halfCloser) {
 	require.Equal(t, "answer", string(all))
 }
 
-func TestConnAddresses(t *testing.T) {
+func TestConnReportsItsAddresses(t *testing.T) {
 	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{"only.gateway.example": {loopback4}}}
 	c := clientOf(t, g)
 	l := listen(t)
@@ -126,7 +121,7 @@ func TestConnAddresses(t *testing.T) {
 }
 
 // The gateway chooses the family of a name; the digit of the network is ignored.
-func TestFamilies(t *testing.T) {
+func TestGatewayChoosesTheFamily(t *testing.T) {
 	needsIPv6(t)
 	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{"six.example": {loopback6}}}
 	c := clientOf(t, g)

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func TestSyscallConn(t *testing.T) {
+func TestSyscallConnIsTheSocket(t *testing.T) {
 	for name, way := range map[string]func(testing.TB, *testgw.Gateway) *socks.Client{"tcp": clientOf, "unix": clientOverUnix} {
 		t.Run(name, func(t *testing.T) {
 			near, _ := connect(t, way(t, new(testgw.Gateway)), listen(t))

@@ -55,7 +55,7 @@ func TestAssociationsShareAGoroutine(t *testing.T) {
 }
 
 // The end of the control connection ends the association, for every kind of connection.
-func TestControlConnectionEndsEachWay(t *testing.T) {
+func TestControlConnectionEndsAssociationsOfEachKind(t *testing.T) {
 	for way, clientOf := range ways {
 		t.Run(way, func(t *testing.T) {
 			g := new(testgw.Gateway)
@@ -76,7 +76,7 @@ func TestControlConnectionEndsEachWay(t *testing.T) {
 }
 
 // A gateway may send some bytes on the control connection; 64 KiB end the association.
-func TestTalkativeGateway(t *testing.T) {
+func TestTalkativeGatewayEndsTheAssociation(t *testing.T) {
 	const most = 1 << 16
 	for way, clientOf := range ways {
 		for _, said := range []int{0, 1, most - 1, most, 2 * most} {

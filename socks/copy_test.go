@@ -64,7 +64,7 @@ func TestCopyReachesTheSocket(t *testing.T) {
 
 // A file that io.Copy sends is counted. If SyscallConn allowed it, an *os.File would send itself to the socket,
 // without the Conn.
-func TestCopyFromAFile(t *testing.T) {
+func TestCopyOfAFileIsCounted(t *testing.T) {
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
 			c := way(t, new(testgw.Gateway))
@@ -91,8 +91,6 @@ func sendFile(t testing.TB, near, far halfCloser) {
 	require.NoError(t, near.CloseWrite())
 	require.True(t, bytes.Equal(bulk, <-arrived))
 }
-
-var bulk = bytes.Repeat([]byte("0123456789abcdef"), 4<<20/16)
 
 // transfer writes bulk at one end, copies from src to dst, and checks what arrives at the other end.
 func transfer(t testing.TB, in, src, dst, out halfCloser) {

@@ -17,7 +17,7 @@ import (
 
 // A hundred concurrent dials, some of them cancelled at random, use two gateways that behave arbitrarily. Each
 // dial ends, sends at most two requests to each gateway, and returns a usable connection or leaves nothing.
-func TestCrowd(t *testing.T) {
+func TestCrowdOfDialsLeavesNothing(t *testing.T) {
 	for seed := range uint64(8) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))

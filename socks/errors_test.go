@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -20,40 +21,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// classes are the distinct errors of this package. An error matches the one of its row, and no other.
-var classes = []error{
-	socks.ErrGateway, socks.ErrProtocol, socks.ErrNoAcceptableAuth, socks.ErrAuthFailed,
-	socks.ErrGeneralFailure, socks.ErrNotAllowed, socks.ErrNetworkUnreachable, socks.ErrHostUnreachable,
-	socks.ErrConnectionRefused, socks.ErrTTLExpired, socks.ErrCommandNotSupported, socks.ErrAddressTypeNotSupported,
-	context.Canceled, context.DeadlineExceeded,
-	syscall.EACCES, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ECONNREFUSED, syscall.ETIMEDOUT, errors.ErrUnsupported,
-}
-
-func requireClasses(t testing.TB, err error, want ...error) {
-	t.Helper()
-	require.Error(t, err)
-	for _, class := range append(want, classes...) {
-		var expected bool
-		for _, w := range want {
-			expected = expected || w == class
-		}
-		require.Equal(t, expected, errors.Is(err, class), "%v: %v", class, err)
-	}
-}
-
-// answering returns a fault that replaces the gateway's answer.
-func answering(at testgw.Stage, answer string) func(int) testgw.Fault {
-	return func(int) testgw.Fault {
-		return testgw.Fault{Answer: func(stage testgw.Stage, b []byte) []byte {
-			if stage == at {
-				return []byte(answer)
-			}
-			return b
-		}}
-	}
-}
-
-func TestErrors(t *testing.T) {
+func TestEachFailureMatchesItsError(t *testing.T) {
 	users := map[string]string{"user": "right"}
 	rows := []struct {
 		name    string
@@ -102,17 +70,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-func requireOpError(t testing.TB, err error, op, network, gateway, dst string) {
-	t.Helper()
-	oe, ok := err.(*net.OpError) //nolint:errorlint // the error itself is one, as package net's are
-	require.True(t, ok, "%T", err)
-	require.Equal(t, op, oe.Op)
-	require.Equal(t, network, oe.Net)
-	require.Equal(t, gateway, oe.Source.String())
-	require.Equal(t, dst, oe.Addr.String())
-}
-
-func TestOpErrors(t *testing.T) {
+func TestErrorsAreOpErrors(t *testing.T) {
 	c := &socks.Client{Addr: closedAddr}
 	ctx := t.Context()
 	_, err := c.DialContext(ctx, "tcp4", "name.example:80")
@@ -128,7 +86,7 @@ func TestOpErrors(t *testing.T) {
 }
 
 // A Client that could panic later is an error before anything is sent.
-func TestNilInAClient(t *testing.T) {
+func TestNilInAClientIsAnError(t *testing.T) {
 	g := testgw.Start(t, new(testgw.Gateway))
 	for want, c := range map[string]*socks.Client{
 		"nil Auth":              {Auth: []socks.Auth{nil}},
@@ -149,7 +107,7 @@ func TestNilInAClient(t *testing.T) {
 	require.Empty(t, g.Requests())
 }
 
-func TestDeadGateway(t *testing.T) {
+func TestDeadGatewayIsErrGateway(t *testing.T) {
 	_, roots := certified()
 	silent := testgw.Start(t, new(testgw.Gateway)) // it waits for a SOCKS greeting, and receives a TLS one
 	tests := map[string]struct {
@@ -174,7 +132,7 @@ func TestDeadGateway(t *testing.T) {
 }
 
 // A Client does not use a gateway whose certificate is not trusted.
-func TestUntrustedGateway(t *testing.T) {
+func TestUntrustedGatewayIsNotUsed(t *testing.T) {
 	c := clientOverTLS(t, &testgw.Gateway{Users: map[string]string{"user": "right"}})
 	for name, refusal := range map[string]error{"other.example": socks.ErrGateway, "example.com": socks.ErrAuthFailed} {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +149,7 @@ func TestUntrustedGateway(t *testing.T) {
 }
 
 // Each REP is a distinct error.
-func TestReplies(t *testing.T) {
+func TestEachReplyIsADistinctError(t *testing.T) {
 	also := map[socks.Reply][]error{
 		socks.ErrNotAllowed:              {syscall.EACCES, fs.ErrPermission},
 		socks.ErrNetworkUnreachable:      {syscall.ENETUNREACH},
@@ -232,7 +190,7 @@ func TestReplies(t *testing.T) {
 }
 
 // The REP byte decides, whatever follows it.
-func TestErrorRepliesOfAnyLength(t *testing.T) {
+func TestRefusalMayHaveAnyLength(t *testing.T) {
 	for _, quirks := range []testgw.Quirks{
 		{ShortErrorReply: 2}, {ShortErrorReply: 3}, {ShortErrorReply: 4}, {ShortErrorReply: 10},
 		{NameInErrorReply: true}, {NameInErrorReply: true, ShortErrorReply: 5},
@@ -250,7 +208,7 @@ func TestErrorRepliesOfAnyLength(t *testing.T) {
 }
 
 // If the gateway hangs up after any of its bytes, that is an error of the gateway, never a success.
-func TestHangUpAtEachByte(t *testing.T) {
+func TestHangUpAtEachByteIsErrGateway(t *testing.T) {
 	const all = 2 + 2 + 10
 	for _, end := range []testgw.End{testgw.FIN, testgw.RST} {
 		for after := range all {
@@ -270,7 +228,7 @@ func TestHangUpAtEachByte(t *testing.T) {
 }
 
 // Gateways send the same reply for an unknown name and for an unreachable host.
-func TestUnknownName(t *testing.T) {
+func TestErrorSaysThatTheNameMayBeUnknown(t *testing.T) {
 	c := clientOf(t, new(testgw.Gateway))
 	_, err := c.Dial("tcp", "unknown.example:80")
 	requireClasses(t, err, socks.ErrHostUnreachable, syscall.EHOSTUNREACH)
@@ -279,7 +237,7 @@ func TestUnknownName(t *testing.T) {
 }
 
 // An address that cannot be sent is an error before the Client connects to the gateway.
-func TestNothingIsSentOfWhatCannotBe(t *testing.T) {
+func TestAddressThatCannotBeSentIsAnError(t *testing.T) {
 	c := &socks.Client{Addr: "127.0.0.1:1", Forward: dialFunc(func(_ context.Context, network, address string) (net.Conn, error) {
 		t.Errorf("dialed %s %s", network, address)
 		return nil, net.ErrClosed
@@ -337,4 +295,15 @@ func TestNothingIsSentOfWhatCannotBe(t *testing.T) {
 	require.Error(t, err)
 	_, err = c.Dial("ip", "name.example:80")
 	require.ErrorAs(t, err, new(net.UnknownNetworkError))
+}
+
+// Errors of this machine do not match ErrGateway.
+func TestLocalErrorIsNotTheGateways(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENOBUFS, syscall.EADDRNOTAVAIL} {
+		c := &socks.Client{Addr: closedAddr, Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("socket", errno)}
+		})}
+		_, err := c.Dial("tcp", "x.example:80")
+		requireClasses(t, err, errno)
+	}
 }

@@ -123,19 +123,6 @@ func endsAReply(b []byte) bool {
 	return false
 }
 
-// saying is a Forward to a gateway that reads and ignores everything, sends the given bytes, and hangs up.
-func saying(piece []byte) dialFunc {
-	return func(context.Context, string, string) (net.Conn, error) {
-		near, far := net.Pipe()
-		go io.Copy(io.Discard, far) // ends with the connection
-		go func() {                 // ends when all is sent, or the connection is closed
-			far.Write(piece)
-			far.Close()
-		}()
-		return near, nil
-	}
-}
-
 // FuzzDatagrams checks that any datagram from a relay is delivered or dropped, and that the next one is read
 // unchanged.
 func FuzzDatagrams(f *testing.F) {
@@ -154,7 +141,7 @@ func FuzzDatagrams(f *testing.F) {
 			Trace: &socks.Trace{PacketDropped: func(net.Addr, socks.DropReason) { dropped++ }},
 			Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 				if network != "udp" {
-					return inMemory(wire.MethodNone, nil, 1<<20)(ctx, network, address)
+					return silentAfter(1<<20, wire.MethodNone, nil)(ctx, network, address)
 				}
 				near, far := net.Pipe()
 				relay = far

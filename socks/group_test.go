@@ -17,8 +17,6 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func deadClient(t testing.TB) *socks.Client { return &socks.Client{Addr: closedAddr} }
-
 func TestGroupFailsOver(t *testing.T) {
 	dead, alive := deadClient(t), clientOf(t, new(testgw.Gateway))
 	toDead := new(counted)
@@ -50,7 +48,7 @@ func TestGroupFailsOver(t *testing.T) {
 }
 
 // If a gateway refuses the destination or the credentials, that is the outcome: no other gateway is tried.
-func TestGroupKeepsTheAnswer(t *testing.T) {
+func TestGroupKeepsARefusal(t *testing.T) {
 	second := &testgw.Gateway{}
 	other := clientOf(t, second)
 	_, err := (&socks.Group{Clients: []*socks.Client{clientOf(t, new(testgw.Gateway)), other}}).Dial("tcp", closedAddr)
@@ -63,7 +61,7 @@ func TestGroupKeepsTheAnswer(t *testing.T) {
 	require.Empty(t, second.Requests())
 }
 
-func TestGroupWithoutAGateway(t *testing.T) {
+func TestGroupWithoutAGatewayFails(t *testing.T) {
 	_, err := new(socks.Group).Dial("tcp", "x.example:80")
 	require.ErrorIs(t, err, socks.ErrGateway)
 	var op *net.OpError
@@ -77,7 +75,7 @@ func TestGroupWithoutAGateway(t *testing.T) {
 }
 
 // All requests for a host go to one gateway, BIND included, and the hosts are spread over the gateways.
-func TestGroupSpreads(t *testing.T) {
+func TestGroupSpreadsHosts(t *testing.T) {
 	gateways := []*testgw.Gateway{{Dial: toSilence}, {Dial: toSilence}, {Dial: toSilence}}
 	g := &socks.Group{Spread: true}
 	for _, gw := range gateways {
@@ -137,7 +135,7 @@ func TestGroupStopsWithTheContext(t *testing.T) {
 }
 
 // A gateway that keeps failing is tried after 1, 2, 4 … seconds, and is used at once when it works again.
-func TestGroupPauses(t *testing.T) {
+func TestGroupRestsAGatewayLongerEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		var tried []time.Duration
@@ -145,11 +143,11 @@ func TestGroupPauses(t *testing.T) {
 		first := &socks.Client{Addr: "127.0.0.1:1080", Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 			tried = append(tried, time.Since(begun))
 			if works {
-				return inMemory(wire.MethodNone, nil, 1<<20)(ctx, network, address)
+				return silentAfter(1<<20, wire.MethodNone, nil)(ctx, network, address)
 			}
 			return nil, net.ErrClosed
 		}), Handshake: socks.HandshakeStepwise}
-		second := &socks.Client{Addr: "127.0.0.1:1081", Forward: inMemory(wire.MethodNone, nil, 1<<20), Handshake: socks.HandshakeStepwise}
+		second := &socks.Client{Addr: "127.0.0.1:1081", Forward: silentAfter(1<<20, wire.MethodNone, nil), Handshake: socks.HandshakeStepwise}
 		g := &socks.Group{Clients: []*socks.Client{first, second}, MaxRest: 5 * time.Second}
 		dial := func() {
 			conn, err := g.Dial("tcp", "x.example:80")
@@ -171,4 +169,36 @@ func TestGroupPauses(t *testing.T) {
 		require.Zero(t, g.Health()[0].Failures)
 		synctest.Wait()
 	})
+}
+
+// A Group skips a nil Client, in order and with Spread.
+func TestGroupSkipsANilClient(t *testing.T) {
+	for _, spread := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			works := &socks.Client{Addr: "127.0.0.1:1080", Forward: &gateway{answer: grants}}
+			g := &socks.Group{Clients: []*socks.Client{nil, works}, Spread: spread}
+			conn, err := g.Dial("tcp", "x.example:80")
+			require.NoError(t, err)
+			require.NoError(t, conn.Close())
+			require.NoError(t, g.Close())
+			synctest.Wait()
+		})
+	}
+}
+
+// A nil Client is an error, alone and in a Group.
+func TestNilClientIsAnError(t *testing.T) {
+	var c *socks.Client
+	for name, request := range commands {
+		require.ErrorIs(t, request(t.Context(), c), socks.ErrGateway, name)
+	}
+	require.NoError(t, c.Close())
+	g := &socks.Group{Clients: []*socks.Client{nil}}
+	_, err := g.Dial("tcp", "x.example:80")
+	require.ErrorIs(t, err, socks.ErrGateway)
+	_, err = g.Listen(t.Context(), "tcp", "")
+	require.ErrorIs(t, err, socks.ErrGateway)
+	_, err = g.ListenPacket(t.Context(), "udp", "")
+	require.ErrorIs(t, err, socks.ErrGateway)
+	require.NoError(t, g.Close())
 }

@@ -29,7 +29,7 @@ func (w *writes) Write(b []byte) (int, error) {
 }
 
 // Each message is exactly one write, for gateways that take one read as one message.
-func TestStepwiseIsOneWriteAMessage(t *testing.T) {
+func TestStepwiseIsOneWritePerMessage(t *testing.T) {
 	g := &testgw.Gateway{
 		Users:  map[string]string{"user": "pass"},
 		Hosts:  map[string][]netip.Addr{"x": {loopback4}},
@@ -58,7 +58,7 @@ func TestStepwiseIsOneWriteAMessage(t *testing.T) {
 }
 
 // The stream begins directly after the reply, however the answers are cut into packets and whatever follows them.
-func TestReplyAndFirstData(t *testing.T) {
+func TestStreamBeginsAfterTheReply(t *testing.T) {
 	faults := map[string]testgw.Fault{
 		"one segment":   {Join: true},
 		"dripping":      {Drip: true},

@@ -1,7 +1,6 @@
 package socks_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -14,31 +13,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/internal/wire"
 	"github.com/sockslib/sockslib/socks"
 )
 
-// afterGreeting is a Forward to a gateway in memory that runs do in place of choosing a method.
-func afterGreeting(do func(c net.Conn)) dialFunc {
-	return func(context.Context, string, string) (net.Conn, error) {
-		near, far := net.Pipe()
-		go func() { // ends with do
-			defer far.Close()
-			in := bufio.NewReader(far) // a pipe has no buffer, and messages may come together
-			wire.NewReader(in).ReadMethods()
-			do(far)
-			io.Copy(io.Discard, in)
-		}()
-		return near, nil
-	}
-}
-
-func cannotDial(err error) dialFunc {
-	return func(context.Context, string, string) (net.Conn, error) { return nil, err }
-}
-
 // What happened at a gateway decides whether the next one is tried, and whether the gateway rests.
-func TestGroupTellsWhoseFaultItIs(t *testing.T) {
+func TestGroupJudgesByWhatHappenedAtTheGateway(t *testing.T) {
 	end := func(c net.Conn) { c.Close() }
 	for _, row := range []struct {
 		what        string
@@ -103,7 +82,7 @@ func TestGroupTellsWhoseFaultItIs(t *testing.T) {
 }
 
 // A silent gateway has an equal share of the context's time, and rests afterwards.
-func TestGroupSharesTheContext(t *testing.T) {
+func TestSilentGatewayHasAShareOfTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		silent := afterGreeting(func(c net.Conn) { io.Copy(io.Discard, c) })
 		works := &gateway{answer: func(n int, c net.Conn) {
@@ -129,7 +108,7 @@ func TestGroupSharesTheContext(t *testing.T) {
 }
 
 // When a rest is over, one dial probes the gateway; the others use the next gateway meanwhile.
-func TestGroupProbes(t *testing.T) {
+func TestOneDialProbesAfterARest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := &gateway{answer: grants}
 		works := false
@@ -181,7 +160,7 @@ func TestGroupProbes(t *testing.T) {
 }
 
 // If a probe ends without a verdict, the next dial probes the gateway.
-func TestGroupProbeIsReleased(t *testing.T) {
+func TestProbeWithoutAVerdictIsRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dead := true
 		first := &gateway{answer: grants}
@@ -256,21 +235,4 @@ func TestGroupGoesOnWithoutUDP(t *testing.T) {
 		require.True(t, g.Health()[0].RestsUntil.IsZero())
 		synctest.Wait()
 	})
-}
-
-// A nil Client is an error, alone and in a Group.
-func TestNilClient(t *testing.T) {
-	var c *socks.Client
-	for name, request := range commands {
-		require.ErrorIs(t, request(t.Context(), c), socks.ErrGateway, name)
-	}
-	require.NoError(t, c.Close())
-	g := &socks.Group{Clients: []*socks.Client{nil}}
-	_, err := g.Dial("tcp", "x.example:80")
-	require.ErrorIs(t, err, socks.ErrGateway)
-	_, err = g.Listen(t.Context(), "tcp", "")
-	require.ErrorIs(t, err, socks.ErrGateway)
-	_, err = g.ListenPacket(t.Context(), "udp", "")
-	require.ErrorIs(t, err, socks.ErrGateway)
-	require.NoError(t, g.Close())
 }

@@ -15,7 +15,7 @@ import (
 
 // An address that a gateway sends may be written to a log, or to a protocol line, such as FTP's PORT with
 // Listener.Addr.
-func TestGatewaysNamesAreNames(t *testing.T) {
+func TestNamesInRepliesAreChecked(t *testing.T) {
 	for _, name := range []string{"\x00", "a\r\nDELE b", "a b", "a\x7f", "caf\xc3\xa9.example", "\x1b[2J"} {
 		reply, err := wire.AppendReply(nil, wire.Succeeded, wire.Addr{Name: name, Port: 21})
 		require.NoError(t, err)
@@ -52,7 +52,7 @@ func TestGatewaysNamesAreNames(t *testing.T) {
 }
 
 // The names in datagrams are checked in the same way.
-func TestDatagramsNamesAreNames(t *testing.T) {
+func TestNamesInDatagramsAreChecked(t *testing.T) {
 	var dropped []socks.DropReason
 	c := &socks.Client{Trace: &socks.Trace{PacketDropped: func(_ net.Addr, reason socks.DropReason) { dropped = append(dropped, reason) }}}
 	p, relay := relayed(t, c, "")

@@ -14,7 +14,7 @@ import (
 )
 
 // Datagrams that the system has joined are separated again: each has its own source.
-func TestJoinedDatagrams(t *testing.T) {
+func TestJoinedDatagramsAreSeparated(t *testing.T) {
 	p, relay := relayed(t, new(socks.Client), "")
 	size := len(fromSource) + 3
 	joined := fromSource + "one" + fromSource[:9] + "\x36" + "two" + "\x00\x00\x01" + fromSource[3:] + "not" + fromSource + "4"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/internal/wire"
 	"github.com/sockslib/sockslib/socks"
 )
 
@@ -119,7 +122,7 @@ func (c meetingConn) SetDeadline(at time.Time) error {
 
 // If both attempts of a dial are granted at once, the dial returns one and closes the other. It takes many tries
 // until both have ended before the dial notices the first.
-func TestBothAttemptsAreGranted(t *testing.T) {
+func TestBothAttemptsMayBeGranted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range 1500 {
 			second := make(chan struct{})
@@ -140,4 +143,105 @@ func TestBothAttemptsAreGranted(t *testing.T) {
 			require.Zero(t, g.open.Load())
 		}
 	})
+}
+
+// A gateway that reads one message at a time and one that pipelines take turns at one address: at most one dial
+// fails after each change.
+func TestAutoFollowsTheGateway(t *testing.T) {
+	for name, users := range map[string]map[string]string{"no auth": nil, "password": {"user": "pass"}} {
+		t.Run(name, func(t *testing.T) {
+			l := listen(t)
+			first := testgw.Start(t, &testgw.Gateway{Users: users})
+			c := &socks.Client{Addr: first.Addr().String(), Timeout: 2 * time.Second}
+			if users != nil {
+				c.Auth = both[:1]
+			}
+			connect(t, c, l)
+			first.Close()
+			second := &testgw.Gateway{Users: users, Quirks: testgw.Quirks{OneRecv: true}}
+			require.NoError(t, second.Start("tcp", c.Addr))
+			defer second.Close()
+			failed := 0
+			for range 4 {
+				conn, err := c.Dial("tcp", l.Addr().String())
+				if err != nil {
+					failed++
+					continue
+				}
+				conn.Close()
+			}
+			require.LessOrEqual(t, failed, 1)
+			connect(t, c, l)
+		})
+	}
+}
+
+// A gateway that needed steps gets a pipelined handshake again after ten minutes.
+func TestAutoPipelinesAgainAfterTenMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{answer: func(n int, c net.Conn) {
+			if n > 0 { // the first connection is closed without a reply
+				grants(n, c)
+			}
+		}}
+		var told []string
+		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: g, Trace: order(&told)}
+		dialOnce(t, c)
+		told = nil
+		dialOnce(t, c)
+		require.Equal(t, []string{"method", "request"}, told)
+		time.Sleep(10 * time.Minute)
+		told = nil
+		dialOnce(t, c)
+		require.Equal(t, []string{"request", "method"}, told)
+		told = nil
+		dialOnce(t, c)
+		require.Equal(t, []string{"request", "method"}, told)
+		synctest.Wait()
+	})
+}
+
+// A gateway that wants a password is replaced by one that does not support passwords and hangs up if one is
+// offered, as ssh -D does. The method that was learnt from the first does not prevent dials through the second.
+func TestLearntMethodIsForgotten(t *testing.T) {
+	for _, handshake := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakePipelined} {
+		synctest.Test(t, func(t *testing.T) {
+			wants := byte(wire.MethodUserPass)
+			c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: handshake, Auth: []socks.Auth{socks.NoAuth, socks.UserPass("user", "pass")},
+				Forward: &gateway{admit: admitsBy(&wants), answer: grants}}
+			dialOnce(t, c)
+			dialOnce(t, c)
+			wants = wire.MethodNone
+			failed := 0
+			for range 4 {
+				if conn, err := c.Dial("tcp", "x.example:80"); err != nil {
+					failed++
+				} else {
+					conn.Close()
+				}
+			}
+			require.LessOrEqual(t, failed, 1)
+			synctest.Wait()
+		})
+	}
+}
+
+// admitsBy returns an admit func of a gateway that supports only the method *wants. With NoAuth, it hangs up on a greeting
+// without that method.
+func admitsBy(wants *byte) func(*wire.Reader, net.Conn) bool {
+	return func(r *wire.Reader, c net.Conn) bool {
+		methods, err := r.ReadMethods()
+		if err != nil || !slices.Contains(methods, *wants) {
+			if *wants == wire.MethodUserPass {
+				c.Write([]byte{wire.Version, wire.MethodNoAcceptable})
+			}
+			return false
+		}
+		c.Write([]byte{wire.Version, *wants})
+		if *wants == wire.MethodUserPass {
+			r.ReadUserPass()
+			c.Write([]byte{wire.UserPassVersion, wire.StatusSuccess})
+		}
+		return true
+	}
 }

@@ -13,18 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/internal/testgw"
-	"github.com/sockslib/sockslib/internal/wire"
 	"github.com/sockslib/sockslib/socks"
 )
 
 var _ net.Listener = (*socks.Listener)(nil)
-
-func bind(t testing.TB, c *socks.Client, peer string) *socks.Listener {
-	l, err := c.Listen(t.Context(), "tcp", peer)
-	require.NoError(t, err)
-	t.Cleanup(func() { l.Close() })
-	return l.(*socks.Listener)
-}
 
 func TestListenerAcceptsOnce(t *testing.T) {
 	for name, way := range ways {
@@ -33,16 +25,11 @@ func TestListenerAcceptsOnce(t *testing.T) {
 			l := bind(t, way(t, g), "127.0.0.1:21")
 			require.Equal(t, "127.0.0.1:21", g.Requests()[0].Target.String())
 			require.NotZero(t, l.Addr().(*net.TCPAddr).Port)
-			far, err := net.Dial("tcp", l.Addr().String())
-			require.NoError(t, err)
-			defer far.Close()
-			near, err := l.Accept()
-			require.NoError(t, err)
-			defer near.Close()
+			near, far := meet(t, l)
 			require.Equal(t, far.LocalAddr(), near.RemoteAddr(), "the peer as the gateway saw it")
-			require.Equal(t, l.Addr(), near.(*socks.Conn).BoundAddr())
+			require.Equal(t, l.Addr(), near.BoundAddr())
 
-			_, err = l.Accept()
+			_, err := l.Accept()
 			require.ErrorIs(t, err, net.ErrClosed)
 			requireOpError(t, err, "socks bind", "tcp", g.Addr().String(), l.Addr().String())
 			require.ErrorIs(t, l.SetDeadline(time.Now()), net.ErrClosed)
@@ -58,7 +45,7 @@ func TestListenerAcceptsOnce(t *testing.T) {
 }
 
 // Without a peer, any peer may connect: the request has the wildcard address of the gateway's family.
-func TestListenerForAnyone(t *testing.T) {
+func TestListenerMayAcceptAnyPeer(t *testing.T) {
 	g := new(testgw.Gateway)
 	c := clientOf(t, g)
 	for i, peer := range anyone {
@@ -93,7 +80,7 @@ func TestListenRefusesALocalAddress(t *testing.T) {
 	require.Empty(t, g.Requests())
 }
 
-func TestListenerClose(t *testing.T) {
+func TestCloseEndsAccept(t *testing.T) {
 	g := new(testgw.Gateway)
 	l := bind(t, clientOf(t, g), "")
 	accepted := make(chan error)
@@ -106,14 +93,17 @@ func TestListenerClose(t *testing.T) {
 	<-begun
 	require.NoError(t, l.Close())
 	require.ErrorIs(t, <-accepted, net.ErrClosed)
-	_, err := net.Dial("tcp", l.Addr().String())
-	for err == nil { // until the gateway has noticed
-		_, err = net.Dial("tcp", l.Addr().String())
+	for { // until the gateway has noticed
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			break
+		}
+		c.Close()
 	}
 }
 
 // A deadline ends Accept, not the Listener.
-func TestListenerDeadline(t *testing.T) {
+func TestDeadlineEndsAcceptAndNotTheListener(t *testing.T) {
 	l := bind(t, clientOf(t, new(testgw.Gateway)), "")
 	for _, deadline := range []time.Time{time.Unix(1, 0), time.Now().Add(time.Millisecond)} {
 		require.NoError(t, l.SetDeadline(deadline))
@@ -122,38 +112,25 @@ func TestListenerDeadline(t *testing.T) {
 		require.True(t, err.(net.Error).Timeout())
 	}
 	require.NoError(t, l.SetDeadline(time.Time{}))
-	far, err := net.Dial("tcp", l.Addr().String())
-	require.NoError(t, err)
-	defer far.Close()
-	near, err := l.Accept()
-	require.NoError(t, err)
-	defer near.Close()
-	_, err = far.Write([]byte("x"))
+	near, far := meet(t, l)
+	_, err := far.Write([]byte("x"))
 	require.NoError(t, err)
 	_, err = near.Read(make([]byte, 1))
 	require.NoError(t, err, "the deadline of the Listener does not apply to the connection")
 }
 
+// firstReply is a gateway's first reply to a BIND.
+const firstReply = "\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x15"
+
 // A deadline that passes within the second reply loses no byte of it.
-func TestListenerDeadlineWithinReply(t *testing.T) {
+func TestDeadlineWithinTheReplyLosesNoByte(t *testing.T) {
 	rest := make(chan struct{})
-	c := clientOf(t, new(testgw.Gateway))
-	c.Forward = dialFunc(func(context.Context, string, string) (net.Conn, error) {
-		near, far := net.Pipe()
-		go func() { // ends when it has sent everything
-			defer far.Close()
-			read := make([]byte, 64)
-			far.Read(read)
-			far.Write([]byte("\x05\x00"))
-			far.Read(read)
-			far.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x15"))
-			far.Write([]byte("\x05\x00\x00"))
-			<-rest
-			far.Write([]byte("\x01\x7f\x00\x00\x01\x00\x14first data"))
-		}()
-		return near, nil
-	})
-	c.Handshake = socks.HandshakeStepwise
+	g := &gateway{answer: func(_ int, c net.Conn) {
+		c.Write([]byte(firstReply + "\x05\x00\x00"))
+		<-rest
+		c.Write([]byte("\x01\x7f\x00\x00\x01\x00\x14first data"))
+	}}
+	c := &socks.Client{Addr: closedAddr, Handshake: socks.HandshakeStepwise, Forward: g}
 	l := bind(t, c, "")
 	require.NoError(t, l.SetDeadline(time.Now().Add(10*time.Millisecond)))
 	_, err := l.Accept()
@@ -170,26 +147,17 @@ func TestListenerDeadlineWithinReply(t *testing.T) {
 }
 
 // The deadline of a successful Accept does not apply to the connection.
-func TestListenerDeadlineEndsWithAccept(t *testing.T) {
+func TestDeadlineOfAcceptIsNotTheConns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		came := make(chan struct{})
-		c := &socks.Client{Addr: closedAddr, Handshake: socks.HandshakeStepwise}
-		c.Forward = dialFunc(func(context.Context, string, string) (net.Conn, error) {
-			near, far := net.Pipe()
-			go func() { // ends with the stream
-				defer far.Close()
-				r := wire.NewReader(far)
-				r.ReadMethods()
-				far.Write([]byte("\x05\x00"))
-				r.ReadRequest()
-				far.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x15"))
-				<-came
-				far.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x14"))
-				time.Sleep(time.Minute)
-				far.Write([]byte("late"))
-			}()
-			return near, nil
-		})
+		g := &gateway{answer: func(_ int, c net.Conn) {
+			c.Write([]byte(firstReply))
+			<-came
+			c.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x14"))
+			time.Sleep(time.Minute)
+			c.Write([]byte("late"))
+		}}
+		c := &socks.Client{Addr: closedAddr, Handshake: socks.HandshakeStepwise, Forward: g}
 		l := bind(t, c, "")
 		require.NoError(t, l.SetDeadline(time.Now().Add(time.Second)))
 		close(came)
@@ -211,23 +179,13 @@ func TestListenerClosesWhatItRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			closed := make(chan error, 1)
-			c := &socks.Client{Addr: closedAddr, Handshake: socks.HandshakeStepwise}
-			c.Forward = dialFunc(func(context.Context, string, string) (net.Conn, error) {
-				near, far := net.Pipe()
-				go func() { // ends when the client has closed, or at the deadline
-					defer far.Close()
-					far.SetDeadline(time.Now().Add(5 * time.Second))
-					r := wire.NewReader(far)
-					r.ReadMethods()
-					far.Write([]byte("\x05\x00"))
-					r.ReadRequest()
-					far.Write([]byte("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x15"))
-					far.Write([]byte(reply))
-					_, err := far.Read(make([]byte, 1))
-					closed <- err
-				}()
-				return near, nil
-			})
+			g := &gateway{answer: func(_ int, c net.Conn) {
+				c.SetDeadline(time.Now().Add(5 * time.Second))
+				c.Write([]byte(firstReply + reply))
+				_, err := c.Read(make([]byte, 1))
+				closed <- err
+			}}
+			c := &socks.Client{Addr: closedAddr, Handshake: socks.HandshakeStepwise, Forward: g}
 			l := bind(t, c, "127.0.0.1:21")
 			_, err := l.Accept()
 			require.Error(t, err)
@@ -266,33 +224,23 @@ func TestListenerRefusesStrangers(t *testing.T) {
 		g := &testgw.Gateway{Hosts: map[string][]netip.Addr{"peer.example": {loopback4}}}
 		l := bind(t, clientOf(t, g), "peer.example:21")
 		require.Equal(t, "peer.example", g.Requests()[0].Name)
-		far, err := net.Dial("tcp", l.Addr().String())
-		require.NoError(t, err)
-		defer far.Close()
-		near, err := l.Accept()
-		require.NoError(t, err)
-		near.Close()
+		meet(t, l)
 	})
 }
 
 // An unspecified BND.ADDR is replaced by the address at which the gateway was reached.
-func TestListenerAtUnspecified(t *testing.T) {
+func TestUnspecifiedAddressIsTheGateways(t *testing.T) {
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
 			l := bind(t, way(t, &testgw.Gateway{Quirks: testgw.Quirks{UnspecifiedBound: true}}), "")
 			require.Equal(t, "127.0.0.1", l.Addr().(*net.TCPAddr).IP.String())
-			far, err := net.Dial("tcp", l.Addr().String())
-			require.NoError(t, err)
-			defer far.Close()
-			near, err := l.Accept()
-			require.NoError(t, err)
-			near.Close()
+			meet(t, l)
 		})
 	}
 }
 
 // The gateway may fail while it waits for a peer.
-func TestListenerSecondReplyFails(t *testing.T) {
+func TestGatewayMayFailInTheSecondReply(t *testing.T) {
 	const first = 2 + replyLen
 	tests := map[string]struct {
 		fault testgw.Fault
@@ -325,15 +273,10 @@ func TestListenerOutlivesItsContext(t *testing.T) {
 	require.NoError(t, err)
 	defer l.Close()
 	cancel()
-	far, err := net.Dial("tcp", l.Addr().String())
-	require.NoError(t, err)
-	defer far.Close()
-	near, err := l.Accept()
-	require.NoError(t, err)
-	near.Close()
+	meet(t, l)
 }
 
-func TestListenOnWrongNetwork(t *testing.T) {
+func TestListenRefusesOtherNetworks(t *testing.T) {
 	c := &socks.Client{Addr: closedAddr}
 	for _, network := range []string{"udp", "unix", "ip", ""} {
 		_, err := c.Listen(t.Context(), network, "")

@@ -31,7 +31,7 @@ var options = map[string]struct {
 	"CloseWrite":         {func(c *socks.Conn) error { return c.CloseWrite() }, nil},
 }
 
-func TestOptions(t *testing.T) {
+func TestConnSetsTheOptionsOfItsKind(t *testing.T) {
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
 			c, l := way(t, new(testgw.Gateway)), listen(t)
@@ -50,7 +50,7 @@ func TestOptions(t *testing.T) {
 }
 
 // With SetLinger(0), Close resets the connection, in a chain too.
-func TestLinger(t *testing.T) {
+func TestLingerZeroResets(t *testing.T) {
 	for _, name := range []string{"tcp", "chain"} {
 		t.Run(name, func(t *testing.T) {
 			near, far := connect(t, ways[name](t, new(testgw.Gateway)), listen(t))

@@ -43,15 +43,7 @@ func echo(t testing.TB, network, address string) *net.UDPAddr {
 	return p.LocalAddr().(*net.UDPAddr)
 }
 
-func associate(t testing.TB, c *socks.Client) *socks.PacketConn {
-	p, err := c.ListenPacket(t.Context(), "udp", "")
-	require.NoError(t, err)
-	t.Cleanup(func() { p.Close() })
-	p.SetDeadline(time.Now().Add(time.Minute)) // longer than the test takes
-	return p.(*socks.PacketConn)
-}
-
-func TestPacketConn(t *testing.T) {
+func TestPacketConnReachesDestinations(t *testing.T) {
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
 			to := echo(t, "udp", "127.0.0.1:0")
@@ -95,7 +87,7 @@ type stringAddr string
 func (stringAddr) Network() string  { return "udp" }
 func (a stringAddr) String() string { return string(a) }
 
-func TestPacketConnIPv6(t *testing.T) {
+func TestPacketConnReachesIPv6(t *testing.T) {
 	needsIPv6(t)
 	to := echo(t, "udp", "[::1]:0")
 	g := new(testgw.Gateway)
@@ -122,7 +114,7 @@ func TestPacketConnIPv6(t *testing.T) {
 }
 
 // If a gateway is known by name only, the BND.ADDR of the previous gateway decides the family.
-func TestAssociateFamilyInChain(t *testing.T) {
+func TestAssociateAsksInTheFamilyOfTheGateway(t *testing.T) {
 	needsIPv6(t)
 	for at, want := range map[string]string{"127.0.0.1": "0.0.0.0:0", "::1": "[::]:0"} {
 		second := new(testgw.Gateway)
@@ -139,7 +131,7 @@ func TestAssociateFamilyInChain(t *testing.T) {
 }
 
 // A datagram that does not fit into the buffer is cut off, and the buffer needs no room for the header.
-func TestShortBuffer(t *testing.T) {
+func TestShortBufferCutsTheDatagram(t *testing.T) {
 	to := echo(t, "udp", "127.0.0.1:0")
 	p := associate(t, clientOf(t, new(testgw.Gateway)))
 	buf := make([]byte, 5)
@@ -160,7 +152,7 @@ func TestShortBuffer(t *testing.T) {
 	require.Equal(t, "re: ", string(buf[:n]))
 }
 
-func TestFixedPeer(t *testing.T) {
+func TestFixedPeerIsTheOnlyDestination(t *testing.T) {
 	to := echo(t, "udp", "127.0.0.1:0")
 	port := to.AddrPort().Port()
 	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{"echo.example": {loopback4}}}
@@ -189,7 +181,7 @@ func TestFixedPeer(t *testing.T) {
 	require.ErrorIs(t, err, syscall.EDESTADDRREQ)
 }
 
-func TestWhatCannotBeSent(t *testing.T) {
+func TestDatagramThatCannotBeSentIsAnError(t *testing.T) {
 	g := new(testgw.Gateway)
 	p := associate(t, clientOf(t, g))
 	for _, addr := range []net.Addr{
@@ -216,7 +208,7 @@ func TestWhatCannotBeSent(t *testing.T) {
 	require.Empty(t, g.Datagrams())
 }
 
-func TestListenPacketAddress(t *testing.T) {
+func TestListenPacketRefusesALocalAddress(t *testing.T) {
 	c := clientOf(t, new(testgw.Gateway))
 	for _, address := range []string{"", ":0", "0.0.0.0:0", "[::]:0"} {
 		p, err := c.ListenPacket(t.Context(), "udp", address)
@@ -233,7 +225,7 @@ func TestListenPacketAddress(t *testing.T) {
 	}
 }
 
-func TestPacketConnDeadlines(t *testing.T) {
+func TestDeadlinesEndReadsAndWrites(t *testing.T) {
 	to := echo(t, "udp", "127.0.0.1:0")
 	p := associate(t, clientOf(t, new(testgw.Gateway)))
 	buf := make([]byte, 10)
@@ -257,7 +249,7 @@ func TestPacketConnDeadlines(t *testing.T) {
 }
 
 // Datagrams to a relay that is down for a while are lost, counted and traced. The association does not end.
-func TestRelayGone(t *testing.T) {
+func TestDatagramsToADeadRelayAreLost(t *testing.T) {
 	for _, peer := range []string{"", "192.0.2.1:53"} {
 		traced := make(chan socks.DropReason, 1000)
 		c := &socks.Client{Trace: &socks.Trace{PacketDropped: func(_ net.Addr, reason socks.DropReason) { traced <- reason }}}
@@ -301,7 +293,7 @@ func TestRelayGone(t *testing.T) {
 	}
 }
 
-func TestDropReasons(t *testing.T) {
+func TestDropReasonIsAWord(t *testing.T) {
 	for reason, want := range map[socks.DropReason]string{
 		socks.DropMalformed: "malformed", socks.DropFragment: "fragment", socks.DropStranger: "stranger",
 		socks.DropUnreachable: "unreachable", 9: "DropReason(9)", -1: "DropReason(-1)",
@@ -332,7 +324,7 @@ func (c *noticedConn) Close() error {
 	return c.Conn.Close()
 }
 
-func TestPacketConnClose(t *testing.T) {
+func TestCloseEndsTheAssociation(t *testing.T) {
 	l := noticed{listen(t), make(chan struct{})}
 	g := new(testgw.Gateway)
 	require.NoError(t, g.Serve(l))
@@ -353,7 +345,7 @@ func TestPacketConnClose(t *testing.T) {
 }
 
 // The association ends with the control connection, and its error has the cause.
-func TestControlConnectionEnds(t *testing.T) {
+func TestAssociationEndsWithItsControlConnection(t *testing.T) {
 	const sent = 2 + replyLen
 	orderly := &testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{End: testgw.FIN, After: sent} }}
 	killed := new(testgw.Gateway)
@@ -376,7 +368,7 @@ func TestControlConnectionEnds(t *testing.T) {
 }
 
 // Many goroutines send and receive at once.
-func TestPacketConnConcurrently(t *testing.T) {
+func TestPacketConnIsSafeForConcurrentUse(t *testing.T) {
 	to := echo(t, "udp", "127.0.0.1:0")
 	p := associate(t, clientOf(t, new(testgw.Gateway)))
 	require.NoError(t, p.SetReadBuffer(1<<20))

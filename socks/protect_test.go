@@ -123,7 +123,7 @@ func TestRelayIsProtected(t *testing.T) {
 }
 
 // If an Auth replaced the connection and cannot protect datagrams, UDP ASSOCIATE fails before the request is sent.
-func TestRelayThatCannotBeProtected(t *testing.T) {
+func TestRelayThatCannotBeProtectedIsAnError(t *testing.T) {
 	for what, wrap := range map[string]func(net.Conn) net.Conn{
 		"without ProtectRelay": func(c net.Conn) net.Conn { return veiled{c} },
 		"incomparable":         func(c net.Conn) net.Conn { return incomparable{Conn: c} },
@@ -150,7 +150,7 @@ func TestRelayThatCannotBeProtected(t *testing.T) {
 }
 
 // An Auth that returns its argument does not protect anything, even if that has a method ProtectRelay.
-func TestRelayOfTheSameConnection(t *testing.T) {
+func TestAuthWithoutProtectionLeavesTheRelayClear(t *testing.T) {
 	c, relay, _ := veiledGateway(t, func(c net.Conn) net.Conn { return c })
 	c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, address)

@@ -49,15 +49,15 @@ func TestSpareEndsAsItIsTaken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := new(pool)
+				g := &gateway{answer: grants}
 				var open atomic.Int64
 				c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: socks.HandshakeStepwise, Spare: 1,
 					Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
-						conn, err := p.DialContext(ctx, network, address)
+						conn, err := g.DialContext(ctx, network, address)
 						open.Add(1)
-						p.mu.Lock()
-						far := p.far[len(p.far)-1]
-						p.mu.Unlock()
+						g.mu.Lock()
+						far := g.far[len(g.far)-1]
+						g.mu.Unlock()
 						return &takenLate{Conn: conn, late: 2, last: func() { act(far) }, open: &open}, err
 					})}
 				dialOnce(t, c)
@@ -67,7 +67,7 @@ func TestSpareEndsAsItIsTaken(t *testing.T) {
 				require.NoError(t, c.Close())
 				synctest.Wait()
 				require.Zero(t, open.Load(), "connections left open")
-				require.Zero(t, p.open.Load())
+				require.Zero(t, g.open.Load())
 			})
 		})
 	}
@@ -75,23 +75,23 @@ func TestSpareEndsAsItIsTaken(t *testing.T) {
 
 // If a gateway hangs up right after it has let a spare in, the transport's deadlines are not taken for broken:
 // there are spares after the next success.
-func TestSpareEndsAtOnce(t *testing.T) {
+func TestSpareThatEndsAtOnceIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := new(pool)
+		g := &gateway{answer: grants}
 		var open atomic.Int64
 		c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: socks.HandshakeStepwise, Spare: 1,
 			Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
-				conn, err := p.DialContext(ctx, network, address)
+				conn, err := g.DialContext(ctx, network, address)
 				open.Add(1)
-				late := &takenLate{Conn: conn, last: p.hangUp, open: &open}
-				if p.made.Load() == 2 {
+				late := &takenLate{Conn: conn, last: g.hangUp, open: &open}
+				if g.conns.Load() == 2 {
 					late.late = 1
 				}
 				return late, err
 			})}
 		dialOnce(t, c)
 		synctest.Wait()
-		require.Zero(t, p.open.Load())
+		require.Zero(t, g.open.Load())
 		dialOnce(t, c)
 		synctest.Wait()
 		dialOnce(t, c)
@@ -105,11 +105,11 @@ func TestSpareEndsAtOnce(t *testing.T) {
 // If a gateway closes every spare after a while, each is made once: they are not replaced without a dial.
 func TestEndedSparesDoNotFollowOneAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := new(pool)
+		g := &gateway{answer: grants}
 		c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: socks.HandshakeStepwise, Spare: 3,
 			Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
-				time.Sleep(time.Duration(p.made.Load()) * time.Millisecond) // so that they are not made at once
-				conn, err := p.DialContext(ctx, network, address)
+				time.Sleep(time.Duration(g.conns.Load()) * time.Millisecond) // so that they are not made at once
+				conn, err := g.DialContext(ctx, network, address)
 				time.AfterFunc(10*time.Millisecond, func() { conn.Close() })
 				return conn, err
 			})}
@@ -118,18 +118,18 @@ func TestEndedSparesDoNotFollowOneAnother(t *testing.T) {
 			dialOnce(t, c)
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			require.LessOrEqual(t, p.made.Load(), int64(dials+1)*4)
+			require.LessOrEqual(t, g.conns.Load(), int64(dials+1)*4)
 		}
 	})
 }
 
 // Close does not wait for the test of a transport's deadlines.
-func TestCloseWhileDeadlinesAreTried(t *testing.T) {
+func TestCloseDoesNotWaitForTheTestOfDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := new(pool)
+		g := &gateway{answer: grants}
 		c := &socks.Client{Addr: "127.0.0.1:1080", Handshake: socks.HandshakeStepwise, Spare: 1,
 			Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
-				conn, err := p.DialContext(ctx, network, address)
+				conn, err := g.DialContext(ctx, network, address)
 				return withoutDeadlines{conn, nil}, err
 			})}
 		dialOnce(t, c)
@@ -138,6 +138,6 @@ func TestCloseWhileDeadlinesAreTried(t *testing.T) {
 		require.NoError(t, c.Close())
 		require.Zero(t, time.Since(begun))
 		synctest.Wait()
-		require.Zero(t, p.open.Load())
+		require.Zero(t, g.open.Load())
 	})
 }

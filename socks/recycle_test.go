@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"sync"
 	"testing"
 
@@ -14,19 +13,9 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// echoing is a destination that sends back what it receives.
-func echoing(context.Context, string, string) (net.Conn, error) {
-	near, far := net.Pipe()
-	go func() { // owned by the gateway, which closes near
-		defer far.Close()
-		_, _ = io.Copy(far, far)
-	}()
-	return near, nil
-}
-
 // A context that ends a dial at the moment of its reply never closes a later dial's connection, which may have the
 // same handshake.
-func TestAnEndOfADialEndsNoOther(t *testing.T) {
+func TestEndOfADialEndsNoOther(t *testing.T) {
 	c := clientOf(t, &testgw.Gateway{Dial: echoing, Users: map[string]string{"user": "hunter2"}})
 	c.Auth = []socks.Auth{socks.UserPass("user", "hunter2")}
 	dial := func() error {

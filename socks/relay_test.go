@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,36 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// relayed associates c through a gateway whose relay is a socket of the test.
-func relayed(t testing.TB, c *socks.Client, peer string) (*socks.PacketConn, *net.UDPConn) {
-	relay, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	require.NoError(t, err)
-	t.Cleanup(func() { relay.Close() })
-	reply, err := wire.AppendReply(nil, wire.Succeeded, wire.Addr{IP: loopback4, Port: relay.LocalAddr().(*net.UDPAddr).AddrPort().Port()})
-	require.NoError(t, err)
-	c.Addr = testgw.Start(t, &testgw.Gateway{Misbehave: answering(testgw.StageReply, string(reply))}).Addr().String()
-	if peer == "" {
-		return associate(t, c), relay
-	}
-	conn, err := c.DialContext(t.Context(), "udp", peer)
-	require.NoError(t, err)
-	t.Cleanup(func() { conn.Close() })
-	return conn.(*socks.PacketConn), relay
-}
-
-// send makes the relay send the given bytes unchanged.
-func send(t testing.TB, relay *net.UDPConn, p *socks.PacketConn, datagrams ...string) {
-	for _, d := range datagrams {
-		_, err := relay.WriteTo([]byte(d), p.LocalAddr())
-		require.NoError(t, err)
-	}
-}
-
-// fromSource is the header of a datagram from 192.0.2.1:53.
-const fromSource = "\x00\x00\x00\x01\xc0\x00\x02\x01\x00\x35"
-
 // Malformed datagrams are dropped and traced, and are never an error.
-func TestDropped(t *testing.T) {
+func TestMalformedDatagramsAreDropped(t *testing.T) {
 	type drop struct {
 		relay  string
 		reason socks.DropReason
@@ -68,7 +41,7 @@ func TestDropped(t *testing.T) {
 }
 
 // RSV is ignored, a relay may send a name, and an IPv4-mapped address is IPv4.
-func TestSources(t *testing.T) {
+func TestSourceMayBeANameOrAnAddress(t *testing.T) {
 	p, relay := relayed(t, new(socks.Client), "")
 	buf := make([]byte, 100)
 	send(t, relay, p, "\xff\xff"+fromSource[2:]+"a", "\x00\x00\x00\x03\x0cname.example\x00\x35b",
@@ -90,7 +63,7 @@ func TestSources(t *testing.T) {
 }
 
 // With a fixed peer, only its datagrams are delivered; a relay may send its name or its address.
-func TestStrangers(t *testing.T) {
+func TestDatagramsOfStrangersAreDropped(t *testing.T) {
 	tests := map[string]struct {
 		peer         string
 		theirs, ours string // headers
@@ -139,7 +112,7 @@ type gatewayAt struct {
 func (g gatewayAt) RemoteAddr() net.Addr { return g.addr }
 
 // The gateway chooses the relay's address, within limits.
-func TestRelayAddress(t *testing.T) {
+func TestRelayAddressHasLimits(t *testing.T) {
 	at := func(s string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(s)) }
 	name := &socks.Addr{Net: "tcp", Name: "gateway.example", Port: 1080}
 	tests := map[string]struct {
@@ -196,4 +169,21 @@ func TestRelayAddress(t *testing.T) {
 func wireAddr(s string) wire.Addr {
 	ap := netip.MustParseAddrPort(s)
 	return wire.Addr{IP: ap.Addr(), Port: ap.Port()}
+}
+
+// A Forward that returns neither a connection to the relay nor an error makes the request fail.
+func TestForwardWithoutARelayIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{answer: grants}
+		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+			if network == "udp" {
+				return nil, nil
+			}
+			return g.DialContext(ctx, network, address)
+		})}
+		_, err := c.ListenPacket(t.Context(), "udp", "")
+		require.ErrorIs(t, err, socks.ErrGateway)
+		synctest.Wait()
+		require.Zero(t, g.open.Load())
+	})
 }

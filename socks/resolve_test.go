@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func TestResolve(t *testing.T) {
+func TestResolveAsksTheGateway(t *testing.T) {
 	documented := netip.MustParseAddr("192.0.2.1")
 	g := &testgw.Gateway{Hosts: map[string][]netip.Addr{
 		"four.example": {documented},
@@ -44,7 +44,7 @@ func TestResolve(t *testing.T) {
 	require.Equal(t, wire.ResolvePTR, g.Requests()[0].Command)
 }
 
-func TestResolveErrors(t *testing.T) {
+func TestResolveErrorsAreDNSErrors(t *testing.T) {
 	unspecified := "\x05\x00\x00\x03\x00\x00\x00"
 	tests := map[string]struct {
 		fault    func(int) testgw.Fault

@@ -1,15 +1,8 @@
 package socks_test
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
-	"encoding/xml"
 	"fmt"
-	"log/slog"
 	"net"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,52 +11,6 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/socks"
 )
-
-const (
-	secretUser     = "zaphod-user"
-	secretPassword = "p4ss/w0rd?%#"
-)
-
-// secretTraces are the encodings in which a secret could be printed.
-var secretTraces = func() []string {
-	var all []string
-	for _, s := range []string{secretUser, secretPassword} {
-		all = append(all, s, fmt.Sprintf("%q", s)[1:len(s)], hex.EncodeToString([]byte(s)), strings.ToUpper(hex.EncodeToString([]byte(s))),
-			base64.StdEncoding.EncodeToString([]byte(s))[:8], strings.Trim(fmt.Sprint([]byte(s)), "[]"), fmt.Sprintf("% x", s), strings.Trim(fmt.Sprintf("%#v", []byte(s)), "[]byte{}"))
-	}
-	return all
-}()
-
-func requireNoSecret(t testing.TB, printed string) {
-	t.Helper()
-	for _, trace := range secretTraces {
-		require.NotContains(t, printed, trace)
-	}
-}
-
-// printings are the ways in which a program may print a value.
-func printings(v any) []string {
-	type hidden struct{ v any } // fmt does not call methods of values in unexported fields
-	type Shown struct{ V any }
-	var all []string
-	for _, verb := range strings.Fields("%v %+v %#v %s %q %x %X %d %T %p %t %o %b %c %U %e %% %# x %10.3s") {
-		for _, arg := range []any{v, &v, hidden{v}, &hidden{v}, Shown{v}, []any{v}, map[string]any{"k": v}} {
-			all = append(all, fmt.Sprintf(verb, arg))
-		}
-	}
-	for _, arg := range []any{v, Shown{v}, []any{v}, map[string]any{"k": v}} {
-		b, err := json.Marshal(arg)
-		all = append(all, string(b), fmt.Sprint(err))
-		b, err = xml.Marshal(arg)
-		all = append(all, string(b), fmt.Sprint(err))
-		var log bytes.Buffer
-		for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
-			slog.New(handler).With("with", arg).WithGroup("group").Info("message", "arg", arg, slog.Group("g", "arg", arg))
-		}
-		all = append(all, log.String())
-	}
-	return all
-}
 
 func TestSecretsNeverPrint(t *testing.T) {
 	require.Contains(t, fmt.Sprintf("%x", secretPassword), secretTraces[8+2], "a print leaves these traces")

@@ -26,7 +26,7 @@ func numbered(n int) []byte {
 }
 
 // WriteSegments sends each segment as a datagram with its own header, by one system call or by several.
-func TestWriteSegments(t *testing.T) {
+func TestWriteSegmentsSendsDatagrams(t *testing.T) {
 	for what, forward := range map[string]dialFunc{
 		"a socket": nil,
 		"a Forward": func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -85,7 +85,7 @@ func TestWriteSegments(t *testing.T) {
 }
 
 // ReadBuffered does not wait, and WaitRead does not read.
-func TestReadBuffered(t *testing.T) {
+func TestReadBufferedDoesNotWait(t *testing.T) {
 	p, relay := relayed(t, new(socks.Client), "")
 	b := make([]byte, 100)
 	_, _, ok := p.ReadBuffered(b)
@@ -107,7 +107,7 @@ func TestReadBuffered(t *testing.T) {
 }
 
 // SyscallConn gives access to socket options. Reads and writes that would bypass the SOCKS header fail.
-func TestPacketSyscallConn(t *testing.T) {
+func TestSyscallConnOfAPacketConnHasOptionsOnly(t *testing.T) {
 	p, _ := relayed(t, new(socks.Client), "")
 	raw, err := p.SyscallConn()
 	require.NoError(t, err)

@@ -18,123 +18,75 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// pool is a Forward to gateways in memory. It counts the open connections.
-type pool struct {
-	open, made atomic.Int64
-	mu         sync.Mutex
-	far        []net.Conn
-}
-
-func (p *pool) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	near, far := net.Pipe()
-	p.made.Add(1)
-	p.open.Add(1)
-	p.mu.Lock()
-	p.far = append(p.far, far)
-	p.mu.Unlock()
-	go func() { // ends when either side is closed
-		defer p.open.Add(-1)
-		defer far.Close()
-		r := wire.NewReader(far)
-		if _, err := r.ReadMethods(); err != nil {
-			return
-		}
-		far.Write([]byte{wire.Version, wire.MethodNone})
-		if _, _, err := r.ReadRequest(); err != nil {
-			return
-		}
-		far.Write([]byte{wire.Version, wire.Succeeded, 0, 1, 127, 0, 0, 1, 0, 9})
-		io.Copy(io.Discard, far)
-	}()
-	return near, nil
-}
-
-// hangUp makes the gateways close every connection.
-func (p *pool) hangUp() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.far {
-		c.Close()
-	}
-	p.far = nil
-}
-
-func dialOnce(t *testing.T, c *socks.Client) {
-	t.Helper()
-	conn, err := c.Dial("tcp", "x.example:80")
-	require.NoError(t, err)
-	require.NoError(t, conn.Close())
-}
-
-func TestSpare(t *testing.T) {
+func TestDialsUseSpares(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := new(pool)
-		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: p, Handshake: socks.HandshakeStepwise, Spare: 3}
+		g := &gateway{answer: grants}
+		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: g, Handshake: socks.HandshakeStepwise, Spare: 3}
 		defer c.Close()
 		dialOnce(t, c)
 		synctest.Wait()
-		require.EqualValues(t, 3, p.open.Load(), "never more than Spare idle")
+		require.EqualValues(t, 3, g.open.Load(), "never more than Spare idle")
 		require.Zero(t, c.Stats().SpareHits)
 
 		for i := range 10 {
 			dialOnce(t, c)
 			synctest.Wait()
-			require.EqualValues(t, 3, p.open.Load())
+			require.EqualValues(t, 3, g.open.Load())
 			require.EqualValues(t, i+1, c.Stats().SpareHits)
 		}
 
 		// A dial does not use spares that the gateway has closed.
-		p.hangUp()
+		g.hangUp()
 		synctest.Wait()
-		require.Zero(t, p.open.Load())
+		require.Zero(t, g.open.Load())
 		dialOnce(t, c)
 		require.EqualValues(t, 10, c.Stats().SpareHits)
 		synctest.Wait()
-		require.EqualValues(t, 3, p.open.Load())
+		require.EqualValues(t, 3, g.open.Load())
 	})
 }
 
-func TestSpareAges(t *testing.T) {
+func TestOldSparesAreReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := new(pool)
-		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: p, Handshake: socks.HandshakeStepwise, Spare: 2}
+		g := &gateway{answer: grants}
+		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: g, Handshake: socks.HandshakeStepwise, Spare: 2}
 		defer c.Close()
 		dialOnce(t, c)
 		synctest.Wait()
-		made := p.made.Load()
+		made := g.conns.Load()
 		time.Sleep(25 * time.Second) // in the bubble's time
 		synctest.Wait()
-		require.EqualValues(t, 2, p.open.Load())
-		require.Equal(t, made+2, p.made.Load(), "spares that are too old are replaced")
+		require.EqualValues(t, 2, g.open.Load())
+		require.Equal(t, made+2, g.conns.Load(), "spares that are too old are replaced")
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		require.Zero(t, p.open.Load(), "without dials, spares are closed")
+		require.Zero(t, g.open.Load(), "without dials, spares are closed")
 		dialOnce(t, c)
 		synctest.Wait()
-		require.EqualValues(t, 2, p.open.Load(), "the next dial makes spares again")
+		require.EqualValues(t, 2, g.open.Load(), "the next dial makes spares again")
 	})
 }
 
-func TestSpareClose(t *testing.T) {
+func TestCloseEndsSpares(t *testing.T) {
 	before := leakcheck.Take()
-	p := new(pool)
-	c := &socks.Client{Addr: "127.0.0.1:1080", Forward: p, Handshake: socks.HandshakeStepwise, Spare: 8}
+	g := &gateway{answer: grants}
+	c := &socks.Client{Addr: "127.0.0.1:1080", Forward: g, Handshake: socks.HandshakeStepwise, Spare: 8}
 	dialOnce(t, c)
 	require.NoError(t, c.Close()) // also while they are being made
 	dialOnce(t, c)
 	require.NoError(t, c.Close())
 	require.Empty(t, before.Left(5*time.Second))
-	require.Zero(t, p.open.Load())
+	require.Zero(t, g.open.Load())
 }
 
 // If the gateway closes a spare on the request, before any reply, the dial makes a new connection.
-func TestSpareDiesOnTheRequest(t *testing.T) {
+func TestSpareThatDiesOnTheRequestIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := new(pool)
+		g := &gateway{answer: grants}
 		dying := true
 		forward := dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 			if !dying {
-				return p.DialContext(ctx, network, address)
+				return g.DialContext(ctx, network, address)
 			}
 			near, far := net.Pipe()
 			go func() { // ends with the request
@@ -159,7 +111,7 @@ func TestSpareDiesOnTheRequest(t *testing.T) {
 }
 
 // Spares of a gateway over TCP, with TLS and a password, are used for all commands and by many concurrent dials.
-func TestSpareOverTLS(t *testing.T) {
+func TestSparesServeAllCommandsOverTLS(t *testing.T) {
 	g := &testgw.Gateway{Users: map[string]string{"user": "pass"}}
 	c := clientOverTLS(t, g)
 	c.Auth, c.Spare = both, 4
@@ -181,7 +133,7 @@ func TestSpareOverTLS(t *testing.T) {
 		})
 	}
 	dials.Wait()
-	let(t, c)
+	bindStream(t, c)
 	packets, err := c.ListenPacket(t.Context(), "udp", "")
 	require.NoError(t, err)
 	require.NoError(t, packets.Close())
@@ -191,7 +143,7 @@ func TestSpareOverTLS(t *testing.T) {
 }
 
 // A wrong password is tried once per dial: spares would lock the account. Spares are made after the next success.
-func TestSpareAfterAuthFailure(t *testing.T) {
+func TestNoSpareAfterAnAuthFailure(t *testing.T) {
 	g := &testgw.Gateway{Users: map[string]string{"user": "pass"}}
 	testgw.Start(t, g)
 	forward := new(counted)
@@ -236,7 +188,7 @@ func TestSilentSparesAreDropped(t *testing.T) {
 }
 
 // A gateway that hangs up instead of replying costs a dial its spare and one more connection.
-func TestSpareWhereTheGatewayHangsUp(t *testing.T) {
+func TestHangUpCostsASpareAndAConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{answer: grants}
 		c := &socks.Client{Addr: "127.0.0.1:1080", Forward: g, Spare: 1}

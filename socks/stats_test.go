@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func TestStatsByOutcome(t *testing.T) {
+func TestStatsCountByOutcome(t *testing.T) {
 	c := clientOf(t, new(testgw.Gateway))
 	l := listen(t)
 	near, far := connect(t, c, l)
@@ -75,14 +75,14 @@ func TestStatsByOutcome(t *testing.T) {
 	require.EqualValues(t, 5, c.Stats().InvalidRequests)
 }
 
-func TestHistogram(t *testing.T) {
+func TestHistogramBoundsDouble(t *testing.T) {
 	var h socks.Histogram
 	require.Zero(t, h.Mean())
 	require.Equal(t, 65536*time.Nanosecond, socks.HistogramBound(0))
 	require.Equal(t, 2*socks.HistogramBound(3), socks.HistogramBound(4))
 }
 
-func TestPacketStats(t *testing.T) {
+func TestPacketStatsCountPayload(t *testing.T) {
 	c := clientOf(t, new(testgw.Gateway))
 	conn, err := c.ListenPacket(t.Context(), "udp", "")
 	require.NoError(t, err)

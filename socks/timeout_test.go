@@ -1,13 +1,9 @@
 package socks_test
 
 import (
-	"bufio"
 	"context"
-	"crypto/tls"
-	"io"
 	"net"
 	"os"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,33 +13,6 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 	"github.com/sockslib/sockslib/socks"
 )
-
-// inMemory is a Forward to a gateway in memory that grants everything, and falls silent after the given number of
-// bytes of SOCKS. With sockets the bubble's time would not advance.
-func inMemory(method byte, server *tls.Config, after int) dialFunc {
-	return func(context.Context, string, string) (net.Conn, error) {
-		near, far := net.Pipe()
-		go func() { // ends when the client closes its side
-			defer far.Close()
-			var c net.Conn = far
-			if server != nil {
-				c = tls.Server(far, server)
-			}
-			c = &muteConn{Conn: c, left: after, sent: new(atomic.Int64)}
-			r := wire.NewReader(bufio.NewReader(c)) // a pipe has no buffer, and messages may come together
-			r.ReadMethods()
-			c.Write([]byte{wire.Version, method})
-			if method == wire.MethodUserPass {
-				r.ReadUserPass()
-				c.Write([]byte{1, wire.StatusSuccess})
-			}
-			r.ReadRequest()
-			c.Write([]byte{wire.Version, wire.Succeeded, 0, 1, 127, 0, 0, 1, 0, 9})
-			io.Copy(io.Discard, c)
-		}()
-		return near, nil
-	}
-}
 
 func eachSilence(t *testing.T, check func(t *testing.T, c *socks.Client, request func(context.Context, *socks.Client) error, asked bool)) {
 	server, roots := certified()
@@ -59,9 +28,9 @@ func eachSilence(t *testing.T, check func(t *testing.T, c *socks.Client, request
 						}
 						if secure {
 							c.TLS = roots
-							c.Forward = inMemory(method, server, after)
+							c.Forward = silentAfter(after, method, server)
 						} else {
-							c.Forward = inMemory(method, nil, after)
+							c.Forward = silentAfter(after, method, nil)
 						}
 						t.Logf("%s, %s, TLS %v, silent after %d bytes", command, name, secure, after)
 						check(t, c, request, after >= cred.sends)
@@ -73,7 +42,7 @@ func eachSilence(t *testing.T, check func(t *testing.T, c *socks.Client, request
 }
 
 // A request ends exactly at the context's deadline, at whatever byte the gateway has fallen silent.
-func TestContextAtEachByte(t *testing.T) {
+func TestContextEndsARequestAtEachByte(t *testing.T) {
 	eachSilence(t, func(t *testing.T, c *socks.Client, request func(context.Context, *socks.Client) error, _ bool) {
 		c.Timeout = -1
 		begun := time.Now()
@@ -98,7 +67,7 @@ func TestContextAtEachByte(t *testing.T) {
 
 // At the Client's Timeout, the error is the gateway's if the request was not sent yet, and otherwise that of a
 // slow destination.
-func TestTimeoutAtEachByte(t *testing.T) {
+func TestTimeoutEndsARequestAtEachByte(t *testing.T) {
 	eachSilence(t, func(t *testing.T, c *socks.Client, request func(context.Context, *socks.Client) error, asked bool) {
 		c.Timeout = 7 * time.Second
 		c.Handshake = socks.HandshakeStepwise // otherwise the request is sent with the greeting
@@ -117,7 +86,7 @@ func TestTimeoutAtEachByte(t *testing.T) {
 }
 
 // The Timeout also ends the connecting to a gateway.
-func TestTimeoutOfTheTransport(t *testing.T) {
+func TestTimeoutEndsConnecting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &socks.Client{Addr: "127.0.0.1:1080", Timeout: time.Second, Forward: dialFunc(func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
@@ -135,7 +104,7 @@ func TestTimeoutOfTheTransport(t *testing.T) {
 }
 
 // A context that has already ended sends nothing.
-func TestContextEndedBefore(t *testing.T) {
+func TestEndedContextSendsNothing(t *testing.T) {
 	c := &socks.Client{Addr: "127.0.0.1:1080", Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
 		t.Error("dialed")
 		return nil, net.ErrClosed
@@ -148,9 +117,9 @@ func TestContextEndedBefore(t *testing.T) {
 }
 
 // The context of a request has no effect on its result.
-func TestContextEndsAfterwards(t *testing.T) {
+func TestContextHasNoEffectOnTheResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &socks.Client{Addr: "127.0.0.1:1080", Timeout: time.Second, Forward: inMemory(wire.MethodNone, nil, 1<<20)}
+		c := &socks.Client{Addr: "127.0.0.1:1080", Timeout: time.Second, Forward: silentAfter(1<<20, wire.MethodNone, nil)}
 		ctx, cancel := context.WithCancel(t.Context())
 		conn, err := c.DialContext(ctx, "tcp", "name.example:80")
 		require.NoError(t, err)

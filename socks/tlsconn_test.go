@@ -52,7 +52,7 @@ func TestTLSWritesGoOnAfterTimeouts(t *testing.T) {
 }
 
 // Close does not wait for bytes that cannot be sent, and the peer does not take it for the end of the stream.
-func TestTLSCloseAfterTimeout(t *testing.T) {
+func TestTLSCloseAfterATimeoutDoesNotWait(t *testing.T) {
 	near, far := connect(t, clientOverTLS(t, new(testgw.Gateway)), listen(t))
 	fill(t, near)
 	begun := time.Now()
@@ -136,7 +136,7 @@ func (c *gatedConn) Read(b []byte) (int, error) {
 }
 
 // A stream can be continued after a timeout at any byte of a record.
-func TestTLSTimeoutWithinARecord(t *testing.T) {
+func TestTLSStreamGoesOnAfterATimeoutWithinARecord(t *testing.T) {
 	server, client := certified()
 	sent := bulk[:3000] // at first, records are as long as a segment
 	for _, taken := range []int{1, 4, 5, 6, 100, 1000, 2000} {
@@ -183,7 +183,7 @@ func TestTLSTimeoutWithinARecord(t *testing.T) {
 }
 
 // The end of TCP between two records is not the end of the stream, whichever side caused it.
-func TestTLSCut(t *testing.T) {
+func TestTLSCutIsNoEnd(t *testing.T) {
 	c := clientOverTLS(t, new(testgw.Gateway))
 	var raw *net.TCPConn
 	c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {

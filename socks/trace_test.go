@@ -32,7 +32,7 @@ func diary(t testing.TB, into *[]string) *socks.Trace {
 	}
 }
 
-func TestTrace(t *testing.T) {
+func TestTraceHooksAreCalledInOrder(t *testing.T) {
 	g := &testgw.Gateway{
 		Users: map[string]string{"user": "pass"},
 		Hosts: map[string][]netip.Addr{"name.example": {netip.MustParseAddr("192.0.2.1")}},
@@ -88,7 +88,7 @@ func TestTrace(t *testing.T) {
 }
 
 // In a pipelined handshake, RequestSent is called first.
-func TestTraceOfPipelined(t *testing.T) {
+func TestRequestSentComesFirstIfPipelined(t *testing.T) {
 	var told []string
 	c := clientOf(t, &testgw.Gateway{Dial: toSilence})
 	c.Handshake, c.Trace = socks.HandshakePipelined, diary(t, &told)
@@ -102,7 +102,7 @@ func TestTraceOfPipelined(t *testing.T) {
 }
 
 // The hooks of a context's Trace are called for its dial, after the Client's.
-func TestWithTrace(t *testing.T) {
+func TestTraceOfAContextIsForItsDial(t *testing.T) {
 	var told []string
 	note := func(who string) *socks.Trace {
 		return &socks.Trace{RequestSent: func(_ string, dst *socks.Addr) { told = append(told, who+" "+dst.String()) }}

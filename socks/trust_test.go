@@ -1,9 +1,6 @@
 package socks_test
 
 import (
-	"bufio"
-	"context"
-	"io"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -16,42 +13,32 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// guarded is a Forward to gateways in memory that accept one password and count refusals.
+// guarded is a gateway in memory that accepts one password, and counts refusals.
 type guarded struct {
+	gateway
 	password atomic.Value
 	refused  atomic.Int64
-	pool     // for hangUp
 }
 
-func (g *guarded) DialContext(context.Context, string, string) (net.Conn, error) {
-	near, far := net.Pipe()
-	g.mu.Lock()
-	g.far = append(g.far, far)
-	g.mu.Unlock()
-	go func() { // ends when either side is closed
-		defer far.Close()
-		r := wire.NewReader(bufio.NewReader(far))
-		r.ReadMethods()
-		far.Write([]byte{wire.Version, wire.MethodUserPass})
-		_, password, err := r.ReadUserPass()
-		if err != nil {
-			return
-		}
-		if password != g.password.Load() {
-			g.refused.Add(1)
-			far.Write([]byte{wire.UserPassVersion, 1})
-			return
-		}
-		far.Write([]byte{wire.UserPassVersion, wire.StatusSuccess})
-		if _, _, err := r.ReadRequest(); err == nil {
-			far.Write([]byte{wire.Version, wire.Succeeded, 0, 1, 127, 0, 0, 1, 0, 9})
-			io.Copy(io.Discard, far)
-		}
-	}()
-	return near, nil
+func (g *guarded) checkPassword(r *wire.Reader, c net.Conn) bool {
+	r.ReadMethods()
+	c.Write([]byte{wire.Version, wire.MethodUserPass})
+	_, password, err := r.ReadUserPass()
+	if err != nil {
+		return false
+	}
+	if password != g.password.Load() {
+		g.refused.Add(1)
+		c.Write([]byte{wire.UserPassVersion, 1})
+		return false
+	}
+	c.Write([]byte{wire.UserPassVersion, wire.StatusSuccess})
+	return true
 }
 
+// withSpares returns a Client with eight spares, which have used the password "old".
 func withSpares(t *testing.T, g *guarded) *socks.Client {
+	g.admit, g.answer = g.checkPassword, grants
 	g.password.Store("old")
 	c := &socks.Client{Addr: "127.0.0.1:1080", Forward: g, Auth: []socks.Auth{socks.UserPass("user", "old")}, Spare: 8}
 	dialOnce(t, c)
@@ -77,7 +64,7 @@ func TestOldSparesDoNotVouch(t *testing.T) {
 }
 
 // A gateway that closed all spares and changed its password sees the old password once per dial.
-func TestPasswordChangedMeanwhile(t *testing.T) {
+func TestChangedPasswordIsTriedOncePerDial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := new(guarded)
 		c := withSpares(t, g)

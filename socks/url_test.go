@@ -11,7 +11,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func TestParseURL(t *testing.T) {
+func TestParseURLReturnsAClient(t *testing.T) {
 	const none, userPass = wire.MethodNone, wire.MethodUserPass
 	tests := []struct {
 		url, network, addr string
@@ -58,7 +58,7 @@ func TestParseURL(t *testing.T) {
 }
 
 // The error for a malformed URL never contains the credentials.
-func TestParseURLRefuses(t *testing.T) {
+func TestParseURLNeverShowsCredentials(t *testing.T) {
 	const credentials = secretUser + ":" + "p4ss%2Fw0rd%3F%25%23"
 	for _, raw := range []string{
 		"", "gateway.example:1080", "127.0.0.1:1080", "/run/gw.sock", "socks5:gateway.example:1080",

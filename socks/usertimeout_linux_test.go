@@ -64,7 +64,7 @@ func (f *withUserTimeout) look(t testing.TB) map[net.Conn]int {
 
 // A request on a spare fails if it is not acknowledged within three times the connect time, and one second at
 // least. The socket's earlier value is restored after the reply, and not changed if a dial uses no spare.
-func TestUserTimeoutOfARequestOnASpare(t *testing.T) {
+func TestRequestOnASpareHasAUserTimeout(t *testing.T) {
 	const own = 7000
 	for connect, least := range map[time.Duration]int{0: 1000, 400 * time.Millisecond: 1200} {
 		g := testgw.Start(t, &testgw.Gateway{Dial: toSilence})

@@ -49,7 +49,7 @@ func positions(r request, w way, credentials bool) (cells []cell) {
 		stage, _ := at(answers, n)
 		add(cell{fault: same(silentFrom(n)), at: stage, silent: true, want: timesOut}, "silent after %d", n)
 		if r.name == "ASSOCIATE" && n >= total-6 {
-			continue // the noise would be the relay's address: see TestRelayAddress in socks
+			continue // the noise would be the relay's address: see TestRelayAddressHasLimits in socks
 		}
 		for name, noise := range noises {
 			add(cell{fault: noisyFrom(answers, n, noise), at: stage, want: amidst(r, noise)}, "%s after %d", name, n)

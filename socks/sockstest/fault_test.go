@@ -20,7 +20,7 @@ const (
 	tick     = time.Millisecond
 )
 
-func TestRefuse(t *testing.T) {
+func TestRefuseDecidesTheReply(t *testing.T) {
 	s := start(t, &sockstest.Server{Refuse: func(r sockstest.Request) socks.Reply {
 		_, port, _ := net.SplitHostPort(r.Address)
 		n, _ := strconv.Atoi(port)
@@ -52,7 +52,7 @@ func with(t *testing.T, f sockstest.Fault) *socks.Client {
 	return c
 }
 
-func TestSilence(t *testing.T) {
+func TestSilentServerSendsNothingMore(t *testing.T) {
 	for _, stage := range []sockstest.Stage{sockstest.StageMethod, sockstest.StageStatus, sockstest.StageReply} {
 		ctx, cancel := context.WithCancel(t.Context())
 		c := with(t, sockstest.Fault{Silent: stage, Hold: func(_ context.Context, at sockstest.Stage) {
@@ -65,7 +65,7 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-func TestHangUp(t *testing.T) {
+func TestHangUpEndsTheConnection(t *testing.T) {
 	for _, reset := range []bool{false, true} {
 		_, err := with(t, sockstest.Fault{HangUp: true, Reset: reset}).Dial("tcp", "www.example.com:80")
 		require.ErrorIs(t, err, socks.ErrGateway)
@@ -74,12 +74,12 @@ func TestHangUp(t *testing.T) {
 	}
 }
 
-func TestDripAndDelay(t *testing.T) {
+func TestDripAndDelayLoseNothing(t *testing.T) {
 	c, err := with(t, sockstest.Fault{Drip: true, Delay: time.Microsecond}).Dial("tcp", "www.example.com:"+echo(t))
 	ping(t, c, err)
 }
 
-func TestAnswer(t *testing.T) {
+func TestAnswerReplacesAMessage(t *testing.T) {
 	c := with(t, sockstest.Fault{Answer: func(at sockstest.Stage, b []byte) []byte {
 		if at == sockstest.StageMethod {
 			return []byte("HTTP/1.1 400 Bad Request\r\n\r\n")

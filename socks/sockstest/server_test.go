@@ -78,7 +78,7 @@ func TestEveryNameIsLoopback(t *testing.T) {
 	require.Empty(t, s.Requests())
 }
 
-func TestHosts(t *testing.T) {
+func TestHostsAreTheOnlyNames(t *testing.T) {
 	port := echo(t)
 	s := start(t, &sockstest.Server{
 		Hosts:  map[string][]netip.Addr{"www.example.com": {netip.MustParseAddr("127.0.0.1")}},
@@ -94,7 +94,7 @@ func TestHosts(t *testing.T) {
 	require.ErrorIs(t, err, socks.ErrHostUnreachable, "an empty table has no names")
 }
 
-func TestUsers(t *testing.T) {
+func TestUsersMustAuthenticate(t *testing.T) {
 	address := "www.example.com:" + echo(t)
 	s := start(t, &sockstest.Server{Users: map[string]string{"b": "2", "a": "1"}})
 	c, err := s.Client().Dial("tcp", address)
@@ -110,7 +110,7 @@ func TestUsers(t *testing.T) {
 	ping(t, c, err)
 }
 
-func TestTLS(t *testing.T) {
+func TestStartTLSHasACertificate(t *testing.T) {
 	address := "www.example.com:" + echo(t)
 	s := sockstest.NewUnstartedServer()
 	require.Nil(t, s.Certificate())
@@ -133,7 +133,7 @@ func TestTLS(t *testing.T) {
 	ping(t, c, err)
 }
 
-func TestUnixSocket(t *testing.T) {
+func TestServerListensOnAUnixSocket(t *testing.T) {
 	address := "www.example.com:" + echo(t)
 	l, err := net.Listen("unix", need.SocketPath(t))
 	require.NoError(t, err)
@@ -168,7 +168,7 @@ func TestDialMayLeadAnywhere(t *testing.T) {
 	require.ErrorIs(t, err, socks.ErrConnectionRefused)
 }
 
-func TestRestart(t *testing.T) {
+func TestServerRestartsAtItsAddress(t *testing.T) {
 	address := "www.example.com:" + echo(t)
 	s := sockstest.NewServer()
 	client, at := s.Client(), s.Listener.Addr().String()
@@ -190,7 +190,7 @@ func TestRestart(t *testing.T) {
 }
 
 // A Server that starts again uses its new fields.
-func TestRestartAsAnother(t *testing.T) {
+func TestRestartedServerUsesItsNewFields(t *testing.T) {
 	address := "www.example.com:" + echo(t)
 	s := &sockstest.Server{Refuse: func(sockstest.Request) socks.Reply { return socks.ErrNotAllowed }}
 	s.StartTLS()
@@ -204,7 +204,7 @@ func TestRestartAsAnother(t *testing.T) {
 	ping(t, c, err)
 }
 
-func TestCloseClientConnections(t *testing.T) {
+func TestCloseClientConnectionsResetsThem(t *testing.T) {
 	address := "www.example.com:" + echo(t)
 	s := start(t, new(sockstest.Server))
 	open, err := s.Client().Dial("tcp", address)
@@ -239,7 +239,7 @@ func TestHooksTellWhatHappened(t *testing.T) {
 	require.Empty(t, s.Requests())
 }
 
-func TestDatagramsAndBind(t *testing.T) {
+func TestDatagramsAndBindAreRecorded(t *testing.T) {
 	s := start(t, new(sockstest.Server))
 	p, err := s.Client().ListenPacket(t.Context(), "udp", "")
 	require.NoError(t, err)
@@ -256,7 +256,7 @@ func TestDatagramsAndBind(t *testing.T) {
 	require.Equal(t, "BIND", s.Requests()[1].Command.String())
 }
 
-func TestMisuse(t *testing.T) {
+func TestStartTwicePanicsAndCloseTwiceDoesNot(t *testing.T) {
 	s := sockstest.NewServer()
 	require.Panics(t, s.Start)
 	s.Close()
@@ -274,7 +274,7 @@ func (a token) Negotiate(_ context.Context, c net.Conn) (net.Conn, error) {
 	return c, err
 }
 
-func TestMethods(t *testing.T) {
+func TestMethodAuthenticatesAUser(t *testing.T) {
 	s := sockstest.NewUnstartedServer()
 	s.Methods = map[byte]func(context.Context, net.Conn) (net.Conn, string, error){
 		0x80: func(_ context.Context, c net.Conn) (net.Conn, string, error) {

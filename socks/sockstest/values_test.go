@@ -10,7 +10,7 @@ import (
 )
 
 // The values that Server passes on to its gateway have the same meaning there.
-func TestValues(t *testing.T) {
+func TestValuesMeanTheSameInTestgw(t *testing.T) {
 	require.Equal(t, []Stage{StageMethod, StageStatus, StageReply, StageSecondReply, StageDatagram}, []Stage{
 		Stage(testgw.StageMethod), Stage(testgw.StageStatus), Stage(testgw.StageReply), Stage(testgw.StageSecondReply), Stage(testgw.StageDatagram),
 	})

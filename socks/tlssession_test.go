@@ -60,7 +60,7 @@ func dialAndClose(t testing.TB, c *socks.Client) {
 
 // The gateway's name is sent as SNI, whether the certificate is verified or not, and each Client sends its own
 // name: a tls.Config that Clients share is not changed.
-func TestSNI(t *testing.T) {
+func TestGatewaysNameIsSentAsSNI(t *testing.T) {
 	needsLocalhost(t)
 	port, seen, config := secured(t)
 	unverified := &tls.Config{InsecureSkipVerify: true}
