@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockslib/sockslib/internal/netconn"
 )
 
 // fastOpening dials with TCP Fast Open. If the system does not support or allow that, it connects at once.
@@ -22,25 +24,18 @@ func synStateOf(c net.Conn) (s synState) {
 		synSent      = 2    // tcpi_state: TCP_SYN_SENT
 		synDataAcked = 0x20 // tcpi_options: TCPI_OPT_SYN_DATA
 	)
-	control(c, func(fd int) {
-		if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+	_ = netconn.Control(c, func(fd int) error {
+		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err == nil {
 			s = synState{
 				connecting: info.State == synSent,
 				acked:      info.Options&synDataAcked != 0,
 				rtt:        time.Duration(info.Rtt) * time.Microsecond,
 			}
 		}
+		return err
 	})
 	return s
-}
-
-// control calls f with the descriptor of the socket beneath c, if it has one.
-func control(c net.Conn, f func(fd int)) {
-	if sc, ok := c.(syscall.Conn); ok {
-		if raw, err := sc.SyscallConn(); err == nil {
-			_ = raw.Control(func(fd uintptr) { f(int(fd)) })
-		}
-	}
 }
 
 // inProgress reports whether err is from a first write that began to connect but sent no data, because the system has

@@ -33,8 +33,7 @@ type inlet struct {
 	read func(fd uintptr) bool // in.receive
 }
 
-// init sets up in to read from relay.
-
+// init makes in read from relay.
 func (in *inlet) init(relay net.Conn) {
 	in.relay = relay
 	in.raw = joining(relay)

@@ -19,3 +19,20 @@ func (ControlOnly) Read(func(fd uintptr) bool) error { return errors.ErrUnsuppor
 
 // Write returns errors.ErrUnsupported.
 func (ControlOnly) Write(func(fd uintptr) bool) error { return errors.ErrUnsupported }
+
+// Control calls do with the descriptor of the socket of c, and returns its error. The error matches
+// errors.ErrUnsupported if c has no socket.
+func Control(c any, do func(fd int) error) error {
+	socket, ok := c.(syscall.Conn)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if failed := raw.Control(func(fd uintptr) { err = do(int(fd)) }); failed != nil {
+		return failed
+	}
+	return err
+}

@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockslib/sockslib/internal/netconn"
 )
 
 // Space is the maximum number of bytes that Append appends.
@@ -22,8 +24,8 @@ func Append(oob []byte, size int) []byte {
 	return oob
 }
 
-// Sent returns the size of the datagrams into which a send with the control messages oob is split, or 0 if it is
-// not.
+// Sent returns the size of the datagrams into which a send with the control messages oob is split, or 0 if the send is
+// one datagram.
 func Sent(oob []byte) int {
 	if data := find(oob, unix.UDP_SEGMENT); len(data) >= 2 {
 		return int(binary.NativeEndian.Uint16(data))
@@ -57,23 +59,14 @@ func find(oob []byte, kind int32) []byte {
 
 // CanSplit reports whether the system can split sends of socket. Linux can since 4.18.
 func CanSplit(socket syscall.Conn) bool {
-	return control(socket, func(fd int) error {
+	return netconn.Control(socket, func(fd int) error {
 		_, err := unix.GetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 		return err
-	})
+	}) == nil
 }
 
 // Join makes the system join datagrams that socket receives, by UDP_GRO, and reports whether it succeeded. Linux can
 // since 5.0.
 func Join(socket syscall.Conn) bool {
-	return control(socket, func(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) })
-}
-
-func control(socket syscall.Conn, do func(fd int) error) bool {
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return false
-	}
-	failed := raw.Control(func(fd uintptr) { err = do(int(fd)) })
-	return failed == nil && err == nil
+	return netconn.Control(socket, func(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) }) == nil
 }
