@@ -34,7 +34,7 @@ func ParseAddr(network, address string) (*Addr, error) {
 }
 
 func parseAddr(network, address string) (Addr, error) {
-	proto, err := transport(network)
+	proto, err := protocolOf(network)
 	if err != nil {
 		return Addr{}, err
 	}
@@ -63,8 +63,8 @@ func parseAddr(network, address string) (Addr, error) {
 	return a, nil
 }
 
-// transport returns "tcp" or "udp".
-func transport(network string) (string, error) {
+// protocolOf returns "tcp" or "udp", the protocol of a network.
+func protocolOf(network string) (string, error) {
 	switch network {
 	case "tcp", "tcp4", "tcp6":
 		return "tcp", nil
@@ -110,8 +110,10 @@ func (a *Addr) String() string {
 // pointer returns a pointer to a copy of a. Only the code path that calls it pays for the allocation.
 func (a Addr) pointer() *Addr { return &a }
 
+// wire returns a as an address of a message.
 func (a *Addr) wire() wire.Addr { return wire.Addr{Name: a.Name, IP: a.IP, Port: a.Port} }
 
+// addrFrom returns the Addr of an address in a message.
 func addrFrom(proto string, w wire.Addr) Addr {
 	return Addr{Net: proto, Name: w.Name, IP: w.IP, Port: w.Port}
 }
@@ -160,7 +162,7 @@ func fromNet(addr net.Addr) (Addr, error) {
 func fromUDPAddr(a *net.UDPAddr) (Addr, error) {
 	ip, _ := netip.AddrFromSlice(a.IP)
 	if !ip.IsValid() || a.Zone != "" || uint(a.Port) > 65535 {
-		return Addr{}, &net.AddrError{Err: "not an address that a gateway can be sent", Addr: a.String()}
+		return Addr{}, &net.AddrError{Err: "an address that cannot be sent to a gateway", Addr: a.String()}
 	}
 	return Addr{Net: "udp", IP: ip.Unmap(), Port: uint16(a.Port)}, nil
 }

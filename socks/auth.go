@@ -81,11 +81,11 @@ func (u userPass) Negotiate(_ context.Context, c net.Conn) (net.Conn, error) {
 	return c, u.readAnswer(&s.in)
 }
 
-const redacted = "socks.UserPass(…)"
+const redactedUserPass = "socks.UserPass(…)"
 
-func (userPass) Format(f fmt.State, _ rune)   { fmt.Fprint(f, redacted) }
-func (userPass) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-func (userPass) LogValue() slog.Value         { return slog.StringValue(redacted) }
+func (userPass) Format(f fmt.State, _ rune)   { fmt.Fprint(f, redactedUserPass) }
+func (userPass) MarshalText() ([]byte, error) { return []byte(redactedUserPass), nil }
+func (userPass) LogValue() slog.Value         { return slog.StringValue(redactedUserPass) }
 
 // pipelinedAuth is an Auth whose sub-negotiation is one message and one answer, or nothing. The message can be
 // sent in one write with the greeting and the request.

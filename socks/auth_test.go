@@ -33,7 +33,7 @@ func TestClientOffersItsMethodsInOrder(t *testing.T) {
 		"user or none, none wanted":  {&testgw.Gateway{}, []socks.Auth{right, socks.NoAuth}, "", nil},
 		"none or user, user wanted":  {&testgw.Gateway{Users: users}, []socks.Auth{socks.NoAuth, right}, "user", nil},
 		"none, where user is wanted": {&testgw.Gateway{Users: users}, nil, "", socks.ErrNoAcceptableAuth},
-		"none, where it is let be":   {&testgw.Gateway{Users: users, Optional: true}, nil, "", nil},
+		"none, where it is optional": {&testgw.Gateway{Users: users, Optional: true}, nil, "", nil},
 		"longest":                    {&testgw.Gateway{Users: map[string]string{longest: longest}}, []socks.Auth{socks.UserPass(longest, longest)}, longest, nil},
 		"empty password":             {&testgw.Gateway{Users: map[string]string{"user": ""}}, []socks.Auth{socks.UserPass("user", "")}, "user", nil},
 		"bytes that are not letters": {&testgw.Gateway{Users: map[string]string{"\x00\xff:@": "\r\n%"}}, []socks.Auth{socks.UserPass("\x00\xff:@", "\r\n%")}, "\x00\xff:@", nil},

@@ -24,25 +24,25 @@ const (
 	HandshakeAuto Handshake = iota
 	// HandshakeStepwise sends each message in its own write, after the answer to the previous one.
 	HandshakeStepwise
-	// HandshakePipelined sends everything in one write. A dial fails if the gateway does not support that. There is
-	// one stepwise attempt if the gateway refuses the one method offered of several, or hangs up on a method
-	// other than the first or on a spare connection.
+	// HandshakePipelined sends everything in one write. A dial fails if the gateway does not support that. A stepwise
+	// attempt follows in three cases: the gateway refuses the offered method, and Auth has others; it hangs up, and
+	// the offered method is not the first of Auth; or it hangs up on a spare connection.
 	HandshakePipelined
 )
 
 const (
-	// minSilence is the minimum time without an answer to a pipelined handshake before a stepwise attempt is
-	// made. On a slow network it is three times the connect time; see patience.
+	// minSilence is the minimum silence after a pipelined handshake before a stepwise attempt begins. On a slow
+	// network, that takes longer: see patience.
 	minSilence = 250 * time.Millisecond
-	// stepsFor is how long handshakes are stepwise after only a stepwise attempt got a reply. Then one is pipelined
-	// again.
+	// stepsFor is how long a Client makes only stepwise handshakes, after a dial in which only the stepwise attempt
+	// got a reply.
 	stepsFor = 10 * time.Minute
 )
 
 // knowledge is what a Client has learnt about its gateway. The zero knowledge is ready for use.
 type knowledge struct {
 	pipelines atomic.Bool // the gateway has replied to a pipelined request since one last failed
-	// steps is when only the stepwise attempt of a dial last got a reply, in Unix nanoseconds. Zero: never, or a
+	// steps is when a dial last got a reply only to its stepwise attempt, in Unix nanoseconds. Zero: never, or a
 	// pipelined request has got a reply since.
 	steps  atomic.Int64
 	method atomic.Int32 // index in Client.Auth of the method to offer in a pipelined handshake
@@ -135,9 +135,9 @@ func (h *handshake) decisive() bool {
 		errors.Is(h.err, ErrNoAcceptableAuth) && !h.offeredPart()
 }
 
-// learn records what handshake h shows about the gateway. A reply shows that the gateway supports h's way. A
-// pipelined request that failed without a reply clears pipelines, so that the next dial makes a stepwise attempt
-// too. Silence shorter than patience changes nothing.
+// learn records what the handshake h shows about the gateway. A reply shows that the gateway supports h's kind of
+// handshake. A pipelined request that failed without a reply clears pipelines, so that the next dial makes a stepwise
+// attempt too. Silence shorter than patience changes nothing.
 func (c *Client) learn(h *handshake) {
 	switch {
 	case h.replied && h.pipelined != nil:

@@ -28,8 +28,8 @@ func TestAutoLearnsFromTheFirstDial(t *testing.T) {
 		"both offered, password wanted":    {gateway: &testgw.Gateway{Users: users}, auth: both, first: 1},
 		"both offered, none wanted":        {gateway: &testgw.Gateway{}, auth: both, first: 2},
 		"tor, password":                    {gateway: &testgw.Gateway{Users: users, Quirks: testgw.Quirks{MissingMethodReply: true}}, auth: password, first: 1},
-		"one message a read":               {gateway: &testgw.Gateway{Quirks: testgw.Quirks{OneRecv: true}}, first: 2, silent: true},
-		"one message a read, password":     {gateway: &testgw.Gateway{Users: users, Quirks: testgw.Quirks{OneRecv: true}}, auth: password, first: 2, silent: true},
+		"one message per read":             {gateway: &testgw.Gateway{Quirks: testgw.Quirks{OneRecv: true}}, first: 2, silent: true},
+		"one message per read, password":   {gateway: &testgw.Gateway{Users: users, Quirks: testgw.Quirks{OneRecv: true}}, auth: password, first: 2, silent: true},
 		"garbage for pipelined, then well": {gateway: &testgw.Gateway{Misbehave: firstOnly(testgw.Fault{Answer: garbage})}, first: 2},
 		"a close for pipelined, then well": {gateway: &testgw.Gateway{Misbehave: firstOnly(testgw.Fault{End: testgw.FIN, After: 1})}, first: 2},
 		"a reset for pipelined, then well": {gateway: &testgw.Gateway{Misbehave: firstOnly(testgw.Fault{End: testgw.RST})}, first: 2},
@@ -118,7 +118,7 @@ func TestTorMayRejectBeforeTheStatus(t *testing.T) {
 	require.ErrorIs(t, err, socks.ErrCommandNotSupported)
 }
 
-// The same without credentials: Tor omits the choice of a method too.
+// Without credentials, Tor omits the choice of a method too.
 func TestTorMayRejectBeforeTheMethod(t *testing.T) {
 	for rep, want := range map[byte]error{1: socks.ErrGeneralFailure, 7: socks.ErrCommandNotSupported, 8: socks.ErrAddressTypeNotSupported} {
 		for _, h := range []socks.Handshake{socks.HandshakePipelined, socks.HandshakeAuto} {

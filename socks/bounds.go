@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"time"
 )
@@ -44,36 +42,6 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// direct reaches gateways and relays of a Client without a Forward. It does not use net.DefaultResolver, because the
-// application may have replaced it by a resolver that returns fake addresses.
-var direct = net.Dialer{Resolver: &net.Resolver{}}
-
-// dialTransport connects to the gateway or its relay. It fails at limit's deadline.
-func (c *Client) dialTransport(limit *deadlineContext, network, address string) (conn net.Conn, err error) {
-	if c.Forward == nil && (network == "unix" || isLiteral(address)) {
-		return direct.DialContext(limit, network, address) // without a lookup, package net uses only limit.Deadline
-	}
-	ctx, cancel := limit.cancelling()
-	defer cancel()
-	if c.Forward != nil {
-		conn, err = c.Forward.DialContext(ctx, network, address)
-	} else {
-		conn, err = direct.DialContext(ctx, network, address)
-	}
-	if err != nil && ended(ctx) != nil && ended(limit.Context) == nil {
-		err = os.ErrDeadlineExceeded
-	}
-	if err == nil && conn == nil {
-		err = errors.New("the Forward returned no connection")
-	}
-	return conn, err
-}
-
-func isLiteral(address string) bool {
-	_, err := netip.ParseAddrPort(address)
-	return err == nil
 }
 
 // deadlineContext is a context with an earlier Deadline, which does not close its Done channel. It needs no
@@ -161,8 +129,8 @@ func (h *handshake) timedOut() bool {
 // errNoAnswer is the error if the gateway has accepted the connection and has sent nothing.
 var errNoAnswer = fmt.Errorf("the gateway accepted the connection and has not answered: does it speak SOCKS5?: %w", os.ErrDeadlineExceeded)
 
-// explain returns the error of the handshake. If ctx has ended, it is the context's error, whatever the socket's
-// error is. If a bound ended the handshake, it says what the handshake was waiting for.
+// explain returns the error of the handshake. If ctx has ended, that is the context's error and not the socket's. If a
+// bound ended the handshake, the error says what the handshake was waiting for.
 func (h *handshake) explain(ctx context.Context) error {
 	switch err := ended(ctx); {
 	case h.err == nil:

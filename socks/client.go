@@ -107,11 +107,11 @@ func (c *Client) network() string {
 	return c.Network
 }
 
-var anonymous = []Auth{NoAuth}
+var noAuthOnly = []Auth{NoAuth}
 
 func (c *Client) auths() []Auth {
 	if len(c.Auth) == 0 {
-		return anonymous
+		return noAuthOnly
 	}
 	return c.Auth
 }

@@ -129,7 +129,7 @@ func TestAssociationsComeAndGo(t *testing.T) {
 				if (n+i)%4 == 0 {
 					g.Disconnect()
 					if _, _, err := p.ReadFrom(make([]byte, 1)); err == nil {
-						t.Error("something came")
+						t.Error("a datagram came")
 					}
 				}
 				if err := p.Close(); err != nil {

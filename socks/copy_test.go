@@ -20,19 +20,19 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// noting is a connection to the gateway that counts calls of ReadFrom and WriteTo.
-type noting struct {
+// copyCounter is a connection to the gateway that counts the bytes that its ReadFrom and WriteTo copy.
+type copyCounter struct {
 	*net.TCPConn
 	readFrom, writeTo atomic.Int64
 }
 
-func (c *noting) ReadFrom(r io.Reader) (int64, error) {
+func (c *copyCounter) ReadFrom(r io.Reader) (int64, error) {
 	n, err := c.TCPConn.ReadFrom(r)
 	c.readFrom.Add(n)
 	return n, err
 }
 
-func (c *noting) WriteTo(w io.Writer) (int64, error) {
+func (c *copyCounter) WriteTo(w io.Writer) (int64, error) {
 	n, err := c.TCPConn.WriteTo(w)
 	c.writeTo.Add(n)
 	return n, err
@@ -41,13 +41,13 @@ func (c *noting) WriteTo(w io.Writer) (int64, error) {
 // io.Copy calls the connection's own ReadFrom and WriteTo, in which package net uses splice.
 func TestCopyReachesTheSocket(t *testing.T) {
 	c := clientOf(t, new(testgw.Gateway))
-	var conn *noting
+	var conn *copyCounter
 	c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 		raw, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		conn = &noting{TCPConn: raw.(*net.TCPConn)}
+		conn = &copyCounter{TCPConn: raw.(*net.TCPConn)}
 		return conn, nil
 	})
 	near, far := connect(t, c, listen(t))

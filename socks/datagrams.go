@@ -12,9 +12,8 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// receive reads the payload of the next datagram into b, and its sender as reported by the relay into from. If
-// named is true, a sender's name is copied too. A waiting reader keeps the stack frames from here on, so they are
-// small.
+// receive reads the payload of the next datagram into b, and its sender, as the relay reports it, into from. It sets
+// from.Name only if named is true. The stack frames of a waiting reader, from receive on, are kept small.
 func (p *PacketConn) receive(b []byte, from *wire.Addr, named bool) (int, error) {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
@@ -62,12 +61,12 @@ func (p *PacketConn) late() error {
 	return nil
 }
 
-// deliver takes the next held datagram. If it is for the application, deliver copies it; otherwise it counts it as
-// dropped and reports false. p.in.mu is held.
+// deliver takes the next held datagram. It copies a datagram that is for the application; otherwise it drops the
+// datagram and reports false. p.in.mu is held.
 func (p *PacketConn) deliver(b []byte, from *wire.Addr, named bool) (n int, ok bool) {
 	defer p.in.release()
 	d, err := wire.ParseDatagram(p.in.next())
-	if reason, ok := p.judge(&d, err); !ok {
+	if reason, ok := p.accept(&d, err); !ok {
 		p.drop(reason)
 		return 0, false
 	}
@@ -83,8 +82,8 @@ func (p *PacketConn) deliver(b []byte, from *wire.Addr, named bool) (n int, ok b
 	return copy(b, d.Payload), true
 }
 
-// judge reports whether to deliver the datagram d, and if not, the reason. err is the error of parsing it.
-func (p *PacketConn) judge(d *wire.Datagram, err error) (DropReason, bool) {
+// accept reports whether to deliver the datagram d, and if not, the reason. err is the error of parsing it.
+func (p *PacketConn) accept(d *wire.Datagram, err error) (DropReason, bool) {
 	switch {
 	case err != nil, !printable(d.Name):
 		return DropMalformed, false
@@ -106,11 +105,13 @@ func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return n, sender(&from), nil
+	return n, senderAddr(&from), nil
 }
 
+// senderAddr returns from as ReadFrom's address. It is not inlined, so that ReadFrom's frame stays small.
+//
 //go:noinline
-func sender(from *wire.Addr) net.Addr { // keeps ReadFrom's frame small
+func senderAddr(from *wire.Addr) net.Addr {
 	if from.IP.IsValid() {
 		return netconn.UDPAddr(netip.AddrPortFrom(from.IP, from.Port))
 	}
@@ -192,8 +193,8 @@ func (p *PacketConn) Write(b []byte) (int, error) {
 	return p.transmit(out, header, err, b, len(b))
 }
 
-// transmit sends b as datagrams of size bytes each. header is the SOCKS header of each, at the beginning of out;
-// err is the error of making it.
+// transmit sends b as datagrams of size bytes each. The header is the SOCKS header of each, at the beginning of out, and
+// err is the error of making it: transmit returns that as the error of the write.
 func (p *PacketConn) transmit(out *outgoing, header []byte, err error, b []byte, size int) (n int, _ error) {
 	switch {
 	case err != nil:

@@ -32,7 +32,7 @@ const (
 
 // opFor returns the Op of a dial on network.
 func opFor(network string) string {
-	if proto, err := transport(network); err == nil && proto == "udp" {
+	if proto, err := protocolOf(network); err == nil && proto == "udp" {
 		return opAssociate
 	}
 	return opConnect

@@ -222,7 +222,7 @@ func ExampleParseURL() {
 	// "" gateway.example:1080 TLS:false [socks.UserPass(…) socks.NoAuth]
 	// "" gateway.example:443 TLS:true []
 	// "unix" /run/gateway TLS:false []
-	// gateway URL: malformed; percent-encode what is special in the user and the password
+	// gateway URL: malformed; percent-encode special characters in the user and the password
 }
 
 // A Reply distinguishes a destination that refuses from a gateway that is down.

@@ -52,8 +52,8 @@ func (h *handshake) stillConnecting(err error) bool {
 	return true
 }
 
-// connected takes the error of the first read from the gateway. If the connection was deferred, connected finishes
-// connecting: it calls the hook, and returns the error of connecting if there was one. Otherwise it returns err.
+// connected is called with the error of the first read from the gateway. If the connection was deferred, connecting has
+// ended with that read: connected calls the hook, and returns the error of connecting, if any. Otherwise it returns err.
 func (h *handshake) connected(err error) error {
 	if !h.deferred {
 		return err
@@ -82,7 +82,7 @@ func (h *handshake) connected(err error) error {
 }
 
 // neverConnected reports whether err shows that a deferred connection was not established. A socket that was closed
-// meanwhile has no state, so it counts as not established.
+// meanwhile counts as not established, because its state is lost.
 func neverConnected(err error) bool {
 	for _, e := range []error{errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, net.ErrClosed} {
 		if errors.Is(err, e) {

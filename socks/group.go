@@ -63,7 +63,7 @@ func (g *Group) Close() error {
 	return errors.Join(errs...)
 }
 
-// failOver calls request with one Client after the other until a gateway does not fail. It returns the result of the
+// failOver calls request with one Client after the other, until a gateway does not fail, and returns the result of the
 // last call.
 func failOver[T any](ctx context.Context, g *Group, address string, request func(*Client, *turn) (T, error)) (result T, err error) {
 	queue := g.queue(address, time.Now())
@@ -71,7 +71,7 @@ func failOver[T any](ctx context.Context, g *Group, address string, request func
 		return result, &net.OpError{Op: "socks", Err: gatewayFailed("configuration", errors.New("a Group without Clients"))}
 	}
 	for i, next := range queue {
-		t := turn{letInBy: share(ctx, len(queue)-i)}
+		t := turn{letInBy: shareOfTime(ctx, len(queue)-i)}
 		result, err = request(next.client, &t)
 		v := judge(ctx, &t, err)
 		g.note(next, v, time.Now(), err)
@@ -83,9 +83,9 @@ func failOver[T any](ctx context.Context, g *Group, address string, request func
 	return result, err
 }
 
-// share returns the end of the next gateway's share of the context's remaining time, with the given number of
+// shareOfTime returns the end of the next gateway's share of the context's remaining time, with the given number of
 // gateways left. It is zero if ctx has no deadline.
-func share(ctx context.Context, gateways int) time.Time {
+func shareOfTime(ctx context.Context, gateways int) time.Time {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return time.Time{}
@@ -116,5 +116,5 @@ func judge(ctx context.Context, t *turn, err error) verdict {
 	case ended(ctx) != nil:
 		return verdict{rests: ended(ctx) == context.DeadlineExceeded}
 	}
-	return verdict{goesOn: failed, rests: failed} // not failed: it refused the credentials, or this machine is the cause
+	return verdict{goesOn: failed, rests: failed} // if not failed, it refused the credentials, or this machine is the cause
 }

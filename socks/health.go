@@ -82,7 +82,7 @@ func (g *Group) preferred(address string) []*Client {
 		h := fnv.New64a()
 		io.WriteString(h, host)
 		io.WriteString(h, "\x00"+c.network()+"\x00"+c.Addr)
-		return mix(h.Sum64())
+		return mixBits(h.Sum64())
 	}
 	clients := slices.Clone(g.Clients)
 	slices.SortStableFunc(clients, func(a, b *Client) int {
@@ -112,8 +112,8 @@ func hostIn(address string) string {
 	return strings.ToLower(host)
 }
 
-// mix spreads the bits of an FNV hash, in which the last byte of the input affects mostly the lowest bits.
-func mix(x uint64) uint64 {
+// mixBits spreads the bits of an FNV hash, in which the last byte of the input affects mostly the lowest bits.
+func mixBits(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31

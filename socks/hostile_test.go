@@ -1,7 +1,6 @@
 package socks_test
 
 import (
-	"context"
 	"net"
 	"net/netip"
 	"testing"
@@ -13,8 +12,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// An address that a gateway sends may be written to a log, or to a protocol line, such as FTP's PORT with
-// Listener.Addr.
+// A name that a gateway sends may be written to a log or to a line of a protocol, as Listener.Addr to FTP's PORT.
 func TestNamesInRepliesAreChecked(t *testing.T) {
 	for _, name := range []string{"\x00", "a\r\nDELE b", "a b", "a\x7f", "caf\xc3\xa9.example", "\x1b[2J"} {
 		reply, err := wire.AppendReply(nil, wire.Succeeded, wire.Addr{Name: name, Port: 21})
@@ -51,7 +49,7 @@ func TestNamesInRepliesAreChecked(t *testing.T) {
 	}
 }
 
-// The names in datagrams are checked in the same way.
+// A datagram whose sender is not a name is dropped, for the same reason.
 func TestNamesInDatagramsAreChecked(t *testing.T) {
 	var dropped []socks.DropReason
 	c := &socks.Client{Trace: &socks.Trace{PacketDropped: func(_ net.Addr, reason socks.DropReason) { dropped = append(dropped, reason) }}}
@@ -64,40 +62,7 @@ func TestNamesInDatagramsAreChecked(t *testing.T) {
 	require.Equal(t, []socks.DropReason{socks.DropMalformed}, dropped)
 }
 
-// A gateway that sends too much on the control connection ends the association.
-func TestControlConnectionTalks(t *testing.T) {
-	var control net.Conn
-	ended := make(chan struct{})
-	c := &socks.Client{Addr: "gateway.example:1080", Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
-		near, far := net.Pipe()
-		if network == "udp" {
-			t.Cleanup(func() { far.Close() })
-			return near, nil
-		}
-		control = far
-		go func() { // ends with the connection
-			defer close(ended)
-			r := wire.NewReader(far)
-			r.ReadMethods()
-			r.ReadRequest()
-			far.Write([]byte("\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x35"))
-			for err := error(nil); err == nil; {
-				_, err = far.Write(make([]byte, 1000))
-			}
-		}()
-		return near, nil
-	})}
-	p, err := c.ListenPacket(t.Context(), "udp", "")
-	require.NoError(t, err)
-	defer p.Close()
-	<-ended
-	defer control.Close()
-	_, _, err = p.ReadFrom(make([]byte, 10))
-	require.ErrorIs(t, err, net.ErrClosed)
-	require.ErrorIs(t, err, socks.ErrProtocol)
-}
-
-// An address from an application may be written to a log too, even if it is malformed.
+// The error for a malformed address may be written to a log too.
 func TestErrorsQuoteAddresses(t *testing.T) {
 	for _, address := range []string{"\x1b[2Jname.example:80", "a\nb", "[\x00", "a\r\n:80"} {
 		_, err := new(socks.Client).Dial("tcp", address)

@@ -20,13 +20,13 @@ type datagrams struct {
 
 var datagramsPool = sync.Pool{New: func() any { return new(datagrams) }}
 
-// inlet reads from the relay. On a system where a reader can wait without a buffer, it holds a buffer only while
-// the buffer has datagrams.
+// inlet reads from the relay. On a system where a reader can wait without a buffer, an inlet has a buffer only while
+// that has datagrams.
 type inlet struct {
 	relay net.Conn
 	raw   syscall.RawConn // the relay's socket; nil: a waiting reader holds a buffer
 
-	mu   sync.Mutex            // also held by a waiting reader; other readers wait for it
+	mu   sync.Mutex            // held by the one reader, also while it waits; other readers wait for mu
 	held *datagrams            // nil: none
 	err  error                 // of the last call of read
 	name string                // the last sender's name, kept so that the next datagram from it needs no allocation
@@ -36,7 +36,7 @@ type inlet struct {
 // init makes in read from relay.
 func (in *inlet) init(relay net.Conn) {
 	in.relay = relay
-	in.raw = joining(relay)
+	in.raw = joinDatagrams(relay)
 	in.read = in.receive // made once, because a method value allocates
 }
 

@@ -15,12 +15,12 @@ import (
 type receipt struct {
 	msg unix.Msghdr
 	iov unix.Iovec
-	oob [128]byte // has room for control messages that an application has enabled by SyscallConn
+	oob [128]byte // more than UDP_GRO needs: an application may enable other control messages by SyscallConn
 }
 
-// joining makes the system join consecutive datagrams (UDP_GRO), and returns access to the relay's socket, or nil if
-// relay is not a socket.
-func joining(relay net.Conn) syscall.RawConn {
+// joinDatagrams makes the system join consecutive datagrams (UDP_GRO), and returns access to the relay's socket. It
+// returns nil if relay is not a socket.
+func joinDatagrams(relay net.Conn) syscall.RawConn {
 	socket, ok := relay.(*net.UDPConn)
 	if !ok {
 		return nil
@@ -33,8 +33,8 @@ func joining(relay net.Conn) syscall.RawConn {
 	return raw
 }
 
-// receive reads once, without waiting, and reports whether there was a datagram or an error. It holds a buffer only
-// during the call, whereas a read of package net would hold one while it waits.
+// receive reads once, without waiting, and reports whether there was a datagram or an error. A reader therefore waits
+// without a buffer, unlike in a read of package net.
 func (in *inlet) receive(fd uintptr) bool {
 	d := datagramsPool.Get().(*datagrams)
 	n, size, errno := d.receive(int(fd))

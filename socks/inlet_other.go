@@ -9,6 +9,6 @@ import (
 
 type receipt struct{}
 
-func joining(net.Conn) syscall.RawConn { return nil }
+func joinDatagrams(net.Conn) syscall.RawConn { return nil }
 
-func (in *inlet) receive(uintptr) bool { return true } // not called, because joining returns nil
+func (in *inlet) receive(uintptr) bool { return true } // not called, because joinDatagrams returns nil

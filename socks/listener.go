@@ -27,8 +27,8 @@ type Listener struct {
 	addr    Addr  // BND.ADDR and BND.PORT of the first reply
 	hooks   hooks // the Client's only
 
-	accepting sync.Mutex // held by an Accept that waits
-	in        *wire.Reader
+	accepting sync.Mutex   // held by an Accept that waits
+	in        *wire.Reader // reads conn; guarded by accepting
 
 	mu     sync.Mutex
 	conn   net.Conn // the control connection; nil: accepted or closed
@@ -66,7 +66,7 @@ func (c *Client) listen(ctx context.Context, network, peer string, t *turn) (net
 
 // parsePeer parses Listen's arguments. It returns an Addr with neither IP nor Name for any peer.
 func parsePeer(network, peer string) (Addr, error) {
-	if proto, err := transport(network); err != nil || proto != "tcp" {
+	if proto, err := protocolOf(network); err != nil || proto != "tcp" {
 		return Addr{}, net.UnknownNetworkError(network)
 	}
 	host, service, err := net.SplitHostPort(peer)
@@ -104,7 +104,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	l.hooks.replied(wire.Bind, &l.peer, peer, err)
 	switch given := l.giveAway(); {
 	case !given:
-		return nil, l.fail(net.ErrClosed) // whatever the error of the closed socket is
+		return nil, l.fail(net.ErrClosed) // and not the error of the closed socket
 	case err != nil:
 		conn.Close()
 		return nil, l.fail(err)

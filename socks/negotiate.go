@@ -25,7 +25,7 @@ func (h *handshake) authenticate(ctx context.Context, s *scratch) error {
 		return readFailed("greeting", err)
 	}
 	h.chosen = true
-	auth, err := choose(auths, h.method)
+	auth, err := chosenAuth(auths, h.method)
 	if err != nil {
 		return err
 	}
@@ -55,8 +55,8 @@ func appendGreeting(b []byte, auths []Auth) ([]byte, error) {
 	return wire.AppendMethods(b, methods[:len(auths)]...)
 }
 
-// choose returns the Auth of the method that the gateway chose, or an error if that was not offered.
-func choose(auths []Auth, method byte) (Auth, error) {
+// chosenAuth returns the Auth of the method that the gateway chose, or an error if that was not offered.
+func chosenAuth(auths []Auth, method byte) (Auth, error) {
 	if method == wire.MethodNoAcceptable {
 		return nil, ErrNoAcceptableAuth
 	}
@@ -65,11 +65,11 @@ func choose(auths []Auth, method byte) (Auth, error) {
 			return a, nil
 		}
 	}
-	return nil, unoffered(method)
+	return nil, notOffered(method)
 }
 
-// unoffered returns the error for a gateway that chose a method that was not offered.
-func unoffered(method byte) error {
+// notOffered returns the error for a gateway that chose a method that was not offered.
+func notOffered(method byte) error {
 	if method == wire.MethodUserPass {
 		return fmt.Errorf("%w: it wants a username and a password", ErrNoAcceptableAuth)
 	}
@@ -108,7 +108,7 @@ func (h *handshake) subNegotiate(ctx context.Context, auth Auth) (net.Conn, erro
 	}
 	stop := context.AfterFunc(ctx, h.abort)
 	conn, err := auth.Negotiate(ctx, h.conn)
-	_ = h.conn.SetDeadline(time.Time{}) // TLS keeps a record of its own of what the Auth has set
+	_ = h.conn.SetDeadline(time.Time{}) // not h.raw's: a tlsConn also keeps the deadline that the Auth has set
 	switch {
 	case !stop(): // the connection is closed, even if the negotiation was faster; explain finds out by which bound
 		return nil, os.ErrDeadlineExceeded

@@ -36,7 +36,7 @@ type PacketConn struct {
 	relay   net.Conn     // connected to the relay, so it receives only from there
 	udp     *net.UDPConn // relay, if it is a UDP socket; nil: it is a Forward's, or an Auth protects it
 	splits  bool         // udp can split one send into several datagrams
-	beneath syscall.Conn // the socket below relay, in a chain the socket to the first gateway's relay; nil: unknown
+	beneath syscall.Conn // the socket below relay; in a chain, the socket to the first gateway's relay; nil: unknown
 	socket  bool         // relay is a *net.UDPConn, perhaps protected by an Auth
 	in      inlet
 	last    atomic.Pointer[prepared] // the header for the last name that was sent to
@@ -75,7 +75,7 @@ func (c *Client) listenPacket(ctx context.Context, network, address string, t *t
 
 // checkLocal returns an error if ListenPacket's arguments are invalid.
 func checkLocal(network, address string) error {
-	if proto, err := transport(network); err != nil || proto != "udp" {
+	if proto, err := protocolOf(network); err != nil || proto != "udp" {
 		return net.UnknownNetworkError(network)
 	}
 	switch address {
@@ -169,8 +169,8 @@ func (p *PacketConn) fail(op string, err error) error {
 	return p.client.opError(op, p.network, p.RemoteAddr(), err)
 }
 
-// relayFailed turns an ICMP error of the relay's host into an error that matches ErrGateway too. Its errno is that
-// of the relay, not of a destination.
+// relayFailed turns an ICMP error of the relay's host into an error that matches ErrGateway too, because it is not about
+// a destination.
 func relayFailed(err error) error {
 	for _, reported := range []error{errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH} {
 		if errors.Is(err, reported) {
@@ -219,6 +219,7 @@ func (p *PacketConn) SetReadDeadline(t time.Time) error {
 	return p.set(p.relay.SetReadDeadline(t))
 }
 
+// setReadBy records the read deadline, which late also applies to datagrams that are held.
 func (p *PacketConn) setReadBy(t time.Time) {
 	if t.IsZero() {
 		p.readBy.Store(0)

@@ -13,7 +13,7 @@ const (
 	DropFragment                      // FRAG is not 0, RFC 1928, section 7
 	DropStranger                      // it is not from the fixed peer
 	DropUnreachable                   // an ICMP error reported that the relay or its host is unreachable
-	dropReasons
+	dropReasons                       // their number
 )
 
 // String returns the reason as one word, for example "malformed".

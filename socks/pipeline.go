@@ -87,7 +87,7 @@ func (h *handshake) readMethod(s *scratch) error {
 	switch {
 	case head[0] == wire.UserPassVersion && offered == wire.MethodUserPass:
 		return nil
-	case head[0] == wire.Version && !choice(head[1]) && h.isReply(s):
+	case head[0] == wire.Version && !mayBeChoice(head[1]) && h.isReply(s):
 		return h.readReply(s)
 	}
 	if h.method, err = s.in.ReadMethod(); err != nil {
@@ -99,7 +99,7 @@ func (h *handshake) readMethod(s *scratch) error {
 	case wire.MethodNoAcceptable:
 		return ErrNoAcceptableAuth
 	}
-	return unoffered(h.method)
+	return notOffered(h.method)
 }
 
 // peekAnswer waits for the gateway's first answer, and returns its first two bytes without consuming them.
@@ -126,7 +126,7 @@ func (h *handshake) isReply(s *scratch) bool {
 	return err == nil && answer[2] == 0
 }
 
-// choice reports whether method can be a gateway's choice after a pipelined greeting.
-func choice(method byte) bool {
+// mayBeChoice reports whether method can be a gateway's choice after a pipelined greeting.
+func mayBeChoice(method byte) bool {
 	return method == wire.MethodNone || method == wire.MethodUserPass || method == wire.MethodNoAcceptable
 }

@@ -54,10 +54,10 @@ type incomparable struct {
 	_ []byte
 }
 
-// mute protects the connection, and its ProtectRelay returns nil.
-type mute struct{ veiled }
+// unprotecting protects the connection, but its ProtectRelay returns nil.
+type unprotecting struct{ veiled }
 
-func (mute) ProtectRelay(net.Conn) net.Conn { return nil }
+func (unprotecting) ProtectRelay(net.Conn) net.Conn { return nil }
 
 // veiledGateway starts a gateway that grants requests on the connection that wrap returns, after choosing
 // veilMethod. The relay is a socket of the test. It returns a Client for the gateway, the relay, and the commands
@@ -144,7 +144,7 @@ func TestRelayThatCannotBeProtectedIsAnError(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
-	c, _, _ := veiledGateway(t, func(c net.Conn) net.Conn { return mute{veiled{c}} })
+	c, _, _ := veiledGateway(t, func(c net.Conn) net.Conn { return unprotecting{veiled{c}} })
 	_, err := c.ListenPacket(t.Context(), "udp", "")
 	require.ErrorContains(t, err, "ProtectRelay")
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
+	"os"
 	"time"
 )
 
@@ -72,4 +74,34 @@ func (h *handshake) secure(ctx context.Context) error {
 	}
 	h.conn = conn
 	return nil
+}
+
+// directDialer reaches gateways and relays of a Client without a Forward. It does not use net.DefaultResolver, because
+// the application may have replaced it by a resolver that returns fake addresses.
+var directDialer = net.Dialer{Resolver: &net.Resolver{}}
+
+// dialTransport connects to the gateway or its relay. It fails at limit's deadline.
+func (c *Client) dialTransport(limit *deadlineContext, network, address string) (conn net.Conn, err error) {
+	if c.Forward == nil && (network == "unix" || isLiteral(address)) {
+		return directDialer.DialContext(limit, network, address) // without a lookup, package net uses only limit.Deadline
+	}
+	ctx, cancel := limit.cancelling()
+	defer cancel()
+	if c.Forward != nil {
+		conn, err = c.Forward.DialContext(ctx, network, address)
+	} else {
+		conn, err = directDialer.DialContext(ctx, network, address)
+	}
+	if err != nil && ended(ctx) != nil && ended(limit.Context) == nil {
+		err = os.ErrDeadlineExceeded
+	}
+	if err == nil && conn == nil {
+		err = errors.New("the Forward returned no connection")
+	}
+	return conn, err
+}
+
+func isLiteral(address string) bool {
+	_, err := netip.ParseAddrPort(address)
+	return err == nil
 }

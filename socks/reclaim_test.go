@@ -13,27 +13,28 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// takenLate is a connection on which the gateway acts before a dial's reclaim is noticed.
-type takenLate struct {
+// actingConn is a connection on which the gateway acts at the moment in which a deadline in the past is set: the first
+// such deadline tries whether deadlines work, and the second reclaims the spare.
+type actingConn struct {
 	net.Conn
-	claims int
-	late   int // which deadline in the past is the reclaim; an earlier one tries whether deadlines work
-	last   func()
-	open   *atomic.Int64
+	past   int           // number of deadlines in the past that were set
+	actAt  int           // the gateway acts at the deadline with this number, counted from 1; zero: never
+	act    func()        // what the gateway does
+	open   *atomic.Int64 // number of open connections
 	closed atomic.Bool
 }
 
-func (c *takenLate) SetReadDeadline(t time.Time) error {
+func (c *actingConn) SetReadDeadline(t time.Time) error {
 	if t.Equal(time.Unix(1, 0)) {
-		if c.claims++; c.claims == c.late {
-			c.last()
+		if c.past++; c.past == c.actAt {
+			c.act()
 			return nil
 		}
 	}
 	return c.Conn.SetReadDeadline(t)
 }
 
-func (c *takenLate) Close() error {
+func (c *actingConn) Close() error {
 	if !c.closed.Swap(true) {
 		c.open.Add(-1)
 	}
@@ -58,7 +59,7 @@ func TestSpareEndsAsItIsTaken(t *testing.T) {
 						g.mu.Lock()
 						far := g.far[len(g.far)-1]
 						g.mu.Unlock()
-						return &takenLate{Conn: conn, late: 2, last: func() { act(far) }, open: &open}, err
+						return &actingConn{Conn: conn, actAt: 2, act: func() { act(far) }, open: &open}, err
 					})}
 				dialOnce(t, c)
 				synctest.Wait()
@@ -83,11 +84,11 @@ func TestSpareThatEndsAtOnceIsReplaced(t *testing.T) {
 			Forward: dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 				conn, err := g.DialContext(ctx, network, address)
 				open.Add(1)
-				late := &takenLate{Conn: conn, last: g.hangUp, open: &open}
+				acting := &actingConn{Conn: conn, act: g.hangUp, open: &open}
 				if g.conns.Load() == 2 {
-					late.late = 1
+					acting.actAt = 1
 				}
-				return late, err
+				return acting, err
 			})}
 		dialOnce(t, c)
 		synctest.Wait()

@@ -73,7 +73,7 @@ func relayAddr(bound wire.Addr, gateway net.Addr) (wire.Addr, error) {
 		err = fmt.Errorf("%w: its relay is a name", ErrProtocol)
 	case relay.Port == 0:
 		err = fmt.Errorf("%w: its relay has port 0", ErrProtocol)
-	case relay.IP.IsMulticast() || relay.IP == broadcast:
+	case relay.IP.IsMulticast() || relay.IP == broadcastIPv4:
 		err = fmt.Errorf("%w: its relay %s is not one host", ErrProtocol, relay.IP)
 	case relay.IP.IsLoopback() && host.IsValid() && !host.IsLoopback():
 		err = fmt.Errorf("%w: its relay %s is this machine", ErrProtocol, relay.IP)
@@ -81,4 +81,4 @@ func relayAddr(bound wire.Addr, gateway net.Addr) (wire.Addr, error) {
 	return relay, err
 }
 
-var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+var broadcastIPv4 = netip.AddrFrom4([4]byte{255, 255, 255, 255})

@@ -25,9 +25,10 @@ func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	return netconn.ControlOnly(raw.Control), nil
 }
 
-// squeeze sends a datagram of at most minQUIC bytes of payload again after EMSGSIZE. QUIC has forbidden fragments,
-// but does not know about the SOCKS header, with which the datagram is longer than the path allows. The EMSGSIZE
-// may also be of an ICMP error about another datagram.
+// squeeze sends a datagram of at most minQUIC bytes of payload again after EMSGSIZE. QUIC has forbidden fragments, but
+// does not know about the SOCKS header, which makes the datagram longer than the path allows. The EMSGSIZE may also be
+// an ICMP error about another datagram. If the datagram is too long again, the last attempt allows fragments whatever
+// the path's MTU is.
 func (p *PacketConn) squeeze(msg []byte) error {
 	p.allowFragments(len(msg))
 	_, err := p.relay.Write(msg)
@@ -53,6 +54,6 @@ func (p *PacketConn) narrowed() {
 // longer than the path allows, or if the path's MTU is not known.
 func (p *PacketConn) allowFragments(size int) {
 	if raw, err := p.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { fragment(int(fd), size) })
+		_ = raw.Control(func(fd uintptr) { fragmentIfLonger(int(fd), size) })
 	}
 }

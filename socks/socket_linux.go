@@ -2,9 +2,9 @@ package socks
 
 import "golang.org/x/sys/unix"
 
-// fragment makes the system fragment the datagrams of a socket, if a datagram of size bytes is longer than the path
+// fragmentIfLonger makes the system fragment the datagrams of a socket, if a datagram of size bytes is longer than the path
 // allows, or if the path's MTU is not known.
-func fragment(fd, size int) {
+func fragmentIfLonger(fd, size int) {
 	const udp = 8
 	mtu, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU)
 	overhead := 20 + udp

@@ -2,5 +2,5 @@
 
 package socks
 
-// fragment does nothing on this system.
-func fragment(int, int) {}
+// fragmentIfLonger does nothing on this system.
+func fragmentIfLonger(int, int) {}

@@ -63,7 +63,7 @@ func (h *Histogram) Mean() time.Duration {
 
 // counters are the counters behind ClientStats. The zero counters are ready for use.
 type counters struct {
-	outcomes   [outcomes]atomic.Uint64
+	outcomes   [requestOutcomes]atomic.Uint64
 	handshakes [len(Histogram{}.Counts)]atomic.Uint64
 	sum        atomic.Int64
 	spareHits  atomic.Uint64
@@ -81,24 +81,25 @@ type byteCounters struct {
 // shard returns the byte counters of a new stream.
 func (c *counters) shard() *byteCounters { return &c.bytes[rand.IntN(len(c.bytes))] }
 
+// The outcomes of a request, each with a counter of ClientStats.
 const (
-	granted = iota
-	refused
-	gatewayDown
-	authFailed
-	broken
-	cancelled
-	invalid
-	outcomes
+	requestGranted = iota
+	requestRefused
+	requestGatewayFailed
+	requestAuthFailed
+	requestProtocolError
+	requestCancelled
+	requestInvalid
+	requestOutcomes // their number
 )
 
 // count counts a request that took the given time and ended with err.
 func (c *counters) count(took time.Duration, err error) {
 	if err != nil {
-		c.outcomes[failure(err)].Add(1)
+		c.outcomes[outcomeOf(err)].Add(1)
 		return
 	}
-	c.outcomes[granted].Add(1)
+	c.outcomes[requestGranted].Add(1)
 	bucket := bits.Len64(uint64(took) >> histogramUnit)
 	c.handshakes[min(bucket, len(c.handshakes)-1)].Add(1)
 	c.sum.Add(int64(took))
@@ -107,40 +108,40 @@ func (c *counters) count(took time.Duration, err error) {
 // countUnsendable counts a request that cannot be sent.
 func (c *Client) countUnsendable() {
 	if c != nil {
-		c.counters.outcomes[invalid].Add(1)
+		c.counters.outcomes[requestInvalid].Add(1)
 	}
 }
 
-// failure returns the outcome of a request that failed with err.
-func failure(err error) int {
+// outcomeOf returns the outcome of a request that failed with err.
+func outcomeOf(err error) int {
 	var reply Reply
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.Is(err, ErrGateway):
-		return gatewayDown
+		return requestGatewayFailed
 	case errors.Is(err, ErrProtocol):
-		return broken
+		return requestProtocolError
 	case errors.Is(err, ErrAuthFailed), errors.Is(err, ErrNoAcceptableAuth):
-		return authFailed
+		return requestAuthFailed
 	case errors.As(err, &reply):
-		return refused
+		return requestRefused
 	case errors.Is(err, context.Canceled), errors.As(err, &timeout) && timeout.Timeout():
-		return cancelled
+		return requestCancelled
 	}
-	return invalid
+	return requestInvalid
 }
 
 // Stats returns the counters. They are read one after the other, not as one consistent snapshot.
 func (c *Client) Stats() ClientStats {
 	n := &c.counters
 	s := ClientStats{
-		Granted:         n.outcomes[granted].Load(),
-		Refused:         n.outcomes[refused].Load(),
-		GatewayFailed:   n.outcomes[gatewayDown].Load(),
-		AuthFailed:      n.outcomes[authFailed].Load(),
-		ProtocolErrors:  n.outcomes[broken].Load(),
-		Cancelled:       n.outcomes[cancelled].Load(),
-		InvalidRequests: n.outcomes[invalid].Load(),
+		Granted:         n.outcomes[requestGranted].Load(),
+		Refused:         n.outcomes[requestRefused].Load(),
+		GatewayFailed:   n.outcomes[requestGatewayFailed].Load(),
+		AuthFailed:      n.outcomes[requestAuthFailed].Load(),
+		ProtocolErrors:  n.outcomes[requestProtocolError].Load(),
+		Cancelled:       n.outcomes[requestCancelled].Load(),
+		InvalidRequests: n.outcomes[requestInvalid].Load(),
 		SpareHits:       n.spareHits.Load(),
 		Open:            n.open.Load(),
 	}

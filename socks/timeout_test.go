@@ -14,6 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
+// eachSilence calls check for each command, authentication, TLS or not, and byte after which the gateway falls silent. The
+// Client has no Timeout yet. asked is true if the gateway has let the Client in.
 func eachSilence(t *testing.T, check func(t *testing.T, c *socks.Client, request func(context.Context, *socks.Client) error, asked bool)) {
 	server, roots := certified()
 	for command, request := range commands {
@@ -65,8 +67,8 @@ func TestContextEndsARequestAtEachByte(t *testing.T) {
 	})
 }
 
-// At the Client's Timeout, the error is the gateway's if the request was not sent yet, and otherwise that of a
-// slow destination.
+// A request ends exactly at the Client's Timeout. The error matches ErrGateway if the request was not sent yet; otherwise
+// it does not, because the destination may be slow.
 func TestTimeoutEndsARequestAtEachByte(t *testing.T) {
 	eachSilence(t, func(t *testing.T, c *socks.Client, request func(context.Context, *socks.Client) error, asked bool) {
 		c.Timeout = 7 * time.Second
@@ -85,7 +87,7 @@ func TestTimeoutEndsARequestAtEachByte(t *testing.T) {
 	})
 }
 
-// The Timeout also ends the connecting to a gateway.
+// The Timeout also bounds the time to connect to a gateway.
 func TestTimeoutEndsConnecting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &socks.Client{Addr: "127.0.0.1:1080", Timeout: time.Second, Forward: dialFunc(func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -15,5 +15,5 @@ func unreachable(err error) bool {
 		return false // the usual case, before errors.As
 	}
 	var errno syscall.Errno
-	return errors.As(err, &errno) && (errno == syscall.ECONNREFUSED || errno == syscall.EHOSTUNREACH || errno == syscall.ENETUNREACH || reported(errno))
+	return errors.As(err, &errno) && (errno == syscall.ECONNREFUSED || errno == syscall.EHOSTUNREACH || errno == syscall.ENETUNREACH || reportsICMP(errno))
 }

@@ -4,5 +4,5 @@ package socks
 
 import "syscall"
 
-// reported returns false: the errors of unreachable are all that this system reports.
-func reported(syscall.Errno) bool { return false }
+// reportsICMP returns false: the errors of unreachable are all that this system reports.
+func reportsICMP(syscall.Errno) bool { return false }

@@ -2,8 +2,8 @@ package socks
 
 import "syscall"
 
-// reported reports whether errno is one by which Winsock reports ICMP errors.
-func reported(errno syscall.Errno) bool {
+// reportsICMP reports whether errno is one by which Winsock reports ICMP errors.
+func reportsICMP(errno syscall.Errno) bool {
 	const (
 		wsaENETUNREACH  = 10051
 		wsaENETRESET    = 10052

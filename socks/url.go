@@ -31,7 +31,7 @@ func ParseURL(rawURL string) (*Client, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		// The error of url.Parse may quote any part of the URL, such as the password.
-		return nil, urlError(errors.New("malformed; percent-encode what is special in the user and the password"))
+		return nil, urlError(errors.New("malformed; percent-encode special characters in the user and the password"))
 	}
 	c := new(Client)
 	if err := c.setAddress(u); err != nil {
@@ -48,6 +48,7 @@ func ParseURL(rawURL string) (*Client, error) {
 	return c, nil
 }
 
+// urlError wraps an error, which must not quote the URL.
 func urlError(err error) error { return fmt.Errorf("gateway URL: %w", err) }
 
 // checkShape returns an error for common mistakes that url.Parse reports misleadingly, or not at all.

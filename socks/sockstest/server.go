@@ -28,7 +28,9 @@ import (
 // concurrent use after Start, except Start, StartTLS and Close. The funcs in its fields are called concurrently,
 // and must return when their context is done, because Close waits for them.
 type Server struct {
-	URL      string       // for socks.ParseURL and dialer.FromURL: socks5://127.0.0.1:port, socks5s:// with TLS, socks5+unix:// on a unix socket; without credentials, which Client has; set by Start
+	// URL is set by Start, for socks.ParseURL and dialer.FromURL: socks5://127.0.0.1:port, socks5s:// with TLS, or
+	// socks5+unix:// on a unix socket. It has no credentials; Client has them.
+	URL      string
 	Listener net.Listener // accepts the clients, without TLS; nil: Start makes one on a loopback interface
 	TLS      *tls.Config  // for StartTLS, which adds a certificate if there is none; nil: only that certificate
 
@@ -43,15 +45,19 @@ type Server struct {
 
 	// Hosts has the names that the Server knows, in lower case and without a trailing dot, with their addresses. If
 	// Hosts, Lookup and Dial are all nil, every name has the loopback addresses.
-	Hosts  map[string][]netip.Addr
-	Lookup func(ctx context.Context, name string) ([]netip.Addr, error) // resolves names that Hosts lacks; nil: they do not exist
+	Hosts map[string][]netip.Addr
+	// Lookup resolves the names that Hosts lacks; nil: they do not exist.
+	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)
 
 	// Dial makes the outgoing connections of CONNECT; nil: a net.Dialer. A name that Hosts lacks is passed to it
 	// unresolved, and it may connect anywhere. Its error becomes the reply of the same meaning.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	Timeout   time.Duration             // bounds an outgoing connection and a pending BIND; zero: 30 seconds
-	Advertise netip.Addr                // BND.ADDR of the first reply that grants a CONNECT, BIND or UDP ASSOCIATE, as of a server behind NAT; zero: the real address
+	// Timeout bounds an outgoing connection and a pending BIND; zero: 30 seconds.
+	Timeout time.Duration
+	// Advertise is BND.ADDR of the first reply that grants a CONNECT, BIND or UDP ASSOCIATE, as of a server behind NAT;
+	// zero: the real address.
+	Advertise netip.Addr
 	Refuse    func(Request) socks.Reply // returns the reply to a refused request, or 0 to grant it; nil: all are granted
 	Misbehave func(conn int) Fault      // called once per connection, counted from 0; nil: no faults
 
