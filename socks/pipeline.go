@@ -120,9 +120,12 @@ func (h *handshake) peekAnswer(s *scratch) ([]byte, error) {
 // isReply reports whether the gateway's first answer is a reply, in which the third byte, RSV, is zero. An answer that
 // chooses a method ends after two bytes, so isReply waits for the third for at most lastWords.
 func (h *handshake) isReply(s *scratch) bool {
-	h.raw.SetReadDeadline(earlier(time.Now().Add(lastWords), h.bounds.letIn))
-	defer h.arm()
+	before := h.lastBy
+	h.lastBy = earlier(before, time.Now().Add(lastWords))
+	h.arm()
 	answer, err := s.in.Peek(3)
+	h.lastBy = before
+	h.arm()
 	return err == nil && answer[2] == 0
 }
 
