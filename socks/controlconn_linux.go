@@ -122,16 +122,16 @@ func (w *watcher) run(e *epoll) {
 			if p == nil { // removed by Close
 				continue
 			}
-			if err := p.listen(); err != nil && w.remove(p) {
+			if err := p.readAvailable(); err != nil && w.remove(p) {
 				p.end(err)
 			}
 		}
 	}
 }
 
-// listen reads from the control connection without waiting, and returns an error if the association has ended.
-// There may be nothing to read, because the event may be of an earlier connection with the same descriptor.
-func (p *PacketConn) listen() error {
+// readAvailable reads from the control connection without waiting, and returns an error if the association has ended.
+// There may be nothing to read, because the event may be from an earlier connection with the same descriptor.
+func (p *PacketConn) readAvailable() error {
 	var b [64]byte
 	var n int
 	var err error
