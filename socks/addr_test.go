@@ -1,8 +1,10 @@
 package socks_test
 
 import (
+	"context"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,4 +66,65 @@ func TestParseAddrAllocatesOnlyTheAddr(t *testing.T) {
 	for _, address := range []string{"name.example:443", "192.0.2.1:443", "[2001:db8::1]:443"} {
 		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { socks.ParseAddr("tcp", address) }), 1.0, address)
 	}
+}
+
+// An address that cannot be sent is an error before the Client connects to the gateway.
+func TestAddressThatCannotBeSentIsAnError(t *testing.T) {
+	c := &socks.Client{Addr: "127.0.0.1:1", Forward: dialFunc(func(_ context.Context, network, address string) (net.Conn, error) {
+		t.Errorf("dialed %s %s", network, address)
+		return nil, net.ErrClosed
+	})}
+	hosts := map[string]string{
+		"300 bytes":           strings.Repeat("a.", 150) + "x",
+		"a label of 64":       strings.Repeat("a", 64) + ".example",
+		"NUL":                 "a\x00b",
+		"CR LF":               "a\r\nb",
+		"percent":             "a%b",
+		"space":               "a b",
+		"a number":            "2130706433",
+		"ends in a number":    "example.127",
+		"empty":               "",
+		"dot":                 ".",
+		"empty label":         "a..b",
+		"invalid UTF-8":       "a\xffb",
+		"zone":                "[fe80::1%eth0]",
+		"zone, IPv4 in IPv6":  "[::ffff:127.0.0.1%lo]",
+		"port 65536":          "name.example:65536",
+		"port -1":             "name.example:-1",
+		"port 2^32+80":        "name.example:4294967376",
+		"no port":             "name.example:",
+		"two ports":           "name.example:80:80",
+		"unbalanced brackets": "[::1:80",
+	}
+	for name, host := range hosts {
+		t.Run(name, func(t *testing.T) {
+			address := host
+			if !strings.Contains(name, "port") && !strings.Contains(name, "brackets") {
+				address += ":80"
+			}
+			ctx := t.Context()
+			errs := make(map[string]error)
+			_, errs["socks connect tcp"] = c.DialContext(ctx, "tcp", address)
+			_, errs["socks associate udp"] = c.DialContext(ctx, "udp", address)
+			_, errs["socks bind tcp"] = c.Listen(ctx, "tcp", address)
+			for prefix, err := range errs {
+				var bad *net.AddrError
+				require.ErrorAs(t, err, &bad)
+				require.IsType(t, (*net.OpError)(nil), err)
+				require.ErrorContains(t, err, prefix)
+				for _, control := range "\x00\r\n\xff" {
+					require.NotContains(t, err.Error(), string(control), "the message has no control character")
+				}
+			}
+			if address != host {
+				_, err := c.Resolve(ctx, strings.Trim(host, "[]"))
+				require.ErrorAs(t, err, new(*net.AddrError))
+				require.IsType(t, (*net.DNSError)(nil), err)
+			}
+		})
+	}
+	_, err := c.Dial("tcp", "name.example:no-such-service")
+	require.Error(t, err)
+	_, err = c.Dial("ip", "name.example:80")
+	require.ErrorAs(t, err, new(net.UnknownNetworkError))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -145,4 +146,69 @@ func TestAssociationsComeAndGo(t *testing.T) {
 	_, _, err := p.ReadFrom(make([]byte, 1))
 	require.ErrorIs(t, err, net.ErrClosed)
 	require.NotErrorIs(t, err, io.EOF)
+}
+
+// noticed is a listener that reports when the gateway has closed a connection.
+type noticed struct {
+	net.Listener
+	closed chan struct{}
+}
+
+func (l noticed) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &noticedConn{Conn: c, closed: l.closed}, err
+}
+
+type noticedConn struct {
+	net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *noticedConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+func TestCloseEndsTheAssociation(t *testing.T) {
+	l := noticed{listen(t), make(chan struct{})}
+	g := new(testgw.Gateway)
+	require.NoError(t, g.Serve(l))
+	t.Cleanup(g.Close)
+	p := associate(t, &socks.Client{Addr: l.Addr().String()})
+	reading := make(chan error)
+	go func() { // ends with Close
+		_, _, err := p.ReadFrom(make([]byte, 1))
+		reading <- err
+	}()
+	require.NoError(t, p.Close())
+	require.ErrorIs(t, <-reading, net.ErrClosed)
+	<-l.closed // the gateway has noticed the end of the control connection
+	_, err := p.WriteToAddrPort([]byte("x"), netip.MustParseAddrPort("127.0.0.1:9"))
+	require.ErrorIs(t, err, net.ErrClosed)
+	require.NotErrorIs(t, err, socks.ErrGateway)
+	require.ErrorIs(t, p.Close(), net.ErrClosed)
+}
+
+// The association ends with the control connection, and its error has the cause.
+func TestAssociationEndsWithItsControlConnection(t *testing.T) {
+	const sent = 2 + replyLen
+	orderly := &testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{End: testgw.FIN, After: sent} }}
+	killed := new(testgw.Gateway)
+	for g, cause := range map[*testgw.Gateway]error{orderly: io.ErrUnexpectedEOF, killed: syscall.ECONNRESET} {
+		conn, err := clientOf(t, g).DialContext(t.Context(), "udp", "127.0.0.1:9")
+		require.NoError(t, err)
+		defer conn.Close()
+		if g == killed {
+			g.Close()
+		}
+		_, err = conn.Read(make([]byte, 1))
+		for range 2 {
+			require.ErrorIs(t, err, net.ErrClosed)
+			require.ErrorIs(t, err, socks.ErrGateway)
+			require.ErrorIs(t, err, cause)
+			_, err = conn.Write([]byte("x"))
+		}
+		require.NoError(t, conn.Close())
+	}
 }

@@ -48,7 +48,7 @@ func ExampleGroup() {
 }
 
 // Health shows which gateways of a Group work.
-func ExampleGroup_Health() {
+func ExampleGatewayHealth() {
 	group := &socks.Group{Clients: []*socks.Client{{Addr: closedAddr}}}
 	defer group.Close()
 	if _, err := group.Dial("tcp", "intranet.example:80"); err != nil {

@@ -228,24 +228,6 @@ func (p *PacketConn) setReadBy(t time.Time) {
 	}
 }
 
-// SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of the socket to the relay. The
-// error matches [errors.ErrUnsupported] if the relay is not a socket.
-func (p *PacketConn) SetReadBuffer(bytes int) error {
-	if s, ok := p.relay.(interface{ SetReadBuffer(int) error }); ok {
-		return p.set(s.SetReadBuffer(bytes))
-	}
-	return p.set(errors.ErrUnsupported)
-}
-
-// SetWriteBuffer sets the size, in bytes, of the operating system's transmit buffer of the socket to the relay. The
-// error matches [errors.ErrUnsupported] if the relay is not a socket.
-func (p *PacketConn) SetWriteBuffer(bytes int) error {
-	if s, ok := p.relay.(interface{ SetWriteBuffer(int) error }); ok {
-		return p.set(s.SetWriteBuffer(bytes))
-	}
-	return p.set(errors.ErrUnsupported)
-}
-
 // set returns the error of setting a deadline or buffer size.
 func (p *PacketConn) set(err error) error {
 	if err == nil {

@@ -2,7 +2,6 @@ package socks_test
 
 import (
 	"bytes"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -246,125 +245,6 @@ func TestDeadlinesEndReadsAndWrites(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, p.SetReadBuffer(1<<16))
 	require.NoError(t, p.SetWriteBuffer(1<<16))
-}
-
-// Datagrams to a relay that is down for a while are lost, counted and traced. The association does not end.
-func TestDatagramsToADeadRelayAreLost(t *testing.T) {
-	for _, peer := range []string{"", "192.0.2.1:53"} {
-		traced := make(chan socks.DropReason, 1000)
-		c := &socks.Client{Trace: &socks.Trace{PacketDropped: func(_ net.Addr, reason socks.DropReason) { traced <- reason }}}
-		p, relay := relayed(t, c, peer)
-		write := func() error {
-			if peer != "" {
-				_, err := p.Write([]byte("x"))
-				return err
-			}
-			_, err := p.WriteToAddrPort([]byte("x"), netip.MustParseAddrPort("192.0.2.1:53"))
-			return err
-		}
-		at := relay.LocalAddr().(*net.UDPAddr)
-		require.NoError(t, relay.Close())
-		for range 5 { // the system reports the ICMP error of each at the next one
-			require.NoError(t, write())
-		}
-		require.EqualValues(t, 5, p.Stats().Sent)
-		require.NotZero(t, p.Stats().Unreachable)
-		counted := p.Stats().Unreachable
-
-		reading := make(chan error)
-		go func() { // owned by the test, which waits for it; ends with a datagram
-			_, err := p.Read(make([]byte, 10))
-			reading <- err
-		}()
-		require.Eventually(t, func() bool { return p.Stats().Unreachable > counted }, time.Minute, time.Millisecond, "the reader counts it and keeps waiting")
-		require.NoError(t, write())
-		relay, err := net.ListenUDP("udp", at)
-		require.NoError(t, err)
-		defer relay.Close()
-		require.NoError(t, write())
-		require.NoError(t, relay.SetDeadline(time.Now().Add(time.Minute)))
-		b := make([]byte, 100)
-		n, _, err := relay.ReadFrom(b)
-		require.NoError(t, err)
-		require.Equal(t, fromSource+"x", string(b[:n]))
-		send(t, relay, p, fromSource+"back")
-		require.NoError(t, <-reading)
-		require.Equal(t, socks.DropUnreachable, <-traced)
-	}
-}
-
-func TestDropReasonIsAWord(t *testing.T) {
-	for reason, want := range map[socks.DropReason]string{
-		socks.DropMalformed: "malformed", socks.DropFragment: "fragment", socks.DropStranger: "stranger",
-		socks.DropUnreachable: "unreachable", 9: "DropReason(9)", -1: "DropReason(-1)",
-	} {
-		require.Equal(t, want, reason.String())
-	}
-}
-
-// noticed is a listener that reports when the gateway has closed a connection.
-type noticed struct {
-	net.Listener
-	closed chan struct{}
-}
-
-type noticedConn struct {
-	net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (l noticed) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	return &noticedConn{Conn: c, closed: l.closed}, err
-}
-
-func (c *noticedConn) Close() error {
-	c.once.Do(func() { close(c.closed) })
-	return c.Conn.Close()
-}
-
-func TestCloseEndsTheAssociation(t *testing.T) {
-	l := noticed{listen(t), make(chan struct{})}
-	g := new(testgw.Gateway)
-	require.NoError(t, g.Serve(l))
-	t.Cleanup(g.Close)
-	p := associate(t, &socks.Client{Addr: l.Addr().String()})
-	reading := make(chan error)
-	go func() { // ends with Close
-		_, _, err := p.ReadFrom(make([]byte, 1))
-		reading <- err
-	}()
-	require.NoError(t, p.Close())
-	require.ErrorIs(t, <-reading, net.ErrClosed)
-	<-l.closed // the gateway has noticed the end of the control connection
-	_, err := p.WriteToAddrPort([]byte("x"), netip.MustParseAddrPort("127.0.0.1:9"))
-	require.ErrorIs(t, err, net.ErrClosed)
-	require.NotErrorIs(t, err, socks.ErrGateway)
-	require.ErrorIs(t, p.Close(), net.ErrClosed)
-}
-
-// The association ends with the control connection, and its error has the cause.
-func TestAssociationEndsWithItsControlConnection(t *testing.T) {
-	const sent = 2 + replyLen
-	orderly := &testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{End: testgw.FIN, After: sent} }}
-	killed := new(testgw.Gateway)
-	for g, cause := range map[*testgw.Gateway]error{orderly: io.ErrUnexpectedEOF, killed: syscall.ECONNRESET} {
-		conn, err := clientOf(t, g).DialContext(t.Context(), "udp", "127.0.0.1:9")
-		require.NoError(t, err)
-		defer conn.Close()
-		if g == killed {
-			g.Close()
-		}
-		_, err = conn.Read(make([]byte, 1))
-		for range 2 {
-			require.ErrorIs(t, err, net.ErrClosed)
-			require.ErrorIs(t, err, socks.ErrGateway)
-			require.ErrorIs(t, err, cause)
-			_, err = conn.Write([]byte("x"))
-		}
-		require.NoError(t, conn.Close())
-	}
 }
 
 // Many goroutines send and receive at once.

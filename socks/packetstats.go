@@ -8,6 +8,7 @@ import (
 // DropReason is the reason why a datagram was dropped.
 type DropReason int
 
+// The reasons why a datagram is dropped.
 const (
 	DropMalformed   DropReason = iota // its header is cut short, or has an unknown address type or an invalid name
 	DropFragment                      // FRAG is not 0, RFC 1928, section 7

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -186,4 +187,49 @@ func TestForwardWithoutARelayIsAnError(t *testing.T) {
 		synctest.Wait()
 		require.Zero(t, g.open.Load())
 	})
+}
+
+// Datagrams to a relay that is down for a while are lost, counted and traced. The association does not end.
+func TestDatagramsToADeadRelayAreLost(t *testing.T) {
+	for _, peer := range []string{"", "192.0.2.1:53"} {
+		traced := make(chan socks.DropReason, 1000)
+		c := &socks.Client{Trace: &socks.Trace{PacketDropped: func(_ net.Addr, reason socks.DropReason) { traced <- reason }}}
+		p, relay := relayed(t, c, peer)
+		write := func() error {
+			if peer != "" {
+				_, err := p.Write([]byte("x"))
+				return err
+			}
+			_, err := p.WriteToAddrPort([]byte("x"), netip.MustParseAddrPort("192.0.2.1:53"))
+			return err
+		}
+		at := relay.LocalAddr().(*net.UDPAddr)
+		require.NoError(t, relay.Close())
+		for range 5 { // the system reports the ICMP error of each at the next one
+			require.NoError(t, write())
+		}
+		require.EqualValues(t, 5, p.Stats().Sent)
+		require.NotZero(t, p.Stats().Unreachable)
+		counted := p.Stats().Unreachable
+
+		reading := make(chan error)
+		go func() { // owned by the test, which waits for it; ends with a datagram
+			_, err := p.Read(make([]byte, 10))
+			reading <- err
+		}()
+		require.Eventually(t, func() bool { return p.Stats().Unreachable > counted }, time.Minute, time.Millisecond, "the reader counts it and keeps waiting")
+		require.NoError(t, write())
+		relay, err := net.ListenUDP("udp", at)
+		require.NoError(t, err)
+		defer relay.Close()
+		require.NoError(t, write())
+		require.NoError(t, relay.SetDeadline(time.Now().Add(time.Minute)))
+		b := make([]byte, 100)
+		n, _, err := relay.ReadFrom(b)
+		require.NoError(t, err)
+		require.Equal(t, fromSource+"x", string(b[:n]))
+		send(t, relay, p, fromSource+"back")
+		require.NoError(t, <-reading)
+		require.Equal(t, socks.DropUnreachable, <-traced)
+	}
 }

@@ -25,6 +25,24 @@ func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	return netconn.ControlOnly(raw.Control), nil
 }
 
+// SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of the socket to the relay. The
+// error matches [errors.ErrUnsupported] if the relay is not a socket.
+func (p *PacketConn) SetReadBuffer(bytes int) error {
+	if s, ok := p.relay.(interface{ SetReadBuffer(int) error }); ok {
+		return p.set(s.SetReadBuffer(bytes))
+	}
+	return p.set(errors.ErrUnsupported)
+}
+
+// SetWriteBuffer sets the size, in bytes, of the operating system's transmit buffer of the socket to the relay. The
+// error matches [errors.ErrUnsupported] if the relay is not a socket.
+func (p *PacketConn) SetWriteBuffer(bytes int) error {
+	if s, ok := p.relay.(interface{ SetWriteBuffer(int) error }); ok {
+		return p.set(s.SetWriteBuffer(bytes))
+	}
+	return p.set(errors.ErrUnsupported)
+}
+
 // squeeze sends a datagram of at most minQUIC bytes of payload again after EMSGSIZE. QUIC has forbidden fragments, but
 // does not know about the SOCKS header, which makes the datagram longer than the path allows. The EMSGSIZE may also be
 // an ICMP error about another datagram. If the datagram is too long again, the last attempt allows fragments whatever

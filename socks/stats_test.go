@@ -94,3 +94,12 @@ func TestPacketStatsCountPayload(t *testing.T) {
 	require.NoError(t, p.Close())
 	require.Zero(t, c.Stats().Open)
 }
+
+func TestDropReasonIsAWord(t *testing.T) {
+	for reason, want := range map[socks.DropReason]string{
+		socks.DropMalformed: "malformed", socks.DropFragment: "fragment", socks.DropStranger: "stranger",
+		socks.DropUnreachable: "unreachable", 9: "DropReason(9)", -1: "DropReason(-1)",
+	} {
+		require.Equal(t, want, reason.String())
+	}
+}
