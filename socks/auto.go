@@ -13,20 +13,21 @@ import (
 type Handshake int
 
 const (
-	// HandshakeAuto sends everything in one write, and offers only the first method of Auth, or the method that the
-	// gateway chose before. If the gateway answers with garbage or hangs up before the reply, the Client makes a
-	// second, stepwise attempt. If the gateway is silent for the longer of 250 ms and three times the connect time,
-	// the stepwise attempt runs concurrently with the first, and the first reply wins. With FastOpen, silence is
-	// counted from when the connection is known to be established, and the second attempt does not use FastOpen.
-	// The Client remembers from the replies whether the gateway supports pipelining, until that fails. It tries a
-	// gateway that needed steps with one write again after ten minutes. A transport without deadlines gets stepwise
-	// handshakes only.
+	// HandshakeAuto sends everything in one write, and offers only the first method of Auth, or the method that
+	// the gateway chose before. If the gateway answers with garbage or hangs up before the reply, the Client makes
+	// a second, stepwise attempt. If the gateway is silent for the longer of 250 ms and three times the connect
+	// time, the stepwise attempt runs concurrently with the first, and the first reply wins. There is no second
+	// attempt if the gateway is known to support pipelining and has let the dial in: the hang-up or the silence is
+	// then about the destination. With FastOpen, silence is counted from when the connection is known to be
+	// established, and the second attempt does not use FastOpen. The Client remembers from the replies whether the
+	// gateway supports pipelining, until that fails. It tries a gateway that needed steps with one write again
+	// after ten minutes. A transport without deadlines gets stepwise handshakes only.
 	HandshakeAuto Handshake = iota
 	// HandshakeStepwise sends each message in its own write, after the answer to the previous one.
 	HandshakeStepwise
-	// HandshakePipelined sends everything in one write. A dial fails if the gateway does not support that. A stepwise
-	// attempt follows in three cases: the gateway refuses the offered method, and Auth has others; it hangs up, and
-	// the offered method is not the first of Auth; or it hangs up on a spare connection.
+	// HandshakePipelined sends everything in one write. A dial fails if the gateway does not support that. A
+	// stepwise attempt follows in three cases: the gateway refuses the offered method, and Auth has others; it
+	// hangs up, and the offered method is not the first of Auth; or it hangs up on a spare connection.
 	HandshakePipelined
 )
 
@@ -48,7 +49,8 @@ type knowledge struct {
 	method atomic.Int32 // index in Client.Auth of the method to offer in a pipelined handshake
 }
 
-// authToPipeline returns the one method to offer in a pipelined handshake, or nil if the handshake is to be stepwise.
+// authToPipeline returns the one method to offer in a pipelined handshake, or nil if the handshake is to be
+// stepwise.
 func (c *Client) authToPipeline() pipelinedAuth {
 	switch c.Handshake {
 	case HandshakeStepwise:
@@ -136,8 +138,8 @@ func (h *handshake) decisive() bool {
 }
 
 // learn records what the handshake h shows about the gateway. A reply shows that the gateway supports h's kind of
-// handshake. A pipelined request that failed without a reply clears pipelines, so that the next dial makes a stepwise
-// attempt too. Silence shorter than patience changes nothing.
+// handshake. A pipelined request that failed without a reply clears pipelines, so that the next dial makes a
+// stepwise attempt too. Silence shorter than patience changes nothing.
 func (c *Client) learn(h *handshake) {
 	switch {
 	case h.replied && h.pipelined != nil:

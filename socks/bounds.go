@@ -86,8 +86,8 @@ func (c *deadlineContext) cancelling() (context.Context, context.CancelFunc) {
 }
 
 // arm sets the transport's deadline to the bound of the handshake's current step: by the Client's alarm if the
-// transport is a socket. The deadlines of a Forward's transport may have no effect, so a timer also closes it at that
-// bound. arm reports whether the transport has deadlines.
+// transport is a socket. The deadlines of a Forward's transport may have no effect, so a timer also closes it at
+// that bound. arm reports whether the transport has deadlines.
 func (h *handshake) arm() bool {
 	until := h.bounds.letIn
 	if h.letIn {
@@ -158,8 +158,8 @@ func (h *handshake) timedOut() bool {
 // errNoAnswer is the error if the gateway has accepted the connection and has sent nothing.
 var errNoAnswer = fmt.Errorf("the gateway accepted the connection and has not answered: does it speak SOCKS5?: %w", os.ErrDeadlineExceeded)
 
-// explain returns the error of the handshake. If ctx has ended, that is the context's error and not the socket's. If a
-// bound ended the handshake, the error says what the handshake was waiting for.
+// explain returns the error of the handshake. If ctx has ended, that is the context's error and not the socket's.
+// If a bound ended the handshake, the error says what the handshake was waiting for.
 func (h *handshake) explain(ctx context.Context) error {
 	switch err := ended(ctx); {
 	case h.err == nil:
@@ -178,13 +178,14 @@ func (h *handshake) explain(ctx context.Context) error {
 	return gatewayFailed("authentication", os.ErrDeadlineExceeded)
 }
 
-// answered reports whether the error comes from an answer of the gateway. It stands even if a bound has passed since.
+// answered reports whether the error comes from an answer of the gateway. It stands even if a bound has passed
+// since.
 func (h *handshake) answered() bool {
 	return h.replied || errors.Is(h.err, ErrProtocol) || errors.Is(h.err, ErrAuthFailed) || errors.Is(h.err, ErrNoAcceptableAuth)
 }
 
-// ended returns ctx.Err, or context.DeadlineExceeded if ctx's deadline has passed and ctx does not report that yet: a
-// socket may notice the deadline first.
+// ended returns ctx.Err, or context.DeadlineExceeded if ctx's deadline has passed and ctx does not report that
+// yet: a socket may notice the deadline first.
 func ended(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded

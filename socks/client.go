@@ -21,8 +21,9 @@ import (
 // of Resolve and ResolveAddr, which are *[net.DNSError].
 //
 // A dial sends its request at most twice, because a request may not be idempotent at its destination: the second
-// time only after the gateway hung up, sent garbage or was silent. The gateway "lets in" a dial when the transport
-// is up, the gateway has chosen a method, and the authentication has succeeded.
+// time only after the gateway hung up, sent garbage, was silent, or refused the one method that was offered. The
+// gateway "lets in" a dial when the transport is up, the gateway has chosen a method, and the authentication has
+// succeeded.
 //
 // A spare is a connection that the gateway has let in and that waits for a request. A dial uses at most one spare.
 // Spares are made after the gateway has let in a dial. None are made after the gateway refused the credentials or
@@ -43,8 +44,8 @@ type Client struct {
 	Auth    []Auth              // methods to offer, in order; empty: NoAuth alone
 	TLS     *tls.Config         // TLS to the gateway; without a ServerName, Addr's host is used; nil: no TLS
 	Forward proxy.ContextDialer // reaches the gateway and its relay, e.g. another Client for a chain; nil: a net.Dialer
-	// Timeout bounds a dial or listen, besides the context. Zero: 2 minutes, and 15 seconds until the gateway has let
-	// us in. Positive: that time, for all of it. Negative: only the context is a bound.
+	// Timeout bounds a dial or listen, besides the context. Zero: 2 minutes, and 15 seconds until the gateway has
+	// let us in. Positive: that time, for all of it. Negative: only the context is a bound.
 	Timeout   time.Duration
 	Handshake Handshake // which messages are sent in one write; zero: HandshakeAuto
 	Spare     int       // number of spare connections kept ready; zero: none

@@ -16,8 +16,8 @@ import (
 // options work as on that connection. It is safe for concurrent use. The zero Conn is not usable.
 //
 // A method that the connection to the gateway does not support returns an error that matches
-// [errors.ErrUnsupported]. With TLS, socket options apply to the transport below TLS. CloseRead is not supported with
-// TLS, which has no message for it, nor is SyscallConn, because bytes written to the socket would bypass TLS.
+// [errors.ErrUnsupported]. With TLS, socket options apply to the transport below TLS. CloseRead is not supported
+// with TLS, which has no message for it, nor is SyscallConn, because bytes written to the socket would bypass TLS.
 type Conn struct {
 	conn     netconn.Conn
 	counters *counters

@@ -5,20 +5,20 @@ import (
 	"net"
 )
 
-// maxChatter is the number of bytes on a control connection, after the reply, that ends the association. The protocol has
-// no such bytes.
+// maxChatter is the number of bytes on a control connection, after the reply, that ends the association. The
+// protocol has no such bytes.
 const maxChatter = 1 << 16
 
-// watch arranges that p.end is called when the control connection ends. The caller is the Client's watcher, one goroutine
-// for all its associations, or a goroutine of p if the watcher cannot watch p.
+// watch arranges that p.end is called when the control connection ends. The caller is the Client's watcher, one
+// goroutine for all its associations, or a goroutine of p if the watcher cannot watch p.
 func (p *PacketConn) watch() {
 	if !p.client.watcher.add(p) {
 		go func() { p.end(p.awaitEnd()) }() // owned by p; ends with the control connection, which Close closes
 	}
 }
 
-// awaitEnd reads the control connection until the association ends, and returns the reason. The buffer is small because
-// each association that the watcher cannot watch holds one.
+// awaitEnd reads the control connection until the association ends, and returns the reason. The buffer is small
+// because each association that the watcher cannot watch holds one.
 func (p *PacketConn) awaitEnd() error {
 	b := make([]byte, 64)
 	for {
@@ -29,7 +29,8 @@ func (p *PacketConn) awaitEnd() error {
 	}
 }
 
-// heard is called with the result of a read of the control connection. It returns an error if that ends the association.
+// heard is called with the result of a read of the control connection. It returns an error if that ends the
+// association.
 func (p *PacketConn) heard(n int, err error) error {
 	if err != nil {
 		return gatewayFailed("association ended", err)
@@ -40,9 +41,9 @@ func (p *PacketConn) heard(n int, err error) error {
 	return nil
 }
 
-// end closes the control connection and the connection to the relay, and makes reads and writes fail with err. It is
-// called once, after the watcher has removed the control connection, because a new connection may get its descriptor at
-// once.
+// end closes the control connection and the connection to the relay, and makes reads and writes fail with err. It
+// is called once, after the watcher has removed the control connection, because a new connection may get its
+// descriptor at once.
 func (p *PacketConn) end(err error) {
 	p.cause.Store(&err)
 	p.control.Close()

@@ -25,8 +25,8 @@ type epoll struct {
 	conns map[int32]*PacketConn // by the control connection's descriptor, which stays open while it is in conns
 }
 
-// add starts watching p. It reports false if the watcher cannot watch p: its connections are not plain sockets, or no
-// descriptor is available.
+// add starts watching p. It reports false if the watcher cannot watch p: its connections are not plain sockets, or
+// no descriptor is available.
 func (w *watcher) add(p *PacketConn) bool {
 	control := plainSocket(p.control)
 	if control == nil || p.udp == nil {
@@ -129,8 +129,9 @@ func (w *watcher) run(e *epoll) {
 	}
 }
 
-// readAvailable reads from the control connection without waiting, and returns an error if the association has ended.
-// There may be nothing to read, because the event may be from an earlier connection with the same descriptor.
+// readAvailable reads from the control connection without waiting, and returns an error if the association has
+// ended. There may be nothing to read, because the event may be from an earlier connection with the same
+// descriptor.
 func (p *PacketConn) readAvailable() error {
 	var b [64]byte
 	var n int

@@ -154,8 +154,8 @@ func (p *PacketConn) ReadBuffered(b []byte) (n int, addr netip.AddrPort, ok bool
 }
 
 // WriteTo sends b to addr, which is a *net.UDPAddr, an *[Addr] with an IP or a name, or any address whose String
-// is "host:port". It returns len(b) when b was sent, which does not mean that b arrives. With a fixed peer, the error
-// matches [net.ErrWriteToConnected].
+// is "host:port". It returns len(b) when b was sent, which does not mean that b arrives. With a fixed peer, the
+// error matches [net.ErrWriteToConnected].
 func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	return p.writeTo(b, len(b), addr)
 }
@@ -193,8 +193,8 @@ func (p *PacketConn) Write(b []byte) (int, error) {
 	return p.transmit(out, header, err, b, len(b))
 }
 
-// transmit sends b as datagrams of size bytes each. The header is the SOCKS header of each, at the beginning of out, and
-// err is the error of making it: transmit returns that as the error of the write.
+// transmit sends b as datagrams of size bytes each. The header is the SOCKS header of each, at the beginning of
+// out, and err is the error of making it: transmit returns that as the error of the write.
 func (p *PacketConn) transmit(out *outgoing, header []byte, err error, b []byte, size int) (n int, _ error) {
 	switch {
 	case err != nil:

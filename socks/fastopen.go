@@ -52,8 +52,9 @@ func (h *handshake) stillConnecting(err error) bool {
 	return true
 }
 
-// connected is called with the error of the first read from the gateway. If the connection was deferred, connecting has
-// ended with that read: connected calls the hook, and returns the error of connecting, if any. Otherwise it returns err.
+// connected is called with the error of the first read from the gateway. If the connection was deferred,
+// connecting has ended with that read: connected calls the hook, and returns the error of connecting, if any.
+// Otherwise it returns err.
 func (h *handshake) connected(err error) error {
 	if !h.deferred {
 		return err

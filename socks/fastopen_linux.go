@@ -11,8 +11,8 @@ import (
 	"github.com/sockslib/sockslib/internal/netconn"
 )
 
-// fastOpening dials with TCP Fast Open. If the system does not support or allow that, it connects at once.
-var fastOpening = net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+// fastOpenDialer dials with TCP Fast Open. If the system does not support or allow that, it connects at once.
+var fastOpenDialer = net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 	return c.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 1)
 	})
@@ -38,6 +38,6 @@ func synStateOf(c net.Conn) (s synState) {
 	return s
 }
 
-// inProgress reports whether err is from a first write that began to connect but sent no data, because the system has
-// lost the gateway's cookie since the connection was deferred.
+// inProgress reports whether err is from a first write that began to connect but sent no data, because the system
+// has lost the gateway's cookie since the connection was deferred.
 func inProgress(err error) bool { return errors.Is(err, syscall.EINPROGRESS) }

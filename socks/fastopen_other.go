@@ -4,8 +4,8 @@ package socks
 
 import "net"
 
-// fastOpening dials without TCP Fast Open.
-var fastOpening = net.Dialer{Resolver: &net.Resolver{}}
+// fastOpenDialer dials without TCP Fast Open.
+var fastOpenDialer = net.Dialer{Resolver: &net.Resolver{}}
 
 // synStateOf returns the zero synState, because no connection is deferred on this system.
 func synStateOf(net.Conn) synState { return synState{} }

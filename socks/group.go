@@ -48,8 +48,8 @@ func (g *Group) Listen(ctx context.Context, network, peer string) (net.Listener,
 	return failOver(ctx, g, peer, func(c *Client, t *turn) (net.Listener, error) { return c.listen(ctx, network, peer, t) })
 }
 
-// ListenPacket calls [Client.ListenPacket] of one Client after the other, until a gateway does not fail. It begins at
-// the first in order, with Spread too, because it has no host.
+// ListenPacket calls [Client.ListenPacket] of one Client after the other, until a gateway does not fail. It begins
+// at the first in order, with Spread too, because it has no host.
 func (g *Group) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	return failOver(ctx, g, "", func(c *Client, t *turn) (net.PacketConn, error) { return c.listenPacket(ctx, network, address, t) })
 }
@@ -63,8 +63,8 @@ func (g *Group) Close() error {
 	return errors.Join(errs...)
 }
 
-// failOver calls request with one Client after the other, until a gateway does not fail, and returns the result of the
-// last call.
+// failOver calls request with one Client after the other, until a gateway does not fail, and returns the result of
+// the last call.
 func failOver[T any](ctx context.Context, g *Group, address string, request func(*Client, *turn) (T, error)) (result T, err error) {
 	queue := g.queue(address, time.Now())
 	if len(queue) == 0 {

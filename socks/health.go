@@ -68,8 +68,8 @@ func (g *Group) queue(address string, now time.Time) []candidate {
 	return append(queue, resting...)
 }
 
-// preferred returns the Clients in the order of preference for address. With Spread, that is by rendezvous hashing of
-// the host, so that a host keeps its gateway when other gateways are added or removed.
+// preferred returns the Clients in the order of preference for address. With Spread, that is by rendezvous hashing
+// of the host, so that a host keeps its gateway when other gateways are added or removed.
 func (g *Group) preferred(address string) []*Client {
 	host := hostIn(address)
 	if !g.Spread || host == "" {

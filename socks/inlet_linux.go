@@ -33,8 +33,8 @@ func joinDatagrams(relay net.Conn) syscall.RawConn {
 	return raw
 }
 
-// receive reads once, without waiting, and reports whether there was a datagram or an error. A reader therefore waits
-// without a buffer, unlike in a read of package net.
+// receive reads once, without waiting, and reports whether there was a datagram or an error. A reader therefore
+// waits without a buffer, unlike in a read of package net.
 func (in *inlet) receive(fd uintptr) bool {
 	d := datagramsPool.Get().(*datagrams)
 	n, size, errno := d.receive(int(fd))

@@ -226,8 +226,8 @@ func TestLearntMethodIsForgotten(t *testing.T) {
 	}
 }
 
-// admitsBy returns an admit func of a gateway that supports only the method *wants. With NoAuth, it hangs up on a greeting
-// without that method.
+// admitsBy returns an admit func of a gateway that supports only the method *wants. With NoAuth, it hangs up on a
+// greeting without that method.
 func admitsBy(wants *byte) func(*wire.Reader, net.Conn) bool {
 	return func(r *wire.Reader, c net.Conn) bool {
 		methods, err := r.ReadMethods()

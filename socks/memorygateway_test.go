@@ -17,8 +17,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// gateway is a Forward to a gateway in memory, which calls answer for each request, with the number of the connection,
-// counted from 0. The connection ends when answer returns.
+// gateway is a Forward to a gateway in memory, which calls answer for each request, with the number of the
+// connection, counted from 0. The connection ends when answer returns.
 type gateway struct {
 	admit    func(r *wire.Reader, c net.Conn) bool // authenticates a client; nil: without authentication
 	answer   func(conn int, c net.Conn)
@@ -99,8 +99,8 @@ func babbles(_ int, c net.Conn) { c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r
 // freezes sends no reply, and keeps the connection open.
 func freezes(_ int, c net.Conn) { io.Copy(io.Discard, c) }
 
-// silentAfter is a Forward to a gateway in memory that grants all requests, and falls silent after the given number of
-// bytes of SOCKS. The gateway has TLS unless server is nil.
+// silentAfter is a Forward to a gateway in memory that grants all requests, and falls silent after the given
+// number of bytes of SOCKS. The gateway has TLS unless server is nil.
 func silentAfter(after int, method byte, server *tls.Config) dialFunc {
 	return func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
@@ -188,8 +188,8 @@ func cannotDial(err error) dialFunc {
 	return func(context.Context, string, string) (net.Conn, error) { return nil, err }
 }
 
-// chooses is a Forward to a gateway in memory that chooses the given method, and grants the request on the connection
-// that negotiate returns.
+// chooses is a Forward to a gateway in memory that chooses the given method, and grants the request on the
+// connection that negotiate returns.
 func chooses(method byte, negotiate func(net.Conn) net.Conn) dialFunc {
 	return func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// The socket options of a Conn apply to the connection to the gateway, below TLS, and in a chain to the connection to
-// the first gateway. An option that the transport does not support, such as keep-alive on a unix socket, returns an
-// error that matches errors.ErrUnsupported.
+// The socket options of a Conn apply to the connection to the gateway, below TLS, and in a chain to the connection
+// to the first gateway. An option that the transport does not support, such as keep-alive on a unix socket,
+// returns an error that matches errors.ErrUnsupported.
 
 // SetKeepAlive sets whether the operating system sends keep-alive probes on the connection to the gateway.
 func (c *Conn) SetKeepAlive(keepalive bool) error { return c.conn.SetKeepAlive(keepalive) }
@@ -32,5 +32,6 @@ func (c *Conn) SetLinger(sec int) error { return c.conn.SetLinger(sec) }
 // SetReadBuffer sets the size, in bytes, of the operating system's receive buffer of the connection to the gateway.
 func (c *Conn) SetReadBuffer(bytes int) error { return c.conn.SetReadBuffer(bytes) }
 
-// SetWriteBuffer sets the size, in bytes, of the operating system's transmit buffer of the connection to the gateway.
+// SetWriteBuffer sets the size, in bytes, of the operating system's transmit buffer of the connection to the
+// gateway.
 func (c *Conn) SetWriteBuffer(bytes int) error { return c.conn.SetWriteBuffer(bytes) }

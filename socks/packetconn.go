@@ -169,8 +169,8 @@ func (p *PacketConn) fail(op string, err error) error {
 	return p.client.opError(op, p.network, p.RemoteAddr(), err)
 }
 
-// relayFailed turns an ICMP error of the relay's host into an error that matches ErrGateway too, because it is not about
-// a destination.
+// relayFailed turns an ICMP error of the relay's host into an error that matches ErrGateway too, because it is not
+// about a destination.
 func relayFailed(err error) error {
 	for _, reported := range []error{errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH} {
 		if errors.Is(err, reported) {

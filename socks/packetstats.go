@@ -32,8 +32,8 @@ func (r DropReason) String() string {
 	return "DropReason(" + strconv.Itoa(int(r)) + ")"
 }
 
-// PacketStats has the counters of a [PacketConn]. Bytes are counted without SOCKS headers. The last four fields count
-// dropped datagrams, each for the [DropReason] of its name.
+// PacketStats has the counters of a [PacketConn]. Bytes are counted without SOCKS headers. The last four fields
+// count dropped datagrams, each for the [DropReason] of its name.
 type PacketStats struct {
 	Sent, BytesSent         uint64
 	Received, BytesReceived uint64

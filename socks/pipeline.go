@@ -74,9 +74,10 @@ func (h *handshake) appendAll(b []byte) ([]byte, error) {
 	return h.appendRequest(b)
 }
 
-// readMethod reads the gateway's choice of method. Two answers of Tor are no choice: if the username and password came
-// with the greeting, Tor omits the choice, and its answer begins with the status of RFC 1929; if Tor rejects the request
-// while parsing it, its answer is the reply alone. readMethod leaves the status unread, and reads the reply.
+// readMethod reads the gateway's choice of method. Two answers of Tor are no choice: if the username and password
+// came with the greeting, Tor omits the choice, and its answer begins with the status of RFC 1929; if Tor rejects
+// the request while parsing it, its answer is the reply alone. readMethod leaves the status unread, and reads the
+// reply.
 func (h *handshake) readMethod(s *scratch) error {
 	offered := h.pipelined.Method()
 	h.method = offered
@@ -117,8 +118,8 @@ func (h *handshake) peekAnswer(s *scratch) ([]byte, error) {
 	return head, nil
 }
 
-// isReply reports whether the gateway's first answer is a reply, in which the third byte, RSV, is zero. An answer that
-// chooses a method ends after two bytes, so isReply waits for the third for at most lastWords.
+// isReply reports whether the gateway's first answer is a reply, in which the third byte, RSV, is zero. An answer
+// that chooses a method ends after two bytes, so isReply waits for the third for at most lastWords.
 func (h *handshake) isReply(s *scratch) bool {
 	before := h.lastBy
 	h.lastBy = earlier(before, time.Now().Add(lastWords))

@@ -27,7 +27,7 @@ func (h *handshake) connect(ctx context.Context) (err error) {
 	c := h.client
 	h.dialing = deadlineContext{ctx, h.bounds.letIn}
 	if h.fastOpen {
-		h.raw, err = fastOpening.DialContext(&h.dialing, c.network(), c.Addr)
+		h.raw, err = fastOpenDialer.DialContext(&h.dialing, c.network(), c.Addr)
 	} else {
 		h.raw, err = c.dialTransport(&h.dialing, c.network(), c.Addr)
 	}
@@ -76,8 +76,8 @@ func (h *handshake) secure(ctx context.Context) error {
 	return nil
 }
 
-// directDialer reaches gateways and relays of a Client without a Forward. It does not use net.DefaultResolver, because
-// the application may have replaced it by a resolver that returns fake addresses.
+// directDialer reaches gateways and relays of a Client without a Forward. It does not use net.DefaultResolver,
+// because the application may have replaced it by a resolver that returns fake addresses.
 var directDialer = net.Dialer{Resolver: &net.Resolver{}}
 
 // dialTransport connects to the gateway or its relay. It fails at limit's deadline.

@@ -13,8 +13,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// actingConn is a connection on which the gateway acts at the moment in which a deadline in the past is set: the first
-// such deadline tries whether deadlines work, and the second reclaims the spare.
+// actingConn is a connection on which the gateway acts at the moment in which a deadline in the past is set: the
+// first such deadline tries whether deadlines work, and the second reclaims the spare.
 type actingConn struct {
 	net.Conn
 	past   int           // number of deadlines in the past that were set

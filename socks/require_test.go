@@ -1,5 +1,7 @@
 package socks_test
 
+// This file has the requests that tests make in every way, and what they require of the errors.
+
 import (
 	"bytes"
 	"context"

@@ -36,8 +36,8 @@ func (c *Client) Resolve(ctx context.Context, name string) (netip.Addr, error) {
 	return bound.IP, nil
 }
 
-// ResolveAddr asks the gateway for the name of addr by Tor's command RESOLVE_PTR (0xF1). Its errors are like those of
-// [Client.Resolve]. An addr with a zone is an error.
+// ResolveAddr asks the gateway for the name of addr by Tor's command RESOLVE_PTR (0xF1). Its errors are like those
+// of [Client.Resolve]. An addr with a zone is an error.
 func (c *Client) ResolveAddr(ctx context.Context, addr netip.Addr) (string, error) {
 	if !addr.IsValid() || addr.Zone() != "" {
 		c.countUnsendable()

@@ -108,8 +108,8 @@ func (p *PacketConn) single(out *outgoing, header int, b []byte) error {
 	return err
 }
 
-// persist calls write. If that fails with an ICMP error of the relay's host, which is about an earlier datagram, persist
-// calls write again. If that fails in the same way, the datagram is lost, which UDP allows.
+// persist calls write. If that fails with an ICMP error of the relay's host, which is about an earlier datagram,
+// persist calls write again. If that fails in the same way, the datagram is lost, which UDP allows.
 func (p *PacketConn) persist(write func() error) error {
 	err := write()
 	if p.socket && unreachable(err) {

@@ -1,5 +1,7 @@
 package socks_test
 
+// This file has gateways that listen on sockets, their Clients, and the destinations and relays of these.
+
 import (
 	"bytes"
 	"context"
@@ -73,8 +75,8 @@ func clientBehind(t testing.TB, g *testgw.Gateway) *socks.Client {
 	return c
 }
 
-// certified returns the TLS configs of a gateway for 127.0.0.1 and example.com, and of its clients. The certificate is
-// also valid at the time of a synctest bubble.
+// certified returns the TLS configs of a gateway for 127.0.0.1 and example.com, and of its clients. The
+// certificate is also valid at the time of a synctest bubble.
 var certified = sync.OnceValues(func() (server, client *tls.Config) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -219,7 +221,8 @@ func associate(t testing.TB, c *socks.Client) *socks.PacketConn {
 	return p.(*socks.PacketConn)
 }
 
-// relayed makes c associate at a gateway whose relay is a socket of the test, with a fixed peer unless that is empty.
+// relayed makes c associate at a gateway whose relay is a socket of the test, with a fixed peer unless that is
+// empty.
 func relayed(t testing.TB, c *socks.Client, peer string) (*socks.PacketConn, *net.UDPConn) {
 	relay, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)

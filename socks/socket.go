@@ -43,10 +43,10 @@ func (p *PacketConn) SetWriteBuffer(bytes int) error {
 	return p.set(errors.ErrUnsupported)
 }
 
-// squeeze sends a datagram of at most minQUIC bytes of payload again after EMSGSIZE. QUIC has forbidden fragments, but
-// does not know about the SOCKS header, which makes the datagram longer than the path allows. The EMSGSIZE may also be
-// an ICMP error about another datagram. If the datagram is too long again, the last attempt allows fragments whatever
-// the path's MTU is.
+// squeeze sends a datagram of at most minQUIC bytes of payload again after EMSGSIZE. QUIC has forbidden fragments,
+// but does not know about the SOCKS header, which makes the datagram longer than the path allows. The EMSGSIZE may
+// also be an ICMP error about another datagram. If the datagram is too long again, the last attempt allows
+// fragments whatever the path's MTU is.
 func (p *PacketConn) squeeze(msg []byte) error {
 	p.allowFragments(len(msg))
 	_, err := p.relay.Write(msg)

@@ -2,8 +2,8 @@ package socks
 
 import "golang.org/x/sys/unix"
 
-// fragmentIfLonger makes the system fragment the datagrams of a socket, if a datagram of size bytes is longer than the path
-// allows, or if the path's MTU is not known.
+// fragmentIfLonger makes the system fragment the datagrams of a socket, if a datagram of size bytes is longer than
+// the path allows, or if the path's MTU is not known.
 func fragmentIfLonger(fd, size int) {
 	const udp = 8
 	mtu, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU)

@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// eachSilence calls check for each command, authentication, TLS or not, and byte after which the gateway falls silent. The
-// Client has no Timeout yet. asked is true if the gateway has let the Client in.
+// eachSilence calls check for each command, authentication, TLS or not, and byte after which the gateway falls
+// silent. The Client has no Timeout yet. asked is true if the gateway has let the Client in.
 func eachSilence(t *testing.T, check func(t *testing.T, c *socks.Client, request func(context.Context, *socks.Client) error, asked bool)) {
 	server, roots := certified()
 	for command, request := range commands {
@@ -67,8 +67,8 @@ func TestContextEndsARequestAtEachByte(t *testing.T) {
 	})
 }
 
-// A request ends exactly at the Client's Timeout. The error matches ErrGateway if the request was not sent yet; otherwise
-// it does not, because the destination may be slow.
+// A request ends exactly at the Client's Timeout. The error matches ErrGateway if the request was not sent yet;
+// otherwise it does not, because the destination may be slow.
 func TestTimeoutEndsARequestAtEachByte(t *testing.T) {
 	eachSilence(t, func(t *testing.T, c *socks.Client, request func(context.Context, *socks.Client) error, asked bool) {
 		c.Timeout = 7 * time.Second

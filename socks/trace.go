@@ -10,18 +10,19 @@ import (
 
 // Trace is a set of hooks that a [Client] calls during requests, like those of net/http/httptrace. Any hook may be
 // nil. Hooks are called in the goroutine that does the work, concurrently for concurrent dials and for the two
-// attempts that a dial with [HandshakeAuto] may have at once, and must not block. No hook is given a credential. Set a
-// Trace as Client.Trace, or by [WithTrace] for one dial. If there are both, both are called, the Client's first.
+// attempts that a dial with [HandshakeAuto] may have at once, and must not block. No hook is given a credential.
+// Set a Trace as Client.Trace, or by [WithTrace] for one dial. If there are both, both are called, the Client's
+// first.
 type Trace struct {
-	// GatewayConnected is called when the transport to the gateway, TLS included, is up or has failed with err, took
-	// after connecting began. With FastOpen it is called when the gateway first answers, after RequestSent if the
-	// request was in the SYN.
+	// GatewayConnected is called when the transport to the gateway, TLS included, is up, or has failed with err.
+	// It took that time since connecting began. With FastOpen the hook is called when the gateway first answers,
+	// after RequestSent if the request was in the SYN.
 	GatewayConnected func(gateway net.Addr, took time.Duration, err error)
 	// MethodChosen is called when the gateway has chosen an authentication method.
 	MethodChosen func(method byte)
 	// Authenticated is called when the method's sub-negotiation has ended, with err if it failed.
 	Authenticated func(method byte, err error)
-	// SpareTaken is called when a dial uses a spare connection, which was idle for that time.
+	// SpareTaken is called when a dial uses a spare connection, which had been idle for the given time.
 	SpareTaken func(idle time.Duration)
 	// RequestSent is called when a request was sent: "CONNECT", "BIND", "UDP ASSOCIATE", "RESOLVE" or "RESOLVE_PTR".
 	RequestSent func(command string, dst *Addr)
@@ -29,8 +30,8 @@ type Trace struct {
 	// BND.PORT, and err is nil. Otherwise err is the Reply, or the reason why there is no valid reply. For BIND,
 	// Replied is called for each of the two replies.
 	Replied func(command string, dst, bound *Addr, err error)
-	// PacketDropped is called when a datagram from the relay was dropped, or with DropUnreachable, when an ICMP error
-	// reported that a datagram to the relay did not arrive. It must not read from the PacketConn.
+	// PacketDropped is called when a datagram from the relay was dropped, or with DropUnreachable, when an ICMP
+	// error reported that a datagram to the relay did not arrive. It must not read from the PacketConn.
 	PacketDropped func(relay net.Addr, reason DropReason)
 }
 

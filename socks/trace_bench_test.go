@@ -69,8 +69,8 @@ func (s *scripted) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// A Trace without hooks allocates nothing in a dial. This does not hold under the race detector, with which a sync.Pool
-// drops items at random.
+// A Trace without hooks allocates nothing in a dial. This does not hold under the race detector, with which a
+// sync.Pool drops items at random.
 func TestTraceCostsNoAllocation(t *testing.T) {
 	c := &socks.Client{Addr: "gateway.example:1080", Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
 		return &scripted{answer: "\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"}, nil

@@ -5,15 +5,16 @@ import (
 	"strings"
 )
 
-// Host is the host of a destination, a name or an address, in canonical form. It is made once, from the application's
-// text; after that, no code parses text to tell names from addresses. The zero Host is neither. Equal Hosts are ==.
+// Host is the host of a destination, a name or an address, in canonical form. It is made once, from the
+// application's text; after that, no code parses text to tell names from addresses. The zero Host is neither.
+// Equal Hosts are ==.
 type Host struct {
 	text string
 	addr netip.Addr // the zero Addr if text is a name
 }
 
-// Parse returns the Host of an address literal or of a name. An IPv4-mapped address becomes an IPv4 address. Parse does
-// not allocate for canonical text. The error is the reason only, as from [Canonical].
+// Parse returns the Host of an address literal or of a name. An IPv4-mapped address becomes an IPv4 address. Parse
+// does not allocate for canonical text. The error is the reason only, as from [Canonical].
 func Parse(s string) (Host, error) {
 	if MaybeAddr(s) {
 		if addr, err := netip.ParseAddr(s); err == nil {
@@ -30,7 +31,8 @@ func Parse(s string) (Host, error) {
 // FromAddr returns the Host of an address.
 func FromAddr(addr netip.Addr) Host { return ofAddr(addr, "") }
 
-// ofAddr returns the Host of an address. It uses the given text if that is the canonical form, which saves an allocation.
+// ofAddr returns the Host of an address. It uses the given text if that is the canonical form, which saves an
+// allocation.
 func ofAddr(addr netip.Addr, given string) Host {
 	var buf [len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%interface")]byte
 	if text := addr.AppendTo(buf[:0]); string(text) != given {
@@ -62,9 +64,9 @@ func Below(name, domain string) bool {
 	return above > 0 && name[above] == '.' && name[above+1:] == domain
 }
 
-// MaybeAddr reports whether s may be an address literal: an IPv6 literal has a colon after at most four digits, and an
-// IPv4 literal has only digits and dots. It is false for every name, so that a name does not cost [netip.ParseAddr]'s
-// error, which is an allocation.
+// MaybeAddr reports whether s may be an address literal: an IPv6 literal has a colon after at most four digits,
+// and an IPv4 literal has only digits and dots. It is false for every name, so that a name does not cost
+// [netip.ParseAddr]'s error, which is an allocation.
 func MaybeAddr(s string) bool {
 	if strings.IndexByte(s[:min(len(s), 5)], ':') >= 0 {
 		return true

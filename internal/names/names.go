@@ -1,5 +1,5 @@
-// Package names defines the canonical form of a host, which is a name or an address. The mapping table uses that form as
-// its key, and a gateway is sent that form, so two spellings of a host are always one destination.
+// Package names defines the canonical form of a host, which is a name or an address. The mapping table uses that
+// form as its key, and a gateway is sent that form, so two spellings of a host are always one destination.
 package names
 
 import (
@@ -17,8 +17,8 @@ const (
 	maxLabel = 63
 )
 
-// Canonical returns name in lower case, without one trailing dot, and with IDNA A-labels. It returns a canonical name
-// unchanged, without an allocation. The error is the reason only; callers add the name and wrap the error.
+// Canonical returns name in lower case, without one trailing dot, and with IDNA A-labels. It returns a canonical
+// name unchanged, without an allocation. The error is the reason only; callers add the name and wrap the error.
 //
 // As in package net, labels have letters, digits, hyphens and underscores. A name whose last label is a number is an
 // error, because a gateway's resolver would take 127.1 or 2130706433 for an address.
@@ -68,8 +68,8 @@ func toASCII(name string) (string, error) {
 	return strings.Join(labels, "."), nil
 }
 
-// isCanonical reports whether Canonical returns name unchanged. It is the fast path of check: most names are canonical,
-// and cost one pass over their bytes.
+// isCanonical reports whether Canonical returns name unchanged. It is the fast path of check: most names are
+// canonical, and cost one pass over their bytes.
 func isCanonical(name string) bool {
 	if len(name) > maxName {
 		return false

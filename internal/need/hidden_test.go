@@ -14,7 +14,8 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-// hidings are tests that need a program, each with a program to hide from it or to replace by another of the same name.
+// hidings are tests that need a program, each with a program to hide from it or to replace by another of the same
+// name.
 var hidings = []struct {
 	pkg, test, program string
 	instead            string // a shell script in the program's place; empty: none
@@ -85,8 +86,8 @@ func TestHiddenProgramMakesItsTestSkip(t *testing.T) {
 	}
 }
 
-// without returns this process's environment with a PATH that has all programs of the tests but one. It also keeps the
-// tests from building programs.
+// without returns this process's environment with a PATH that has all programs of the tests but one. It also keeps
+// the tests from building programs.
 func without(t *testing.T, program, instead string) []string {
 	dir := t.TempDir()
 	for _, name := range append(otherPrograms, programs()...) {

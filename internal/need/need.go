@@ -1,5 +1,6 @@
-// Package need probes the machine for what tests need: programs, namespaces, IPv6. Each probe tries for real, once per
-// process. A test that lacks something skips and says what it lacks. With CI=true it fails, because CI must have everything.
+// Package need probes the machine for what tests need: programs, namespaces, IPv6. Each probe tries for real, once
+// per process. A test that lacks something skips and says what it lacks. With CI=true it fails, because CI must
+// have everything.
 package need
 
 import (

@@ -64,7 +64,8 @@ func find(name, debian string) (path string, err error) {
 	return "", fmt.Errorf("%s, of the Debian package %s: %w", name, debian, err)
 }
 
-// runTrial runs the trial of a program. Only its output counts: some programs exit with an error after printing their usage.
+// runTrial runs the trial of a program. Only its output counts: some programs exit with an error after printing
+// their usage.
 func runTrial(path, debian string) error {
 	trial, ok := trials[debian]
 	if !ok {

@@ -2,8 +2,8 @@ package netconn
 
 import "strconv"
 
-// UnparsedAddr is an address as the application gave it, for an error about an address that cannot be parsed. It is a
-// net.Addr.
+// UnparsedAddr is an address as the application gave it, for an error about an address that cannot be parsed. It
+// is a net.Addr.
 type UnparsedAddr struct{ Net, Text string }
 
 // Network returns the network that the application gave.

@@ -7,10 +7,10 @@ package reset
 
 import "net"
 
-// Reported returns true if the TCP connection of c is closed and has no pending error. If it does so after a read has
-// returned EOF, then either the connection was shut down in both directions, or a write has returned an error or is
-// about to. ECONNRESET from the write means that the EOF is false; EPIPE means that the peer ended the stream before it
-// reset the connection.
+// Reported returns true if the TCP connection of c is closed and has no pending error. If it does so after a read
+// has returned EOF, then either the connection was shut down in both directions, or a write has returned an error
+// or is about to. ECONNRESET from the write means that the EOF is false; EPIPE means that the peer ended the
+// stream before it reset the connection.
 //
 // Reported returns false for an open connection, for a connection without a TCP socket, and on systems other than
 // Linux. It looks through wrapped connections by their NetConn methods.

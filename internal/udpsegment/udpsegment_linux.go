@@ -24,8 +24,8 @@ func Append(oob []byte, size int) []byte {
 	return oob
 }
 
-// Sent returns the size of the datagrams into which a send with the control messages oob is split, or 0 if the send is
-// one datagram.
+// Sent returns the size of the datagrams into which a send with the control messages oob is split, or 0 if the
+// send is one datagram.
 func Sent(oob []byte) int {
 	if data := find(oob, unix.UDP_SEGMENT); len(data) >= 2 {
 		return int(binary.NativeEndian.Uint16(data))

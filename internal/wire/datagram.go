@@ -13,8 +13,8 @@ func AppendHeader(b []byte, dst Addr) ([]byte, error) {
 	return appendAddr(append(b, 0, 0, 0), dst)
 }
 
-// Datagram is a parsed datagram. Its Name and Payload alias the slice that was parsed. Its address is the IP if that is
-// valid, otherwise the Name.
+// Datagram is a parsed datagram. Its Name and Payload alias the slice that was parsed. Its address is the IP if
+// that is valid, otherwise the Name.
 type Datagram struct {
 	Frag    byte // not 0: a fragment, which may be dropped
 	Name    []byte

@@ -26,8 +26,8 @@ func (c canned) Read(b []byte) (int, error)  { return c.says.Read(b) }
 func (c canned) Write(b []byte) (int, error) { return len(b), nil }
 func (canned) Close() error                  { return nil }
 
-// readLikeXNet makes the client of golang.org/x/net read a reply. It returns BND.ADDR and BND.PORT as one address, and the
-// number of bytes that are left in the stream.
+// readLikeXNet makes the client of golang.org/x/net read a reply. It returns BND.ADDR and BND.PORT as one address,
+// and the number of bytes that are left in the stream.
 func readLikeXNet(in []byte) (bnd string, left int, err error) {
 	says := bytes.NewReader(append(AppendMethod(nil, MethodNone), in...))
 	gateway := canned{says: says}
@@ -42,9 +42,9 @@ func readLikeXNet(in []byte) (bnd string, left int, err error) {
 	return conn.(interface{ BoundAddr() net.Addr }).BoundAddr().String(), says.Len(), nil
 }
 
-// FuzzReplyLikeXNet checks that a reply that grants is read as the client of golang.org/x/net reads it: the same address
-// from the same bytes. An RSV other than 0 is the exception. That client refuses it, as the RFC demands; this package
-// accepts it, because the byte means nothing, and a refusal would make such a gateway unusable.
+// FuzzReplyLikeXNet checks that a reply that grants is read as the client of golang.org/x/net reads it: the same
+// address from the same bytes. An RSV other than 0 is the exception. That client refuses it, as the RFC demands;
+// this package accepts it, because the byte means nothing, and a refusal would make such a gateway unusable.
 func FuzzReplyLikeXNet(f *testing.F) {
 	for _, v := range vectors {
 		f.Add(unhex(f, v.hex))

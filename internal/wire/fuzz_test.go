@@ -7,8 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzMessages reads any bytes as each kind of message. A message that is accepted is appended as the same bytes, and
-// nothing after it is read. Exceptions are RSV, IPv4-mapped addresses, and empty names, which are read but never appended.
+// FuzzMessages reads any bytes as each kind of message. A message that is accepted is appended as the same bytes,
+// and nothing after it is read. Exceptions are RSV, IPv4-mapped addresses, and empty names, which are read but
+// never appended.
 func FuzzMessages(f *testing.F) {
 	kinds := []any{greeting{}, method(0), status(0), userPass{}, request{}, reply{}}
 	for _, v := range vectors {
@@ -44,7 +45,8 @@ func FuzzMessages(f *testing.F) {
 	})
 }
 
-// FuzzDatagram checks that a datagram that is accepted is parsed from its own header and payload as the same datagram.
+// FuzzDatagram checks that a datagram that is accepted is parsed from its own header and payload as the same
+// datagram.
 func FuzzDatagram(f *testing.F) {
 	f.Add(unhex(f, "0000 00 01 c0000201 0035 ff"))
 	f.Add(unhex(f, "0000 00 03 01 78 0035 ff"))

@@ -2,9 +2,9 @@ package wire
 
 import "io"
 
-// Reader reads messages from a stream. It reads no more bytes than the peer owes, which are the bytes of messages that
-// must follow, so that the next reader of the stream gets all bytes after the messages. The zero Reader must be Reset
-// before use. A Reader is not safe for concurrent use.
+// Reader reads messages from a stream. It reads no more bytes than the peer owes, which are the bytes of messages
+// that must follow, so that the next reader of the stream gets all bytes after the messages. The zero Reader must
+// be Reset before use. A Reader is not safe for concurrent use.
 type Reader struct {
 	src  io.Reader
 	owed int // minimum number of bytes that the peer still owes
@@ -34,8 +34,8 @@ func (r *Reader) Reset(src io.Reader) {
 	r.src, r.owed, r.r, r.w = src, 0, 0, 0
 }
 
-// Owe tells r that the next messages have at least n bytes together, so that r may read them at once. Without it, r reads
-// one message at a time.
+// Owe tells r that the next messages have at least n bytes together, so that r may read them at once. Without it,
+// r reads one message at a time.
 func (r *Reader) Owe(n int) { r.owed += n }
 
 // Peek returns the next n bytes without consuming them.

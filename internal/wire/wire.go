@@ -1,9 +1,9 @@
 // Package wire is the SOCKS5 codec: RFC 1928, RFC 1929, and Tor's RESOLVE and RESOLVE_PTR.
 //
-// The Append functions append a message to a slice, as in encoding/binary. They return an error for a value that the
-// format cannot carry; they never cut it off. A [Reader] reads messages from a stream, and reads exactly the bytes of
-// each message, so that the application's data stays unread. [ParseDatagram] parses a datagram without copying it.
-// The package opens no connection and uses no clock.
+// The Append functions append a message to a slice, as in encoding/binary. They return an error for a value that
+// the format cannot carry; they never cut it off. A [Reader] reads messages from a stream, and reads exactly the
+// bytes of each message, so that the application's data stays unread. [ParseDatagram] parses a datagram without
+// copying it. The package opens no connection and uses no clock.
 package wire
 
 import (
@@ -60,8 +60,8 @@ func (c Command) String() string {
 // Succeeded is the REP byte of a reply that grants the request. Package socks has the other values, as errors.
 const Succeeded = 0
 
-// maxField is the longest field, in bytes, that one length byte can describe: a list of methods, a username, a password or
-// a name.
+// maxField is the longest field, in bytes, that one length byte can describe: a list of methods, a username, a
+// password or a name.
 const maxField = 255
 
 var (

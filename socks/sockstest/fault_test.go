@@ -104,8 +104,8 @@ func TestFaultsArePerConnection(t *testing.T) {
 	ping(t, c, err)
 }
 
-// Advertise changes BND.ADDR only in first replies that grant a CONNECT, BIND or UDP ASSOCIATE: a RESOLVE still returns
-// the address of the name, and Accept the address of the peer.
+// Advertise changes BND.ADDR only in first replies that grant a CONNECT, BIND or UDP ASSOCIATE: a RESOLVE still
+// returns the address of the name, and Accept the address of the peer.
 func TestAdvertiseIsTheAddressOfTheGatewayOnly(t *testing.T) {
 	for _, private := range []string{"172.17.0.2", "fd00::2"} {
 		s := start(t, &sockstest.Server{Advertise: netip.MustParseAddr(private)})

@@ -55,8 +55,8 @@ type Server struct {
 
 	// Timeout bounds an outgoing connection and a pending BIND; zero: 30 seconds.
 	Timeout time.Duration
-	// Advertise is BND.ADDR of the first reply that grants a CONNECT, BIND or UDP ASSOCIATE, as of a server behind NAT;
-	// zero: the real address.
+	// Advertise is BND.ADDR of the first reply that grants a CONNECT, BIND or UDP ASSOCIATE, as of a server behind
+	// NAT; zero: the real address.
 	Advertise netip.Addr
 	Refuse    func(Request) socks.Reply // returns the reply to a refused request, or 0 to grant it; nil: all are granted
 	Misbehave func(conn int) Fault      // called once per connection, counted from 0; nil: no faults
