@@ -13,8 +13,8 @@ import (
 )
 
 // handshake is one attempt at a request, from connecting to the gateway's first reply. The fields before outcome
-// are its input, outcome is its result, and the fields after are its state. Only abort and expire may be called
-// concurrently.
+// are its input, outcome is its result, and the fields after are its state. Only abort, expire and the Client's
+// alarm run concurrently with it.
 type handshake struct {
 	request
 	client    *Client
@@ -83,33 +83,37 @@ func (h *handshake) finish(ctx context.Context) {
 	}
 }
 
+// run connects, unless that was done, and exchanges the messages. The end of ctx closes the connection.
 func (h *handshake) run(ctx context.Context) error {
 	if h.conn == nil {
 		if err := h.reach(ctx); err != nil {
 			return err
 		}
 	}
+	if h.scratch == nil {
+		h.scratch = getScratch(h.conn)
+	} else {
+		h.arm() // resumed after errSilent: the whole bound applies
+	}
 	if ctx.Done() == nil {
-		return h.runExchange(ctx)
+		return h.exchange(ctx, h.scratch)
 	}
 	stop := context.AfterFunc(ctx, h.abort)
-	err := h.runExchange(ctx)
+	err := h.exchange(ctx, h.scratch)
 	if !stop() {
 		return ctx.Err() // the connection is closed, even if the reply came first
 	}
 	return err
 }
 
-// runExchange sends and reads the messages that are left.
-func (h *handshake) runExchange(ctx context.Context) error {
-	if h.scratch == nil {
-		h.scratch = getScratch(h.conn)
-	} else {
-		h.arm() // resumed after errSilent: the whole bound applies
-	}
-	return h.exchange(ctx, h.scratch)
-}
-
+// exchange sends and reads the messages that are left:
+//
+//	handshake                    begins with                   ends with
+//	pipelined                    all messages, in one write    the reply
+//	pipelined, resumed           the answer that is due        the reply
+//	stepwise                     the greeting                  the reply
+//	stepwise, makes a spare      the greeting                  the authentication
+//	stepwise, on a spare         the request                   the reply
 func (h *handshake) exchange(ctx context.Context, s *scratch) error {
 	if h.pipelined != nil {
 		return h.preferWriteError(h.exchangePipelined(s))
