@@ -78,7 +78,7 @@ func (c *Client) tryPipelined(ctx context.Context, req request, auth pipelinedAu
 	switch {
 	case h.err == errSilent:
 		return c.race(ctx, h)
-	case !c.retriesStepwise(h) || ended(ctx) != nil:
+	case !c.retriesStepwise(h) || contextErr(ctx) != nil:
 		c.learn(h)
 		return h
 	}

@@ -161,7 +161,7 @@ var errNoAnswer = fmt.Errorf("the gateway accepted the connection and has not an
 // explain returns the error of the handshake. If ctx has ended, that is the context's error and not the socket's.
 // If a bound ended the handshake, the error says what the handshake was waiting for.
 func (h *handshake) explain(ctx context.Context) error {
-	switch err := ended(ctx); {
+	switch err := contextErr(ctx); {
 	case h.err == nil:
 		return nil
 	case err != nil:
@@ -184,9 +184,9 @@ func (h *handshake) answered() bool {
 	return h.replied || errors.Is(h.err, ErrProtocol) || errors.Is(h.err, ErrAuthFailed) || errors.Is(h.err, ErrNoAcceptableAuth)
 }
 
-// ended returns ctx.Err, or context.DeadlineExceeded if ctx's deadline has passed and ctx does not report that
+// contextErr returns ctx.Err, or context.DeadlineExceeded if ctx's deadline has passed and ctx does not report that
 // yet: a socket may notice the deadline first.
-func ended(ctx context.Context) error {
+func contextErr(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded
 	}

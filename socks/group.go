@@ -75,7 +75,7 @@ func failOver[T any](ctx context.Context, g *Group, address string, request func
 		result, err = request(next.client, &t)
 		v := judge(ctx, &t, err)
 		g.note(next, v, time.Now(), err)
-		if !v.goesOn || ended(ctx) != nil {
+		if !v.goesOn || contextErr(ctx) != nil {
 			g.release(queue[i+1:])
 			break
 		}
@@ -110,11 +110,11 @@ func judge(ctx context.Context, t *turn, err error) verdict {
 	case t.replied:
 		return verdict{works: true}
 	case t.letIn: // t.shut: silent on a spare, while no new connection was let in
-		return verdict{goesOn: failed, rests: t.shut && ended(ctx) != context.Canceled}
+		return verdict{goesOn: failed, rests: t.shut && contextErr(ctx) != context.Canceled}
 	case !t.begun:
 		return verdict{goesOn: failed} // the Client is not usable, or the context had ended
-	case ended(ctx) != nil:
-		return verdict{rests: ended(ctx) == context.DeadlineExceeded}
+	case contextErr(ctx) != nil:
+		return verdict{rests: contextErr(ctx) == context.DeadlineExceeded}
 	}
 	return verdict{goesOn: failed, rests: failed} // if not failed, it refused the credentials, or this machine is the cause
 }

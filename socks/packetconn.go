@@ -114,8 +114,8 @@ func (p *PacketConn) dialRelay(ctx context.Context, g grant) error {
 	switch {
 	case err == nil:
 		return p.openRelay()
-	case ended(ctx) != nil:
-		return ended(ctx)
+	case contextErr(ctx) != nil:
+		return contextErr(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return gatewayFailed("relay", os.ErrDeadlineExceeded)
 	case isLocal(err):

@@ -92,7 +92,7 @@ func (c *Client) dialTransport(limit *deadlineContext, network, address string) 
 	} else {
 		conn, err = directDialer.DialContext(ctx, network, address)
 	}
-	if err != nil && ended(ctx) != nil && ended(limit.Context) == nil {
+	if err != nil && contextErr(ctx) != nil && contextErr(limit.Context) == nil {
 		err = os.ErrDeadlineExceeded
 	}
 	if err == nil && conn == nil {

@@ -76,7 +76,7 @@ func (c *Client) doRequest(ctx context.Context, req request) (*handshake, error)
 		return nil, err
 	}
 	h := c.try(ctx, req)
-	c.spares.judge(ctx, c, h)
+	c.spares.noteDial(ctx, c, h)
 	return h, h.explain(ctx)
 }
 
@@ -84,7 +84,7 @@ func (c *Client) doRequest(ctx context.Context, req request) (*handshake, error)
 // sends the request at most twice, because it may not be idempotent at its destination.
 func (c *Client) try(ctx context.Context, req request) *handshake {
 	if h := c.trySpare(ctx, req); h != nil {
-		if h.final() || ended(ctx) != nil {
+		if h.final() || contextErr(ctx) != nil {
 			return h
 		}
 		return c.attempt(ctx, req.again(), nil) // the second request is stepwise, which every gateway supports
