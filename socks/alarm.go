@@ -16,8 +16,8 @@ type alarm struct {
 	at      time.Time                // when the timer expires; zero: it is not set
 }
 
-// ownAlarm returns the Client's alarm. The Client has it by a pointer, so that printing a Client does not read what the
-// timer's goroutine changes.
+// ownAlarm returns the Client's alarm. The Client has a pointer to it, so that printing the Client does not read
+// what the timer's goroutine changes.
 func (c *Client) ownAlarm() *alarm {
 	if a := c.alarm.Load(); a != nil {
 		return a

@@ -59,8 +59,8 @@ func (c *deadlineContext) Deadline() (time.Time, bool) {
 // endless is a context that never ends, although it has a Done channel.
 var endless, _ = context.WithCancel(context.Background())
 
-// Done returns a channel even if the Context has none: since Go 1.26, package net takes no notice of the deadline of
-// a context without a Done channel.
+// Done returns a channel even if the Context has none: since Go 1.26, package net ignores the deadline of a context
+// without a Done channel.
 func (c *deadlineContext) Done() <-chan struct{} {
 	if done := c.Context.Done(); done != nil || c.by.IsZero() {
 		return done
@@ -68,8 +68,8 @@ func (c *deadlineContext) Done() <-chan struct{} {
 	return endless.Done()
 }
 
-// Value returns the Context's value, or if there is none, that of endless: package context finds the owner of a Done
-// channel by Value.
+// Value returns the Context's value, or the value of endless if there is none: package context finds the owner of a
+// Done channel by Value.
 func (c *deadlineContext) Value(key any) any {
 	if v := c.Context.Value(key); v != nil {
 		return v

@@ -13,8 +13,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// full returns the address of a listener whose queue is full, so that connecting to it does not end.
-func full(t testing.TB) string {
+// fullQueue returns the address of a listener whose queue is full, so that connecting to it does not end.
+func fullQueue(t testing.TB) string {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
 	t.Cleanup(func() { syscall.Close(fd) })
@@ -37,8 +37,8 @@ func full(t testing.TB) string {
 
 // Connecting to the gateway is bounded under every kind of context. Without a bound it would take the system's two
 // minutes, and fail with ETIMEDOUT.
-func TestTimeoutOfConnecting(t *testing.T) {
-	addr := full(t)
+func TestConnectingIsBoundedUnderEachContext(t *testing.T) {
+	addr := fullQueue(t)
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
 	for name, c := range map[string]*socks.Client{

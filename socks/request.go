@@ -25,7 +25,8 @@ func (req request) again() request {
 	return req
 }
 
-// turn is the part of a request that a Group gives to one of its Clients: the time, and what happened at its gateway.
+// turn is the part of a request that a Group gives to one of its Clients: the time, and what happened at its
+// gateway.
 type turn struct {
 	letInBy time.Time // the end of the gateway's share of the context's time; zero: none
 	begun   bool      // a handshake has begun
@@ -66,8 +67,8 @@ func (c *Client) request(ctx context.Context, cmd wire.Command, dst Addr, t *tur
 	return g, nil
 }
 
-// doRequest checks the Client, runs the request and returns the last handshake and its error as explain gives it. The
-// handshake is nil if none was begun.
+// doRequest checks the Client, runs the request and returns the last handshake and its error as explain gives it.
+// The handshake is nil if none was begun.
 func (c *Client) doRequest(ctx context.Context, req request) (*handshake, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -80,8 +81,8 @@ func (c *Client) doRequest(ctx context.Context, req request) (*handshake, error)
 	return h, h.explain(ctx)
 }
 
-// try runs the request on a spare, pipelined or stepwise, by the Client's fields and what is known of the gateway. It
-// sends the request at most twice, because it may not be idempotent at its destination.
+// try runs the request on a spare, pipelined or stepwise, by the Client's fields and what is known of the gateway.
+// It sends the request at most twice, because it may not be idempotent at its destination.
 func (c *Client) try(ctx context.Context, req request) *handshake {
 	if h := c.trySpare(ctx, req); h != nil {
 		if h.final() || contextErr(ctx) != nil {

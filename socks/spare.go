@@ -66,7 +66,8 @@ func (c *Client) trySpare(ctx context.Context, req request) *handshake {
 	return h
 }
 
-// pathIsDead reports whether err is from the system, which has given up a connection that the gateway has not closed.
+// pathIsDead reports whether err is from the system, which has given up a connection that the gateway has not
+// closed.
 func pathIsDead(err error) bool {
 	return errors.Is(err, errno.ETIMEDOUT) || errors.Is(err, errno.EHOSTUNREACH) || errors.Is(err, errno.ENETUNREACH)
 }
