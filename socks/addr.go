@@ -162,7 +162,7 @@ func fromNet(addr net.Addr) (Addr, error) {
 func fromUDPAddr(a *net.UDPAddr) (Addr, error) {
 	ip, _ := netip.AddrFromSlice(a.IP)
 	if !ip.IsValid() || a.Zone != "" || uint(a.Port) > 65535 {
-		return Addr{}, &net.AddrError{Err: "an address that cannot be sent to a gateway", Addr: a.String()}
+		return Addr{}, &net.AddrError{Err: "cannot be sent to a gateway", Addr: a.String()}
 	}
 	return Addr{Net: "udp", IP: ip.Unmap(), Port: uint16(a.Port)}, nil
 }

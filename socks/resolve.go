@@ -41,7 +41,7 @@ func (c *Client) Resolve(ctx context.Context, name string) (netip.Addr, error) {
 func (c *Client) ResolveAddr(ctx context.Context, addr netip.Addr) (string, error) {
 	if !addr.IsValid() || addr.Zone() != "" {
 		c.countUnsendable()
-		return "", c.dnsError(addr.String(), &net.AddrError{Err: "an address that cannot be sent to a gateway", Addr: addr.String()})
+		return "", c.dnsError(addr.String(), &net.AddrError{Err: "cannot be sent to a gateway", Addr: addr.String()})
 	}
 	bound, err := c.resolve(ctx, wire.ResolvePTR, Addr{Net: "tcp", IP: addr.Unmap()})
 	if err == nil && bound.Name == "" {
