@@ -55,7 +55,7 @@ func destinationAt(ap netip.AddrPort) (destination, error) {
 }
 
 func unsendable(addr string) error {
-	return &net.AddrError{Err: "an address that cannot be sent to a gateway", Addr: addr}
+	return &net.AddrError{Err: "cannot be sent to a gateway", Addr: addr}
 }
 
 func (d destination) addr() *socks.Addr {
