@@ -110,7 +110,8 @@ func (h *handshake) setTimer(until time.Time) {
 	if !h.stopTimer() {
 		return // the transport is closed, or is about to be
 	}
-	switch h.ticking = !until.IsZero(); {
+	h.ticking = !until.IsZero()
+	switch {
 	case !h.ticking:
 	case h.timer == nil:
 		h.timer = time.AfterFunc(time.Until(until), h.expire)

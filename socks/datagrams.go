@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"time"
 
 	"github.com/sockslib/sockslib/internal/errno"
 	"github.com/sockslib/sockslib/internal/netconn"
@@ -55,7 +54,7 @@ func (p *PacketConn) late() error {
 		return p.fail("read", net.ErrClosed)
 	default:
 	}
-	if t := p.readBy.Load(); t != 0 && time.Now().UnixNano() >= t {
+	if p.readBy.passed() {
 		return p.fail("read", os.ErrDeadlineExceeded)
 	}
 	return nil

@@ -38,7 +38,7 @@ type handshake struct {
 	scratch  *scratch    // kept after errSilent, with the part of an answer that was read
 	silentBy time.Time   // end of the gateway's allowed silence
 	unsent   error       // error of the first write that failed
-	lastBy   time.Time   // end of the wait for the gateway's answer after that
+	lastBy   time.Time   // end of the wait for an answer that may not come; zero: none
 }
 
 // outcome is the result of a handshake.

@@ -1,6 +1,7 @@
 package socks
 
 import (
+	"cmp"
 	"hash/fnv"
 	"io"
 	"net"
@@ -85,15 +86,7 @@ func (g *Group) preferred(address string) []*Client {
 		return mixBits(h.Sum64())
 	}
 	clients := slices.Clone(g.Clients)
-	slices.SortStableFunc(clients, func(a, b *Client) int {
-		if x, y := weight(a), weight(b); x != y {
-			if x > y {
-				return -1
-			}
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(clients, func(a, b *Client) int { return cmp.Compare(weight(b), weight(a)) })
 	return clients
 }
 

@@ -40,7 +40,7 @@ type PacketConn struct {
 	socket  bool         // relay is a *net.UDPConn, perhaps protected by an Auth
 	in      inlet
 	last    atomic.Pointer[prepared] // the header for the last name that was sent to
-	readBy  atomic.Int64             // the read deadline, in Unix nanoseconds; zero: none
+	readBy  deadline                 // the read deadline, which also ends reads of datagrams that are held
 	bound   Addr                     // the relay's address
 	network string                   // as requested
 	peer    Addr                     // the fixed peer; neither IP nor Name: none
@@ -209,23 +209,14 @@ func (p *PacketConn) SetWriteDeadline(t time.Time) error { return p.set(p.relay.
 
 // SetDeadline sets the read and write deadlines.
 func (p *PacketConn) SetDeadline(t time.Time) error {
-	p.setReadBy(t)
+	p.readBy.set(t)
 	return p.set(p.relay.SetDeadline(t))
 }
 
 // SetReadDeadline sets the time after which reads fail. The zero time means no deadline.
 func (p *PacketConn) SetReadDeadline(t time.Time) error {
-	p.setReadBy(t)
+	p.readBy.set(t)
 	return p.set(p.relay.SetReadDeadline(t))
-}
-
-// setReadBy records the read deadline, which late also applies to datagrams that are held.
-func (p *PacketConn) setReadBy(t time.Time) {
-	if t.IsZero() {
-		p.readBy.Store(0)
-	} else {
-		p.readBy.Store(max(1, t.UnixNano()))
-	}
 }
 
 // set returns the error of setting a deadline or buffer size.

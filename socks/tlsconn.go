@@ -19,8 +19,8 @@ import (
 type tlsConn struct {
 	*tls.Conn
 	records *recordConn
-	writing sync.Mutex   // held during Write and CloseWrite
-	expiry  atomic.Int64 // the write deadline in Unix nanoseconds; zero: none
+	writing sync.Mutex // held during Write and CloseWrite
+	writeBy deadline   // the write deadline
 }
 
 // newTLSConn returns the client side of a TLS connection over c.
@@ -56,28 +56,20 @@ func (c *tlsConn) Write(b []byte) (int, error) {
 // ready sends the rest of an earlier write. It returns an error if the write deadline has passed, so that nothing
 // of the next write is encrypted.
 func (c *tlsConn) ready() error {
-	if t := c.expiry.Load(); t != 0 && time.Now().UnixNano() >= t {
+	if c.writeBy.passed() {
 		return &net.OpError{Op: "write", Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.ErrDeadlineExceeded}
 	}
 	return c.records.flush()
 }
 
 func (c *tlsConn) SetDeadline(t time.Time) error {
-	c.setExpiry(t)
+	c.writeBy.set(t)
 	return c.Conn.SetDeadline(t)
 }
 
 func (c *tlsConn) SetWriteDeadline(t time.Time) error {
-	c.setExpiry(t)
+	c.writeBy.set(t)
 	return c.Conn.SetWriteDeadline(t)
-}
-
-func (c *tlsConn) setExpiry(t time.Time) {
-	if t.IsZero() {
-		c.expiry.Store(0)
-		return
-	}
-	c.expiry.Store(max(1, t.UnixNano())) // any time in the past means the same
 }
 
 // CloseWrite sends TLS's close_notify, after the rest of an earlier write.
