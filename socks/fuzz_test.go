@@ -20,7 +20,8 @@ import (
 func FuzzParseURL(f *testing.F) {
 	for _, raw := range []string{
 		"socks5://gateway.example", "socks5h://u:p@[::1]:1080", "socks5s://127.0.0.1:443/", "socks5+unix://u@/run/gw",
-		"socks5://user:sec/ret@host", "http://x", "socks5://h:99999", "socks5://h?q#f", "socks5://[fe80::1%25lo]", "soCks5://0]0",
+		"socks5://user:sec/ret@host", "http://x", "socks5://h:99999", "socks5://h?q#f", "socks5://[fe80::1%25lo]",
+		"soCks5://0]0", // found by fuzzing: the bracket was once accepted as a part of the host
 	} {
 		f.Add(raw)
 	}
@@ -75,7 +76,9 @@ func FuzzReplies(f *testing.F) {
 	const granted = "\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"
 	for _, says := range []string{
 		"", "\x05", "\x05\x00" + granted, "\x05\x00" + granted + "first data", "\x05\x02\x01\x00" + granted + "x", "\x05\x02\x01\x01", "\x05\xff",
-		"\x05\x00\x05\x05", "\x05\x00\x05\x00\x00\x03\x01x\x00\x50tail", "\x05\x00\x05\x00\x00\x03\x00\x00\x00", "\x05\x00\x05\x00\x00\x03\x00\x00\x00tail", "\x01\x00" + granted, "\x01\x00\x05\x00\x00\x03\x00\x00\x00tail", "\x05\x07\x00\x01",
+		"\x05\x00\x05\x05", "\x05\x00\x05\x00\x00\x03\x01x\x00\x50tail", "\x05\x00\x05\x00\x00\x03\x00\x00\x00", "\x01\x00" + granted, "\x05\x07\x00\x01",
+		// The shortest reply, and with fewer bytes before it than a pipelined handshake with a password reads at once.
+		"\x05\x00\x05\x00\x00\x03\x00\x00\x00tail", "\x01\x00\x05\x00\x00\x03\x00\x00\x00tail",
 		"HTTP/1.1 400 Bad Request\r\n\r\n", "\x05\x00\x05\x00\x00\x09", "\x05\x00\x05\xf0\x00",
 	} {
 		for mode := range 3 {
