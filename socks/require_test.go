@@ -1,6 +1,6 @@
 package socks_test
 
-// This file has the requests that tests make in every way, and what they require of the errors.
+// This file has the requests and credentials of table tests, and the assertions about errors and printed secrets.
 
 import (
 	"bytes"
