@@ -164,8 +164,8 @@ func (p *PacketConn) writeTo(b []byte, size int, addr net.Addr) (int, error) {
 	if p.connected() {
 		return 0, p.fail("write", net.ErrWriteToConnected)
 	}
-	out := outgoingPool.Get().(*outgoing)
-	defer outgoingPool.Put(out)
+	out := packetBuffers.Get().(*packetBuffer)
+	defer packetBuffers.Put(out)
 	header, err := p.appendHeader(out.buf[:0], addr)
 	return p.transmit(out, header, err, b, size)
 }
@@ -175,8 +175,8 @@ func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error)
 	if p.connected() {
 		return 0, p.fail("write", net.ErrWriteToConnected)
 	}
-	out := outgoingPool.Get().(*outgoing)
-	defer outgoingPool.Put(out)
+	out := packetBuffers.Get().(*packetBuffer)
+	defer packetBuffers.Put(out)
 	header, err := wire.AppendHeader(out.buf[:0], wire.Addr{IP: addr.Addr(), Port: addr.Port()})
 	return p.transmit(out, header, err, b, len(b))
 }
@@ -186,15 +186,15 @@ func (p *PacketConn) Write(b []byte) (int, error) {
 	if !p.connected() {
 		return 0, p.fail("write", errno.EDESTADDRREQ)
 	}
-	out := outgoingPool.Get().(*outgoing)
-	defer outgoingPool.Put(out)
+	out := packetBuffers.Get().(*packetBuffer)
+	defer packetBuffers.Put(out)
 	header, err := p.appendHeader(out.buf[:0], &p.peer)
 	return p.transmit(out, header, err, b, len(b))
 }
 
 // transmit sends b as datagrams of size bytes each. The header is the SOCKS header of each, at the beginning of
 // out, and err is the error of making it: transmit returns that as the error of the write.
-func (p *PacketConn) transmit(out *outgoing, header []byte, err error, b []byte, size int) (n int, _ error) {
+func (p *PacketConn) transmit(out *packetBuffer, header []byte, err error, b []byte, size int) (n int, _ error) {
 	switch {
 	case err != nil:
 	case size < len(b):

@@ -6,28 +6,30 @@ import (
 	"syscall"
 )
 
-// maxDatagram is the size of a read buffer: more than the longest datagram, and as many bytes as the system joins.
+// maxDatagram is the size of a buffer: more than the longest datagram, and as many bytes as the system joins or
+// splits.
 const maxDatagram = 1 << 16
 
-// datagrams is the result of one read from the relay. There are several datagrams if the system has joined
-// consecutive ones (UDP_GRO); then all but the last have the same size.
-type datagrams struct {
-	receipt
-	buf  [maxDatagram]byte
-	all  []byte // the part of buf with the datagrams that are not taken yet
-	size int    // of each datagram
+// packetBuffer has the buffers of one read from the relay, or of one send to it.
+type packetBuffer struct {
+	receipt                   // of a read
+	buf     [maxDatagram]byte // one datagram, or several that the system joins or splits
+	oob     [128]byte         // control messages, with room for those that an application enables by SyscallConn
 }
 
-var datagramsPool = sync.Pool{New: func() any { return new(datagrams) }}
+var packetBuffers = sync.Pool{New: func() any { return new(packetBuffer) }}
 
-// inlet reads from the relay. On a system where a reader can wait without a buffer, an inlet has a buffer only while
-// that has datagrams.
+// inlet reads from the relay. One read returns several datagrams if the system has joined consecutive ones
+// (UDP_GRO); then all but the last have the same size. On a system where a reader can wait without a buffer, an
+// inlet has a buffer only while that has datagrams.
 type inlet struct {
 	relay net.Conn
 	raw   syscall.RawConn // the relay's socket; nil: a waiting reader holds a buffer
 
 	mu   sync.Mutex            // held by the one reader, also while it waits; other readers wait for mu
-	held *datagrams            // nil: none
+	held *packetBuffer         // has datagrams that are not taken yet; nil: none
+	rest []byte                // the part of held.buf with these datagrams
+	size int                   // of each of them, in bytes
 	err  error                 // of the last call of read
 	name string                // the last sender's name, kept so that the next datagram from it needs no allocation
 	read func(fd uintptr) bool // in.receive
@@ -46,13 +48,13 @@ func (in *inlet) wait() error {
 		return nil
 	}
 	if in.raw == nil {
-		d := datagramsPool.Get().(*datagrams)
-		n, err := in.relay.Read(d.buf[:])
+		p := packetBuffers.Get().(*packetBuffer)
+		n, err := in.relay.Read(p.buf[:])
 		if err != nil {
-			datagramsPool.Put(d)
+			packetBuffers.Put(p)
 			return err
 		}
-		in.hold(d, n, n)
+		in.hold(p, n, n)
 		return nil
 	}
 	if err := in.raw.Read(in.read); err != nil {
@@ -61,25 +63,23 @@ func (in *inlet) wait() error {
 	return in.err
 }
 
-// hold makes the n bytes in d's buffer the held datagrams, of size bytes each.
-func (in *inlet) hold(d *datagrams, n, size int) {
-	d.all, d.size = d.buf[:n], size
-	in.held = d
+// hold makes the first n bytes of p's buffer the held datagrams, of size bytes each.
+func (in *inlet) hold(p *packetBuffer, n, size int) {
+	in.held, in.rest, in.size = p, p.buf[:n], size
 }
 
 // next takes the next held datagram. The returned slice is valid until release. in.mu is held.
 func (in *inlet) next() []byte {
-	d := in.held
-	n := min(len(d.all), d.size)
-	datagram := d.all[:n]
-	d.all = d.all[n:]
+	n := min(len(in.rest), in.size)
+	datagram := in.rest[:n]
+	in.rest = in.rest[n:]
 	return datagram
 }
 
 // release returns the buffer to the pool if all its datagrams were taken. in.mu is held.
 func (in *inlet) release() {
-	if d := in.held; len(d.all) == 0 {
-		in.held = nil
-		datagramsPool.Put(d)
+	if len(in.rest) == 0 {
+		packetBuffers.Put(in.held)
+		in.held, in.rest = nil, nil
 	}
 }

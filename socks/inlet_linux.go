@@ -15,7 +15,6 @@ import (
 type receipt struct {
 	msg unix.Msghdr
 	iov unix.Iovec
-	oob [128]byte // more than UDP_GRO needs: an application may enable other control messages by SyscallConn
 }
 
 // joinDatagrams makes the system join consecutive datagrams (UDP_GRO), and returns access to the relay's socket. It
@@ -36,39 +35,39 @@ func joinDatagrams(relay net.Conn) syscall.RawConn {
 // receive reads once, without waiting, and reports whether there was a datagram or an error. A reader therefore
 // waits without a buffer, unlike in a read of package net.
 func (in *inlet) receive(fd uintptr) bool {
-	d := datagramsPool.Get().(*datagrams)
-	n, size, errno := d.receive(int(fd))
+	p := packetBuffers.Get().(*packetBuffer)
+	n, size, errno := p.receive(int(fd))
 	for errno == unix.EINTR {
-		n, size, errno = d.receive(int(fd))
+		n, size, errno = p.receive(int(fd))
 	}
 	in.err = nil
 	switch errno {
 	case 0:
-		in.hold(d, n, size)
+		in.hold(p, n, size)
 		return true
 	case unix.EAGAIN:
-		datagramsPool.Put(d)
+		packetBuffers.Put(p)
 		return false
 	}
-	datagramsPool.Put(d)
+	packetBuffers.Put(p)
 	in.err = os.NewSyscallError("recvmsg", errno)
 	return true
 }
 
 // receive calls recvmsg. It returns the number of bytes read and the size of each datagram.
-func (d *datagrams) receive(fd int) (n, size int, errno syscall.Errno) {
-	d.iov.Base = &d.buf[0]
-	d.iov.SetLen(len(d.buf))
-	d.msg.Iov = &d.iov
-	d.msg.SetIovlen(1)
-	d.msg.Control = &d.oob[0]
-	d.msg.SetControllen(len(d.oob))
-	r, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&d.msg)), 0)
+func (p *packetBuffer) receive(fd int) (n, size int, errno syscall.Errno) {
+	p.iov.Base = &p.buf[0]
+	p.iov.SetLen(len(p.buf))
+	p.msg.Iov = &p.iov
+	p.msg.SetIovlen(1)
+	p.msg.Control = &p.oob[0]
+	p.msg.SetControllen(len(p.oob))
+	r, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&p.msg)), 0)
 	if errno != 0 {
 		return 0, 0, errno
 	}
 	n = int(r)
-	if size = udpsegment.Received(d.oob[:d.msg.Controllen]); size == 0 {
+	if size = udpsegment.Received(p.oob[:p.msg.Controllen]); size == 0 {
 		size = n
 	}
 	return n, size, 0

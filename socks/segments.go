@@ -4,19 +4,10 @@ import (
 	"errors"
 	"net"
 	"slices"
-	"sync"
 
 	"github.com/sockslib/sockslib/internal/errno"
 	"github.com/sockslib/sockslib/internal/udpsegment"
 )
-
-// outgoing has the buffers of one send.
-type outgoing struct {
-	buf [maxDatagram]byte
-	oob [udpsegment.Space]byte
-}
-
-var outgoingPool = sync.Pool{New: func() any { return new(outgoing) }}
 
 // WriteSegments sends b to addr as datagrams of size bytes each, the last of which may be shorter. It returns how
 // many bytes of b were sent. On Linux one system call sends up to 64 datagrams (UDP_SEGMENT). On other systems,
@@ -32,7 +23,7 @@ func (p *PacketConn) WriteSegments(b []byte, size int, addr net.Addr) (int, erro
 
 // segmented sends b as datagrams of size bytes each, each after the SOCKS header that is the first header bytes of
 // out.buf. It returns how many bytes of b were sent.
-func (p *PacketConn) segmented(out *outgoing, header int, b []byte, size int) (sent int, err error) {
+func (p *PacketConn) segmented(out *packetBuffer, header int, b []byte, size int) (sent int, err error) {
 	most := size
 	if p.splits {
 		most *= max(1, min(udpsegment.Most, udpsegment.MaxBytes/(header+size)))
@@ -58,7 +49,7 @@ func (p *PacketConn) segmented(out *outgoing, header int, b []byte, size int) (s
 
 // singly sends b as datagrams of size bytes, one per system call. The error for a datagram that is too long is
 // EMSGSIZE.
-func (p *PacketConn) singly(out *outgoing, header int, b []byte, size int) (sent int, err error) {
+func (p *PacketConn) singly(out *packetBuffer, header int, b []byte, size int) (sent int, err error) {
 	for one := range slices.Chunk(b, size) {
 		if err := p.single(out, header, one); err != nil {
 			return sent, err
@@ -69,7 +60,7 @@ func (p *PacketConn) singly(out *outgoing, header int, b []byte, size int) (sent
 }
 
 // joined sends b as datagrams of size bytes in one system call.
-func (p *PacketConn) joined(out *outgoing, header int, b []byte, size int) error {
+func (p *PacketConn) joined(out *packetBuffer, header int, b []byte, size int) error {
 	msg := out.buf[:header]
 	count := 0
 	for one := range slices.Chunk(b, size) {
@@ -90,7 +81,7 @@ func (p *PacketConn) joined(out *outgoing, header int, b []byte, size int) error
 }
 
 // single sends b as one datagram.
-func (p *PacketConn) single(out *outgoing, header int, b []byte) error {
+func (p *PacketConn) single(out *packetBuffer, header int, b []byte) error {
 	if header+len(b) > len(out.buf) {
 		return errno.EMSGSIZE
 	}
