@@ -56,12 +56,6 @@ func streamFrom(t testing.TB, host byte, addr string) net.Conn {
 	return c
 }
 
-func packQuery(t testing.TB, name string, qtype uint16) []byte {
-	packed, err := newQuery(name, qtype).Pack()
-	require.NoError(t, err)
-	return packed
-}
-
 // askOn sends a query on a connected socket, and waits for the response within a deadline.
 func askOn(c net.Conn, query []byte) error {
 	c.SetDeadline(time.Now().Add(5 * time.Second))

@@ -2,7 +2,6 @@ package resolver
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"reflect"
@@ -15,26 +14,6 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// lookups has every exported method of *net.Resolver.
-type lookups interface {
-	LookupAddr(ctx context.Context, addr string) ([]string, error)
-	LookupCNAME(ctx context.Context, host string) (string, error)
-	LookupHost(ctx context.Context, host string) (addrs []string, err error)
-	LookupIP(ctx context.Context, network, host string) ([]net.IP, error)
-	LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error)
-	LookupMX(ctx context.Context, name string) ([]*net.MX, error)
-	LookupNS(ctx context.Context, name string) ([]*net.NS, error)
-	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
-	LookupPort(ctx context.Context, network, service string) (port int, err error)
-	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
-	LookupTXT(ctx context.Context, name string) ([]string, error)
-}
-
-var (
-	_ lookups = (*net.Resolver)(nil)
-	_ lookups = (*Resolver)(nil)
-)
-
 func TestInterfaceIsWhole(t *testing.T) {
 	theirs, listed := reflect.TypeFor[*net.Resolver](), reflect.TypeFor[lookups]()
 	require.Equal(t, theirs.NumMethod(), listed.NumMethod())
@@ -43,19 +22,6 @@ func TestInterfaceIsWhole(t *testing.T) {
 		_, ok := listed.MethodByName(m.Name)
 		require.True(t, ok, m.Name)
 	}
-}
-
-// every calls f for each Lookup method that takes a name, with the method's name.
-func every(r lookups, f func(method string, lookup func(ctx context.Context, name string) error)) {
-	f("LookupHost", func(ctx context.Context, name string) error { _, err := r.LookupHost(ctx, name); return err })
-	f("LookupIP", func(ctx context.Context, name string) error { _, err := r.LookupIP(ctx, "ip4", name); return err })
-	f("LookupIPAddr", func(ctx context.Context, name string) error { _, err := r.LookupIPAddr(ctx, name); return err })
-	f("LookupNetIP", func(ctx context.Context, name string) error { _, err := r.LookupNetIP(ctx, "ip6", name); return err })
-	f("LookupCNAME", func(ctx context.Context, name string) error { _, err := r.LookupCNAME(ctx, name); return err })
-	f("LookupMX", func(ctx context.Context, name string) error { _, err := r.LookupMX(ctx, name); return err })
-	f("LookupNS", func(ctx context.Context, name string) error { _, err := r.LookupNS(ctx, name); return err })
-	f("LookupTXT", func(ctx context.Context, name string) error { _, err := r.LookupTXT(ctx, name); return err })
-	f("LookupSRV", func(ctx context.Context, name string) error { _, _, err := r.LookupSRV(ctx, "", "", name); return err })
 }
 
 func TestFamilies(t *testing.T) {
@@ -153,14 +119,6 @@ func TestLocalhost(t *testing.T) {
 	_, err = (&Resolver{Table: table}).LookupHost(ctx, "notlocalhost")
 	require.NoError(t, err)
 	require.Equal(t, []string{"notlocalhost"}, mapped(table))
-}
-
-// refusing returns a System that fails the test if it is asked.
-func refusing(t *testing.T) *net.Resolver {
-	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		t.Error("the system's resolver was asked")
-		return nil, errors.New("refused")
-	}}
 }
 
 func TestErrors(t *testing.T) {

@@ -101,11 +101,6 @@ func memoryStub(t testing.TB, h *handler, config dns.ClientConfig) stub {
 	}}
 }
 
-func newHandler(r *Resolver, search []string, ndots int) *handler {
-	list := newSearchList(search, ndots)
-	return &handler{resolver: r, list: func() *searchList { return list }, ttl: 1}
-}
-
 // Each row of the table in searchrule.go. direct.test and all names below it get no fake.
 func TestTyped(t *testing.T) {
 	isSpecial := func(name string) bool {

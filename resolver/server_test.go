@@ -20,20 +20,6 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-// ask sends a query to a server over "udp" or "tcp", and returns the response.
-func ask(t testing.TB, network, addr string, query *dns.Msg) *dns.Msg {
-	client := &dns.Client{Net: network, Timeout: 5 * time.Second}
-	answer, _, err := client.Exchange(query, addr)
-	require.NoError(t, err)
-	require.Equal(t, query.Id, answer.Id)
-	require.True(t, answer.Response)
-	require.True(t, answer.RecursionAvailable)
-	require.False(t, answer.Authoritative)
-	return answer
-}
-
-func newQuery(name string, qtype uint16) *dns.Msg { return new(dns.Msg).SetQuestion(name, qtype) }
-
 func TestServerAnswers(t *testing.T) {
 	table := newTable(t)
 	addr := newServer(t, &Server{Resolver: &Resolver{Table: table}, Search: []string{}, TTL: 1500 * time.Millisecond})

@@ -113,3 +113,77 @@ func records(t testing.TB, q *dns.Msg, answer, authority []string) *dns.Msg {
 	}
 	return m
 }
+
+// newUpstream starts a server that reads one query per connection, calls respond, and closes the connection.
+func newUpstream(t testing.TB, respond func(c net.Conn, query *dns.Msg)) *Upstream {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	serveUpstream(t, l, respond)
+	return &Upstream{Addr: l.Addr().String(), Dial: new(net.Dialer).DialContext}
+}
+
+func serveUpstream(t testing.TB, l net.Listener, respond func(c net.Conn, query *dns.Msg)) {
+	ended := make(chan struct{})
+	go func() { // ends with the listener, below
+		defer close(ended)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if packed, err := readFrame(c); err == nil {
+				query := new(dns.Msg)
+				if query.Unpack(packed) == nil {
+					respond(c, query)
+				}
+			}
+			c.Close()
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-ended })
+}
+
+// zone answers from records in presentation form; a name without records does not exist.
+func zone(t testing.TB, records ...string) func(net.Conn, *dns.Msg) {
+	var rrs []dns.RR
+	for _, record := range records {
+		rr, err := dns.NewRR(record)
+		require.NoError(t, err)
+		rrs = append(rrs, rr)
+	}
+	return func(c net.Conn, query *dns.Msg) {
+		answer := new(dns.Msg).SetReply(query)
+		answer.Rcode = dns.RcodeNameError
+		q := query.Question[0]
+		for _, rr := range rrs {
+			if !dns.IsSubDomain(q.Name, rr.Header().Name) && rr.Header().Name != q.Name {
+				continue
+			}
+			if answer.Rcode = dns.RcodeSuccess; rr.Header().Name == q.Name && rr.Header().Rrtype == q.Qtype {
+				answer.Answer = append(answer.Answer, rr)
+			} else if alias, ok := rr.(*dns.CNAME); ok && alias.Hdr.Name == q.Name {
+				answer.Answer = append(answer.Answer, rr)
+			}
+		}
+		packed, _ := answer.Pack()
+		c.Write(frame(packed))
+	}
+}
+
+func exampleZone(t testing.TB) func(net.Conn, *dns.Msg) {
+	return zone(t,
+		"example.test. 60 IN MX 20 b.mail.test.",
+		"example.test. 60 IN MX 10 a.mail.test.",
+		`example.test. 60 IN TXT "a \"quoted\" " "back\\slash and \007"`,
+		"example.test. 60 IN NS ns.test.",
+		"_xmpp._tcp.example.test. 60 IN SRV 5 0 5222 low.test.",
+		"_xmpp._tcp.example.test. 60 IN SRV 1 9 5222 high.test.",
+		"4.test. 60 IN A 192.0.2.4",
+		"6.test. 60 IN AAAA 2001:db8::6",
+		"alias.test. 60 IN CNAME 4.test.",
+		"null.test. 60 IN MX 0 .",
+		`odd.test. 60 IN MX 5 a\032b.test.`,
+		"odd.test. 60 IN MX 6 good.test.",
+		"9.2.0.192.in-addr.arpa. 60 IN PTR nine.test.",
+	)
+}

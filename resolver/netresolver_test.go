@@ -62,13 +62,3 @@ func TestNetResolverHonoursItsContext(t *testing.T) {
 	}
 	require.Zero(t, table.Len())
 }
-
-// A Write fails if its context ends while the query is answered, so that no late response is used.
-func TestMemConnHonoursItsContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	c := &memConn{ctx: ctx, respond: func(context.Context, []byte) []byte { cancel(); return []byte("too late") }}
-	_, err := c.Write([]byte("query"))
-	require.ErrorIs(t, err, context.Canceled)
-	_, err = c.Read(make([]byte, 10))
-	require.ErrorIs(t, err, context.Canceled)
-}
