@@ -11,7 +11,7 @@ import (
 
 // No response over UDP is longer than the client accepts, or than 1232 bytes, whatever the question and the size in
 // the client's OPT. A response that does not fit sets TC, and keeps OPT.
-func TestAnswersFit(t *testing.T) {
+func TestResponseOverUDPFits(t *testing.T) {
 	up := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
 		m := new(dns.Msg).SetReply(q)
 		for range 60 {
@@ -32,12 +32,12 @@ func TestAnswersFit(t *testing.T) {
 		{strings.Repeat(strings.Repeat("a", 60)+".", 3) + strings.Repeat("b", 50) + ".corp.example.", dns.TypeA, false},
 		{"x.corp.example.", dns.TypeA, false},
 	} {
-		for _, takes := range []int{-1, 0, 100, 512, 1231, 1232, 4096, 65535} {
+		for _, accepts := range []int{-1, 0, 100, 512, 1231, 1232, 4096, 65535} {
 			query := newQuery(q.name, q.qtype)
 			limit := dns.MinMsgSize
-			if takes >= 0 {
-				query.SetEdns0(uint16(takes), true)
-				limit = min(max(limit, takes), 1232)
+			if accepts >= 0 {
+				query.SetEdns0(uint16(accepts), true)
+				limit = min(max(limit, accepts), 1232)
 			}
 			packed, err := query.Pack()
 			require.NoError(t, err)
@@ -49,11 +49,11 @@ func TestAnswersFit(t *testing.T) {
 			n, err := c.Read(buf)
 			require.NoError(t, err)
 			require.NoError(t, c.Close())
-			require.LessOrEqual(t, n, limit, "%.20s %d", q.name, takes)
+			require.LessOrEqual(t, n, limit, "%.20s %d", q.name, accepts)
 			var m dns.Msg
 			require.NoError(t, m.Unpack(buf[:n]))
-			require.Equal(t, q.cut, m.Truncated, "%.20s %d", q.name, takes)
-			require.Equal(t, takes >= 0, m.IsEdns0() != nil)
+			require.Equal(t, q.cut, m.Truncated, "%.20s %d", q.name, accepts)
+			require.Equal(t, accepts >= 0, m.IsEdns0() != nil)
 		}
 	}
 }

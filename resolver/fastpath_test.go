@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The fast path leaves a query with a trailing byte, a second name, a response's bit or an option to begin.
-func TestWhatIsQuick(t *testing.T) {
+// The fast path answers plain queries, and leaves all others to begin, whatever makes them different.
+func TestFastPathLeavesOtherQueriesToBegin(t *testing.T) {
 	h := newHandler(&Resolver{Table: newTable(t)}, nil, 1)
 	pack := func(change func(m *dns.Msg)) []byte {
 		m := newQuery("db.example.", dns.TypeA)
@@ -24,18 +24,18 @@ func TestWhatIsQuick(t *testing.T) {
 	longest := strings.Repeat(strings.Repeat("a", 63)+".", 3) + strings.Repeat("b", 61) + "."
 	require.NotNil(t, h.fastResponse(nil, pack(func(m *dns.Msg) { m.Question[0].Name = longest })))
 	for what, query := range map[string][]byte{
-		"a byte more": append(append([]byte(nil), plain...), 0),
-		"an option": pack(func(m *dns.Msg) {
+		"a trailing byte": append(append([]byte(nil), plain...), 0),
+		"an EDNS option": pack(func(m *dns.Msg) {
 			m.SetEdns0(4096, true).IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0011223344556677"}}
 		}),
-		"a version":    pack(func(m *dns.Msg) { m.SetEdns0(4096, true).IsEdns0().SetVersion(1) }),
-		"another type": pack(func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeHTTPS }),
-		"a class":      pack(func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }),
-		"an answer":    pack(func(m *dns.Msg) { m.Response = true }),
-		"an opcode":    pack(func(m *dns.Msg) { m.Opcode = dns.OpcodeStatus }),
-		"localhost":    pack(func(m *dns.Msg) { m.Question[0].Name = "db.localhost." }),
-		"a byte":       pack(func(m *dns.Msg) { m.Question[0].Name = `d\255.example.` }),
-		"the root":     pack(func(m *dns.Msg) { m.Question[0].Name = "." }),
+		"an EDNS version":        pack(func(m *dns.Msg) { m.SetEdns0(4096, true).IsEdns0().SetVersion(1) }),
+		"another type":           pack(func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeHTTPS }),
+		"another class":          pack(func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }),
+		"a response":             pack(func(m *dns.Msg) { m.Response = true }),
+		"another opcode":         pack(func(m *dns.Msg) { m.Opcode = dns.OpcodeStatus }),
+		"localhost":              pack(func(m *dns.Msg) { m.Question[0].Name = "db.localhost." }),
+		"a byte of no host name": pack(func(m *dns.Msg) { m.Question[0].Name = `d\255.example.` }),
+		"the root":               pack(func(m *dns.Msg) { m.Question[0].Name = "." }),
 	} {
 		require.Nil(t, h.fastResponse(nil, query), what)
 	}
@@ -45,9 +45,9 @@ func TestWhatIsQuick(t *testing.T) {
 	require.NotNil(t, (&handler{resolver: &Resolver{Table: h.resolver.Table, Direct: func(string) bool { return false }}, list: h.list}).fastResponse(nil, plain))
 }
 
-// The fast path and begin give the same flags and the same bytes: compressed, RD and CD as in the query, neither AA, AD,
-// TC nor Z.
-func TestFlagsAndCompression(t *testing.T) {
+// The responses of the fast path and of begin have the same length, so names are compressed, and the same flags: RD and CD
+// as in the query, and none of AA, AD, TC and Z.
+func TestFastPathAgreesWithBegin(t *testing.T) {
 	h := newHandler(&Resolver{Table: newTable(t)}, []string{"corp.example"}, 1)
 	for _, name := range []string{"www.example.com.", "www.corp.example.", "WWW.corp.example.corp.example."} {
 		for bits := range 16 {
@@ -82,7 +82,7 @@ func BenchmarkReply(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			if h.fastResponse(buf, query) == nil {
-				b.Fatal("left to begin")
+				b.Fatal("the fast path left the query to begin")
 			}
 		}
 	})

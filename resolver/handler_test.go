@@ -13,7 +13,7 @@ func fuzzHandler(t testing.TB) *handler {
 	return newHandler(&Resolver{Table: newTable(t)}, []string{"corp.example", "example"}, 2)
 }
 
-// checkReply checks what holds for the response to any bytes.
+// checkReply checks the response to any bytes.
 func checkReply(t *testing.T, h *handler, query []byte) {
 	got := replyTo(t, h, query)
 	if len(query) < headerSize || query[2]&0x80 != 0 {
@@ -59,7 +59,7 @@ func canonicalForm(t *testing.T, packed []byte) string {
 	return m.String()
 }
 
-func TestReplyToEveryTruncation(t *testing.T) {
+func TestEveryTruncationOfAQueryIsAnswered(t *testing.T) {
 	h := fuzzHandler(t)
 	for _, query := range queryVectors(t) {
 		for n := range len(query) + 1 {
@@ -76,7 +76,7 @@ func FuzzReply(f *testing.F) {
 }
 
 // A query with fewer records than its header announces, in any section, is FORMERR; OPT is kept if it can be parsed.
-func TestCountsMustHold(t *testing.T) {
+func TestQueryWithFewerRecordsThanAnnouncedIsFORMERR(t *testing.T) {
 	h := newHandler(&Resolver{Table: newTable(t)}, nil, 1)
 	for _, edns := range []bool{false, true} {
 		query := newQuery("db.example.", dns.TypeA)

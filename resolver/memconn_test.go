@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestNetResolverConn(t *testing.T) {
+func TestNetResolverDialsMemory(t *testing.T) {
 	r := (&Resolver{Table: newTable(t)}).NetResolver()
 	query, err := newQuery("db.example.", dns.TypeA).Pack()
 	require.NoError(t, err)
@@ -23,7 +23,7 @@ func TestNetResolverConn(t *testing.T) {
 		require.Equal(t, network == "udp", datagrams)
 
 		_, err = c.Read(make([]byte, 512))
-		require.ErrorIs(t, err, os.ErrDeadlineExceeded, "nothing would ever come")
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded, "no response can arrive")
 		var answer []byte
 		if datagrams {
 			_, err = c.Write(query)
@@ -61,7 +61,7 @@ func TestNetResolverConn(t *testing.T) {
 }
 
 // A Write fails if its context ends while the query is answered, so that no late response is used.
-func TestMemConnHonoursItsContext(t *testing.T) {
+func TestMemConnEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &memConn{ctx: ctx, respond: func(context.Context, []byte) []byte { cancel(); return []byte("too late") }}
 	_, err := c.Write([]byte("query"))

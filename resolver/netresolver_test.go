@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// NetResolver honors a context that has ended before a lookup, and one that ends during it.
-func TestNetResolverHonoursItsContext(t *testing.T) {
+// A lookup of NetResolver fails with the error of its context, which has ended before the lookup or ends during it.
+func TestNetResolverEndsWithItsContext(t *testing.T) {
 	noList := func() *searchList { return &searchList{} }
 	silent := &Upstream{Addr: "192.0.2.53:53", Timeout: time.Hour, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		<-ctx.Done()

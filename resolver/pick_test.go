@@ -9,7 +9,7 @@ import (
 )
 
 // Records of other names are dropped from an answer, and a chain of CNAMEs may have any order.
-func TestPick(t *testing.T) {
+func TestPickKeepsTheRecordsInQuestion(t *testing.T) {
 	for _, c := range []struct {
 		what              string
 		name              string
@@ -18,20 +18,20 @@ func TestPick(t *testing.T) {
 		answer, authority []string
 		want, wantNs      []string
 	}{
-		{"a stranger's address", "shop.example.", dns.TypeMX, 0, []string{"bank.example. 60 IN A 192.0.2.66", "shop.example. 60 IN MX 1 mail.example."}, []string{"shop.example. 60 IN NS ns.example."},
+		{"another name's address", "shop.example.", dns.TypeMX, 0, []string{"bank.example. 60 IN A 192.0.2.66", "shop.example. 60 IN MX 1 mail.example."}, []string{"shop.example. 60 IN NS ns.example."},
 			[]string{"shop.example. 60 IN MX 1 mail.example."}, nil},
-		{"a stranger's text", "shop.example.", dns.TypeTXT, 0, []string{`bank.example. 60 IN TXT "x"`}, nil, nil, nil},
+		{"another name's text", "shop.example.", dns.TypeTXT, 0, []string{`bank.example. 60 IN TXT "x"`}, nil, nil, nil},
 		{"another type", "shop.example.", dns.TypeTXT, 0, []string{"shop.example. 60 IN A 192.0.2.66"}, nil, nil, nil},
 		{"a chain", "a.example.", dns.TypeTXT, 0, []string{"A.example. 60 IN CNAME b.example.", "B.example. 60 IN CNAME c.example.", `C.EXAMPLE. 60 IN TXT "x"`}, nil,
 			[]string{"A.example. 60 IN CNAME b.example.", "B.example. 60 IN CNAME c.example.", `C.EXAMPLE. 60 IN TXT "x"`}, nil},
-		{"backwards", "a.example.", dns.TypeTXT, 0, []string{`c.example. 60 IN TXT "x"`, "b.example. 60 IN CNAME c.example.", "a.example. 60 IN CNAME b.example."}, nil,
+		{"a chain in reverse order", "a.example.", dns.TypeTXT, 0, []string{`c.example. 60 IN TXT "x"`, "b.example. 60 IN CNAME c.example.", "a.example. 60 IN CNAME b.example."}, nil,
 			[]string{"a.example. 60 IN CNAME b.example.", "b.example. 60 IN CNAME c.example.", `c.example. 60 IN TXT "x"`}, nil},
-		{"an alias of a stranger", "a.example.", dns.TypeTXT, 0, []string{"b.example. 60 IN CNAME c.example.", `c.example. 60 IN TXT "x"`}, nil, nil, nil},
+		{"another name's alias", "a.example.", dns.TypeTXT, 0, []string{"b.example. 60 IN CNAME c.example.", `c.example. 60 IN TXT "x"`}, nil, nil, nil},
 		{"the alias itself", "a.example.", dns.TypeCNAME, 0, []string{"a.example. 60 IN CNAME b.example.", "b.example. 60 IN CNAME c.example."}, nil,
 			[]string{"a.example. 60 IN CNAME b.example."}, nil},
-		{"none", "a.b.example.", dns.TypeTXT, dns.RcodeNameError, nil, []string{"bank.test. 60 IN SOA . . 1 1 1 1 1", "example. 60 IN SOA . . 1 1 1 1 1", "example. 60 IN NS ns.example."},
+		{"no such host", "a.b.example.", dns.TypeTXT, dns.RcodeNameError, nil, []string{"bank.test. 60 IN SOA . . 1 1 1 1 1", "example. 60 IN SOA . . 1 1 1 1 1", "example. 60 IN NS ns.example."},
 			nil, []string{"example. 60 IN SOA . . 1 1 1 1 1"}},
-		{"none of the last alias", "a.example.", dns.TypeTXT, dns.RcodeNameError, []string{"a.example. 60 IN CNAME b.test."}, []string{"example. 60 IN SOA . . 1 1 1 1 1", "test. 60 IN SOA . . 1 1 1 1 1"},
+		{"an alias of no host", "a.example.", dns.TypeTXT, dns.RcodeNameError, []string{"a.example. 60 IN CNAME b.test."}, []string{"example. 60 IN SOA . . 1 1 1 1 1", "test. 60 IN SOA . . 1 1 1 1 1"},
 			[]string{"a.example. 60 IN CNAME b.test."}, []string{"test. 60 IN SOA . . 1 1 1 1 1"}},
 	} {
 		m := records(t, newQuery(c.name, c.qtype), c.answer, c.authority)

@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-func TestInterfaceIsWhole(t *testing.T) {
+func TestResolverHasEveryMethodOfNetResolver(t *testing.T) {
 	theirs, listed := reflect.TypeFor[*net.Resolver](), reflect.TypeFor[lookups]()
 	require.Equal(t, theirs.NumMethod(), listed.NumMethod())
 	for i := range theirs.NumMethod() {
@@ -24,7 +24,7 @@ func TestInterfaceIsWhole(t *testing.T) {
 	}
 }
 
-func TestFamilies(t *testing.T) {
+func TestLookupsReturnTheFakeOfTheFamily(t *testing.T) {
 	ctx, table := t.Context(), newTable(t)
 	r := &Resolver{Table: table}
 
@@ -63,7 +63,7 @@ func TestFamilies(t *testing.T) {
 	require.Equal(t, 1, table.Len())
 }
 
-func TestLiterals(t *testing.T) {
+func TestLiteralsAreReturnedOrRegistered(t *testing.T) {
 	ctx, table := t.Context(), newTable(t)
 	r := &Resolver{Table: table}
 	for _, literal := range []string{"192.0.2.1", "2001:db8::1", "2001:DB8::1", "fe80::1%eth0", "::ffff:192.0.2.1"} {
@@ -79,7 +79,7 @@ func TestLiterals(t *testing.T) {
 	require.Equal(t, "fe80::1%eth0", zoned[0].String())
 	require.Zero(t, table.Len())
 
-	for _, c := range []struct{ network, literal string }{{"ip4", "2001:db8::1"}, {"ip6", "192.0.2.1"}} { // R9
+	for _, c := range []struct{ network, literal string }{{"ip4", "2001:db8::1"}, {"ip6", "192.0.2.1"}} { // RFC 3089, section 3
 		addrs, err := r.LookupNetIP(ctx, c.network, c.literal)
 		require.NoError(t, err)
 		require.Len(t, addrs, 1)
@@ -96,7 +96,7 @@ func TestLiterals(t *testing.T) {
 	require.ErrorIs(t, err, mapping.ErrBadName)
 }
 
-func TestLocalhost(t *testing.T) {
+func TestLocalhostIsLoopback(t *testing.T) {
 	ctx, table := t.Context(), newTable(t)
 	direct := func(string) bool { return true }
 	r := &Resolver{Table: table, Direct: direct, System: refusing(t)}
@@ -121,7 +121,7 @@ func TestLocalhost(t *testing.T) {
 	require.Equal(t, []string{"notlocalhost"}, mapped(table))
 }
 
-func TestErrors(t *testing.T) {
+func TestErrorsAreDNSErrors(t *testing.T) {
 	table := newTable(t)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -162,7 +162,7 @@ func TestErrors(t *testing.T) {
 	require.Zero(t, table.Len())
 }
 
-func TestNotInTheTable(t *testing.T) {
+func TestOtherLookupsFindNothingWithoutUpstream(t *testing.T) {
 	ctx, table := t.Context(), newTable(t)
 	r := &Resolver{Table: table, System: refusing(t)}
 	every(r, func(method string, lookup func(context.Context, string) error) {
@@ -187,7 +187,7 @@ func TestNotInTheTable(t *testing.T) {
 	require.Equal(t, 443, port)
 }
 
-func TestFull(t *testing.T) {
+func TestFullTableIsATemporaryError(t *testing.T) {
 	table, err := mapping.New(mapping.Config{Size: 1})
 	require.NoError(t, err)
 	r := &Resolver{Table: table}
@@ -201,8 +201,8 @@ func TestFull(t *testing.T) {
 	require.False(t, e.IsNotFound)
 }
 
-// System looks up a Direct name by the method that was called. In this test, System is another NetResolver.
-func TestDirect(t *testing.T) {
+// System looks up a Direct name, by the same method. In this test, System is another NetResolver.
+func TestSystemLooksUpDirectNames(t *testing.T) {
 	ctx, table, theirs := t.Context(), newTable(t), newTable(t)
 	system := (&Resolver{Table: theirs}).netResolver(func() *searchList { return &searchList{} })
 	r := &Resolver{Table: table, System: system, Direct: func(name string) bool { return name == "direct.example" || name == "192.0.2.9" }}
@@ -222,7 +222,7 @@ func TestDirect(t *testing.T) {
 	require.Equal(t, []string{"other.example"}, mapped(table))
 }
 
-func TestLookupNetIPAllocates(t *testing.T) {
+func TestLookupNetIPAllocatesItsResultAlone(t *testing.T) {
 	r := &Resolver{Table: newTable(t)}
 	ctx := t.Context()
 	require.LessOrEqual(t, testing.AllocsPerRun(100, func() {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestParseArpa(t *testing.T) {
+func TestParseArpaReversesReverseAddr(t *testing.T) {
 	for _, addr := range []string{"192.0.2.1", "240.0.0.255", "100::1:2:3", "2001:db8:1234:5678:9abc:def0:1234:5678", "::"} {
 		name, err := dns.ReverseAddr(addr)
 		require.NoError(t, err)

@@ -17,7 +17,7 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// tasks are run in a pod in place of the tests.
+// tasks are functions, by name, that a test runs in a pod of its own: see internal/pod.
 var tasks = map[string]func() error{}
 
 func TestMain(m *testing.M) {
@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 	leakcheck.Main(m)
 }
 
+// newTable returns a table for 4096 names.
 func newTable(t testing.TB) *mapping.Table {
 	table, err := mapping.New(mapping.Config{Size: 1 << 12})
 	require.NoError(t, err)
@@ -51,7 +52,7 @@ func newServer(t testing.TB, s *Server) string {
 	}
 }
 
-// mapped returns the names that a table holds.
+// mapped returns the names in a table.
 func mapped(table *mapping.Table) []string {
 	names := []string{}
 	for e := range table.All() {
@@ -74,18 +75,20 @@ func ask(t testing.TB, network, addr string, query *dns.Msg) *dns.Msg {
 	return answer
 }
 
+// packQuery returns a query in wire form.
 func packQuery(t testing.TB, name string, qtype uint16) []byte {
 	packed, err := newQuery(name, qtype).Pack()
 	require.NoError(t, err)
 	return packed
 }
 
+// newHandler returns a handler for clients with the given search list.
 func newHandler(r *Resolver, search []string, ndots int) *handler {
 	list := newSearchList(search, ndots)
 	return &handler{resolver: r, list: func() *searchList { return list }, ttl: 1}
 }
 
-// replyTo returns the response over UDP.
+// replyTo returns the response of begin to a query over UDP, or nil if there is none.
 func replyTo(t testing.TB, h *handler, query []byte) []byte {
 	x := h.begin(query, true)
 	if x == nil {
@@ -135,7 +138,7 @@ func refusing(t *testing.T) *net.Resolver {
 	}}
 }
 
-// queryVectors are queries in wire form, valid and invalid.
+// queryVectors returns queries in wire form, valid and invalid.
 func queryVectors(t testing.TB) [][]byte {
 	var all [][]byte
 	for _, m := range []*dns.Msg{

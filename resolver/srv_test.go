@@ -10,7 +10,7 @@ import (
 
 // Records are sorted by priority, and within one, each is first as often as its share of the weight (RFC 2782). If all
 // weights are zero, any order is right.
-func TestByWeight(t *testing.T) {
+func TestSRVRecordsAreOrderedByPriorityAndWeight(t *testing.T) {
 	first := map[string]int{}
 	const draws = 4000
 	for range draws {

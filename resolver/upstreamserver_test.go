@@ -10,20 +10,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// upstreamServer is a DNS server over TCP that sends each answer when it is ready, and counts connections and queries.
+// upstreamServer is a DNS server over TCP that answers many queries on a connection, each when its answer is ready, and
+// counts connections and queries. Its user calls upstream.
 type upstreamServer struct {
 	net.Listener
 	respond  func(q *dns.Msg) *dns.Msg // nil: no answer, and the connection ends
 	accepted atomic.Int32
 	open     atomic.Int32
 	queries  atomic.Int32
-	once     atomic.Bool // a connection ends with its first answer
+	once     atomic.Bool // the server closes a connection after its first answer
 
 	mu    sync.Mutex
 	conns []net.Conn
 	tasks sync.WaitGroup
 }
 
+// newUpstreamServer starts a server that the test's cleanup ends.
 func newUpstreamServer(t testing.TB, respond func(q *dns.Msg) *dns.Msg) *upstreamServer {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -65,12 +67,8 @@ func (s *upstreamServer) serve(c net.Conn) {
 	defer c.Close()
 	var writing sync.Mutex
 	for {
-		packed, err := readFrame(c)
+		q, err := readQuery(c)
 		if err != nil {
-			return
-		}
-		q := new(dns.Msg)
-		if q.Unpack(packed) != nil {
 			return
 		}
 		s.queries.Add(1)
@@ -80,13 +78,9 @@ func (s *upstreamServer) serve(c net.Conn) {
 				c.Close()
 				return
 			}
-			packed, err := answer.Pack()
-			if err != nil {
-				return
-			}
 			writing.Lock()
 			defer writing.Unlock()
-			c.Write(frame(packed))
+			writeAnswer(c, answer)
 			if s.once.Load() {
 				c.Close()
 			}
@@ -96,6 +90,23 @@ func (s *upstreamServer) serve(c net.Conn) {
 
 func (s *upstreamServer) upstream() *Upstream {
 	return &Upstream{Addr: s.Addr().String(), Dial: new(net.Dialer).DialContext}
+}
+
+// readQuery reads one query from a connection.
+func readQuery(c net.Conn) (*dns.Msg, error) {
+	packed, err := readFrame(c)
+	if err != nil {
+		return nil, err
+	}
+	q := new(dns.Msg)
+	return q, q.Unpack(packed)
+}
+
+// writeAnswer writes an answer to a connection. An error shows at the Upstream.
+func writeAnswer(c net.Conn, answer *dns.Msg) {
+	if packed, err := answer.Pack(); err == nil {
+		c.Write(frame(packed))
+	}
 }
 
 // records returns a response with records in presentation form.
@@ -131,11 +142,8 @@ func serveUpstream(t testing.TB, l net.Listener, respond func(c net.Conn, query 
 			if err != nil {
 				return
 			}
-			if packed, err := readFrame(c); err == nil {
-				query := new(dns.Msg)
-				if query.Unpack(packed) == nil {
-					respond(c, query)
-				}
+			if query, err := readQuery(c); err == nil {
+				respond(c, query)
 			}
 			c.Close()
 		}
@@ -143,7 +151,8 @@ func serveUpstream(t testing.TB, l net.Listener, respond func(c net.Conn, query 
 	t.Cleanup(func() { l.Close(); <-ended })
 }
 
-// zone answers from records in presentation form; a name without records does not exist.
+// zone returns a respond function that answers from records in presentation form. A name exists if it, or a name below it,
+// has a record.
 func zone(t testing.TB, records ...string) func(net.Conn, *dns.Msg) {
 	var rrs []dns.RR
 	for _, record := range records {
@@ -165,11 +174,11 @@ func zone(t testing.TB, records ...string) func(net.Conn, *dns.Msg) {
 				answer.Answer = append(answer.Answer, rr)
 			}
 		}
-		packed, _ := answer.Pack()
-		c.Write(frame(packed))
+		writeAnswer(c, answer)
 	}
 }
 
+// exampleZone is zone with records of each type that the Lookup methods ask for.
 func exampleZone(t testing.TB) func(net.Conn, *dns.Msg) {
 	return zone(t,
 		"example.test. 60 IN MX 20 b.mail.test.",
