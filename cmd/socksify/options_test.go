@@ -66,14 +66,22 @@ func TestPublicNames(t *testing.T) {
 	require.Equal(t, "socks5://v.test socks5s://g.test:443 socks5+unix:///run/g", names)
 }
 
-func TestDirect(t *testing.T) {
-	require.Nil(t, direct(""))
-	f := direct("example.test,.sub.test,192.0.2.0/24,port.test:81")
+// -direct has the rules of dialer.FromEnvironment, brackets and trailing dots included.
+func TestDirectFlagHasTheRulesOfNoProxy(t *testing.T) {
+	dial := func(list string) func(network, address string) bool {
+		t.Helper()
+		d, err := newDialer(&options{Gateways: []string{"socks5://192.0.2.1"}, Direct: list})
+		require.NoError(t, err)
+		return d.Direct
+	}
+	require.Nil(t, dial(""), "without rules, not even localhost is direct")
+	direct := dial("example.test.,.sub.test,192.0.2.0/24,port.test:81,[2001:db8::1]")
 	for address, want := range map[string]bool{
 		"example.test:80": true, "www.example.test:80": true, "sub.test:80": false, "a.sub.test:80": true, "192.0.2.9:1": true,
-		"192.0.3.9:1": false, "port.test:81": true, "port.test:80": false, "other.test:80": false,
+		"192.0.3.9:1": false, "port.test:81": true, "port.test:80": false, "other.test:80": false, "[2001:db8::1]:80": true,
+		"[2001:db8::2]:80": false, "db.localhost:80": true,
 	} {
-		require.Equal(t, want, f("tcp", address), address)
+		require.Equal(t, want, direct("tcp", address), address)
 	}
-	require.True(t, direct("*")("udp", "any.test:1"))
+	require.True(t, dial("*")("udp", "any.test:1"))
 }
