@@ -12,14 +12,14 @@ import (
 // name in question is X.D, where D is a search domain, it may be the stub's expansion of X. There may be several such D.
 // The first row that applies gives the response:
 //
-//	name in question                               response
-//	is Direct, or in specialNames                  from System or specialNames; the caller checks this first
-//	is X.D for no D                                its own fake
-//	is X.D where X is a search domain, ends in     the fake of X, for the first such D in the list: X was typed in full,
-//	one, or is below onion                         and the stub walks its list for it
-//	is X.D where X is in specialNames or Direct    no such host: the stub has asked for X already, or goes on to X
-//	is X.D, and each such X has ndots dots or more its own fake: a stub that expands X would have asked for X first
-//	otherwise                                      no such host: the stub goes on to X
+//	name in question                                  response
+//	is Direct, or in specialNames                     from System or specialNames; the caller checks this first
+//	is X.D for no D                                   its own fake
+//	is X.D, and X is a search domain, ends in one,    the fake of X, for the first such D in the list: X was typed in
+//	or is below onion                                 full, and the stub walks its list for it
+//	is X.D, and X is in specialNames or Direct        no such host: the stub has asked for X already, or goes on to X
+//	is X.D, and each such X has ndots dots or more    its own fake: a stub that expands X would have asked for X first
+//	otherwise                                         no such host: the stub goes on to X
 //
 // So every stub that walks its list reaches the name that was typed. With Resolver.Verify, Upstream knows which names
 // exist, and only the row of onion applies, because package net never asks for an onion name as it was typed.

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func TestParse(t *testing.T) {
+func TestParseReturnsWhatTheFlagsSay(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "gateways")
 	require.NoError(t, os.WriteFile(file, []byte("# ours\n\nsocks5://c.test\nsocks5h://d.test:1\n"), 0o600))
 	o, err := parse([]string{
@@ -36,7 +36,7 @@ func TestParse(t *testing.T) {
 	require.Equal(t, "v.test:1080", group.Clients[1].Forward.(*socks.Client).Addr)
 }
 
-func TestParseErrors(t *testing.T) {
+func TestParseRefusesWrongFlagsWithoutThePassword(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	require.NoError(t, os.WriteFile(empty, []byte("# none\n"), 0o600))
 	for _, args := range [][]string{
@@ -52,7 +52,7 @@ func TestParseErrors(t *testing.T) {
 	require.ErrorContains(t, err, "unix socket")
 }
 
-func TestProgramEnviron(t *testing.T) {
+func TestProgramEnvironLeavesOutProxiesOfThisMachine(t *testing.T) {
 	env := programEnviron([]string{
 		"PATH=/bin", "ALL_PROXY=socks5://u:p@g", "all_proxy=socks5://g", "http_proxy=http://127.0.0.1:3128", "HTTPS_PROXY=localhost:3128",
 		"https_proxy=http://proxy.example:3128", "ftp_proxy=http://[::1]:1", "NO_PROXY=localhost", "SOCKSIFY=old", "SOCKSIFY_GATEWAY=old",
@@ -61,7 +61,7 @@ func TestProgramEnviron(t *testing.T) {
 	require.Equal(t, []string{"PATH=/bin", "https_proxy=http://proxy.example:3128", "NO_PROXY=localhost", "SOCKSIFY=1", "SOCKSIFY_GATEWAY=socks5://g"}, env)
 }
 
-func TestPublicNames(t *testing.T) {
+func TestPublicNamesHaveNoCredentials(t *testing.T) {
 	names := publicNames([]string{"socks5://u:geheim@v.test"}, []string{"socks5s://a:geheim@g.test:443", "socks5+unix://b:geheim@/run/g"})
 	require.Equal(t, "socks5://v.test socks5s://g.test:443 socks5+unix:///run/g", names)
 }

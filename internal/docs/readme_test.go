@@ -66,8 +66,8 @@ var covered = []struct{ command, by string }{
 	{"go run ./examples/status", "examples/status/browsertest TestDemonstration"},
 	{"cd examples/clients && go test ./...", ".ci/run"},
 	{"go build -trimpath", "internal/docs TestProgramWithDialerAloneHasTheSizeOfReadme"},
-	{"cd cmd/socksify && go install", "cmd/socksify/internal/lab TestPrograms"},
-	{"ALL_PROXY=socks5://127.0.0.1:1080 socksify curl", "cmd/socksify/internal/lab TestPrograms"},
+	{"cd cmd/socksify && go install", "cmd/socksify/internal/lab TestProgramsReachTheirServers"},
+	{"ALL_PROXY=socks5://127.0.0.1:1080 socksify curl", "cmd/socksify/internal/lab TestProgramsReachTheirServers"},
 	{"curl -x socks5h://127.0.0.1:1080 http://", "internal/interop/clients TestCurl"},
 	{"dig @127.0.0.1 -p 1053", "examples/dnsserver TestProgramAnswersFromTableAndUpstream"},
 }
