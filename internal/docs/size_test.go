@@ -55,9 +55,9 @@ var linked = []string{
 // sizes is README.md's sentence about the size of a program that imports dialer alone.
 var sizes = regexp.MustCompile(`imports .dialer. alone has (\d+) packages and ([\d.]+) MB; one that\s+dials with .crypto/tls. has (\d+) and ([\d.]+) MB \((\w+),\s+(\w+),\s+Go ([\d.]+)\)`)
 
-// Such a program links no other packages than README.md says. Its size and number of packages are compared on a system like
-// the one where those of README.md were measured: sizes may differ by 3 %, and numbers by 3, because package net depends on
-// whether there is a C compiler.
+// Such a program links no other packages than README.md says. Its size and its number of packages are compared only on a
+// system like the one where README.md's were measured. Sizes may differ by 3 %, and numbers by 3, because package net
+// depends on whether there is a C compiler.
 func TestProgramWithDialerAloneHasTheSizeOfReadme(t *testing.T) {
 	stated := sizes.FindStringSubmatch(readme(t))
 	require.NotNil(t, stated)

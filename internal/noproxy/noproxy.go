@@ -10,7 +10,7 @@ import (
 )
 
 // Direct returns a func that reports whether an address, "host:port", is dialed without the gateway according to list, a
-// value of NO_PROXY. The rules are those of golang.org/x/net/http/httpproxy, except that an entry may be an IPv6 address in
+// value of NO_PROXY. It applies the rules of golang.org/x/net/http/httpproxy, except that an entry may be an IPv6 address in
 // brackets, or a name with a trailing dot. Loopback addresses, localhost and the names below it are direct with any list.
 // The func ignores the network. It is safe for concurrent use.
 func Direct(list string) func(network, address string) bool {

@@ -28,7 +28,7 @@ func inEachWay(t *testing.T, f func(t *testing.T, w *world, way string)) {
 			before := snapshot(t)
 			f(t, w, way)
 			requireNothingLeft(t)
-			require.Subset(t, before, snapshot(t), "mounts, devices, temporary files") // those of other processes may have gone
+			require.Subset(t, before, snapshot(t), "mounts, devices, temporary files") // files of other processes may have been removed
 		})
 	}
 }
