@@ -54,6 +54,15 @@ func headerOnly(query []byte, rcode byte) []byte {
 // question returns the one question of r.
 func (x *exchange) question() *dns.Question { return &x.r.Question[0] }
 
+// fillBy completes r with f. If f waits for System or Upstream, fillBy leaves that to wait; otherwise it calls f at once.
+func (x *exchange) fillBy(waits bool, f func(ctx context.Context)) {
+	if waits {
+		x.wait = f
+		return
+	}
+	f(context.Background())
+}
+
 // The reasons in responses to queries with EDNS (RFC 8914). They are short and fixed, so that a response is not much longer
 // than its query, and repeats none of its bytes.
 const (

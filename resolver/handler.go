@@ -165,7 +165,7 @@ func (h *handler) address(x *exchange, host names.Host) {
 	if q.Qtype == dns.TypeAAAA {
 		network = "ip6"
 	}
-	answer := func(ctx context.Context) {
+	x.fillBy(system != nil || r.verifies(host), func(ctx context.Context) {
 		addrs, err := r.lookupBy(ctx, system, network, host)
 		if system != nil && isNotFound(err) {
 			return // no data: System may have addresses of the other family
@@ -177,12 +177,7 @@ func (h *handler) address(x *exchange, host names.Host) {
 		for _, addr := range addrs {
 			x.r.Answer = append(x.r.Answer, addressRecord(h.header(q.Name, q.Qtype), addr))
 		}
-	}
-	if system != nil || r.verifies(host) {
-		x.wait = answer
-		return
-	}
-	answer(context.Background())
+	})
 }
 
 // addressRecord returns the A or AAAA record of an address.
@@ -208,7 +203,7 @@ func (h *handler) forward(x *exchange) {
 	if up == nil {
 		return
 	}
-	x.wait = func(ctx context.Context) {
+	x.fillBy(true, func(ctx context.Context) {
 		answer, err := up.exchange(ctx, q.Name, q.Qtype)
 		if err != nil {
 			x.failWith(err)
@@ -218,7 +213,7 @@ func (h *handler) forward(x *exchange) {
 			x.r.Rcode = dns.RcodeServerFailure // an extended RCODE concerns the query to Upstream, not the client's
 		}
 		x.r.Answer, x.r.Ns = answer.Answer, answer.Ns
-	}
+	})
 }
 
 // header returns the header of a record from the table.

@@ -84,7 +84,7 @@ func (h *handler) pointer(x *exchange) {
 		h.forward(x)
 		return
 	}
-	answer := func(ctx context.Context) {
+	x.fillBy(!known, func(ctx context.Context) {
 		found, err := r.LookupAddr(ctx, addr.String())
 		if err != nil {
 			x.failWith(err)
@@ -93,12 +93,7 @@ func (h *handler) pointer(x *exchange) {
 		for _, name := range found {
 			x.r.Answer = append(x.r.Answer, &dns.PTR{Hdr: h.header(x.question().Name, dns.TypePTR), Ptr: dns.Fqdn(name)})
 		}
-	}
-	if !known {
-		x.wait = answer
-		return
-	}
-	answer(context.Background())
+	})
 }
 
 // parseArpa returns the address whose PTR records have the given owner, such as 1.2.0.192.in-addr.arpa for 192.0.2.1. It
