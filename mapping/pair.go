@@ -11,12 +11,12 @@ import (
 //
 // Its state is in assigned and leases:
 //
-//	state        assigned             leases      left by
-//	idle         Hold ago, or never   0           Assign → within Hold, pin → pinned, retire → evicted, forget → flushed
-//	within Hold  less than Hold ago   0           time → idle, pin → pinned, forget → flushed
-//	pinned       at any time          1 or more   the last Release → idle or within Hold
-//	evicted      retired              forgotten   never: assign and pin fail
-//	flushed      at any time          forgotten   never: pin fails
+//	state        assigned            leases     next state, by
+//	idle         Hold ago, or never  0          within Hold (assign), pinned (pin), evicted (retire), flushed (forget)
+//	within Hold  less than Hold ago  0          idle (time), pinned (pin), flushed (forget)
+//	pinned       at any time         1 or more  idle or within Hold (the last Release)
+//	evicted      retired             forgotten  none: assign and pin fail
+//	flushed      at any time         forgotten  none: pin fails
 //
 // Readers assign and pin without a lock. Eviction and Flush, which hold Table.mu, use compare-and-swap, so they fail if a
 // reader was first. If the reader was later, its assign or pin fails, and it looks the name up again under Table.mu: the

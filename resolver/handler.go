@@ -112,7 +112,7 @@ func (h *handler) host(x *exchange) {
 			x.soa(denied)
 			return
 		}
-		if host, err = names.Parse(name); err != nil { // without the search domain, it may be no host name, such as 1.2
+		if host, err = names.Parse(name); err != nil { // without its search domain, such as 1.2
 			x.fail(dns.RcodeNameError, reasonBadName)
 			return
 		}

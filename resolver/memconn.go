@@ -13,9 +13,11 @@ import (
 // returns it. Read fails with a timeout if no response is buffered, because none can arrive. A memConn is safe for
 // concurrent use.
 type memConn struct {
-	ctx     context.Context                                // of the lookup that the connection was dialed for; when it ends, all calls fail
-	respond func(ctx context.Context, query []byte) []byte // nil result: no response
-	stream  bool                                           // each message is preceded by its length (RFC 1035, section 4.2.2)
+	// ctx is the context of the lookup that the connection was dialed for. When it ends, Read and Write fail.
+	ctx context.Context
+	// respond returns the response to a query; nil: none.
+	respond func(ctx context.Context, query []byte) []byte
+	stream  bool // each message is preceded by its length (RFC 1035, section 4.2.2)
 
 	mu        sync.Mutex
 	in        []byte   // of a stream: the beginning of an incomplete query
