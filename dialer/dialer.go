@@ -75,11 +75,10 @@ func (d *Dialer) dial(ctx context.Context, network, to string, t target) (net.Co
 	ctx, cancel := d.bound(ctx)
 	defer cancel()
 	if t.to.Net == "udp" {
-		p, err := d.associate(ctx, network, "")
+		p, err := d.dialPacket(ctx, network, t)
 		if err != nil {
-			return nil, err
+			return nil, err // a nil net.Conn, not a nil *PacketConn
 		}
-		p.connect(t)
 		return p, nil
 	}
 	c, err := d.Gateway.DialContext(ctx, "tcp", to)

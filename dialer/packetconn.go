@@ -83,7 +83,7 @@ func (d *Dialer) ListenPacket(ctx context.Context, network, address string) (net
 	}
 	ctx, cancel := d.bound(ctx)
 	defer cancel()
-	p, err := d.associate(ctx, network, address)
+	p, err := d.associate(ctx, network, address, new(flow))
 	if err != nil {
 		return nil, opError("listen", network, address, err)
 	}
@@ -93,28 +93,34 @@ func (d *Dialer) ListenPacket(ctx context.Context, network, address string) (net
 	return p, nil
 }
 
-// associate returns a PacketConn with its first association.
-func (d *Dialer) associate(ctx context.Context, network, address string) (*PacketConn, error) {
-	conn, err := d.Gateway.ListenPacket(ctx, network, address)
+// dialPacket returns a PacketConn with the fixed peer t. It takes ownership of t's lease if it succeeds.
+func (d *Dialer) dialPacket(ctx context.Context, network string, t target) (*PacketConn, error) {
+	f := &flow{host: t.remote().Addr(), lease: t.lease}
+	p, err := d.associate(ctx, network, "", f)
 	if err != nil {
 		return nil, err
 	}
-	f := new(flow)
-	f.by = newAssociation(f, conn)
-	p := &PacketConn{
-		dialer: d, network: network, first: f.by, most: maxFlows,
-		flows: map[netip.Addr]*flow{{}: f}, routes: make(map[destination]*route), senders: make(map[netip.AddrPort]*sender), counts: AssociationStats{Made: 1},
-	}
+	p.fixed = routeOf(f, t)
+	p.routes[destination{ip: f.host, port: t.to.Port}] = p.fixed
 	return p, nil
 }
 
-// connect makes t the fixed peer of p, which no other goroutine has yet.
-func (p *PacketConn) connect(t target) {
-	f := p.first.flow
-	f.host, f.lease = t.remote().Addr(), t.lease
-	p.flows = map[netip.Addr]*flow{f.host: f}
-	p.fixed = routeOf(f, t)
-	p.routes[destination{ip: f.host, port: t.to.Port}] = p.fixed
+// associate returns a PacketConn with f as its only flow and an association for it.
+func (d *Dialer) associate(ctx context.Context, network, address string, f *flow) (*PacketConn, error) {
+	begun := time.Now()
+	conn, err := d.Gateway.ListenPacket(ctx, network, address)
+	d.Trace.associationMade(f.name(), time.Since(begun), err)
+	if err != nil {
+		return nil, err
+	}
+	f.by = newAssociation(f, conn)
+	return &PacketConn{
+		dialer: d, network: network, first: f.by, most: maxFlows,
+		flows:   map[netip.Addr]*flow{f.host: f},
+		routes:  make(map[destination]*route),
+		senders: make(map[netip.AddrPort]*sender),
+		counts:  AssociationStats{Made: 1},
+	}, nil
 }
 
 // Close closes the associations and unpins the names. Waiting reads and writes fail with net.ErrClosed.

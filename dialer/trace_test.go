@@ -2,6 +2,7 @@ package dialer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net"
@@ -80,6 +81,41 @@ func TestPacketStats(t *testing.T) {
 	require.Equal(t, dialer.PacketStats{want, dialer.AssociationStats{Open: 2, Made: 2}}, p.Stats())
 	require.NoError(t, p.Close())
 	require.Equal(t, dialer.PacketStats{want, dialer.AssociationStats{Made: 2}}, p.Stats())
+}
+
+// AssociationMade is called for every association that Stats count as made, the first included, and for one that the
+// gateway refuses.
+func TestTraceOfAssociations(t *testing.T) {
+	var made []string
+	trace := &dialer.Trace{AssociationMade: func(host string, took time.Duration, err error) {
+		require.Positive(t, took)
+		made = append(made, fmt.Sprintf("%q %v", host, errors.Is(err, socks.ErrGateway)))
+	}}
+	g := new(testgw.Gateway)
+	d := behind(t, g)
+	d.Trace = trace
+	p := listenPacket(t, d)
+	for _, to := range []string{at(name, 9), at(other, 9), at(loopback4, 9)} {
+		write(t, p, "x", plainAddr(to))
+	}
+	require.Equal(t, []string{`"" false`, `"other.test" false`, `"0.0.0.0" false`}, made)
+	require.EqualValues(t, len(made), p.Stats().Made)
+	require.NoError(t, p.Close())
+
+	made = nil
+	for _, address := range []string{at(name, 9), at(loopback4, 9)} {
+		c, err := d.Dial("udp", address)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, c.(*dialer.PacketConn).Stats().Made)
+		require.NoError(t, c.Close())
+	}
+	g.Close()
+	_, err := d.Dial("udp", at(name, 9))
+	require.ErrorIs(t, err, socks.ErrGateway)
+	_, err = d.ListenPacket(t.Context(), "udp", "")
+	require.ErrorIs(t, err, socks.ErrGateway)
+	require.Equal(t, []string{`"only.test" false`, `"127.0.0.1" false`, `"only.test" true`, `"" true`}, made)
+	require.Zero(t, leases(d))
 }
 
 func ExampleTrace() {
