@@ -11,11 +11,11 @@ import (
 
 // association is one UDP ASSOCIATE of a PacketConn, for one flow.
 type association struct {
-	flow *flow
-	conn net.PacketConn
-	ap   addrPortConn  // conn, if it can be read without allocating; otherwise nil
-	buf  bufferedConn  // conn, if it can be read without waiting; otherwise nil
-	gone chan struct{} // closed by close
+	flow   *flow
+	conn   net.PacketConn
+	ap     addrPortConn  // conn, if it can be read without allocating; otherwise nil
+	buf    bufferedConn  // conn, if it can be read without waiting; otherwise nil
+	closed chan struct{} // closed by close
 }
 
 type addrPortConn interface {
@@ -35,7 +35,7 @@ type segmentsConn interface {
 func newAssociation(f *flow, conn net.PacketConn) *association {
 	ap, _ := conn.(addrPortConn)
 	buf, _ := conn.(bufferedConn)
-	return &association{flow: f, conn: conn, ap: ap, buf: buf, gone: make(chan struct{})}
+	return &association{flow: f, conn: conn, ap: ap, buf: buf, closed: make(chan struct{})}
 }
 
 // read reads a datagram into b and returns its length and sender. If the gateway reported a name, the sender's
@@ -85,9 +85,9 @@ func (a *association) write(b []byte, size int, to *socks.Addr) (int, error) {
 	return sent, nil
 }
 
-// close closes the association. It is called once, after take has removed the association from its flow.
+// close closes the association. It is called once, after detach has removed the association from its flow.
 func (a *association) close() error {
-	close(a.gone)
+	close(a.closed)
 	return a.conn.Close()
 }
 

@@ -16,7 +16,7 @@ import (
 
 // Several goroutines write to several names and read at the same time. Each answer comes from the fake address that
 // its datagram was sent to.
-func TestConcurrentUse(t *testing.T) {
+func TestConcurrentAnswersComeFromTheirFakes(t *testing.T) {
 	g := &testgw.Gateway{Forgetful: true, Hosts: make(map[string][]netip.Addr)}
 	const names, writers, readers, each = 4, 8, 4, 50
 	for i := range names {
@@ -71,7 +71,7 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 // Writes to changing names, deadlines and Close run at the same time.
-func TestConcurrentClose(t *testing.T) {
+func TestCloseDuringReadsAndWrites(t *testing.T) {
 	g := &testgw.Gateway{Forgetful: true, Lookup: func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{loopback4}, nil }}
 	d := behind(t, g)
 	for range 10 {

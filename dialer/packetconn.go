@@ -51,7 +51,7 @@ type PacketConn struct {
 	readBy  deadline // Close ends both
 	writeBy deadline
 
-	alone   sync.RWMutex          // held for reading by reads from first
+	readers sync.RWMutex          // held for reading while a Read uses first's socket
 	inbox   atomic.Pointer[inbox] // the source of reads; nil: first
 	running sync.WaitGroup        // the goroutines that fill the inbox and close associations
 
@@ -63,7 +63,7 @@ type PacketConn struct {
 	flows   map[netip.Addr]*flow       // by host
 	routes  map[destination]*route     // to names, by fake address and by name
 	senders map[netip.AddrPort]*sender // kept by udpAddr
-	timer   *time.Timer                // calls lookForIdle; nil if there is a fixed peer
+	timer   *time.Timer                // calls dropIdle; nil if there is a fixed peer
 	past    socks.PacketStats          // of associations that have ended
 	counts  AssociationStats
 	buffers buffers
@@ -89,7 +89,7 @@ func (d *Dialer) ListenPacket(ctx context.Context, network, address string) (net
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.timer = time.AfterFunc(idleTick, p.lookForIdle) // until Close
+	p.timer = time.AfterFunc(idleTick, p.dropIdle) // until Close
 	return p, nil
 }
 
@@ -113,9 +113,9 @@ func (d *Dialer) associate(ctx context.Context, network, address string, f *flow
 	if err != nil {
 		return nil, err
 	}
-	f.by = newAssociation(f, conn)
+	f.open = newAssociation(f, conn)
 	return &PacketConn{
-		dialer: d, network: network, first: f.by, most: maxFlows,
+		dialer: d, network: network, first: f.open, most: maxFlows,
 		flows:   map[netip.Addr]*flow{f.host: f},
 		routes:  make(map[destination]*route),
 		senders: make(map[netip.AddrPort]*sender),
@@ -138,10 +138,10 @@ func (p *PacketConn) Close() error {
 	}
 	var open []*association
 	for _, f := range p.flows {
-		if f.by != nil {
-			open = append(open, f.by)
-			p.past = plus(p.past, f.by.stats())
-			f.by = nil
+		if f.open != nil {
+			open = append(open, f.open)
+			p.past = plus(p.past, f.open.stats())
+			f.open = nil
 		}
 		f.lease.release()
 	}
@@ -165,7 +165,7 @@ func (p *PacketConn) RemoteAddr() net.Addr {
 	if p.fixed == nil {
 		return nil
 	}
-	return net.UDPAddrFromAddrPort(p.fixed.seen)
+	return net.UDPAddrFromAddrPort(p.fixed.remote)
 }
 
 // Name returns the name that RemoteAddr stands for, or "" if there is no fixed peer or it is a real address. A
@@ -193,8 +193,8 @@ func (p *PacketConn) fail(op string, addr net.Addr, err error) error {
 	return &net.OpError{Op: op, Net: p.network, Source: p.LocalAddr(), Addr: addr, Err: err}
 }
 
-// over reports whether Close was called.
-func (p *PacketConn) over() bool {
+// isClosed reports whether Close was called.
+func (p *PacketConn) isClosed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.closed

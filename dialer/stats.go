@@ -26,9 +26,9 @@ func (p *PacketConn) Stats() PacketStats {
 	defer p.mu.Unlock()
 	s := PacketStats{p.past, p.counts}
 	for _, f := range p.flows {
-		if f.by != nil {
+		if f.open != nil {
 			s.Open++
-			s.PacketStats = plus(s.PacketStats, f.by.stats())
+			s.PacketStats = plus(s.PacketStats, f.open.stats())
 		}
 	}
 	s.Strangers += p.strangers.Load()

@@ -19,7 +19,7 @@ import (
 )
 
 // Each dropped datagram is counted and reported to the Trace with the address that it came from.
-func TestTraceOfPackets(t *testing.T) {
+func TestDroppedDatagramIsTraced(t *testing.T) {
 	var told []string
 	d := &dialer.Dialer{Table: newTable(t, mapping.Config{}), Trace: &dialer.Trace{
 		PacketDropped: func(from netip.AddrPort, reason socks.DropReason) {
@@ -43,7 +43,7 @@ func TestTraceOfPackets(t *testing.T) {
 	require.EqualValues(t, 2, p.Stats().Strangers)
 }
 
-func TestTraceOfFixedPeer(t *testing.T) {
+func TestStrangerToAFixedPeerIsTraced(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	var told []netip.AddrPort
 	d.Trace = &dialer.Trace{PacketDropped: func(from netip.AddrPort, _ socks.DropReason) { told = append(told, from) }}
@@ -69,7 +69,7 @@ func TestTraceOfFixedPeer(t *testing.T) {
 
 // Two names with one port have two associations. The counters are their sums, also after the associations have
 // ended.
-func TestPacketStats(t *testing.T) {
+func TestPacketStatsAreSums(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)
 	p := listenPacket(t, d)
@@ -85,7 +85,7 @@ func TestPacketStats(t *testing.T) {
 
 // AssociationMade is called for every association that Stats count as made, the first included, and for one that the
 // gateway refuses.
-func TestTraceOfAssociations(t *testing.T) {
+func TestEveryAssociationIsTraced(t *testing.T) {
 	var made []string
 	trace := &dialer.Trace{AssociationMade: func(host string, took time.Duration, err error) {
 		require.Positive(t, took)

@@ -57,7 +57,7 @@ func (p *PacketConn) send(b []byte, size int, dst destination) (int, error) {
 		return 0, err
 	}
 	n, err := a.write(b, size, to)
-	if errors.Is(err, net.ErrClosed) && !p.over() {
+	if errors.Is(err, net.ErrClosed) && !p.isClosed() {
 		p.end(a, err)
 		return 0, errAgain
 	}
