@@ -22,7 +22,7 @@ import (
 
 // CONNECT reaches destinations of both families, by address and by name. Bytes and half-closes are relayed in both
 // directions.
-func TestConnect(t *testing.T) {
+func TestConnectRelaysBothWays(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		l, to := listenOn(t, ip)
 		g := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"www.test": {ip}}})
@@ -71,7 +71,7 @@ func TestHalfCloseOfTheDestination(t *testing.T) {
 }
 
 // A reset of one connection resets the other, and is not relayed as EOF.
-func TestReset(t *testing.T) {
+func TestResetIsPassedOn(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{})
 	for _, breaker := range []string{"destination", "client", "gateway"} {
@@ -98,7 +98,7 @@ func TestReset(t *testing.T) {
 }
 
 // A client may send all messages and application data at once, cut in two at any byte.
-func TestPipelined(t *testing.T) {
+func TestPipelinedMessagesAreServed(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{Users: map[string]string{"alice": "secret"}})
 	all := userPass + alice + connectTo(at(to)) + "application data"
@@ -119,7 +119,7 @@ func TestPipelined(t *testing.T) {
 }
 
 // CONNECT tries the addresses of a name until one connects.
-func TestDualStack(t *testing.T) {
+func TestConnectTriesBothFamilies(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		l, to := listenOn(t, ip)
 		g := Start(t, &Gateway{Lookup: func(_ context.Context, name string) ([]netip.Addr, error) {
@@ -133,8 +133,8 @@ func TestDualStack(t *testing.T) {
 	})
 }
 
-func TestErrors(t *testing.T) {
-	nobody := closedPort(t, ip4)
+func TestDialErrorsBecomeReplies(t *testing.T) {
+	closed := closedPort(t, ip4)
 	fail := func(err error) *Gateway {
 		return &Gateway{Dial: func(context.Context, string, string) (net.Conn, error) { return nil, err }}
 	}
@@ -144,20 +144,20 @@ func TestErrors(t *testing.T) {
 		dst     string
 		rep     byte
 	}{
-		"refused":             {&Gateway{}, at(nobody), 5},
+		"refused":             {&Gateway{}, at(closed), 5},
 		"unknown name":        {&Gateway{}, atName("no.test", 80), 4},
 		"name of no address":  {&Gateway{Hosts: map[string][]netip.Addr{"no.test": nil}}, atName("no.test", 80), 4},
 		"empty name":          {&Gateway{}, atName("", 80), 4},
 		"lookup fails":        {&Gateway{Lookup: func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("x") }}, atName("no.test", 80), 1},
 		"lookup of no name":   {&Gateway{Lookup: func(context.Context, string) ([]netip.Addr, error) { return nil, &net.DNSError{} }}, atName("no.test", 80), 4},
-		"host unreachable":    {wrapped(syscall.EHOSTUNREACH), at(nobody), 4},
-		"network unreachable": {wrapped(syscall.ENETUNREACH), at(nobody), 3},
-		"family missing":      {wrapped(syscall.EADDRNOTAVAIL), at(nobody), 3},
-		"prohibited":          {wrapped(syscall.EACCES), at(nobody), 2},
-		"timeout":             {wrapped(syscall.ETIMEDOUT), at(nobody), 6},
-		"deadline":            {fail(context.DeadlineExceeded), at(nobody), 6},
-		"unsupported":         {fail(errors.ErrUnsupported), at(nobody), 7},
-		"anything else":       {fail(errors.New("x")), at(nobody), 1},
+		"host unreachable":    {wrapped(syscall.EHOSTUNREACH), at(closed), 4},
+		"network unreachable": {wrapped(syscall.ENETUNREACH), at(closed), 3},
+		"family missing":      {wrapped(syscall.EADDRNOTAVAIL), at(closed), 3},
+		"prohibited":          {wrapped(syscall.EACCES), at(closed), 2},
+		"timeout":             {wrapped(syscall.ETIMEDOUT), at(closed), 6},
+		"deadline":            {fail(context.DeadlineExceeded), at(closed), 6},
+		"unsupported":         {fail(errors.ErrUnsupported), at(closed), 7},
+		"anything else":       {fail(errors.New("x")), at(closed), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var outcome Outcome
@@ -172,7 +172,7 @@ func TestErrors(t *testing.T) {
 }
 
 // Each address of a name gets an equal share of the remaining time.
-func TestTimeout(t *testing.T) {
+func TestTimeoutIsSharedByTheAddresses(t *testing.T) {
 	var dialed []string
 	g := Start(t, &Gateway{
 		Timeout: 20 * time.Millisecond,
@@ -190,7 +190,7 @@ func TestTimeout(t *testing.T) {
 }
 
 // The first gateway of a chain passes on names that it does not know, and replies with the BND.ADDR of the last.
-func TestChain(t *testing.T) {
+func TestConnectThroughTheNextGateway(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	last := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"last.test": {ip4}}})
 	front := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"front.test": {ip4}}, Dial: through(last)})
@@ -238,7 +238,7 @@ func through(g *Gateway) func(context.Context, string, string) (net.Conn, error)
 }
 
 // CONNECT and half-close work over TLS and unix sockets.
-func TestTransports(t *testing.T) {
+func TestGatewayServesTLSAndUnixSockets(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	server, client, err := NewTLS()
 	require.NoError(t, err)
@@ -267,7 +267,7 @@ func TestTransports(t *testing.T) {
 }
 
 // curl, an independent client, works with the gateway.
-func TestCurl(t *testing.T) {
+func TestCurlIsServed(t *testing.T) {
 	curl := need.Path(t, "curl", "curl")
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		l, to := listenOn(t, ip)

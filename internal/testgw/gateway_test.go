@@ -11,7 +11,7 @@ import (
 )
 
 // Close works in every state of a connection.
-func TestClose(t *testing.T) {
+func TestCloseEndsEverySession(t *testing.T) {
 	_, to := listenOn(t, ip4)
 	anyone := bindFor(at(netip.MustParseAddrPort("0.0.0.0:0")))
 	for _, sent := range []string{"", "\x05", noAuth, noAuth + "\x05\x01\x00\x03\xff", noAuth + connectTo(at(to)), noAuth + anyone, noAuth + associateFor(anywhere4)} {
@@ -30,7 +30,7 @@ func TestClose(t *testing.T) {
 }
 
 // A Gateway can be started again at the same address.
-func TestRestart(t *testing.T) {
+func TestGatewayStartsAgain(t *testing.T) {
 	g := Start(t, &Gateway{})
 	address := g.Addr().String()
 	g.Close()
@@ -41,7 +41,7 @@ func TestRestart(t *testing.T) {
 	c.expect("\x05\x00")
 }
 
-func TestStartRefuses(t *testing.T) {
+func TestStartFailsForABadAddress(t *testing.T) {
 	g := Start(t, &Gateway{})
 	require.Error(t, new(Gateway).Start("tcp", g.Addr().String()))
 }

@@ -13,7 +13,7 @@ import (
 
 // Runs of datagrams of several sizes and destinations, joined and separate, are relayed both ways. Each datagram
 // arrives unchanged, and in order for its destination.
-func TestRuns(t *testing.T) {
+func TestRunsOfDatagramsArriveUnchanged(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		a, b := listenPackets(t, ip), listenPackets(t, ip)
 		if !udpsegment.CanSplit(a) {
