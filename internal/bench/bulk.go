@@ -22,15 +22,10 @@ func bulk(l *lab) (*report.Section, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := ourClients(a, false)
+	list, err := allClients(plainClient(a), a, false)
 	if err != nil {
 		return nil, err
 	}
-	others, err := peerClients(a, false, nil)
-	if err != nil {
-		return nil, err
-	}
-	list = append(append([]candidate{plainClient(a)}, list...), others...)
 	s := &report.Section{
 		Title: "Bulk data",
 		Text: `

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -154,6 +155,16 @@ func ourClients(a *servers.Addrs, auth bool) ([]candidate, error) {
 		socksClient(ours, newSocks(a, auth)),
 		dialerClient(oursDialer, d),
 	}, nil
+}
+
+// allClients returns first, this library's candidates and the other libraries'.
+func allClients(first candidate, a *servers.Addrs, auth bool) ([]candidate, error) {
+	list, err := ourClients(a, auth)
+	if err != nil {
+		return nil, err
+	}
+	others, err := peerClients(a, auth, nil)
+	return slices.Concat([]candidate{first}, list, others), err
 }
 
 // peerClients returns the other libraries' candidates. They reach the gateway by forward, if it is not nil. For

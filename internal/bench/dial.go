@@ -73,17 +73,15 @@ func contextTable(l *lab, a *servers.Addrs, s *report.Section) error {
 type dialCost struct{ cpu, allocs, bytes report.Sample }
 
 func dialTable(l *lab, a *servers.Addrs, auth bool, s *report.Section) error {
-	list, err := ourClients(a, auth)
+	list, err := allClients(directClient(), a, auth)
 	if err != nil {
 		return err
 	}
-	others, err := peerClients(a, auth, nil)
-	if err != nil {
-		return err
-	}
-	list = append(append([]candidate{directClient()}, list...), others...)
 	costs := make([]dialCost, len(list))
-	calls := countCalls(a, auth)
+	calls, err := countCalls(a, auth)
+	if err != nil {
+		return err
+	}
 	spend := func(i int) error {
 		c, err := dialMany(list[i], a, timed)
 		costs[i].cpu = append(costs[i].cpu, float64(c.cpu.Nanoseconds())/1e3/dialBatch)

@@ -91,7 +91,7 @@ func dnsPeers() (peers []*dnsPeer, missing string, err error) {
 			return peers, "", err
 		}
 		name := program + ", one thread, the names cached"
-		peers = append(peers, &dnsPeer{name: name, addr: c.addr, queries: names, plain: peerPlain, cache: program, used: c.used, stop: c.stop})
+		peers = append(peers, &dnsPeer{name: name, addr: c.addr, queries: names, plain: peerPlain, cache: program, used: c.used, stop: c.Stop})
 	}
 	return peers, missing, nil
 }

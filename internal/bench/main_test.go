@@ -44,12 +44,12 @@ func TestCandidates(t *testing.T) {
 				}
 				conn, err := c.dial(context.Background(), port)
 				require.NoError(t, err, c.name)
-				_, err = conn.Write([]byte("octets"))
+				_, err = conn.Write([]byte("stream"))
 				require.NoError(t, err, c.name)
 				var back [6]byte
 				_, err = io.ReadFull(conn, back[:])
 				require.NoError(t, err, c.name)
-				require.Equal(t, "octets", string(back[:]), c.name)
+				require.Equal(t, "stream", string(back[:]), c.name)
 				require.NoError(t, conn.Close(), c.name)
 				if c.ready != nil {
 					require.NoError(t, c.ready(), c.name)

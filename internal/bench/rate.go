@@ -16,15 +16,10 @@ func rate(l *lab) (*report.Section, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := ourClients(a, false)
+	list, err := allClients(directClient(), a, false)
 	if err != nil {
 		return nil, err
 	}
-	others, err := peerClients(a, false, nil)
-	if err != nil {
-		return nil, err
-	}
-	list = append(append([]candidate{directClient()}, list...), others...)
 	t := &report.Table{Head: []string{"dials per second, by goroutines"}}
 	rows := make([][]any, len(list))
 	p := &report.Plot{File: "dial-rate.svg", Title: "Dials per second by dialing goroutines", X: "goroutines", Y: "dials per second", Log: true}
