@@ -51,7 +51,7 @@ func (e *endless) dial(context.Context, string, string) (net.Conn, error) {
 const mostTaken = 2 + 2 + 3 + wire.MaxAddr
 
 // A client reads no more from an endless gateway than the messages that are due.
-func TestEndlessGateway(t *testing.T) {
+func TestEndlessGatewayIsReadWithinBounds(t *testing.T) {
 	var fillers []string
 	for v := range 256 {
 		fillers = append(fillers, strings.Repeat(string([]byte{byte(v)}), 1024))
@@ -77,7 +77,7 @@ func TestEndlessGateway(t *testing.T) {
 
 // A dial that does not get past the handshake allocates far less than 64 KiB, whatever the gateway sends. TLS
 // would allocate what crypto/tls needs in addition.
-func TestAllocatesLittle(t *testing.T) {
+func TestAllocatesLittleBeforeAuthentication(t *testing.T) {
 	const dials, most = 100, 64 << 10
 	for _, piece := range []string{"", "\x05\x02", "\x05\x02\x01\x00\x05\x00\x00\x03\xff", "HTTP/1.1 200 OK\r\n\r\n", "\x05\x02\x01\x01"} {
 		e := &endless{piece: piece, filler: strings.Repeat("\xff", 1024)}
@@ -99,7 +99,7 @@ func TestAllocatesLittle(t *testing.T) {
 
 // Whatever BND a reply has, the client dials only the gateway and, for datagrams, its relay by the rule of package
 // socks. It never dials a name.
-func TestDialsNothingElse(t *testing.T) {
+func TestDialsNothingElseThanGatewayAndRelay(t *testing.T) {
 	bounds := map[string]struct {
 		bound wire.Addr
 		relay bool // datagrams may go there
@@ -159,7 +159,7 @@ func TestDialsNothingElse(t *testing.T) {
 // A stranger's datagram is never passed off as the peer's: neither one that is sent to the client's own socket,
 // nor one to which the relay gives another source, nor one with a source in the reserved space, which would be
 // another name's address.
-func TestStrangersDatagrams(t *testing.T) {
+func TestStrangersDatagramsAreNeverThePeers(t *testing.T) {
 	var table *mapping.Table
 	var another netip.Addr // the fake of another name
 	sources := []func(peer wire.Addr) wire.Addr{
