@@ -76,7 +76,7 @@ func newSocks(a *servers.Addrs, auth bool) *socks.Client {
 	return c
 }
 
-// newDialer returns a Dialer over a Client, with a table of its own.
+// newDialer returns a Dialer over a Client, with a new table.
 func newDialer(c *socks.Client) (*dialer.Dialer, error) {
 	t, err := mapping.New(mapping.Config{})
 	return &dialer.Dialer{Gateway: c, Table: t}, err

@@ -36,12 +36,12 @@ const (
 
 const plainName = "miekg/dns, a handler that looks nothing up"
 
-// dnsServers are the servers that this program starts, each as a process of its own.
+// dnsServers are the servers that this program starts, each in a separate process.
 var dnsServers = []struct {
 	name  string
 	role  string
 	mode  servers.DNSMode
-	pod   bool // the queries are those of a pod
+	pod   bool // asked the queries of a pod
 	plain int  // see dnsPeer
 }{
 	peerSpecific:    {"**resolver.Server**", roleDNS, servers.DNSSpecific, false, peerPlain},

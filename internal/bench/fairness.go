@@ -91,7 +91,7 @@ func udpFrom(host byte, addr string) (*net.UDPConn, error) {
 }
 
 // askInTurn sends fairQueries queries, one after the other, and returns the delays of those that are answered
-// within a second.
+// within one second.
 func askInTurn(addr string) (delays []time.Duration, err error) {
 	c, err := udpFrom(1, addr)
 	if err != nil {

@@ -114,8 +114,8 @@ func TestRelayDelaysARoundTrip(t *testing.T) {
 	}
 }
 
-// Memory does not depend on the machine, so a test can check the bounds.
-// TestMemoryAfterChurnIsBounded runs in a process of its own: the memory that other tests have left would be freed meanwhile.
+// Memory does not depend on the machine, so a test can check the bounds. The test runs in a separate process, because
+// memory that other tests have left would be freed during the measurement.
 func TestMemoryAfterChurnIsBounded(t *testing.T) {
 	const alone = "BENCH_TEST_CHURN"
 	if os.Getenv(alone) == "" {

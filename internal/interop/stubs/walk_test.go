@@ -66,7 +66,7 @@ const (
 
 // 300 clients concurrently look up the same names, which their stubs expand. Each client gets the typed names'
 // addresses and no error.
-func TestWalks(t *testing.T) {
+func TestWalksReachTheTypedNames(t *testing.T) {
 	musl, noMusl := buildMusl(t)
 	for i, l := range lists {
 		for front, f := range fronts {
