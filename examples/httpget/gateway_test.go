@@ -32,7 +32,7 @@ func start(t *testing.T, g *testgw.Gateway, destination netip.Addr) string {
 func withUser(addr, password string) string { return "socks5://" + user + ":" + password + "@" + addr }
 
 // httpget works through the bundled gateway, by a name that only the gateway knows, without and with credentials.
-func TestGet(t *testing.T) {
+func TestGetUsesANameThatOnlyTheGatewayKnows(t *testing.T) {
 	httpget := program(t)
 	onEach(t, func(t *testing.T, destination netip.Addr) {
 		port := serve(t, destination)
@@ -55,7 +55,7 @@ func TestGet(t *testing.T) {
 	})
 }
 
-func TestFlags(t *testing.T) {
+func TestFlagsChangeTheRequest(t *testing.T) {
 	httpget := program(t)
 	g := new(testgw.Gateway)
 	gateway := start(t, g, loopback4)
@@ -87,7 +87,7 @@ func TestFlags(t *testing.T) {
 }
 
 // -v prints each step, and the address that stands for the name.
-func TestVerbose(t *testing.T) {
+func TestVerbosePrintsEachStep(t *testing.T) {
 	httpget := program(t)
 	port := serve(t, loopback4)
 	gateway := start(t, &testgw.Gateway{Users: map[string]string{user: password}}, loopback4)
@@ -115,12 +115,12 @@ func TestVerbose(t *testing.T) {
 		require.Contains(t, told["connected"], fake)
 		require.Contains(t, told["connected"], " through the gateway")
 		require.Equal(t, "HTTP/1.1 200 OK", told["answer"])
-		require.Contains(t, told["body"], " octets")
+		require.Contains(t, told["body"], " bytes")
 	}
 }
 
 // The gateway gets a literal unchanged, even if the program asked for the other family.
-func TestLiteral(t *testing.T) {
+func TestLiteralReachesTheGatewayUnchanged(t *testing.T) {
 	httpget := program(t)
 	onEach(t, func(t *testing.T, destination netip.Addr) {
 		g := new(testgw.Gateway)
@@ -139,7 +139,7 @@ func TestLiteral(t *testing.T) {
 }
 
 // Hosts in NO_PROXY are reached without the gateway, and -v says so.
-func TestNoProxy(t *testing.T) {
+func TestNoProxyBypassesTheGateway(t *testing.T) {
 	httpget := program(t)
 	g := new(testgw.Gateway)
 	env := []string{"ALL_PROXY=" + start(t, g, loopback4), "NO_PROXY=127.0.0.0/8"}
@@ -152,7 +152,7 @@ func TestNoProxy(t *testing.T) {
 }
 
 // Each kind of failure has its status and its message.
-func TestExit(t *testing.T) {
+func TestExitStatusTellsTheCause(t *testing.T) {
 	httpget := program(t)
 	users := map[string]string{user: password}
 	port := serve(t, loopback4)
