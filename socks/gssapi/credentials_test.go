@@ -17,7 +17,7 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/acceptor"
 )
 
-func TestCredentials(t *testing.T) {
+func TestUnusableCredentialsHaveTheirErrors(t *testing.T) {
 	r, good := realm(t, aes256)
 	dir := t.TempDir()
 	file := func(name string, b []byte) string {
@@ -77,7 +77,7 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-func TestCacheFile(t *testing.T) {
+func TestCacheFileIsFound(t *testing.T) {
 	t.Setenv("KRB5CCNAME", "")
 	path, err := cacheFile("")
 	require.NoError(t, err)
@@ -101,7 +101,7 @@ func TestCacheFile(t *testing.T) {
 }
 
 // No printed form of an Auth has a secret, before or after it has a ticket.
-func TestNothingPrints(t *testing.T) {
+func TestNothingPrintsASecret(t *testing.T) {
 	r, auth := realm(t, aes256)
 	c := clientOf(t, accepting(&acceptor.Acceptor{Realm: r}), auth)
 	shown := func(v any) string {

@@ -132,7 +132,7 @@ func bulkBothWays(t *testing.T, c *socks.Client) {
 }
 
 // MIT's library accepts forged tickets of every encryption type, with every protection.
-func TestMITWithoutKDC(t *testing.T) {
+func TestMITAcceptsForgedTickets(t *testing.T) {
 	for _, etype := range []int32{aes128, aes256, aes128sha2, aes256sha2} {
 		r, auth := realm(t, etype)
 		keytab := filepath.Join(t.TempDir(), "keytab")
@@ -145,7 +145,7 @@ func TestMITWithoutKDC(t *testing.T) {
 }
 
 // A service with another key refuses with a KRB-ERROR or with an abort.
-func TestMITRefuses(t *testing.T) {
+func TestMITRefusesAnotherKey(t *testing.T) {
 	_, auth := realm(t, aes256)
 	other, _ := realm(t, aes256)
 	keytab := filepath.Join(t.TempDir(), "keytab")
@@ -159,7 +159,7 @@ func TestMITRefuses(t *testing.T) {
 }
 
 // A real KDC issues tickets for each kind of credentials.
-func TestMITWithKDC(t *testing.T) {
+func TestMITAcceptsTicketsOfAKDC(t *testing.T) {
 	dir := kdc(t)
 	config, keytab := filepath.Join(dir, "krb5.conf"), filepath.Join(dir, "gw.keytab")
 	cache := kinit(t, dir, "alice", "secret")
