@@ -1,7 +1,10 @@
 package dialer_test
 
 import (
+	"errors"
+	"fmt"
 	"net"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -70,11 +73,22 @@ func TestWriteNeedsAFixedPeer(t *testing.T) {
 	require.ErrorIs(t, err, syscall.EDESTADDRREQ)
 }
 
-// A PacketConn with a fixed peer ends with its association, and its errors have the cause.
+// A PacketConn with a fixed peer ends with its association, and its errors have the cause. The end is counted and
+// traced once.
 func TestFixedPeerEndsWithItsAssociation(t *testing.T) {
 	d, c := behindControls(t, new(testgw.Gateway))
+	var ended []string
+	d.Trace = &dialer.Trace{AssociationEnded: func(host string, why error) {
+		ended = append(ended, fmt.Sprint(host, " ", errors.Is(why, socks.ErrGateway), " ", errors.Is(why, net.ErrClosed)))
+	}}
 	p, err := d.Dial("udp", at(name, 9))
 	require.NoError(t, err)
+	require.NoError(t, p.SetReadDeadline(time.Unix(1, 0)))
+	_, err = p.Read(make([]byte, 1))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.NoError(t, p.SetReadDeadline(time.Time{}))
+	stats := func() dialer.AssociationStats { return p.(*dialer.PacketConn).Stats().AssociationStats }
+	require.Equal(t, dialer.AssociationStats{Open: 1, Made: 1}, stats())
 	c.end(t, 0)
 	for range 2 {
 		_, err := p.Read(make([]byte, 1))
@@ -84,6 +98,17 @@ func TestFixedPeerEndsWithItsAssociation(t *testing.T) {
 	_, err = p.Write([]byte("x"))
 	require.ErrorIs(t, err, net.ErrClosed)
 	require.ErrorIs(t, err, socks.ErrGateway)
+	require.Equal(t, dialer.AssociationStats{Made: 1, Ended: 1}, stats())
 	require.NoError(t, p.Close())
+	require.Equal(t, []string{"only.test true false"}, ended)
+	require.Equal(t, dialer.AssociationStats{Made: 1, Ended: 1}, stats())
 	require.Zero(t, leases(d))
+
+	p, err = d.Dial("udp", at(name, 9))
+	require.NoError(t, err)
+	require.NoError(t, p.Close())
+	_, err = p.Read(make([]byte, 1))
+	require.ErrorIs(t, err, net.ErrClosed)
+	require.Equal(t, dialer.AssociationStats{Made: 1}, stats(), "the program ended it")
+	require.Len(t, ended, 1)
 }

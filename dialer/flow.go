@@ -36,7 +36,7 @@ const (
 //	none     open and making are nil: the next write makes an association, unless mayMake forbids it
 //	making   making is set: a write waits for the gateway, and other writes wait for that attempt
 //	open     open is set: datagrams are sent and received
-//	ended    none again, with cause and ended set
+//	ended    none again, with cause and ended set; a fixed peer's association stays in open
 //	dropped  the PacketConn has removed the flow, which gets no association any more
 type flow struct {
 	host     netip.Addr    // the name's fake address, or the family's wildcard; invalid before the first datagram
@@ -49,7 +49,7 @@ type flow struct {
 	making  *attempt     // nil: none is under way
 	begun   time.Time    // when the last attempt began
 	proven  bool         // an association has delivered a datagram
-	cause   error        // why the last association ended; nil: there was none, or it is open
+	cause   error        // why the last association ended; nil: there was none, or it has not ended
 	ended   time.Time    // when the last association ended
 	dropped bool         // drop was called
 }
@@ -178,6 +178,22 @@ func (p *PacketConn) end(a *association, err error) {
 	}
 	p.mu.Unlock()
 	p.closeDetached(a, cause)
+}
+
+// endFixed records that the gateway has ended the association of the fixed peer, if err, of a read or write, says so.
+// The association stays in its flow until Close, because its errors have the cause.
+func (p *PacketConn) endFixed(err error) {
+	f := p.fixed.flow
+	p.mu.Lock()
+	if p.closed || f.cause != nil || !errors.Is(err, net.ErrClosed) {
+		p.mu.Unlock()
+		return
+	}
+	host, cause := f.name(), causeOf(err)
+	f.cause, f.ended = cause, time.Now()
+	p.counts.Ended++
+	p.mu.Unlock()
+	p.dialer.Trace.associationEnded(host, cause)
 }
 
 // detach removes the association from f and returns it, or nil if there is none. p.mu is held.

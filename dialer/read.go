@@ -43,7 +43,10 @@ func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
 			}
 			p.dropStranger(from)
 		case p.inbox.Load() != nil: // woken by startInbox
-		case p.fixed != nil, errors.Is(err, os.ErrDeadlineExceeded):
+		case p.fixed != nil:
+			p.endFixed(err)
+			return 0, netip.AddrPort{}, err
+		case errors.Is(err, os.ErrDeadlineExceeded):
 			return 0, netip.AddrPort{}, err
 		case p.isClosed():
 			return 0, netip.AddrPort{}, net.ErrClosed

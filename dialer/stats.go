@@ -27,7 +27,9 @@ func (p *PacketConn) Stats() PacketStats {
 	s := PacketStats{p.past, p.counts}
 	for _, f := range p.flows {
 		if f.open != nil {
-			s.Open++
+			if f.cause == nil {
+				s.Open++
+			}
 			s.PacketStats = plus(s.PacketStats, f.open.stats())
 		}
 	}

@@ -21,9 +21,9 @@ type Trace struct {
 	// peer, or "0.0.0.0" or "::" for all real addresses of a family. It is "" for ListenPacket, which does not know
 	// the first destination.
 	AssociationMade func(host string, took time.Duration, err error)
-	// AssociationEnded is called when the association for host is closed, but not by the PacketConn's own Close. The
-	// host is "" if no datagram was sent yet. Why matches [ErrIdle] or [ErrReplaced], or is the error with which the
-	// gateway ended the association.
+	// AssociationEnded is called when an association ends before the PacketConn's Close. The host is as for
+	// AssociationMade, but "" if no datagram was sent yet. Why matches [ErrIdle] or [ErrReplaced], or is the error
+	// with which the gateway ended the association. With a fixed peer, the next Read or Write notices that end.
 	AssociationEnded func(host string, why error)
 }
 

@@ -74,6 +74,7 @@ func (p *PacketConn) writeFixed(b []byte, size int) (int, error) {
 	}
 	n, err := p.first.write(b, size, p.fixed.to)
 	if err != nil {
+		p.endFixed(err)
 		return n, p.fail("write", p.RemoteAddr(), err)
 	}
 	return n, nil
