@@ -9,7 +9,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// association is one UDP ASSOCIATE of a PacketConn, for one flow.
+// association is one UDP ASSOCIATE of a PacketConn, for one flow. Its methods are safe for concurrent use.
 type association struct {
 	flow   *flow
 	conn   net.PacketConn
@@ -18,6 +18,7 @@ type association struct {
 	closed chan struct{} // closed by close
 }
 
+// addrPortConn reads without allocating an address, as a *[socks.PacketConn] does.
 type addrPortConn interface {
 	ReadFromAddrPort(b []byte) (int, netip.AddrPort, error)
 }
@@ -28,6 +29,7 @@ type bufferedConn interface {
 	ReadBuffered(b []byte) (int, netip.AddrPort, bool)
 }
 
+// segmentsConn sends several datagrams at once, as a *[socks.PacketConn] does.
 type segmentsConn interface {
 	WriteSegments(b []byte, size int, addr net.Addr) (int, error)
 }
@@ -47,13 +49,16 @@ func (a *association) read(b []byte) (int, netip.AddrPort, error) {
 	return a.readFrom(b)
 }
 
+// readFrom is read by the method of a net.PacketConn. It is not inlined, so that the stack frame of read, in which
+// readers wait, stays small.
+//
 //go:noinline
-func (a *association) readFrom(b []byte) (int, netip.AddrPort, error) { // readers wait in read: its frame stays small
+func (a *association) readFrom(b []byte) (int, netip.AddrPort, error) {
 	n, from, err := a.conn.ReadFrom(b)
 	if err != nil {
 		return 0, netip.AddrPort{}, err
 	}
-	dst, _ := destinationOf(from) // on an error from is invalid, a stranger
+	dst, _ := destinationOf(from) // on an error the sender is invalid, and origin drops the datagram
 	return n, netip.AddrPortFrom(dst.ip, dst.port), nil
 }
 
@@ -91,6 +96,7 @@ func (a *association) close() error {
 	return a.conn.Close()
 }
 
+// stats returns the association's counters, or zeros if the Gateway's associations have none.
 func (a *association) stats() socks.PacketStats {
 	if c, ok := a.conn.(interface{ Stats() socks.PacketStats }); ok {
 		return c.Stats()

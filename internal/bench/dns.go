@@ -143,7 +143,7 @@ func dnsServer(l *lab) (*report.Section, error) {
 	return &report.Section{
 		Title: "DNS server",
 		Text: `
-Each server is a process of its own, and knows or caches all 1,000 names. The load comes from this process, and takes nearly as
+Each server is a separate process, and knows or caches all 1,000 names. The load comes from this process, and takes nearly as
 much processor time as the server, on the same machine. The rates therefore differ by less than the servers do; compare the
 processor time. A pod's stub appends each of Kubernetes' three search domains to a name before it asks for the name itself: the
 library's server denies three of four questions, with an SOA record, and the plain handler answers each with an address.` + missing,

@@ -2,21 +2,16 @@ package testgw
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
-	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
@@ -133,44 +128,6 @@ func TestConnectTriesBothFamilies(t *testing.T) {
 	})
 }
 
-func TestDialErrorsBecomeReplies(t *testing.T) {
-	closed := closedPort(t, ip4)
-	fail := func(err error) *Gateway {
-		return &Gateway{Dial: func(context.Context, string, string) (net.Conn, error) { return nil, err }}
-	}
-	wrapped := func(errno syscall.Errno) *Gateway { return fail(&net.OpError{Op: "dial", Err: errno}) }
-	for name, c := range map[string]struct {
-		gateway *Gateway
-		dst     string
-		rep     byte
-	}{
-		"refused":             {&Gateway{}, at(closed), 5},
-		"unknown name":        {&Gateway{}, atName("no.test", 80), 4},
-		"name of no address":  {&Gateway{Hosts: map[string][]netip.Addr{"no.test": nil}}, atName("no.test", 80), 4},
-		"empty name":          {&Gateway{}, atName("", 80), 4},
-		"lookup fails":        {&Gateway{Lookup: func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("x") }}, atName("no.test", 80), 1},
-		"lookup of no name":   {&Gateway{Lookup: func(context.Context, string) ([]netip.Addr, error) { return nil, &net.DNSError{} }}, atName("no.test", 80), 4},
-		"host unreachable":    {wrapped(syscall.EHOSTUNREACH), at(closed), 4},
-		"network unreachable": {wrapped(syscall.ENETUNREACH), at(closed), 3},
-		"family missing":      {wrapped(syscall.EADDRNOTAVAIL), at(closed), 3},
-		"prohibited":          {wrapped(syscall.EACCES), at(closed), 2},
-		"timeout":             {wrapped(syscall.ETIMEDOUT), at(closed), 6},
-		"deadline":            {fail(context.DeadlineExceeded), at(closed), 6},
-		"unsupported":         {fail(errors.ErrUnsupported), at(closed), 7},
-		"anything else":       {fail(errors.New("x")), at(closed), 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var outcome Outcome
-			c.gateway.OnReply = func(_ Request, o Outcome) { outcome = o }
-			r := dialRaw(t, Start(t, c.gateway))
-			r.send(noAuth + connectTo(c.dst))
-			r.expectEnd("\x05\x00\x05" + string([]byte{c.rep}) + "\x00\x01\x00\x00\x00\x00\x00\x00")
-			require.Equal(t, c.rep, outcome.Reply)
-			require.Equal(t, replies[c.rep], outcome.String())
-		})
-	}
-}
-
 // Each address of a name gets an equal share of the remaining time.
 func TestTimeoutIsSharedByTheAddresses(t *testing.T) {
 	var dialed []string
@@ -235,60 +192,4 @@ func through(g *Gateway) func(context.Context, string, string) (net.Conn, error)
 		}
 		return c, nil
 	}
-}
-
-// CONNECT and half-close work over TLS and unix sockets.
-func TestGatewayServesTLSAndUnixSockets(t *testing.T) {
-	l, to := listenOn(t, ip4)
-	server, client, err := NewTLS()
-	require.NoError(t, err)
-	secure := Start(t, &Gateway{TLS: server})
-	require.Equal(t, "socks5s://"+secure.Addr().String(), secure.URL())
-	local := &Gateway{}
-	socket := need.SocketPath(t)
-	require.NoError(t, local.Start("unix", socket))
-	t.Cleanup(local.Close)
-	require.Equal(t, "socks5+unix://"+socket, local.URL())
-
-	overTLS, err := tls.Dial("tcp", secure.Addr().String(), client)
-	require.NoError(t, err)
-	for _, c := range []raw{newRaw(t, overTLS), dialRaw(t, local)} {
-		c.send(noAuth + connectTo(at(to)))
-		d := accept(t, l)
-		c.expect("\x05\x00")
-		c.expectReply()
-		c.send("up")
-		require.NoError(t, c.Conn.(interface{ CloseWrite() error }).CloseWrite())
-		d.expectEnd("up")
-		d.send("down")
-		require.NoError(t, d.Close())
-		c.expectEnd("down")
-	}
-}
-
-// curl, an independent client, works with the gateway.
-func TestCurlIsServed(t *testing.T) {
-	curl := need.Path(t, "curl", "curl")
-	eachFamily(t, func(t *testing.T, ip netip.Addr) {
-		l, to := listenOn(t, ip)
-		go func() { // owned by the test; ends when the listener is closed
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				_, _ = c.Read(make([]byte, 4096))
-				_, _ = c.Write([]byte("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"))
-				_ = c.Close()
-			}
-		}()
-		for _, users := range []map[string]string{nil, {"alice": "secret"}} {
-			g := Start(t, &Gateway{Users: users, Hosts: map[string][]netip.Addr{"www.test": {ip}}})
-			proxy := strings.Replace(g.URL(), "socks5://", "socks5h://alice:secret@", 1)
-			out, err := exec.Command(curl, "-sS", "--max-time", "10", "--proxy", proxy, fmt.Sprintf("http://www.test:%d/", to.Port())).CombinedOutput()
-			require.NoError(t, err, "%s", out)
-			require.Equal(t, "hi", string(out))
-			require.Equal(t, "www.test", g.Requests()[0].Name)
-		}
-	})
 }
