@@ -76,8 +76,7 @@ func isLiteral(address string) bool {
 	return err == nil
 }
 
-// deadlineContext is a context with an earlier Deadline, which does not close its Done channel. It needs no
-// allocation.
+// deadlineContext is a context with an earlier Deadline, at which it does not end. It needs no allocation.
 type deadlineContext struct {
 	context.Context
 	by time.Time // zero: none
@@ -89,6 +88,27 @@ func (c *deadlineContext) Deadline() (time.Time, bool) {
 	return by, !by.IsZero()
 }
 
+// endless is a context that never ends, although it has a Done channel.
+var endless, _ = context.WithCancel(context.Background())
+
+// Done returns a channel even if the Context has none: since Go 1.26, package net takes no notice of the deadline of
+// a context without a Done channel.
+func (c *deadlineContext) Done() <-chan struct{} {
+	if done := c.Context.Done(); done != nil || c.by.IsZero() {
+		return done
+	}
+	return endless.Done()
+}
+
+// Value returns the Context's value, or if there is none, that of endless: package context finds the owner of a Done
+// channel by Value.
+func (c *deadlineContext) Value(key any) any {
+	if v := c.Context.Value(key); v != nil {
+		return v
+	}
+	return endless.Value(key)
+}
+
 // cancelling returns a context that ends at the bound.
 func (c *deadlineContext) cancelling() (context.Context, context.CancelFunc) {
 	if c.by.IsZero() {
@@ -97,9 +117,9 @@ func (c *deadlineContext) cancelling() (context.Context, context.CancelFunc) {
 	return context.WithDeadline(c.Context, c.by)
 }
 
-// arm sets the transport's deadline to the bound of the handshake's current step. The deadlines of a Forward's
-// transport may have no effect, so a timer also closes it at that bound. arm reports whether the transport has
-// deadlines.
+// arm sets the transport's deadline to the bound of the handshake's current step: by the Client's alarm if the
+// transport is a socket. The deadlines of a Forward's transport may have no effect, so a timer also closes it at that
+// bound. arm reports whether the transport has deadlines.
 func (h *handshake) arm() bool {
 	until := h.bounds.letIn
 	if h.letIn {
@@ -109,9 +129,11 @@ func (h *handshake) arm() bool {
 	if h.impatient {
 		by = earlier(by, h.silentBy)
 	}
-	if h.client.Forward != nil {
-		h.setTimer(until)
+	if h.client.Forward == nil {
+		h.client.ownAlarm().set(h, by)
+		return true
 	}
+	h.setTimer(until)
 	return h.raw.SetDeadline(by) == nil
 }
 
@@ -146,6 +168,13 @@ func (h *handshake) expire() {
 
 // disarm clears the transport's deadline and timer. It returns os.ErrDeadlineExceeded if the timer has expired.
 func (h *handshake) disarm() error {
+	if h.raw == nil {
+		return nil
+	}
+	if h.client.Forward == nil {
+		h.client.ownAlarm().set(h, time.Time{})
+		return nil
+	}
 	if !h.stopTimer() {
 		return os.ErrDeadlineExceeded
 	}

@@ -60,6 +60,7 @@ type Client struct {
 
 	synLost  atomic.Int64 // when a SYN with data was last lost, in Unix nanoseconds; zero: never
 	learnt   knowledge
+	alarm    atomic.Pointer[alarm]
 	spares   spares
 	watcher  watcher
 	counters counters

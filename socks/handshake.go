@@ -31,6 +31,7 @@ type handshake struct {
 	took     time.Duration // time to connect, with TLS; with Fast Open, the round trip time
 	deferred bool          // the first write sends the SYN; see fastopen.go
 	dialing  deadlineContext
+	rung     bool        // the alarm has rung, so raw's deadline has passed; guarded by the alarm
 	timer    *time.Timer // closes a raw that a Forward made
 	ticking  bool        // the timer is set
 	expired  atomic.Bool // the timer has expired
@@ -70,6 +71,9 @@ func (h *handshake) finish(ctx context.Context) {
 	if h.err == errSilent {
 		return
 	}
+	if late := h.disarm(); h.err == nil {
+		h.err = late
+	}
 	if h.scratch != nil {
 		h.scratch.put()
 		h.scratch = nil
@@ -96,21 +100,14 @@ func (h *handshake) run(ctx context.Context) error {
 	return err
 }
 
-// runExchange sends and reads the messages that are left, and clears the connection's deadline.
+// runExchange sends and reads the messages that are left.
 func (h *handshake) runExchange(ctx context.Context) error {
 	if h.scratch == nil {
 		h.scratch = getScratch(h.conn)
 	} else {
 		h.arm() // resumed after errSilent: the whole bound applies
 	}
-	err := h.exchange(ctx, h.scratch)
-	if err == errSilent {
-		return err
-	}
-	if late := h.disarm(); err == nil {
-		err = late
-	}
-	return err
+	return h.exchange(ctx, h.scratch)
 }
 
 func (h *handshake) exchange(ctx context.Context, s *scratch) error {

@@ -94,8 +94,11 @@ func (h *handshake) readMethod(s *scratch) error {
 	case head[0] == wire.UserPassVersion && offered == wire.MethodUserPass:
 		return nil
 	case head[0] == wire.Version && !choice(head[1]):
-		h.raw.SetReadDeadline(earlier(time.Now().Add(lastWords), h.bounds.letIn))
+		before := h.lastBy
+		h.lastBy = earlier(before, time.Now().Add(lastWords))
+		h.arm()
 		reply, err := s.in.Peek(3)
+		h.lastBy = before
 		h.arm()
 		if err == nil && reply[2] == 0 {
 			return h.readReply(s)

@@ -1,0 +1,76 @@
+package socks
+
+import (
+	"sync"
+	"time"
+)
+
+// alarm ends the steps of a Client's handshakes at their deadlines. One timer serves all of them, and stays set when
+// a handshake ends before its deadline. A deadline on each connection would set timers that are earlier than all
+// others several times per dial, and each of these wakes a thread to wait for it, which takes a fourth of the
+// dial's processor time.
+type alarm struct {
+	mu      sync.Mutex
+	waiting map[*handshake]time.Time // the deadlines
+	timer   *time.Timer              // calls ring
+	at      time.Time                // when the timer expires; zero: it is not set
+}
+
+// ownAlarm returns the Client's alarm. The Client has it by a pointer, so that printing a Client does not read what the
+// timer's goroutine changes.
+func (c *Client) ownAlarm() *alarm {
+	if a := c.alarm.Load(); a != nil {
+		return a
+	}
+	c.alarm.CompareAndSwap(nil, &alarm{waiting: make(map[*handshake]time.Time)})
+	return c.alarm.Load()
+}
+
+// set sets the deadline of h, whose transport is a socket. The zero time is no deadline.
+func (a *alarm) set(h *handshake, deadline time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if h.rung {
+		h.rung = false
+		h.raw.SetDeadline(time.Time{})
+	}
+	if deadline.IsZero() {
+		delete(a.waiting, h)
+		return
+	}
+	a.waiting[h] = deadline
+	if a.at.IsZero() || deadline.Before(a.at) {
+		a.setTimer(deadline)
+	}
+}
+
+// setTimer sets the timer. a.mu is held.
+func (a *alarm) setTimer(at time.Time) {
+	a.at = at
+	if a.timer == nil {
+		a.timer = time.AfterFunc(time.Until(at), a.ring)
+	} else {
+		a.timer.Reset(time.Until(at))
+	}
+}
+
+// ring makes the reads and writes of the handshakes whose deadlines have passed time out, and sets the timer for the
+// next. It runs in the timer's goroutine, and does not block.
+func (a *alarm) ring() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now, next := time.Now(), time.Time{}
+	for h, deadline := range a.waiting {
+		if now.Before(deadline) {
+			next = earlier(next, deadline)
+			continue
+		}
+		delete(a.waiting, h)
+		h.rung = true
+		h.raw.SetDeadline(deadline)
+	}
+	a.at = time.Time{}
+	if !next.IsZero() {
+		a.setTimer(next)
+	}
+}
