@@ -68,8 +68,8 @@ func bulkTable(l *lab, a *servers.Addrs, list []candidate, direction string, s *
 		t.Row(c.name, costs[i].speed, fast, costs[i].cpu, cheap)
 		if c.name == ours || c.name == oursDialer {
 			s.Figures = append(s.Figures,
-				report.AtLeast("throughput of direct's, "+plain(c.name)+", "+direction, fast, 0.97),
-				report.AtMost("processor time a MiB of direct's, "+plain(c.name)+", "+direction, cheap, 1.05))
+				report.AtLeast("throughput of direct's, "+report.Plain(c.name)+", "+direction, fast, 0.97),
+				report.AtMost("processor time a MiB of direct's, "+report.Plain(c.name)+", "+direction, cheap, 1.05))
 		}
 	}
 	s.Parts = append(s.Parts, t)

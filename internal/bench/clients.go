@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -258,5 +257,11 @@ func (f dialFunc) dialer() proxy.Dialer {
 	return f
 }
 
-// plain returns a candidate's name without Markdown.
-func plain(name string) string { return strings.ReplaceAll(name, "**", "") }
+// namesOf returns the candidates' names.
+func namesOf(list []candidate) []string {
+	names := make([]string, len(list))
+	for i, c := range list {
+		names[i] = c.name
+	}
+	return names
+}

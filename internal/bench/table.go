@@ -35,7 +35,7 @@ leases. The last table is about the lock that an Assign of a new name takes.`,
 	}
 	p := &report.Plot{File: "table-memory.svg", Title: "Memory by names held", X: "names", Y: "MiB", Log: true}
 	for _, m := range pairMakers {
-		p.Lines = append(p.Lines, report.Line{Name: plain(m.name)})
+		p.Lines = append(p.Lines, report.Line{Name: report.Plain(m.name)})
 	}
 	sizes, rounds := []int{10_000, 100_000, judgedSize, 10_000_000}, []int{3, 3, 7, 1}
 	switch {
