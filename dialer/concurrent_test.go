@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/dialer"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/socks"
 )
@@ -31,19 +32,7 @@ func TestConcurrentAnswersComeFromTheirFakes(t *testing.T) {
 	}
 	var reading, writing sync.WaitGroup
 	for range readers {
-		reading.Go(func() { // ends with Close
-			b := make([]byte, 100)
-			for {
-				n, from, err := p.ReadFrom(b)
-				if err != nil {
-					return
-				}
-				var writer, number int
-				if _, err := fmt.Sscanf(string(b[:n]), "%d %d", &writer, &number); err == nil {
-					answered[writer] <- fmt.Sprint(number, " ", from)
-				}
-			}
-		})
+		reading.Go(func() { deliver(p, answered[:]) }) // ends with Close
 	}
 	for w := range writers {
 		writing.Go(func() { // ends after its last datagram
@@ -68,6 +57,21 @@ func TestConcurrentAnswersComeFromTheirFakes(t *testing.T) {
 	require.NoError(t, p.Close())
 	reading.Wait()
 	require.Zero(t, leases(d))
+}
+
+// deliver reads "writer number" datagrams until p is closed, and sends the number and the sender to the writer's channel.
+func deliver(p *dialer.PacketConn, answered []chan string) {
+	b := make([]byte, 100)
+	for {
+		n, from, err := p.ReadFrom(b)
+		if err != nil {
+			return
+		}
+		var writer, number int
+		if _, err := fmt.Sscanf(string(b[:n]), "%d %d", &writer, &number); err == nil {
+			answered[writer] <- fmt.Sprint(number, " ", from)
+		}
+	}
 }
 
 // Writes to changing names, deadlines and Close run at the same time.

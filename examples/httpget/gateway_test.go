@@ -151,11 +151,18 @@ func TestNoProxyBypassesTheGateway(t *testing.T) {
 	require.Empty(t, g.Requests())
 }
 
-// Each kind of failure has its status and its message.
-func TestExitStatusTellsTheCause(t *testing.T) {
-	httpget := program(t)
+// exitCase is a failure with its exit status and message.
+type exitCase struct {
+	gateway *testgw.Gateway
+	url     string // of the gateway; empty: the gateway's own
+	get     string
+	code    int
+	message string
+}
+
+// exitCases returns a case of each kind of failure, for a web server at port.
+func exitCases(port string) map[string]exitCase {
 	users := map[string]string{user: password}
-	port := serve(t, loopback4)
 	replies := func(rep socks.Reply) *testgw.Gateway {
 		return &testgw.Gateway{Misbehave: func(int) testgw.Fault {
 			return testgw.Fault{Answer: func(at testgw.Stage, b []byte) []byte {
@@ -173,13 +180,7 @@ func TestExitStatusTellsTheCause(t *testing.T) {
 	garbage := &testgw.Gateway{Misbehave: func(int) testgw.Fault {
 		return testgw.Fault{Answer: func(testgw.Stage, []byte) []byte { return []byte("HTTP/1.1 400 Bad Request\r\n\r\n") }}
 	}}
-	for what, tt := range map[string]struct {
-		gateway *testgw.Gateway
-		url     string // of the gateway; empty: the gateway's own
-		get     string
-		code    int
-		message string
-	}{
+	return map[string]exitCase{
 		"gateway is dead":       {nil, "socks5://127.0.0.1:" + closedPort, asksFor(port, "/"), exitGateway, "the gateway is not working"},
 		"gateway is not SOCKS":  {garbage, "", asksFor(port, "/"), exitGateway, "HTTP"},
 		"gateway hangs up":      {hangsUp, "", asksFor(port, "/"), exitGateway, "hung up"},
@@ -199,7 +200,13 @@ func TestExitStatusTellsTheCause(t *testing.T) {
 		"silent server":         {new(testgw.Gateway), "", asksFor(port, "/silent"), exitTimeout, "timed out waiting for the server to answer"},
 		"cut body":              {new(testgw.Gateway), "", asksFor(port, "/cut"), exitOther, "the transfer failed"},
 		"no TLS":                {new(testgw.Gateway), "", strings.Replace(asksFor(port, "/"), "http", "https", 1), exitOther, "the transfer failed"},
-	} {
+	}
+}
+
+// Each kind of failure has its status and its message.
+func TestExitStatusTellsTheCause(t *testing.T) {
+	httpget := program(t)
+	for what, tt := range exitCases(serve(t, loopback4)) {
 		t.Run(what, func(t *testing.T) {
 			url := tt.url
 			if tt.gateway != nil {
