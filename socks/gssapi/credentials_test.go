@@ -18,7 +18,7 @@ import (
 )
 
 func TestUnusableCredentialsHaveTheirErrors(t *testing.T) {
-	r, good := realm(t, aes256)
+	r, _ := realm(t, aes256)
 	dir := t.TempDir()
 	file := func(name string, b []byte) string {
 		path := filepath.Join(dir, name)
@@ -71,6 +71,10 @@ func TestUnusableCredentialsHaveTheirErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAuthWithoutServiceOrProtectionFails(t *testing.T) {
+	r, good := realm(t, aes256)
 	for _, a := range []*Auth{{Credentials: good.Credentials}, {Service: "x", Credentials: good.Credentials, Protection: 3}, {Service: "x", Protection: -1}} {
 		_, err := clientOf(t, accepting(&acceptor.Acceptor{Realm: r}), a).Dial("tcp", "127.0.0.1:9")
 		require.ErrorContains(t, err, "gssapi: the Auth")
