@@ -10,8 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sockslib/sockslib/internal/need"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 // Close works in every state of a connection.

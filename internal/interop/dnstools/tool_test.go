@@ -10,8 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sockslib/sockslib/internal/need"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 // tools are the programs, with their arguments for one question. Each is run once per mode.
