@@ -66,7 +66,7 @@ func (s *session) reply(ctx context.Context, at Stage, o Outcome) error {
 	if s.g.OnReply != nil {
 		s.g.OnReply(s.request, o)
 	}
-	if !s.g.Quirks.answers(o.Reply) {
+	if !s.g.Quirks.sendsReply(o.Reply) {
 		return nil
 	}
 	b, err := s.g.Quirks.encode(o.Reply, s.g.Quirks.bound(o, s.request))
