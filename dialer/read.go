@@ -26,7 +26,9 @@ func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-// read waits for a datagram from the inbox, or from the first association if there is no inbox yet.
+// read waits for a datagram from the inbox, or from the first association if there is no inbox yet. It goes on waiting
+// after a datagram that origin drops, when startInbox wakes it, and when the first association has ended, unless there
+// is a fixed peer.
 func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
 	for {
 		p.readers.RLock()
