@@ -60,15 +60,15 @@ var covered = []struct{ command, by string }{
 	{"go test ./...", ".ci/run"},
 	{"go get github.com/sockslib/sockslib", "internal/docs TestReadmeProgramsCompile"},
 	{"go run ./examples/quickstart", "examples/quickstart TestEachStepIsToldInOrder"},
-	{"go run ./examples/gateway", "examples/gateway TestRun"},
-	{"go run ./examples/httpget", "examples/httpget TestGet"},
+	{"go run ./examples/gateway", "examples/gateway TestRunServesANameOverAUnixSocket"},
+	{"go run ./examples/httpget", "examples/httpget TestGetUsesANameThatOnlyTheGatewayKnows"},
 	{"go run ./examples/dnsserver", "examples/dnsserver TestProgramAnswersFromTableAndUpstream"},
 	{"go run ./examples/status", "examples/status/browsertest TestDemonstration"},
 	{"cd examples/clients && go test ./...", ".ci/run"},
 	{"go build -trimpath", "internal/docs TestProgramWithDialerAloneHasTheSizeOfReadme"},
 	{"cd cmd/socksify && go install", "cmd/socksify/internal/lab TestProgramsReachTheirServers"},
 	{"ALL_PROXY=socks5://127.0.0.1:1080 socksify curl", "cmd/socksify/internal/lab TestProgramsReachTheirServers"},
-	{"curl -x socks5h://127.0.0.1:1080 http://", "internal/interop/clients TestCurl"},
+	{"curl -x socks5h://127.0.0.1:1080 http://", "internal/interop/clients TestCurlWorksThroughTheGateway"},
 	{"dig @127.0.0.1 -p 1053", "examples/dnsserver TestProgramAnswersFromTableAndUpstream"},
 }
 
