@@ -102,10 +102,7 @@ func TestPacketsAllocateNothing(t *testing.T) {
 			for range 10 { // fills the pools and maps
 				require.NoError(t, packet())
 			}
-			most := 0.0
-			if what == withReadFrom {
-				most = 1
-			}
+			most := map[string]float64{withReadFrom: 1}[what]
 			require.LessOrEqual(t, testing.AllocsPerRun(500, func() {
 				if err := packet(); err != nil {
 					t.Error(err)

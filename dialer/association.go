@@ -9,15 +9,16 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// association is one UDP ASSOCIATE of a PacketConn, for one flow.
+// association is one UDP ASSOCIATE of a PacketConn, for one flow. Its methods are safe for concurrent use.
 type association struct {
-	flow *flow
-	conn net.PacketConn
-	ap   addrPortConn  // conn, if it can be read without allocating; otherwise nil
-	buf  bufferedConn  // conn, if it can be read without waiting; otherwise nil
-	gone chan struct{} // closed by close
+	flow   *flow
+	conn   net.PacketConn
+	ap     addrPortConn  // conn, if it can be read without allocating; otherwise nil
+	buf    bufferedConn  // conn, if it can be read without waiting; otherwise nil
+	closed chan struct{} // closed by close
 }
 
+// addrPortConn reads without allocating an address, as a *[socks.PacketConn] does.
 type addrPortConn interface {
 	ReadFromAddrPort(b []byte) (int, netip.AddrPort, error)
 }
@@ -28,6 +29,7 @@ type bufferedConn interface {
 	ReadBuffered(b []byte) (int, netip.AddrPort, bool)
 }
 
+// segmentsConn sends several datagrams at once, as a *[socks.PacketConn] does.
 type segmentsConn interface {
 	WriteSegments(b []byte, size int, addr net.Addr) (int, error)
 }
@@ -35,7 +37,7 @@ type segmentsConn interface {
 func newAssociation(f *flow, conn net.PacketConn) *association {
 	ap, _ := conn.(addrPortConn)
 	buf, _ := conn.(bufferedConn)
-	return &association{flow: f, conn: conn, ap: ap, buf: buf, gone: make(chan struct{})}
+	return &association{flow: f, conn: conn, ap: ap, buf: buf, closed: make(chan struct{})}
 }
 
 // read reads a datagram into b and returns its length and sender. If the gateway reported a name, the sender's
@@ -47,13 +49,16 @@ func (a *association) read(b []byte) (int, netip.AddrPort, error) {
 	return a.readFrom(b)
 }
 
+// readFrom is read by the method of a net.PacketConn. It is not inlined, so that the stack frame of read, in which
+// readers wait, stays small.
+//
 //go:noinline
-func (a *association) readFrom(b []byte) (int, netip.AddrPort, error) { // readers wait in read: its frame stays small
+func (a *association) readFrom(b []byte) (int, netip.AddrPort, error) {
 	n, from, err := a.conn.ReadFrom(b)
 	if err != nil {
 		return 0, netip.AddrPort{}, err
 	}
-	dst, _ := destinationOf(from) // on an error from is invalid, a stranger
+	dst, _ := destinationOf(from) // on an error the sender is invalid, and origin drops the datagram
 	return n, netip.AddrPortFrom(dst.ip, dst.port), nil
 }
 
@@ -85,12 +90,13 @@ func (a *association) write(b []byte, size int, to *socks.Addr) (int, error) {
 	return sent, nil
 }
 
-// close closes the association. It is called once, after take has removed the association from its flow.
+// close closes the association. It is called once, after detach has removed the association from its flow.
 func (a *association) close() error {
-	close(a.gone)
+	close(a.closed)
 	return a.conn.Close()
 }
 
+// stats returns the association's counters, or zeros if the Gateway's associations have none.
 func (a *association) stats() socks.PacketStats {
 	if c, ok := a.conn.(interface{ Stats() socks.PacketStats }); ok {
 		return c.Stats()

@@ -18,29 +18,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// several returns a PacketConn with an association for each of n names, which share the port of one echo server, and
-// the names' addresses.
-func several(t *testing.T, g *testgw.Gateway, n int) (p *dialer.PacketConn, d *dialer.Dialer, c *controls, to []net.Addr) {
-	g.Hosts = make(map[string][]netip.Addr)
-	port := echoPackets(t)
-	d, c = behindControls(t, g)
-	for i := range n {
-		name := fmt.Sprintf("n%d.test", i)
-		g.Hosts[name] = []netip.Addr{loopback4}
-		to = append(to, net.UDPAddrFromAddrPort(netip.AddrPortFrom(assign(t, d, "ip4", name), port)))
-	}
-	p = listenPacket(t, d)
-	for _, a := range to {
-		write(t, p, a.String(), a)
-		text, from := read(t, p)
-		require.Equal(t, a.String(), text)
-		require.Equal(t, a.String(), from)
-	}
-	return p, d, c, to
-}
-
 // If the gateway refuses an association, only the write that asked for it fails.
-func TestSecondAssociationRefused(t *testing.T) {
+func TestRefusedAssociationFailsOnlyItsWrite(t *testing.T) {
 	g := &testgw.Gateway{Misbehave: func(conn int) testgw.Fault {
 		return testgw.Fault{Answer: func(at testgw.Stage, b []byte) []byte {
 			if conn == 1 && at == testgw.StageReply {
@@ -62,7 +41,7 @@ func TestSecondAssociationRefused(t *testing.T) {
 	require.Equal(t, at(assign(t, d, "ip4", other), port), from)
 }
 
-func TestCloseSeveral(t *testing.T) {
+func TestCloseEndsEveryAssociation(t *testing.T) {
 	g := new(testgw.Gateway)
 	p, d, _, to := several(t, g, 3)
 	ended := make(chan error)
@@ -85,7 +64,7 @@ func TestCloseSeveral(t *testing.T) {
 }
 
 // If the gateway ends one of several associations, the next datagram to its name makes another.
-func TestOneOfSeveralEnds(t *testing.T) {
+func TestEndedAssociationIsMadeAgain(t *testing.T) {
 	for _, ends := range []int{0, 1} {
 		t.Run(fmt.Sprint(ends), func(t *testing.T) {
 			g := new(testgw.Gateway)
@@ -113,7 +92,7 @@ func TestOneOfSeveralEnds(t *testing.T) {
 }
 
 // If the gateway ends all associations, the PacketConn stays usable: the next datagram makes another.
-func TestAllOfSeveralEnd(t *testing.T) {
+func TestPacketConnOutlivesItsAssociations(t *testing.T) {
 	g := new(testgw.Gateway)
 	p, d, c, to := several(t, g, 3)
 	local := p.LocalAddr()
@@ -141,7 +120,7 @@ func TestAllOfSeveralEnd(t *testing.T) {
 
 // At the maximum number of associations, one more replaces the association unused for longest, even the first. The
 // replaced name is unpinned, and gets an association again when it is used.
-func TestMostAssociations(t *testing.T) {
+func TestOneAssociationTooManyReplacesTheLongestUnused(t *testing.T) {
 	g := new(testgw.Gateway)
 	p, d, _, to := several(t, g, 3)
 	p.SetMost(3)
@@ -181,7 +160,7 @@ func TestMostAssociations(t *testing.T) {
 }
 
 // The maximum also holds for a program that sends and never reads.
-func TestMostAssociationsUnread(t *testing.T) {
+func TestMaximumHoldsWithoutReads(t *testing.T) {
 	g := &testgw.Gateway{Lookup: func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{loopback4}, nil }}
 	d := behind(t, g)
 	port := echoPackets(t)

@@ -10,13 +10,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockslib/sockslib/dialer"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/socks"
 )
 
 // Several goroutines write to several names and read at the same time. Each answer comes from the fake address that
 // its datagram was sent to.
-func TestConcurrentUse(t *testing.T) {
+func TestConcurrentAnswersComeFromTheirFakes(t *testing.T) {
 	g := &testgw.Gateway{Forgetful: true, Hosts: make(map[string][]netip.Addr)}
 	const names, writers, readers, each = 4, 8, 4, 50
 	for i := range names {
@@ -31,19 +32,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	var reading, writing sync.WaitGroup
 	for range readers {
-		reading.Go(func() { // ends with Close
-			b := make([]byte, 100)
-			for {
-				n, from, err := p.ReadFrom(b)
-				if err != nil {
-					return
-				}
-				var writer, number int
-				if _, err := fmt.Sscanf(string(b[:n]), "%d %d", &writer, &number); err == nil {
-					answered[writer] <- fmt.Sprint(number, " ", from)
-				}
-			}
-		})
+		reading.Go(func() { deliver(p, answered[:]) }) // ends with Close
 	}
 	for w := range writers {
 		writing.Go(func() { // ends after its last datagram
@@ -70,8 +59,23 @@ func TestConcurrentUse(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
+// deliver reads "writer number" datagrams until p is closed, and sends the number and the sender to the writer's channel.
+func deliver(p *dialer.PacketConn, answered []chan string) {
+	b := make([]byte, 100)
+	for {
+		n, from, err := p.ReadFrom(b)
+		if err != nil {
+			return
+		}
+		var writer, number int
+		if _, err := fmt.Sscanf(string(b[:n]), "%d %d", &writer, &number); err == nil {
+			answered[writer] <- fmt.Sprint(number, " ", from)
+		}
+	}
+}
+
 // Writes to changing names, deadlines and Close run at the same time.
-func TestConcurrentClose(t *testing.T) {
+func TestCloseDuringReadsAndWrites(t *testing.T) {
 	g := &testgw.Gateway{Forgetful: true, Lookup: func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{loopback4}, nil }}
 	d := behind(t, g)
 	for range 10 {

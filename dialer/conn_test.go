@@ -48,7 +48,7 @@ func TestConnBehavesAsAConn(t *testing.T) {
 }
 
 // Either side closes its direction first, and the other direction stays open.
-func TestHalfClose(t *testing.T) {
+func TestHalfCloseLeavesTheOtherDirectionOpen(t *testing.T) {
 	type half interface {
 		net.Conn
 		CloseWrite() error
@@ -74,7 +74,7 @@ func TestHalfClose(t *testing.T) {
 	}
 }
 
-func TestCloseRead(t *testing.T) {
+func TestCloseReadEndsReads(t *testing.T) {
 	near, _ := connect(t, behind(t, new(testgw.Gateway)))
 	require.NoError(t, near.CloseRead())
 	_, err := near.Read(make([]byte, 1))
@@ -82,7 +82,7 @@ func TestCloseRead(t *testing.T) {
 }
 
 // NetConn leads through every layer down to the socket.
-func TestNetConn(t *testing.T) {
+func TestNetConnLeadsToTheSocket(t *testing.T) {
 	near, far := connect(t, behind(t, new(testgw.Gateway)))
 	outer := near.NetConn().(*socks.Conn)
 	require.IsType(t, (*net.TCPConn)(nil), outer.NetConn())
@@ -156,7 +156,7 @@ func TestCopyTakesTheFastPath(t *testing.T) {
 }
 
 // If the Gateway's connection lacks ReadFrom and WriteTo, the bytes are still copied.
-func TestCopyWithoutTheFastPath(t *testing.T) {
+func TestCopyWorksWithoutTheFastPath(t *testing.T) {
 	a, b := net.Pipe()
 	d := &dialer.Dialer{Gateway: gatewayFunc{dial: func(string) (net.Conn, error) { return a, nil }}, Table: behind(t, new(testgw.Gateway)).Table}
 	near, err := d.Dial("tcp", at(name, 80))

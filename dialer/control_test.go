@@ -12,7 +12,7 @@ import (
 )
 
 // A dialer or listener with Control as its hook never uses a fake address.
-func TestControl(t *testing.T) {
+func TestControlRefusesFakes(t *testing.T) {
 	d := &dialer.Dialer{Table: newTable(t, mapping.Config{})}
 	guarded := net.Dialer{Control: d.Control}
 	config := net.ListenConfig{Control: d.Control}
@@ -41,7 +41,7 @@ func TestControl(t *testing.T) {
 	require.ErrorContains(t, new(dialer.Dialer).Control("tcp", "192.0.2.1:80", nil), "no Table")
 }
 
-func TestControlPasses(t *testing.T) {
+func TestControlPassesRealAddresses(t *testing.T) {
 	d := &dialer.Dialer{Table: newTable(t, mapping.Config{})}
 	config := net.ListenConfig{Control: d.Control}
 	l, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")

@@ -13,7 +13,7 @@ import (
 )
 
 // A read deadline survives the switch to several associations, and can be changed while a read waits.
-func TestReadDeadline(t *testing.T) {
+func TestReadDeadlineSurvivesTheInbox(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	far := time.Now().Add(patience)
 	timesOut := func(p *dialer.PacketConn) {
@@ -59,7 +59,7 @@ func TestReadDeadline(t *testing.T) {
 }
 
 // A deadline that was set before the switch to several associations holds after it.
-func TestReadDeadlineIsKept(t *testing.T) {
+func TestReadDeadlineSetBeforeTheInboxHolds(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	r := newResponder(t)
 	p := listenPacket(t, d)
@@ -89,7 +89,7 @@ func silentAfter(n int) (g *testgw.Gateway, asked chan struct{}) {
 }
 
 // A write that waits for an association fails at its deadline and after Close.
-func TestWriteWaits(t *testing.T) {
+func TestWaitingWriteEndsAtDeadlineAndClose(t *testing.T) {
 	for what, end := range map[string]func(*dialer.PacketConn) error{
 		"deadline": func(p *dialer.PacketConn) error { return p.SetWriteDeadline(time.Unix(1, 0)) },
 		"Close":    (*dialer.PacketConn).Close,
@@ -131,7 +131,7 @@ func TestWriteWaits(t *testing.T) {
 }
 
 // A deadline that was set before a write bounds the association that the write makes.
-func TestWriteDeadline(t *testing.T) {
+func TestWriteDeadlineBoundsItsAssociation(t *testing.T) {
 	g, _ := silentAfter(1)
 	p := listenPacket(t, behind(t, g))
 	write(t, p, "x", plainAddr(at(name, 9)))
@@ -144,7 +144,7 @@ func TestWriteDeadline(t *testing.T) {
 }
 
 // A deadline also applies to associations that are made after it was set.
-func TestWriteDeadlineOfALaterAssociation(t *testing.T) {
+func TestWriteDeadlineAppliesToLaterAssociations(t *testing.T) {
 	p := listenPacket(t, behind(t, new(testgw.Gateway)))
 	require.NoError(t, p.SetWriteDeadline(time.Now().Add(250*time.Millisecond)))
 	require.NoError(t, p.SetReadDeadline(time.Now().Add(350*time.Millisecond)))

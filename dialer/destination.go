@@ -47,6 +47,7 @@ func destinationOf(addr net.Addr) (destination, error) {
 	return destination{}, errors.New("missing address")
 }
 
+// destinationAt returns an address as a destination. An IPv4-mapped address becomes IPv4; a zone is an error.
 func destinationAt(ap netip.AddrPort) (destination, error) {
 	if !ap.IsValid() || ap.Addr().Zone() != "" {
 		return destination{}, unsendable(ap.String())
@@ -58,6 +59,7 @@ func unsendable(addr string) error {
 	return &net.AddrError{Err: "cannot be sent to a gateway", Addr: addr}
 }
 
+// addr returns d in the form that a gateway is sent.
 func (d destination) addr() *socks.Addr {
 	return &socks.Addr{Net: "udp", Name: d.name, IP: d.ip, Port: d.port}
 }

@@ -20,7 +20,7 @@ import (
 
 // The fake address has the family of the network, whatever the destination's family, and the gateway is sent the
 // name.
-func TestDialFake(t *testing.T) {
+func TestDialedFakeBecomesItsName(t *testing.T) {
 	families := map[netip.Addr]string{loopback4: "IPv4", loopback6: "IPv6"}
 	for destination, label := range families {
 		for _, network := range []string{"ip4", "ip6"} {
@@ -46,7 +46,7 @@ func TestDialFake(t *testing.T) {
 	}
 }
 
-func TestDialAddresses(t *testing.T) {
+func TestDialTakesNamesAndAddresses(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
 	port4 := echo(t, loopback4)
@@ -105,7 +105,7 @@ func checkDial(t *testing.T, d *dialer.Dialer, g *testgw.Gateway, network string
 }
 
 // The fake address of a literal of the other family is dialed as the literal (RFC 3089, section 5).
-func TestDialLookedUpLiteral(t *testing.T) {
+func TestFakeOfALiteralIsDialedAsTheLiteral(t *testing.T) {
 	needsIPv6(t)
 	g := new(testgw.Gateway)
 	d := behind(t, g)
@@ -125,7 +125,7 @@ func TestDialLookedUpLiteral(t *testing.T) {
 }
 
 // A destination that cannot be sent fails before anything is sent.
-func TestDialRefuses(t *testing.T) {
+func TestBadDestinationSendsNothing(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
 	flushed := assign(t, d, "ip4", "flushed.test")
@@ -175,7 +175,7 @@ func TestDialRefuses(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
-func TestIncompleteDialer(t *testing.T) {
+func TestDialerWithoutGatewayOrTableFails(t *testing.T) {
 	table := newTable(t, mapping.Config{})
 	direct := func(string, string) bool { return true }
 	for _, d := range []*dialer.Dialer{
@@ -195,7 +195,7 @@ func TestIncompleteDialer(t *testing.T) {
 }
 
 // The errors wrap the gateway's errors in package net's, and nothing stays pinned.
-func TestDialFails(t *testing.T) {
+func TestDialErrorsWrapTheGateways(t *testing.T) {
 	l, closed := listen(t, loopback4)
 	l.Close()
 	g := new(testgw.Gateway)
@@ -220,7 +220,7 @@ func TestDialFails(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
-func TestDialContextEnds(t *testing.T) {
+func TestCancelledContextEndsEachCall(t *testing.T) {
 	for _, network := range []string{"tcp", "udp", "tcp listen", "udp listen"} {
 		t.Run(network, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())

@@ -71,15 +71,15 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	return c, nil
 }
 
+// dial dials the pinned target t through the gateway. to is t's text. The connection owns t's lease if dial succeeds.
 func (d *Dialer) dial(ctx context.Context, network, to string, t target) (net.Conn, error) {
 	ctx, cancel := d.bound(ctx)
 	defer cancel()
 	if t.to.Net == "udp" {
-		p, err := d.associate(ctx, network, "")
+		p, err := d.dialPacket(ctx, network, t)
 		if err != nil {
-			return nil, err
+			return nil, err // a nil net.Conn, not a nil *PacketConn
 		}
-		p.connect(t)
 		return p, nil
 	}
 	c, err := d.Gateway.DialContext(ctx, "tcp", to)
@@ -89,8 +89,7 @@ func (d *Dialer) dial(ctx context.Context, network, to string, t target) (net.Co
 	return newConn(c, network, t.remote(), t.lease), nil
 }
 
-// bound returns ctx limited to Timeout. It returns ctx itself, without an allocation, if there is no Timeout or ctx
-// ends earlier.
+// bound returns ctx, limited to Timeout. It does not allocate if there is no Timeout or ctx ends earlier.
 func (d *Dialer) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if d.Timeout <= 0 || ok && time.Until(deadline) <= d.Timeout {
@@ -136,6 +135,7 @@ func (d *Dialer) hasGateway() bool {
 	return d.Gateway != nil
 }
 
+// opError returns err as package net's error of an operation, with the address as the caller gave it.
 func opError(op, network, address string, err error) error {
 	return &net.OpError{Op: op, Net: network, Addr: netconn.UnparsedAddr{Net: network, Text: address}, Err: err}
 }

@@ -35,7 +35,7 @@ func (d *Dialer) direct() *net.Dialer {
 		if err := d.Control(network, address, c); err != nil {
 			return err
 		}
-		switch { // package net calls ControlContext alone if both are set
+		switch { // package net calls only ControlContext if both are set
 		case withContext != nil:
 			return withContext(ctx, network, address, c)
 		case plain != nil:

@@ -18,7 +18,7 @@ import (
 )
 
 // Direct is called with the name that a fake address stands for, and Net dials that name, here "localhost".
-func TestDirect(t *testing.T) {
+func TestDirectIsAskedWithTheName(t *testing.T) {
 	port := echo(t, loopback4)
 	service := strconv.Itoa(int(port))
 	g := new(testgw.Gateway)
@@ -75,7 +75,7 @@ func TestDirectTakesNoRoom(t *testing.T) {
 }
 
 // A stale address is not dialed directly, and Direct is not called for it.
-func TestDirectAndStale(t *testing.T) {
+func TestStaleAddressIsNeverDialedDirectly(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	d.Direct = func(network, address string) bool { t.Error("Direct called for", address); return true }
 	_, err := d.Dial("tcp", "240.0.0.0:80")
@@ -105,7 +105,7 @@ func TestDirectNeverDialsAFake(t *testing.T) {
 }
 
 // Net's own Control and ControlContext are called by the rules of package net, and Net is not changed.
-func TestDirectControl(t *testing.T) {
+func TestDirectCallsNetsControl(t *testing.T) {
 	port := echo(t, loopback4)
 	d := behind(t, new(testgw.Gateway))
 	d.Direct = func(string, string) bool { return true }
@@ -138,7 +138,7 @@ func TestDirectControl(t *testing.T) {
 }
 
 // Names below localhost are dialed at loopback, whatever a DNS server answers.
-func TestDirectBelowLocalhost(t *testing.T) {
+func TestNameBelowLocalhostIsDialedAtLoopback(t *testing.T) {
 	port := echo(t, loopback4)
 	d := behind(t, new(testgw.Gateway))
 	d.Direct = func(_, address string) bool { return address == at("db.localhost", port) }

@@ -40,7 +40,7 @@ func nameserver(t *testing.T) (port uint16) {
 }
 
 // A DNS client queries a server that only the gateway knows, over a connected and an unconnected PacketConn.
-func TestDNSClient(t *testing.T) {
+func TestDNSClientQueriesThroughTheGateway(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := nameserver(t)
 	q := new(dns.Msg).SetQuestion("Some.Name.", dns.TypeTXT)

@@ -3,13 +3,10 @@ package dialer
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"strings"
 
-	"golang.org/x/net/http/httpproxy"
-
+	"github.com/sockslib/sockslib/internal/noproxy"
 	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/socks"
 )
@@ -46,38 +43,8 @@ func FromEnvironment() (*Dialer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ALL_PROXY: %w", err)
 	}
-	d.Direct = noProxy(firstEnv("NO_PROXY", "no_proxy"))
+	d.Direct = noproxy.Direct(firstEnv("NO_PROXY", "no_proxy"))
 	return d, nil
-}
-
-// noProxy returns the Direct func for the value of NO_PROXY.
-func noProxy(list string) func(network, address string) bool {
-	entries := strings.Split(list, ",")
-	for i, entry := range entries {
-		entries[i] = canonicalEntry(strings.TrimSpace(entry))
-	}
-	rules := httpproxy.Config{HTTPSProxy: "http://gateway.invalid", NoProxy: strings.Join(entries, ",")}
-	proxy := rules.ProxyFunc() // only called to learn whether it returns a proxy
-	return func(_, address string) bool {
-		if host, _, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
-			return true // RFC 6761, section 6.3
-		}
-		u, err := proxy(&url.URL{Scheme: "https", Host: address})
-		return err == nil && u == nil
-	}
-}
-
-// canonicalEntry returns an entry of NO_PROXY in the form that httpproxy matches: without brackets, unless there is
-// a port, and without a trailing dot.
-func canonicalEntry(entry string) string {
-	if host, port, err := net.SplitHostPort(entry); err == nil {
-		return net.JoinHostPort(strings.TrimSuffix(host, "."), port)
-	}
-	entry = strings.TrimSuffix(entry, ".")
-	if strings.HasPrefix(entry, "[") && strings.HasSuffix(entry, "]") {
-		return entry[1 : len(entry)-1]
-	}
-	return entry
 }
 
 // firstEnv returns the first of the environment variables that is not empty.

@@ -17,7 +17,7 @@ func environment(t *testing.T, set map[string]string) {
 	}
 }
 
-func TestFromEnvironment(t *testing.T) {
+func TestAllProxySetsTheGateway(t *testing.T) {
 	for _, key := range []string{"ALL_PROXY", "all_proxy"} {
 		environment(t, map[string]string{key: "socks5h://192.0.2.1", "HTTPS_PROXY": "socks5://192.0.2.2"})
 		d, err := dialer.FromEnvironment()
@@ -32,14 +32,14 @@ func TestFromEnvironment(t *testing.T) {
 }
 
 // Desktops write the scheme socks, and a slash at the end.
-func TestDesktopScheme(t *testing.T) {
+func TestDesktopSchemeMeansSocks5(t *testing.T) {
 	for _, url := range []string{"socks://192.0.2.1:1081", "socks://192.0.2.1:1081/", "SOCKS://u:p@192.0.2.1:1081/"} {
 		environment(t, map[string]string{"all_proxy": url})
 		d, err := dialer.FromEnvironment()
 		require.NoError(t, err, url)
 		require.Equal(t, "192.0.2.1:1081", d.Gateway.(*socks.Client).Addr)
 		_, err = dialer.FromURL(url)
-		require.Error(t, err, "it is ambiguous where nobody has to guess")
+		require.Error(t, err, "only FromEnvironment takes the ambiguous scheme")
 	}
 	for _, url := range []string{"socks:192.0.2.1", "socks://", "socks4://192.0.2.1", "http://192.0.2.1"} {
 		environment(t, map[string]string{"ALL_PROXY": url})
@@ -48,7 +48,7 @@ func TestDesktopScheme(t *testing.T) {
 	}
 }
 
-func TestNoProxy(t *testing.T) {
+func TestNoProxyMakesDialsDirect(t *testing.T) {
 	for _, tt := range []struct {
 		noProxy, address string
 		direct           bool
@@ -95,7 +95,7 @@ func TestNoProxy(t *testing.T) {
 }
 
 // A dial of the fake address of a name in NO_PROXY is direct; a dial of another name is not.
-func TestNoProxyDial(t *testing.T) {
+func TestFakeOfANoProxyNameIsDialedDirectly(t *testing.T) {
 	g := testgw.Start(t, &testgw.Gateway{Hosts: hosts()})
 	port := echo(t, loopback4)
 	environment(t, map[string]string{"ALL_PROXY": g.URL(), "NO_PROXY": "127.0.0.0/8"})
@@ -117,7 +117,7 @@ func TestNoProxyDial(t *testing.T) {
 }
 
 // A bad ALL_PROXY is an error that does not show the credentials.
-func TestFromRefuses(t *testing.T) {
+func TestBadAllProxyHidesItsCredentials(t *testing.T) {
 	for _, gateway := range []string{
 		"", "192.0.2.1:1080", "http://user:hunter2@192.0.2.1", "socks4://user:hunter2@192.0.2.1", "user:hunter2@192.0.2.1:1080",
 		"socks5://user:hunter2@", "socks5://user:hunter2@192.0.2.1:port", "socks5://user:hunt%zzer2@192.0.2.1", "socks5://user:hunter2@[192.0.2.1",

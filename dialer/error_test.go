@@ -18,36 +18,6 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// requireOp checks that err itself is package net's error of an operation, and returns the wrapped error.
-func requireOp(t testing.TB, err error, op, network, address string) error {
-	t.Helper()
-	outer, ok := err.(*net.OpError) //nolint:errorlint // the error itself is one, as package net's are
-	require.True(t, ok, "%T: %v", err, err)
-	require.Equal(t, op, outer.Op)
-	require.Equal(t, network, outer.Net)
-	require.Equal(t, address, outer.Addr.String())
-	return outer.Err
-}
-
-// opening has each call that sends a request to the gateway, by the Op of its errors.
-var opening = []struct {
-	op, network, address string
-	open                 func(ctx context.Context, d *dialer.Dialer, network, address string) (io.Closer, error)
-}{
-	{"dial", "tcp6", name + ":80", func(ctx context.Context, d *dialer.Dialer, network, address string) (io.Closer, error) {
-		return d.DialContext(ctx, network, address)
-	}},
-	{"dial", "udp4", name + ":53", func(ctx context.Context, d *dialer.Dialer, network, address string) (io.Closer, error) {
-		return d.DialContext(ctx, network, address)
-	}},
-	{"listen", "tcp4", name + ":21", func(ctx context.Context, d *dialer.Dialer, network, address string) (io.Closer, error) {
-		return d.Listen(ctx, network, address)
-	}},
-	{"listen", "udp", "", func(ctx context.Context, d *dialer.Dialer, network, address string) (io.Closer, error) {
-		return d.ListenPacket(ctx, network, address)
-	}},
-}
-
 // Every error is package net's and wraps the gateway's.
 func TestErrorsAreNets(t *testing.T) {
 	refusing := testgw.Start(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault {
@@ -92,7 +62,7 @@ func TestErrorsAreNets(t *testing.T) {
 }
 
 // Every call fails with ErrStale for a stale address.
-func TestStaleIsNets(t *testing.T) {
+func TestStaleErrorIsNets(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	for _, o := range opening[:3] {
 		_, err := o.open(t.Context(), d, o.network, "240.0.0.0:80")
@@ -103,7 +73,7 @@ func TestStaleIsNets(t *testing.T) {
 }
 
 // The errors of a connection have the addresses that the application knows, and EOF stays EOF.
-func TestConnErrors(t *testing.T) {
+func TestConnErrorsHaveTheApplicationsAddresses(t *testing.T) {
 	l, port := listen(t, loopback4)
 	d := behind(t, new(testgw.Gateway))
 	fake := assign(t, d, "ip4", name)
@@ -146,7 +116,7 @@ func TestConnErrors(t *testing.T) {
 
 // An error of the source of a copy is wrapped in the connection's own error, whether the Gateway's
 // connection does the copying or not.
-func TestCopyErrors(t *testing.T) {
+func TestCopyErrorWrapsItsSources(t *testing.T) {
 	source := &net.OpError{Op: "read", Net: "tcp", Err: errors.New("the source broke")}
 	near, _ := connect(t, behind(t, new(testgw.Gateway)))
 	a, b := net.Pipe()
@@ -165,7 +135,7 @@ type failingReader struct{ err error }
 
 func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
 
-func TestListenerErrors(t *testing.T) {
+func TestListenerErrorsAreNets(t *testing.T) {
 	g := &testgw.Gateway{Misbehave: func(int) testgw.Fault {
 		return testgw.Fault{Answer: func(at testgw.Stage, b []byte) []byte {
 			if at == testgw.StageSecondReply {

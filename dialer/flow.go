@@ -1,57 +1,58 @@
 package dialer
 
 import (
-	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
-	"os"
 	"sync/atomic"
 	"time"
-
-	"github.com/sockslib/sockslib/socks"
 )
 
+var (
+	// ErrReplaced is the reason for closing an association to make room for another; see [Trace].
+	ErrReplaced = errors.New("the association made room for another")
+	// ErrIdle is the reason for closing an association on which nothing was sent or received for two minutes; see
+	// [Trace].
+	ErrIdle = errors.New("the association was idle")
+)
+
+// maxFlows is the maximum number of flows of a PacketConn, and so of its associations. One more flow replaces the
+// flow that was unused for longest, and late answers to the replaced flow are lost.
+const maxFlows = 512
+
+// dropIdle runs every idleTick. A flow that idleTicks runs in a row find unused is dropped: that takes two minutes to
+// two and a half.
 const (
-	// maxFlows is the maximum number of flows of a PacketConn, and so of its associations. One more flow replaces
-	// the flow that was unused for longest, and late answers to the replaced flow are lost.
-	maxFlows = 512
-	// associateTimeout bounds a write that makes an association. It is also the time for which datagrams to a
-	// destination that has answered before are silently lost while the gateway is away.
-	associateTimeout = 30 * time.Second
-	// associatePause is the shortest time between two associations of a flow.
-	associatePause = time.Second
+	idleTick  = 30 * time.Second
+	idleTicks = 4
 )
 
 // flow is the traffic with one name, or with the real addresses of one family. Each flow has its own association,
 // because many gateways keep one destination per association. The PacketConn's mu guards it, except used.
+//
+// The association of a flow is in one of these states:
+//
+//	none     open and making are nil: the next write makes an association, unless mayMake forbids it
+//	making   making is set: a write waits for the gateway, and other writes wait for that attempt
+//	open     open is set: datagrams are sent and received
+//	ended    none again, with cause and ended set; a fixed peer's association stays in open
+//	dropped  the PacketConn has removed the flow, which gets no association any more
 type flow struct {
-	host  netip.Addr    // the name's fake address, or the family's wildcard; invalid before the first datagram
-	lease lease         // pins the name; empty for real addresses
-	used  atomic.Uint64 // PacketConn.clock when a datagram was last sent or received
-	seen  uint64        // used at the last lookForIdle
-	idle  int           // calls of lookForIdle since used changed
+	host     netip.Addr    // the name's fake address, or the family's wildcard; invalid before the first datagram
+	lease    lease         // pins the name; empty for real addresses
+	used     atomic.Uint64 // PacketConn.clock when a datagram was last sent or received
+	lastUsed uint64        // used at the last dropIdle
+	idle     int           // calls of dropIdle since used changed
 
-	by     *association // the open association; nil: none
-	making *attempt     // the attempt to make one; nil: none is under way
-	begun  time.Time    // when the last attempt began
-	proven bool         // an association has delivered a datagram
-	cause  error        // why the last association ended; nil: there was none, or it is open
-	ended  time.Time    // when the last association ended
-	gone   bool         // drop was called
+	open    *association // nil: none
+	making  *attempt     // nil: none is under way
+	begun   time.Time    // when the last attempt began
+	proven  bool         // an association has delivered a datagram
+	cause   error        // why the last association ended; nil: there was none, or it has not ended
+	ended   time.Time    // when the last association ended
+	dropped bool         // drop was called
 }
-
-// attempt is an attempt to make an association. err is set before done is closed.
-type attempt struct {
-	cancel context.CancelCauseFunc
-	done   chan struct{}
-	err    error
-}
-
-var (
-	errAgain = errors.New("the association ended meanwhile") // the write tries again
-	errLost  = errors.New("the gateway is away")             // the datagram is lost
-)
 
 // wildcard returns the host of the flow with the real addresses of ip's family.
 func wildcard(ip netip.Addr) netip.Addr {
@@ -70,129 +71,153 @@ func (f *flow) name() string {
 	return f.host.String()
 }
 
-// use records that a datagram of f is sent or received.
-func (p *PacketConn) use(f *flow) { f.used.Store(p.clock.Add(1)) }
+// touch records that a datagram of f is sent or received.
+func (p *PacketConn) touch(f *flow) { f.used.Store(p.clock.Add(1)) }
 
-// association returns f's association, and makes one if there is none. One goroutine at a time makes it; the others
-// wait for it.
-func (p *PacketConn) association(f *flow) (*association, error) {
+// flow returns the flow of a host, and makes one if there is none. It takes ownership of l. If there are too many
+// flows, flow drops the one that was unused for longest.
+func (p *PacketConn) flow(host netip.Addr, l lease) (*flow, error) {
 	p.mu.Lock()
-	if f.by != nil {
-		defer p.mu.Unlock()
-		return f.by, nil
-	}
-	if err := p.refuse(f); err != nil {
-		p.mu.Unlock()
-		return nil, err
-	}
-	at := f.making
-	if at != nil {
-		p.mu.Unlock()
-		wait := p.writeBy.context()
-		select {
-		case <-at.done:
-		case <-wait.Done():
-			return nil, context.Cause(wait)
-		}
-		if at.err != nil {
-			return nil, at.err
-		}
-		return p.association(f)
-	}
-	ctx, cancel := context.WithCancelCause(p.writeBy.context())
-	at = &attempt{cancel: cancel, done: make(chan struct{})}
-	f.making, f.begun = at, time.Now()
-	p.mu.Unlock()
-	defer cancel(nil)
-	return p.make(ctx, f, at)
-}
-
-// refuse returns the error if no association may be made for f now, otherwise nil. p.mu is held.
-func (p *PacketConn) refuse(f *flow) error {
+	f := p.flows[host]
+	var replaced *association
 	switch {
 	case p.closed:
-		return net.ErrClosed
-	case f.gone:
-		return errAgain
-	case f.cause == nil || f.making != nil:
-		return nil
-	case f.proven && time.Since(f.begun) < associatePause:
-		return errLost
-	case !f.proven && time.Since(f.ended) < associatePause:
-		return f.cause
-	}
-	return nil
-}
-
-// make makes an association for f and ends the attempt at.
-func (p *PacketConn) make(ctx context.Context, f *flow, at *attempt) (*association, error) {
-	limited, cancel := context.WithTimeoutCause(ctx, associateTimeout, os.ErrDeadlineExceeded)
-	defer cancel()
-	conn, err := p.dialer.Gateway.ListenPacket(limited, p.network, "")
-	if err != nil && limited.Err() != nil {
-		err = context.Cause(limited)
-	}
-	p.dialer.Trace.associationMade(f.name(), time.Since(f.begun), err)
-	p.mu.Lock()
-	a, err := p.settle(f, conn, err)
-	f.making, at.err = nil, err
-	close(at.done)
-	p.mu.Unlock()
-	if err != nil && conn != nil {
-		conn.Close()
-	}
-	return a, err
-}
-
-// settle makes conn the association of f, or returns the error of the attempt: err, or the reason why f cannot use
-// conn. p.mu is held.
-func (p *PacketConn) settle(f *flow, conn net.PacketConn, err error) (*association, error) {
-	switch {
-	case p.closed:
+		p.mu.Unlock()
+		l.release()
 		return nil, net.ErrClosed
-	case f.gone:
-		return nil, ErrReplaced
-	case err == nil:
-		err = conn.SetWriteDeadline(p.writeBy.time())
-	}
-	if err == nil {
-		a := newAssociation(f, conn)
-		_ = p.buffers.apply(conn) // an error costs at most datagrams, as UDP allows
-		controlOf(conn, p.options.apply)
-		f.by, f.cause = a, nil
-		p.counts.Made++
-		in := p.collect()
-		p.running.Go(func() { p.pump(in, a) }) // owned by p; ends with the association
-		return a, nil
-	}
-	switch {
-	case !f.proven:
-		p.drop(f, err) // only this write fails
-	case err == os.ErrDeadlineExceeded && time.Since(f.begun) < associateTimeout:
-		// The write deadline passed. The gateway has not failed, so later writes may try again.
-	case errors.Is(err, socks.ErrGateway) && time.Since(f.ended) < associateTimeout:
-		return nil, errLost // the gateway has worked before, and may be back soon
+	case f != nil:
+		l.release() // f has its own
 	default:
-		f.proven, f.cause, f.ended = false, err, time.Now()
+		if f = p.flows[netip.Addr{}]; f != nil { // the first destination uses p.first
+			delete(p.flows, netip.Addr{})
+		} else {
+			replaced = p.makeRoom()
+			f = new(flow)
+		}
+		f.host, f.lease = host, l
+		p.flows[host] = f
 	}
-	return nil, err
+	p.touch(f)
+	p.mu.Unlock()
+	p.closeDetached(replaced, ErrReplaced)
+	return f, nil
+}
+
+// makeRoom drops the flow that was unused for longest if p has its maximum of flows. It returns that flow's
+// association, for closeDetached, or nil. p.mu is held.
+func (p *PacketConn) makeRoom() *association {
+	if len(p.flows) < p.most {
+		return nil
+	}
+	var longest *flow
+	for _, f := range p.flows {
+		if longest == nil || f.used.Load() < longest.used.Load() {
+			longest = f
+		}
+	}
+	a := p.drop(longest, ErrReplaced)
+	if a != nil {
+		p.counts.Replaced++
+	}
+	return a
+}
+
+// dropIdle drops idle flows. p's timer calls it until Close.
+func (p *PacketConn) dropIdle() {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return
+	}
+	p.running.Add(1)
+	defer p.running.Done()
+	var idle []*association
+	for _, f := range p.flows {
+		if used := f.used.Load(); used != f.lastUsed || f.making != nil {
+			f.lastUsed, f.idle = used, 0
+		} else if f.idle++; f.idle == idleTicks {
+			if a := p.drop(f, ErrIdle); a != nil {
+				idle = append(idle, a)
+			}
+		}
+	}
+	p.counts.Idle += uint64(len(idle))
+	p.timer.Reset(idleTick)
+	p.mu.Unlock()
+	for _, a := range idle {
+		p.closeDetached(a, ErrIdle)
+	}
+}
+
+// drop removes f from p, and returns its association, for closeDetached, or nil. p.mu is held.
+func (p *PacketConn) drop(f *flow, why error) *association {
+	f.dropped = true
+	delete(p.flows, f.host)
+	maps.DeleteFunc(p.routes, func(_ destination, to *route) bool { return to.flow == f })
+	f.lease.release()
+	if f.making != nil {
+		f.making.cancel(why)
+	}
+	return p.detach(f)
 }
 
 // end records that the gateway has ended a, and closes a.
 func (p *PacketConn) end(a *association, err error) {
 	f, cause := a.flow, causeOf(err)
 	p.mu.Lock()
-	if f.by != a {
+	if f.open != a {
 		p.mu.Unlock()
 		return
 	}
 	f.cause, f.ended = cause, time.Now()
 	p.counts.Ended++
 	if f.host.IsValid() {
-		p.take(f)
+		p.detach(f)
 	} else {
 		p.drop(f, cause) // f had no destination yet
 	}
 	p.mu.Unlock()
-	p.bury(a, cause)
+	p.closeDetached(a, cause)
+}
+
+// endFixed records that the gateway has ended the association of the fixed peer, if err, of a read or write, says so.
+// The association stays in its flow until Close, because its errors have the cause.
+func (p *PacketConn) endFixed(err error) {
+	f := p.fixed.flow
+	p.mu.Lock()
+	if p.closed || f.cause != nil || !errors.Is(err, net.ErrClosed) {
+		p.mu.Unlock()
+		return
+	}
+	host, cause := f.name(), causeOf(err)
+	f.cause, f.ended = cause, time.Now()
+	p.counts.Ended++
+	p.mu.Unlock()
+	p.dialer.Trace.associationEnded(host, cause)
+}
+
+// detach removes the association from f and returns it, or nil if there is none. p.mu is held.
+func (p *PacketConn) detach(f *flow) *association {
+	a := f.open
+	if a != nil {
+		f.open = nil
+		p.past = plus(p.past, a.stats())
+		if a == p.first {
+			p.startInbox()
+		}
+	}
+	return a
+}
+
+// closeDetached closes an association that detach has removed from its flow, and calls the Trace with why. It ignores
+// nil. p.mu is not held, because the Trace may call p.
+func (p *PacketConn) closeDetached(a *association, why error) {
+	if a == nil {
+		return
+	}
+	a.close()
+	p.mu.Lock()
+	host := a.flow.name()
+	p.mu.Unlock()
+	p.dialer.Trace.associationEnded(host, why)
 }

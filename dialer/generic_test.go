@@ -1,7 +1,6 @@
 package dialer_test
 
 import (
-	"context"
 	"net"
 	"testing"
 
@@ -11,42 +10,6 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/mapping"
 )
-
-// plainAddr is a net.Addr of a type unknown to package dialer.
-type plainAddr string
-
-func (plainAddr) Network() string  { return "udp" }
-func (a plainAddr) String() string { return string(a) }
-
-// gatewayFunc is a Gateway other than a *socks.Client.
-type gatewayFunc struct {
-	dial         func(address string) (net.Conn, error)
-	listen       func(peer string) (net.Listener, error)
-	listenPacket func(ctx context.Context) (net.PacketConn, error)
-}
-
-func (g gatewayFunc) DialContext(_ context.Context, _, address string) (net.Conn, error) {
-	return g.dial(address)
-}
-
-func (g gatewayFunc) Listen(_ context.Context, _, peer string) (net.Listener, error) {
-	return g.listen(peer)
-}
-
-func (g gatewayFunc) ListenPacket(ctx context.Context, _, _ string) (net.PacketConn, error) {
-	return g.listenPacket(ctx)
-}
-
-// plainGateway returns PacketConns with the methods of net.PacketConn only.
-type plainGateway struct{ dialer.Gateway }
-
-func (g plainGateway) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
-	p, err := g.Gateway.ListenPacket(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	return struct{ net.PacketConn }{p}, nil
-}
 
 // A Dialer can be a Gateway: it and the outer Dialer keep separate names and fake addresses.
 func TestDialerBehindDialer(t *testing.T) {
@@ -79,7 +42,7 @@ func TestDialerBehindDialer(t *testing.T) {
 	}
 }
 
-func TestPlainPacketConn(t *testing.T) {
+func TestGatewayNeedsOnlyNetsPacketConn(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	d.Gateway = plainGateway{d.Gateway}
 	answersInReverse(t, d)

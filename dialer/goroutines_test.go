@@ -16,7 +16,7 @@ func running() int { return leakcheck.Take().Running("sockslib/dialer.", "socksl
 
 // On Linux an association has at most one goroutine, and none if its PacketConn has no other association. All
 // associations share one more goroutine, which watches the control connections.
-func TestGoroutinesOfAssociations(t *testing.T) {
+func TestAssociationHasAtMostOneGoroutine(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs epoll")
 	}

@@ -14,7 +14,7 @@ import (
 
 // An association, even the first, that is idle for two minutes is closed and its name is unpinned. An association
 // that sends or receives stays. The next datagram makes another, and LocalAddr does not change.
-func TestIdle(t *testing.T) {
+func TestIdleAssociationIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
 		p, d := behindMemory(t, m)
@@ -62,7 +62,7 @@ func TestIdle(t *testing.T) {
 }
 
 // An association that is used within two minutes is not idle.
-func TestNotIdleYet(t *testing.T) {
+func TestUsedAssociationStaysOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
 		p, _ := behindMemory(t, m)
@@ -95,7 +95,7 @@ func TestFixedPeerIsNeverIdle(t *testing.T) {
 }
 
 // An association that was never used is closed as idle too, and the first datagram makes another.
-func TestIdleFromTheBeginning(t *testing.T) {
+func TestUnusedAssociationIsClosedAsIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
 		p, _ := behindMemory(t, m)
@@ -115,7 +115,7 @@ func TestIdleFromTheBeginning(t *testing.T) {
 }
 
 // If the gateway ends an association before it has a destination, no destination's writes fail for that.
-func TestEndedBeforeUse(t *testing.T) {
+func TestEndBeforeADestinationFailsNoWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
 		p, _ := behindMemory(t, m)
@@ -136,7 +136,7 @@ func TestEndedBeforeUse(t *testing.T) {
 }
 
 // Each name has its own association, up to 512.
-func TestManyNames(t *testing.T) {
+func TestEachOf512NamesHasItsAssociation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(memory)
 		p, d := behindMemory(t, m)

@@ -67,14 +67,14 @@ func (p *PacketConn) pump(in inbox, a *association) {
 		}
 		from, ok := p.origin(a, pkt.from)
 		if !ok {
-			p.stranger(from)
+			p.dropStranger(from)
 			packets.Put(pkt.buf)
 			continue
 		}
 		pkt.from = from
 		select {
 		case in <- pkt:
-		case <-a.gone:
+		case <-a.closed:
 			packets.Put(pkt.buf)
 			return
 		}
@@ -104,21 +104,21 @@ func (a *association) packet() (pkt packet, err error) {
 	}
 }
 
-// collect switches the readers from the socket of the first association to an inbox, which it returns. It starts a
-// pump for the first association if that is open. Until the first collect, readers use the socket directly, which
+// startInbox switches the readers from the socket of the first association to an inbox, which it returns. It starts a
+// pump for the first association if that is open. Until the first call, readers use the socket directly, which
 // costs less. p.mu is held.
-func (p *PacketConn) collect() inbox {
+func (p *PacketConn) startInbox() inbox {
 	if in := p.inbox.Load(); in != nil {
 		return *in
 	}
 	in := make(inbox, inboxSize)
 	p.inbox.Store(&in)
-	if first := p.first; first.flow.by == first {
+	if first := p.first; first.flow.open == first {
 		_ = first.conn.SetReadDeadline(time.Unix(1, 0)) // wakes its readers
 		p.running.Go(func() {                           // owned by p; ends with the association
-			p.alone.Lock() // waits until the readers have left the socket
+			p.readers.Lock() // waits until the readers have left the socket
 			_ = first.conn.SetReadDeadline(time.Time{})
-			p.alone.Unlock()
+			p.readers.Unlock()
 			p.pump(in, first)
 		})
 	}

@@ -48,16 +48,21 @@ func (d *Dialer) peer(network, peer string) (t target, asked string, err error) 
 	default:
 		return target{}, "", net.UnknownNetworkError(network)
 	}
-	host, _, err := net.SplitHostPort(peer)
-	ip, _ := netip.ParseAddr(host)
-	if peer == "" || err == nil && host == "" || ip.Unmap().IsUnspecified() {
-		return target{}, peer, d.check() // the Gateway checks the port of a wildcard
+	if isWildcard(peer) {
+		return target{}, peer, d.check() // the Gateway checks the port
 	}
 	t, err = d.parse(network, peer)
 	if err == nil {
 		err = d.pin(network, &t)
 	}
 	return t, t.to.String(), err
+}
+
+// isWildcard reports whether peer is empty, or has an empty or unspecified host.
+func isWildcard(peer string) bool {
+	host, _, err := net.SplitHostPort(peer)
+	ip, _ := netip.ParseAddr(host)
+	return peer == "" || err == nil && host == "" || ip.Unmap().IsUnspecified()
 }
 
 // Accept waits for the peer and returns a *[Conn]. Its RemoteAddr has the peer's real port and, if Listen was

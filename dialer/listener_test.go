@@ -16,20 +16,9 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// come connects to l from host, and returns both ends.
-func come(t *testing.T, l net.Listener, from netip.Addr) (near net.Conn, far *net.TCPConn) {
-	came, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: from.AsSlice()}}).Dial("tcp", l.Addr().String())
-	require.NoError(t, err)
-	t.Cleanup(func() { came.Close() })
-	near, err = l.Accept()
-	require.NoError(t, err)
-	t.Cleanup(func() { near.Close() })
-	return near, came.(*net.TCPConn)
-}
-
 // The gateway is asked for the name that a peer's fake address stands for. The application sees the accepted peer's
 // fake address, with its real port.
-func TestListen(t *testing.T) {
+func TestListenAsksForThePeersName(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
 	fake := assign(t, d, "ip4", name)
@@ -75,7 +64,7 @@ func TestListen(t *testing.T) {
 	}
 }
 
-func TestListenEnds(t *testing.T) {
+func TestAcceptEndsAtDeadlineAndClose(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	l, err := d.Listen(t.Context(), "tcp", at(name, 21))
 	require.NoError(t, err)
@@ -96,7 +85,7 @@ func TestListenEnds(t *testing.T) {
 	require.Error(t, l.(*dialer.Listener).SetDeadline(time.Time{}))
 }
 
-func TestListenRefuses(t *testing.T) {
+func TestBadPeerSendsNothing(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
 	for _, tt := range []struct{ network, peer string }{{"udp", ""}, {"unix", ""}, {"tcp", "240.0.0.0:21"}, {"tcp", "bad name:21"}, {"tcp6", "127.0.0.1:21"}, {"tcp", name}, {"tcp", ":8080"}, {"tcp4", "0.0.0.0:8080"}, {"tcp6", "[::]:8080"}} {
@@ -138,7 +127,7 @@ func (c peerConn) RemoteAddr() net.Addr { return c.peer }
 
 // The gateway may report the peer as an address or as a name, which gets a fake address. An address in the reserved
 // space is an error, because the application would take it for a name.
-func TestAcceptWhatTheGatewaySays(t *testing.T) {
+func TestAcceptedPeerIsTheOneThatTheGatewayReports(t *testing.T) {
 	d := &dialer.Dialer{Table: newTable(t, mapping.Config{})}
 	accept := func(peer net.Addr) (net.Conn, error) {
 		d.Gateway = gatewayFunc{listen: func(string) (net.Listener, error) { return peerListener{peer: peer}, nil }}

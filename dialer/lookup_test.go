@@ -14,16 +14,37 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// No path of a Dialer uses net.DefaultResolver or sends a DNS query.
-func TestNoLocalLookup(t *testing.T) {
-	var queries atomic.Int32
+// countQueries replaces net.DefaultResolver by one that fails, and counts its DNS queries.
+func countQueries(t *testing.T) *atomic.Int32 {
+	queries := new(atomic.Int32)
 	kept := net.DefaultResolver
 	t.Cleanup(func() { net.DefaultResolver = kept })
 	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		queries.Add(1)
 		return nil, errors.New("no DNS here")
 	}}
+	return queries
+}
 
+// dialEverything dials a name, its fake addresses and an unknown name on every network, and writes to each connection.
+func dialEverything(t *testing.T, d *dialer.Dialer, port uint16) {
+	for _, network := range []string{"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6"} {
+		for _, host := range []any{name, assign(t, d, "ip4", name), assign(t, d, "ip6", name), "nowhere.test"} {
+			c, err := d.DialContext(t.Context(), network, at(host, port))
+			if err != nil {
+				require.Equal(t, "nowhere.test", host)
+				continue
+			}
+			_, err = c.Write([]byte("x"))
+			require.NoError(t, err)
+			require.NoError(t, c.Close())
+		}
+	}
+}
+
+// No path of a Dialer uses net.DefaultResolver or sends a DNS query.
+func TestNoLocalLookup(t *testing.T) {
+	queries := countQueries(t)
 	s, known, web := webServer(t)
 	s.Start()
 	for n, addrs := range hosts() {
@@ -32,18 +53,7 @@ func TestNoLocalLookup(t *testing.T) {
 	g := &testgw.Gateway{Hosts: known}
 	d := behind(t, g)
 	port := echo(t, loopback4)
-	for _, network := range []string{"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6"} {
-		for _, host := range []any{name, assign(t, d, "ip4", name), assign(t, d, "ip6", name), "nowhere.test"} {
-			c, err := d.DialContext(t.Context(), network, at(host, port))
-			if err == nil {
-				_, err = c.Write([]byte("x"))
-				require.NoError(t, err)
-				require.NoError(t, c.Close())
-			} else {
-				require.Equal(t, "nowhere.test", host)
-			}
-		}
-	}
+	dialEverything(t, d, port)
 	_, err := d.Dial("tcp", "bad name:80")
 	require.Error(t, err)
 	_, err = d.Dial("tcp", "name.test:no-service")

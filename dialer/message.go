@@ -32,19 +32,23 @@ func (p *PacketConn) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UD
 // included, panics in quic-go before WriteMsgUDP is called. [Dialer.ResolveUDPAddr] returns a *net.UDPAddr for a
 // name; every address that a PacketConn returns is one too.
 func (p *PacketConn) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error) {
-	if n, err = p.writeMsg(b, oob, addr, addr == nil); err != nil {
+	var to net.Addr // not a nil *net.UDPAddr
+	if addr != nil {
+		to = addr
+	}
+	if n, err = p.writeMsg(b, oob, to); err != nil {
 		return n, 0, err
 	}
 	return n, len(oob), nil
 }
 
-// writeMsg sends b to addr, or to the fixed peer if none is true.
-func (p *PacketConn) writeMsg(b, oob []byte, addr net.Addr, none bool) (int, error) {
+// writeMsg sends b to addr, or to the fixed peer if addr is nil.
+func (p *PacketConn) writeMsg(b, oob []byte, addr net.Addr) (int, error) {
 	size := udpsegment.Sent(oob)
 	if size == 0 {
 		size = len(b)
 	}
-	if none {
+	if addr == nil {
 		return p.writeFixed(b, size)
 	}
 	dst, err := destinationOf(addr)
@@ -91,7 +95,7 @@ func (p *PacketConn) WriteBatch(ms []ipv4.Message, flags int) (int, error) {
 			b = slices.Concat(m.Buffers...)
 		}
 		var err error
-		if m.N, err = p.writeMsg(b, m.OOB, m.Addr, m.Addr == nil); err != nil {
+		if m.N, err = p.writeMsg(b, m.OOB, m.Addr); err != nil {
 			return i, err
 		}
 		m.NN = len(m.OOB)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -23,11 +22,7 @@ var _ interface {
 	WriteBatch(ms []ipv4.Message, flags int) (int, error)
 } = (*dialer.PacketConn)(nil)
 
-func udpAddr(ip netip.Addr, port uint16) *net.UDPAddr {
-	return net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, port))
-}
-
-func TestMessages(t *testing.T) {
+func TestMessagesAreSentAndReceived(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)
 	p := listenPacket(t, d)
@@ -72,7 +67,7 @@ func TestMessages(t *testing.T) {
 
 // WriteBatch sends all messages, and ReadBatch returns the datagrams that need no waiting, with one name and with
 // two.
-func TestBatches(t *testing.T) {
+func TestBatchesCarryEveryDatagram(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)
 	p := listenPacket(t, d)
@@ -120,7 +115,7 @@ func TestBatches(t *testing.T) {
 }
 
 // Package ipv4 cannot read or write without the SOCKS header.
-func TestNoRawPackets(t *testing.T) {
+func TestRawReadsAndWritesFail(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)
 	p := listenPacket(t, d)
@@ -141,7 +136,7 @@ func TestNoRawPackets(t *testing.T) {
 }
 
 // SyscallConn's Control returns no error if there are no sockets, because quic-go fails for an error.
-func TestNoSocketToControl(t *testing.T) {
+func TestControlWithoutSocketsSucceeds(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	d.Gateway = plainGateway{d.Gateway}
 	p := listenPacket(t, d)
@@ -151,7 +146,7 @@ func TestNoSocketToControl(t *testing.T) {
 }
 
 // The methods also work if the Gateway's associations have only the methods of net.PacketConn.
-func TestMessagesOfPlainPackets(t *testing.T) {
+func TestMessagesNeedOnlyNetsPacketConn(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	d.Gateway = plainGateway{d.Gateway}
 	port := echoPackets(t)

@@ -17,7 +17,7 @@ import (
 
 // A message with UDP_SEGMENT is sent as several datagrams, to a name and to an address, through every kind of
 // association.
-func TestSegments(t *testing.T) {
+func TestSegmentedMessageIsSeveralDatagrams(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
 	direct := d.Gateway
@@ -49,7 +49,7 @@ func TestSegments(t *testing.T) {
 
 // Options that an application has set on the first association's socket are set on later ones too, without another
 // call of its func.
-func TestOptionsOfLaterAssociations(t *testing.T) {
+func TestLaterAssociationsGetTheOptions(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)
 	p := listenPacket(t, d)

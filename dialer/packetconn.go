@@ -51,7 +51,7 @@ type PacketConn struct {
 	readBy  deadline // Close ends both
 	writeBy deadline
 
-	alone   sync.RWMutex          // held for reading by reads from first
+	readers sync.RWMutex          // held for reading while a Read uses first's socket
 	inbox   atomic.Pointer[inbox] // the source of reads; nil: first
 	running sync.WaitGroup        // the goroutines that fill the inbox and close associations
 
@@ -63,7 +63,7 @@ type PacketConn struct {
 	flows   map[netip.Addr]*flow       // by host
 	routes  map[destination]*route     // to names, by fake address and by name
 	senders map[netip.AddrPort]*sender // kept by udpAddr
-	timer   *time.Timer                // calls lookForIdle; nil if there is a fixed peer
+	timer   *time.Timer                // calls dropIdle; nil if there is a fixed peer
 	past    socks.PacketStats          // of associations that have ended
 	counts  AssociationStats
 	buffers buffers
@@ -83,38 +83,44 @@ func (d *Dialer) ListenPacket(ctx context.Context, network, address string) (net
 	}
 	ctx, cancel := d.bound(ctx)
 	defer cancel()
-	p, err := d.associate(ctx, network, address)
+	p, err := d.associate(ctx, network, address, new(flow))
 	if err != nil {
 		return nil, opError("listen", network, address, err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.timer = time.AfterFunc(idleTick, p.lookForIdle) // until Close
+	p.timer = time.AfterFunc(idleTick, p.dropIdle) // until Close
 	return p, nil
 }
 
-// associate returns a PacketConn with its first association.
-func (d *Dialer) associate(ctx context.Context, network, address string) (*PacketConn, error) {
-	conn, err := d.Gateway.ListenPacket(ctx, network, address)
+// dialPacket returns a PacketConn with the fixed peer t. It takes ownership of t's lease if it succeeds.
+func (d *Dialer) dialPacket(ctx context.Context, network string, t target) (*PacketConn, error) {
+	f := &flow{host: t.remote().Addr(), lease: t.lease}
+	p, err := d.associate(ctx, network, "", f)
 	if err != nil {
 		return nil, err
 	}
-	f := new(flow)
-	f.by = newAssociation(f, conn)
-	p := &PacketConn{
-		dialer: d, network: network, first: f.by, most: maxFlows,
-		flows: map[netip.Addr]*flow{{}: f}, routes: make(map[destination]*route), senders: make(map[netip.AddrPort]*sender), counts: AssociationStats{Made: 1},
-	}
+	p.fixed = routeOf(f, t)
+	p.routes[destination{ip: f.host, port: t.to.Port}] = p.fixed
 	return p, nil
 }
 
-// connect makes t the fixed peer of p, which no other goroutine has yet.
-func (p *PacketConn) connect(t target) {
-	f := p.first.flow
-	f.host, f.lease = t.remote().Addr(), t.lease
-	p.flows = map[netip.Addr]*flow{f.host: f}
-	p.fixed = routeOf(f, t)
-	p.routes[destination{ip: f.host, port: t.to.Port}] = p.fixed
+// associate returns a PacketConn with f as its only flow and an association for it.
+func (d *Dialer) associate(ctx context.Context, network, address string, f *flow) (*PacketConn, error) {
+	begun := time.Now()
+	conn, err := d.Gateway.ListenPacket(ctx, network, address)
+	d.Trace.associationMade(f.name(), time.Since(begun), err)
+	if err != nil {
+		return nil, err
+	}
+	f.open = newAssociation(f, conn)
+	return &PacketConn{
+		dialer: d, network: network, first: f.open, most: maxFlows,
+		flows:   map[netip.Addr]*flow{f.host: f},
+		routes:  make(map[destination]*route),
+		senders: make(map[netip.AddrPort]*sender),
+		counts:  AssociationStats{Made: 1},
+	}, nil
 }
 
 // Close closes the associations and unpins the names. Waiting reads and writes fail with net.ErrClosed.
@@ -132,10 +138,10 @@ func (p *PacketConn) Close() error {
 	}
 	var open []*association
 	for _, f := range p.flows {
-		if f.by != nil {
-			open = append(open, f.by)
-			p.past = plus(p.past, f.by.stats())
-			f.by = nil
+		if f.open != nil {
+			open = append(open, f.open)
+			p.past = plus(p.past, f.open.stats())
+			f.open = nil
 		}
 		f.lease.release()
 	}
@@ -159,7 +165,7 @@ func (p *PacketConn) RemoteAddr() net.Addr {
 	if p.fixed == nil {
 		return nil
 	}
-	return net.UDPAddrFromAddrPort(p.fixed.seen)
+	return net.UDPAddrFromAddrPort(p.fixed.remote)
 }
 
 // Name returns the name that RemoteAddr stands for, or "" if there is no fixed peer or it is a real address. A
@@ -187,8 +193,8 @@ func (p *PacketConn) fail(op string, addr net.Addr, err error) error {
 	return &net.OpError{Op: op, Net: p.network, Source: p.LocalAddr(), Addr: addr, Err: err}
 }
 
-// over reports whether Close was called.
-func (p *PacketConn) over() bool {
+// isClosed reports whether Close was called.
+func (p *PacketConn) isClosed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.closed

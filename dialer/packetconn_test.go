@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 
 // The gateway is sent a name for a name and for its fake address, and answers come from the fake address; there is
 // one association.
-func TestPacketsByName(t *testing.T) {
+func TestDatagramToAFakeGoesToItsName(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
 	port := echoPackets(t)
@@ -63,7 +62,7 @@ func TestPacketsByName(t *testing.T) {
 }
 
 // The fake address of a name has the family of the network.
-func TestPacketFamilies(t *testing.T) {
+func TestFakeOfADatagramHasTheNetworksFamily(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
 	port := echoPackets(t)
@@ -85,7 +84,7 @@ func TestPacketFamilies(t *testing.T) {
 
 // A datagram to the fake address of a literal of the other family is sent to the literal; answers come from the
 // fake.
-func TestPacketsToALookedUpLiteral(t *testing.T) {
+func TestDatagramToTheFakeOfALiteralGoesToTheLiteral(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
 	port := echoPackets(t)
@@ -107,7 +106,7 @@ func TestPacketsToALookedUpLiteral(t *testing.T) {
 	require.Len(t, g.Datagrams(), 2)
 }
 
-func TestPacketsByAddress(t *testing.T) {
+func TestRealAddressesShareAnAssociation(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
 	r := newResponder(t)
@@ -126,64 +125,7 @@ func TestPacketsByAddress(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
-func TestFixedPeer(t *testing.T) {
-	g := new(testgw.Gateway)
-	d := behind(t, g)
-	fake := assign(t, d, "ip6", name)
-	for what, host := range map[string]any{"fake": fake, "name": name, "address": loopback4} {
-		t.Run(what, func(t *testing.T) {
-			r := newResponder(t)
-			c, err := d.Dial("udp", at(host, r.port))
-			require.NoError(t, err)
-			defer c.Close()
-			p := c.(*dialer.PacketConn)
-			require.NoError(t, p.SetDeadline(time.Now().Add(patience)))
-			n, err := p.Write([]byte("question"))
-			require.NoError(t, err)
-			require.Equal(t, 8, n)
-			text, relay := r.receive()
-			require.Equal(t, "question", text)
-			newResponder(t).send("stranger's", relay)
-			r.send("answer", relay)
-			b := make([]byte, 100)
-			n, err = p.Read(b)
-			require.NoError(t, err)
-			require.Equal(t, "answer", string(b[:n]))
-
-			r.send("another", relay)
-			_, from, err := p.ReadFrom(b)
-			require.NoError(t, err)
-			require.Equal(t, c.RemoteAddr(), from)
-			require.Equal(t, r.port, from.(*net.UDPAddr).AddrPort().Port())
-			require.Equal(t, what != "address", d.Table.Contains(from.(*net.UDPAddr).AddrPort().Addr()))
-			require.Equal(t, what != "address", p.Name() == name)
-
-			_, err = p.WriteTo(b, from)
-			require.ErrorIs(t, err, net.ErrWriteToConnected)
-			_, err = p.WriteToAddrPort(b, from.(*net.UDPAddr).AddrPort())
-			require.ErrorIs(t, err, net.ErrWriteToConnected)
-
-			again, err := d.Dial("udp", c.RemoteAddr().String())
-			require.NoError(t, err)
-			require.Equal(t, c.RemoteAddr(), again.RemoteAddr())
-			require.NoError(t, again.Close())
-		})
-	}
-	require.Zero(t, leases(d))
-}
-
-func TestNoFixedPeer(t *testing.T) {
-	d := behind(t, new(testgw.Gateway))
-	p := listenPacket(t, d)
-	require.Nil(t, p.RemoteAddr())
-	require.Empty(t, p.Name())
-	require.IsType(t, (*net.UDPAddr)(nil), p.LocalAddr())
-	require.IsType(t, (*net.UDPAddr)(nil), p.BoundAddr())
-	_, err := p.Write([]byte("x"))
-	require.ErrorIs(t, err, syscall.EDESTADDRREQ)
-}
-
-func TestWriteToRefuses(t *testing.T) {
+func TestDatagramToABadDestinationFails(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
 	d.Table = newTable(t, mapping.Config{Size: 1, Hold: time.Hour})
@@ -215,7 +157,7 @@ func TestWriteToRefuses(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
-func TestListenPacketRefuses(t *testing.T) {
+func TestListenPacketTakesNoLocalAddress(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
 	for _, tt := range [][2]string{{"tcp", ""}, {"unixgram", ""}, {"udp", "192.0.2.1:80"}} {
@@ -225,7 +167,7 @@ func TestListenPacketRefuses(t *testing.T) {
 	require.Empty(t, g.Requests())
 }
 
-func TestPacketConnCloses(t *testing.T) {
+func TestCloseEndsReadsAndWrites(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	p := listenPacket(t, d)
 	write(t, p, "x", plainAddr(at(name, 9)))
@@ -250,7 +192,7 @@ func TestPacketConnCloses(t *testing.T) {
 }
 
 // If the gateway ends the only association, a reader goes on waiting, and the next datagram makes another.
-func TestOnlyAssociationEnds(t *testing.T) {
+func TestReaderOutlivesItsAssociation(t *testing.T) {
 	g := new(testgw.Gateway)
 	d, c := behindControls(t, g)
 	port := echoPackets(t)
@@ -274,41 +216,9 @@ func TestOnlyAssociationEnds(t *testing.T) {
 	require.Zero(t, leases(d))
 }
 
-// A PacketConn with a fixed peer ends with its association, and its errors have the cause.
-func TestFixedPeerEnds(t *testing.T) {
-	d, c := behindControls(t, new(testgw.Gateway))
-	p, err := d.Dial("udp", at(name, 9))
-	require.NoError(t, err)
-	c.end(t, 0)
-	for range 2 {
-		_, err := p.Read(make([]byte, 1))
-		require.ErrorIs(t, err, net.ErrClosed)
-		require.ErrorIs(t, err, socks.ErrGateway)
-	}
-	_, err = p.Write([]byte("x"))
-	require.ErrorIs(t, err, net.ErrClosed)
-	require.ErrorIs(t, err, socks.ErrGateway)
-	require.NoError(t, p.Close())
-	require.Zero(t, leases(d))
-}
-
-// scripted is a gateway's net.PacketConn that reports a datagram from each address that it gets.
-type scripted struct {
-	net.PacketConn
-	from chan net.Addr
-}
-
-func (s scripted) ReadFrom(b []byte) (int, net.Addr, error) {
-	from, ok := <-s.from
-	if !ok {
-		return 0, nil, net.ErrClosed
-	}
-	return copy(b, from.String()), from, nil
-}
-
 // A datagram is dropped if the gateway reports as its sender a name or reserved address to which nothing was sent,
 // or an address that cannot be parsed.
-func TestPassedOff(t *testing.T) {
+func TestUnknownSendersAreDropped(t *testing.T) {
 	d := &dialer.Dialer{Table: newTable(t, mapping.Config{})}
 	fake := assign(t, d, "ip4", name)
 	beneath, err := net.ListenPacket("udp", "127.0.0.1:0")

@@ -30,7 +30,7 @@ func pinning(t *testing.T, d *dialer.Dialer, port uint16) map[string]func() (io.
 }
 
 // In a table for one name, a second name fails until the connection with the first is closed.
-func TestPinned(t *testing.T) {
+func TestOpenConnectionPinsItsName(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echo(t, loopback4)
 	for what, open := range pinning(t, d, port) {
@@ -58,7 +58,7 @@ func TestPinned(t *testing.T) {
 }
 
 // An address whose pair was evicted is stale, and does not lead to the name that replaced it.
-func TestEvicted(t *testing.T) {
+func TestEvictedAddressIsStale(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
 	d.Table = newTable(t, mapping.Config{Size: 1, Hold: time.Nanosecond})

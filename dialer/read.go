@@ -19,33 +19,38 @@ func (p *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 		if err != nil {
 			return 0, netip.AddrPort{}, p.fail("read", nil, err)
 		}
-		if p.fixed == nil || from == p.fixed.seen {
+		if p.fixed == nil || from == p.fixed.remote {
 			return n, from, nil
 		}
-		p.stranger(from)
+		p.dropStranger(from)
 	}
 }
 
-// read waits for a datagram from the inbox, or from the first association if there is no inbox yet.
+// read waits for a datagram from the inbox, or from the first association if there is no inbox yet. It goes on waiting
+// after a datagram that origin drops, when startInbox wakes it, and when the first association has ended, unless there
+// is a fixed peer.
 func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
 	for {
-		p.alone.RLock()
+		p.readers.RLock()
 		if in := p.inbox.Load(); in != nil {
-			p.alone.RUnlock()
+			p.readers.RUnlock()
 			return in.read(p.readBy.context(), b)
 		}
 		n, from, err := p.first.read(b)
-		p.alone.RUnlock()
+		p.readers.RUnlock()
 		switch {
 		case err == nil:
 			if from, ok := p.origin(p.first, from); ok {
 				return n, from, nil
 			}
-			p.stranger(from)
-		case p.inbox.Load() != nil: // woken by collect
-		case p.fixed != nil, errors.Is(err, os.ErrDeadlineExceeded):
+			p.dropStranger(from)
+		case p.inbox.Load() != nil: // woken by startInbox
+		case p.fixed != nil:
+			p.endFixed(err)
 			return 0, netip.AddrPort{}, err
-		case p.over():
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return 0, netip.AddrPort{}, err
+		case p.isClosed():
 			return 0, netip.AddrPort{}, net.ErrClosed
 		default:
 			p.end(p.first, err)
@@ -56,26 +61,26 @@ func (p *PacketConn) read(b []byte) (int, netip.AddrPort, error) {
 // readBuffered is like ReadFromAddrPort, but does not wait: it reports false if no datagram is buffered.
 func (p *PacketConn) readBuffered(b []byte) (n int, from netip.AddrPort, ok bool) {
 	for {
-		p.alone.RLock()
+		p.readers.RLock()
 		in := p.inbox.Load()
 		if in != nil {
-			p.alone.RUnlock()
+			p.readers.RUnlock()
 			return in.readBuffered(b)
 		}
 		n, from, ok = p.first.readBuffered(b)
-		p.alone.RUnlock()
+		p.readers.RUnlock()
 		if !ok {
 			return 0, netip.AddrPort{}, false
 		}
-		if from, ok = p.origin(p.first, from); ok && (p.fixed == nil || from == p.fixed.seen) {
+		if from, ok = p.origin(p.first, from); ok && (p.fixed == nil || from == p.fixed.remote) {
 			return n, from, true
 		}
-		p.stranger(from)
+		p.dropStranger(from)
 	}
 }
 
-// stranger counts a datagram that is dropped because of its sender, and calls the Trace.
-func (p *PacketConn) stranger(from netip.AddrPort) {
+// dropStranger counts a datagram that is dropped because of its sender, and calls the Trace.
+func (p *PacketConn) dropStranger(from netip.AddrPort) {
 	p.strangers.Add(1)
 	p.dialer.Trace.packetDropped(from, socks.DropStranger)
 }

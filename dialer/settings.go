@@ -44,10 +44,10 @@ func (p *PacketConn) each(do func(net.PacketConn) error) error {
 		return p.fail("set", nil, net.ErrClosed)
 	}
 	for _, f := range p.flows {
-		if f.by == nil {
+		if f.open == nil {
 			continue
 		}
-		if err := p.unlessEnded(do(f.by.conn)); err != nil && len(p.flows) == 1 {
+		if err := p.unlessEnded(do(f.open.conn)); err != nil && len(p.flows) == 1 {
 			return p.fail("set", nil, err)
 		}
 	}

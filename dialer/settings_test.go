@@ -45,7 +45,7 @@ func (c *sizedConn) SetWriteBuffer(bytes int) error {
 }
 
 // The buffer sizes apply to open associations and to later ones.
-func TestBuffers(t *testing.T) {
+func TestBufferSizesApplyToLaterAssociations(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	g := &sizedGateway{Gateway: d.Gateway}
 	d.Gateway = g
@@ -75,7 +75,7 @@ func TestBuffers(t *testing.T) {
 	require.ErrorIs(t, p.SetWriteBuffer(1), net.ErrClosed)
 }
 
-func TestBuffersUnsupported(t *testing.T) {
+func TestBufferSizesMayBeUnsupported(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	d.Gateway = plainGateway{d.Gateway}
 	p, err := d.ListenPacket(t.Context(), "udp", "")

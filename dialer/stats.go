@@ -26,9 +26,11 @@ func (p *PacketConn) Stats() PacketStats {
 	defer p.mu.Unlock()
 	s := PacketStats{p.past, p.counts}
 	for _, f := range p.flows {
-		if f.by != nil {
-			s.Open++
-			s.PacketStats = plus(s.PacketStats, f.by.stats())
+		if f.open != nil {
+			if f.cause == nil {
+				s.Open++
+			}
+			s.PacketStats = plus(s.PacketStats, f.open.stats())
 		}
 	}
 	s.Strangers += p.strangers.Load()

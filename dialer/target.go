@@ -10,7 +10,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// target is a destination: the address to send to the gateway, and the fake address that the application sees.
+// target is a destination with its two addresses: the one to send to the gateway, and the one that the application
+// sees, which is a fake address unless the destination is a real address of the right family.
 type target struct {
 	to    socks.Addr // for the gateway: a name or a real address
 	lease lease      // pins the fake address; empty: the application sees to
@@ -98,7 +99,7 @@ func (d *Dialer) target(a socks.Addr) (target, error) {
 
 // pin acquires the fake address of t in the family of network, if t needs one and has none.
 func (d *Dialer) pin(network string, t *target) error {
-	name, ok := t.unseen(network)
+	name, ok := t.needsFake(network)
 	if !ok {
 		return nil
 	}
@@ -110,10 +111,10 @@ func (d *Dialer) pin(network string, t *target) error {
 	return nil
 }
 
-// unseen returns the name for which t needs a fake address in the family of network: t's name, or the text of a
+// needsFake returns the name for which t needs a fake address in the family of network: t's name, or the text of a
 // literal of the other family (RFC 3089, section 5). It reports false if t needs none: it has a lease, or a real
 // address that fits network.
-func (t target) unseen(network string) (name string, ok bool) {
+func (t target) needsFake(network string) (name string, ok bool) {
 	switch {
 	case t.lease.Lease != nil:
 	case !t.to.IP.IsValid():

@@ -18,7 +18,7 @@ import (
 
 // Timeout bounds each call at a gateway that stops answering at any stage, and a context that ends earlier still
 // counts.
-func TestTimeout(t *testing.T) {
+func TestTimeoutBoundsEachCall(t *testing.T) {
 	for _, stage := range []testgw.Stage{testgw.StageMethod, testgw.StageReply} {
 		d := behind(t, &testgw.Gateway{Misbehave: func(int) testgw.Fault { return testgw.Fault{Silent: stage} }})
 		for _, o := range opening {
@@ -46,7 +46,7 @@ func TestTimeout(t *testing.T) {
 }
 
 // A connection that was made in time outlives the Timeout.
-func TestTimeoutEndsWithTheDial(t *testing.T) {
+func TestConnectionOutlivesTheTimeout(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	d.Timeout = 500 * time.Millisecond // much longer than a dial takes
 	stream, err := d.Dial("tcp", at(name, echo(t, loopback4)))
@@ -72,7 +72,7 @@ func TestTimeoutEndsWithTheDial(t *testing.T) {
 }
 
 // A Direct dial is bounded by the shorter of Timeout and Net's own.
-func TestTimeoutOfADirectDial(t *testing.T) {
+func TestDirectDialHasTheShorterTimeout(t *testing.T) {
 	port := echo(t, loopback4)
 	for _, tt := range []struct{ timeout, net, want time.Duration }{
 		{0, 0, 0}, {time.Hour, 0, time.Hour}, {0, time.Hour, time.Hour}, {time.Hour, 2 * time.Hour, time.Hour}, {2 * time.Hour, time.Hour, time.Hour},
@@ -100,7 +100,7 @@ func TestTimeoutOfADirectDial(t *testing.T) {
 }
 
 // Close closes the Gateway's spare connections, not the connections that were dialed.
-func TestClose(t *testing.T) {
+func TestCloseClosesTheSpares(t *testing.T) {
 	g := new(testgw.Gateway)
 	d := behind(t, g)
 	d.Gateway.(*socks.Client).Spare = 2

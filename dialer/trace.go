@@ -16,13 +16,14 @@ type Trace struct {
 	// addr has only a port. With DropUnreachable the datagram was to be sent to addr, and the gateway was away; if
 	// addr was given as a name, addr has only a port.
 	PacketDropped func(addr netip.AddrPort, reason socks.DropReason)
-	// AssociationMade is called after a PacketConn has asked for a further association, for datagrams to host. The
-	// request took the time took; err is nil if it succeeded. The host is a name, or "0.0.0.0" or "::" for all real
-	// addresses of a family.
+	// AssociationMade is called after the Dialer or a PacketConn has asked for an association for datagrams to host.
+	// The request took the time took; err is nil if it succeeded. The host is a name, a real address that is a fixed
+	// peer, or "0.0.0.0" or "::" for all real addresses of a family. It is "" for ListenPacket, which does not know
+	// the first destination.
 	AssociationMade func(host string, took time.Duration, err error)
-	// AssociationEnded is called when the association for host is closed, but not by the PacketConn's own Close. The
-	// host is "" if no datagram was sent yet. Why matches [ErrIdle] or [ErrReplaced], or is the error with which the
-	// gateway ended the association.
+	// AssociationEnded is called when an association ends before the PacketConn's Close. The host is as for
+	// AssociationMade, but "" if no datagram was sent yet. Why matches [ErrIdle] or [ErrReplaced], or is the error
+	// with which the gateway ended the association. With a fixed peer, the next Read or Write notices that end.
 	AssociationEnded func(host string, why error)
 }
 

@@ -2,6 +2,7 @@ package dialer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net"
@@ -18,7 +19,7 @@ import (
 )
 
 // Each dropped datagram is counted and reported to the Trace with the address that it came from.
-func TestTraceOfPackets(t *testing.T) {
+func TestDroppedDatagramIsTraced(t *testing.T) {
 	var told []string
 	d := &dialer.Dialer{Table: newTable(t, mapping.Config{}), Trace: &dialer.Trace{
 		PacketDropped: func(from netip.AddrPort, reason socks.DropReason) {
@@ -42,7 +43,7 @@ func TestTraceOfPackets(t *testing.T) {
 	require.EqualValues(t, 2, p.Stats().Strangers)
 }
 
-func TestTraceOfFixedPeer(t *testing.T) {
+func TestStrangerToAFixedPeerIsTraced(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	var told []netip.AddrPort
 	d.Trace = &dialer.Trace{PacketDropped: func(from netip.AddrPort, _ socks.DropReason) { told = append(told, from) }}
@@ -68,7 +69,7 @@ func TestTraceOfFixedPeer(t *testing.T) {
 
 // Two names with one port have two associations. The counters are their sums, also after the associations have
 // ended.
-func TestPacketStats(t *testing.T) {
+func TestPacketStatsAreSums(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)
 	p := listenPacket(t, d)
@@ -80,6 +81,41 @@ func TestPacketStats(t *testing.T) {
 	require.Equal(t, dialer.PacketStats{want, dialer.AssociationStats{Open: 2, Made: 2}}, p.Stats())
 	require.NoError(t, p.Close())
 	require.Equal(t, dialer.PacketStats{want, dialer.AssociationStats{Made: 2}}, p.Stats())
+}
+
+// AssociationMade is called for every association that Stats count as made, the first included, and for one that the
+// gateway refuses.
+func TestEveryAssociationIsTraced(t *testing.T) {
+	var made []string
+	trace := &dialer.Trace{AssociationMade: func(host string, took time.Duration, err error) {
+		require.Positive(t, took)
+		made = append(made, fmt.Sprintf("%q %v", host, errors.Is(err, socks.ErrGateway)))
+	}}
+	g := new(testgw.Gateway)
+	d := behind(t, g)
+	d.Trace = trace
+	p := listenPacket(t, d)
+	for _, to := range []string{at(name, 9), at(other, 9), at(loopback4, 9)} {
+		write(t, p, "x", plainAddr(to))
+	}
+	require.Equal(t, []string{`"" false`, `"other.test" false`, `"0.0.0.0" false`}, made)
+	require.EqualValues(t, len(made), p.Stats().Made)
+	require.NoError(t, p.Close())
+
+	made = nil
+	for _, address := range []string{at(name, 9), at(loopback4, 9)} {
+		c, err := d.Dial("udp", address)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, c.(*dialer.PacketConn).Stats().Made)
+		require.NoError(t, c.Close())
+	}
+	g.Close()
+	_, err := d.Dial("udp", at(name, 9))
+	require.ErrorIs(t, err, socks.ErrGateway)
+	_, err = d.ListenPacket(t.Context(), "udp", "")
+	require.ErrorIs(t, err, socks.ErrGateway)
+	require.Equal(t, []string{`"only.test" false`, `"127.0.0.1" false`, `"only.test" true`, `"" true`}, made)
+	require.Zero(t, leases(d))
 }
 
 func ExampleTrace() {

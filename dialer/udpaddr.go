@@ -27,7 +27,7 @@ func (d *Dialer) ResolveUDPAddr(network, address string) (*net.UDPAddr, error) {
 		return nil, net.UnknownNetworkError(network)
 	}
 	remote := t.remote()
-	if name, ok := t.unseen(network); ok {
+	if name, ok := t.needsFake(network); ok {
 		fake, err := d.Table.Assign(family(network), name)
 		if err != nil {
 			return nil, err

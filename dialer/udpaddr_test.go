@@ -14,7 +14,7 @@ import (
 )
 
 // ResolveUDPAddr returns a *net.UDPAddr with the fake address of a name, to which datagrams can be sent.
-func TestResolveUDPAddr(t *testing.T) {
+func TestResolveUDPAddrReturnsTheFake(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	port := echoPackets(t)
 	for _, network := range []string{"udp", "udp4", "udp6"} {
@@ -44,7 +44,7 @@ func TestResolveUDPAddr(t *testing.T) {
 }
 
 // A literal address is returned as it is, or gets a fake address in the other family.
-func TestResolveUDPAddrOfAnAddress(t *testing.T) {
+func TestResolveUDPAddrReturnsALiteral(t *testing.T) {
 	d := &dialer.Dialer{Gateway: new(socks.Client), Table: newTable(t, mapping.Config{})}
 	for _, host := range []netip.Addr{distant4, distant6} {
 		same, different := "udp4", "udp6"
@@ -62,7 +62,7 @@ func TestResolveUDPAddrOfAnAddress(t *testing.T) {
 	}
 }
 
-func TestResolveUDPAddrErrors(t *testing.T) {
+func TestResolveUDPAddrFailsForBadAddresses(t *testing.T) {
 	d := &dialer.Dialer{Gateway: new(socks.Client), Table: newTable(t, mapping.Config{})}
 	for _, address := range []string{"", name, ":53", "bad name:53", "[fe80::1%eth0]:53", name + ":70000", name + ":"} {
 		_, err := d.ResolveUDPAddr("udp", address)

@@ -57,7 +57,7 @@ func (p *PacketConn) send(b []byte, size int, dst destination) (int, error) {
 		return 0, err
 	}
 	n, err := a.write(b, size, to)
-	if errors.Is(err, net.ErrClosed) && !p.over() {
+	if errors.Is(err, net.ErrClosed) && !p.isClosed() {
 		p.end(a, err)
 		return 0, errAgain
 	}
@@ -74,6 +74,7 @@ func (p *PacketConn) writeFixed(b []byte, size int) (int, error) {
 	}
 	n, err := p.first.write(b, size, p.fixed.to)
 	if err != nil {
+		p.endFixed(err)
 		return n, p.fail("write", p.RemoteAddr(), err)
 	}
 	return n, nil

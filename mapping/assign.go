@@ -11,8 +11,8 @@ import (
 // errUnmade is the error of a Table that neither New nor Read made.
 var errUnmade = errors.New("mapping: Table not made by New or Read")
 
-// Assign returns the address that stands for name in the family of network, "ip4" or "ip6". As long as the table
-// holds the name, which is for Hold from now on at least, it has the same addresses.
+// Assign returns the address that stands for name in the family of network, "ip4" or "ip6". The name keeps its addresses
+// as long as it is in the table, which is for Hold from now on at least.
 //
 // An address of the other family is a name too (RFC 3089, section 5): an application that knows only IPv4 reaches
 // 2001:db8::1 by the IPv4 address that stands for it.
@@ -32,11 +32,11 @@ func (t *Table) Assign(network, name string) (netip.Addr, error) {
 	return t.space.addr(p.number, v6), nil
 }
 
-// renew notes an Assign. It reports false if p has left the table or is about to.
+// renew records an Assign in p. It reports false if p was evicted or is being evicted.
 func (t *Table) renew(p *pair) bool { return p.assign(t.clock.assign()) }
 
-// isIPv6 reports whether network is "ip6". Its error is for a Table that was not made, and for a network that is
-// neither "ip4" nor "ip6".
+// isIPv6 reports whether network is "ip6". It returns an error if the Table was not made, or if network is neither "ip4"
+// nor "ip6".
 func (t *Table) isIPv6(network string) (v6 bool, err error) {
 	switch {
 	case !t.made():
@@ -49,8 +49,9 @@ func (t *Table) isIPv6(network string) (v6 bool, err error) {
 	return false, net.UnknownNetworkError(network)
 }
 
-// findOrAdd returns the pair of a name, in whatever spelling, after take has reported true for it. While the caller
-// holds t.mu, take must report true for each pair in the table.
+// findOrAdd returns the pair of a name, in any spelling, for which take has reported true. It adds the pair if the table
+// has none. take assigns or pins the pair: it may fail if the pair is removed at the same time, so findOrAdd then calls
+// it again under t.mu, where it cannot fail for a pair in the table.
 func (t *Table) findOrAdd(v6 bool, name string, take func(*pair) bool) (*pair, error) {
 	key, err := t.key(v6, name)
 	if err != nil {
@@ -62,8 +63,7 @@ func (t *Table) findOrAdd(v6 bool, name string, take func(*pair) bool) (*pair, e
 	}
 	// The pair is allocated before the lock is taken, because the allocation may have to help the garbage collector.
 	added, now := newPair(key), t.clock.now()
-	// Between turns, a goroutine that waits for the lock can have it.
-	for ; ; runtime.Gosched() {
+	for ; ; runtime.Gosched() { // between turns, another goroutine can take the lock
 		t.mu.Lock()
 		p, err := t.tryAdd(hash, added, now, take)
 		t.mu.Unlock()
@@ -76,19 +76,19 @@ func (t *Table) findOrAdd(v6 bool, name string, take func(*pair) bool) (*pair, e
 	}
 }
 
-// tryAdd is one turn of findOrAdd, short enough to hold the lock for. It returns the pair that has p's name: p itself
-// if it was added, otherwise the pair that was in the table already. If it returns neither a pair nor an error, the
-// caller must give up the lock and call it again. The caller holds t.mu.
+// tryAdd is one turn of findOrAdd; it bounds how long the lock is held. It returns the pair with p's name: p itself if it
+// was added, otherwise the pair that was in the table already. If it returns neither a pair nor an error, it has not
+// finished: the caller releases the lock and calls it again. The caller holds t.mu.
 func (t *Table) tryAdd(hash uint64, p *pair, now int64, take func(*pair) bool) (*pair, error) {
 	if present := t.index.find(hash, p.name()); present != nil {
 		take(present)
 		return present, nil
 	}
 	if t.count.Names == t.size {
-		switch evicted, more := t.evict(now); {
-		case more:
+		switch t.evict(now) {
+		case chunkSwept:
 			return nil, nil
-		case !evicted:
+		case noneIdle:
 			t.count.Full++
 			return nil, fmt.Errorf("%w: %d held, no room for %q", ErrFull, t.size, p.name())
 		}
@@ -110,9 +110,9 @@ func (t *Table) add(hash uint64, p *pair) {
 	t.count.Names++
 }
 
-// takeNumber returns the next number that no pair has. There is one, because the table has room for one more name;
-// takeNumber reports false if none of the next thousand is free, so that the lock is not held for long. The caller
-// holds t.mu.
+// takeNumber returns the next number that no pair has. The table must have room for one more name, so that there is
+// such a number. takeNumber tries a thousand numbers and reports false if none is free, so that the lock is not held
+// for long; the next call goes on from there. The caller holds t.mu.
 func (t *Table) takeNumber() (n uint32, ok bool) {
 	for range 1000 {
 		n, t.nextNumber = t.nextNumber, t.space.following(t.nextNumber)

@@ -62,8 +62,8 @@ func BenchmarkAssign(b *testing.B) {
 	})
 }
 
-// BenchmarkAssignAgain looks up the address of a name that the table holds, at random. As in a program, the name is
-// another string than the one in the table.
+// BenchmarkAssignAgain assigns names that are in the table, at random. As in a program, the name's string is not the
+// table's.
 func BenchmarkAssignAgain(b *testing.B) {
 	benchmark(b, func(b *testing.B, names []string) {
 		t := benchTable(b, len(names))
@@ -105,7 +105,7 @@ func BenchmarkNameParallel(b *testing.B) {
 	})
 }
 
-// BenchmarkAcquire is the table's share of a dial to a fake address.
+// BenchmarkAcquire is the table's part of a dial to a fake address.
 func BenchmarkAcquire(b *testing.B) {
 	t := benchTable(b, 0)
 	addrs := fill(b, t, benchNames(100_000))
@@ -119,7 +119,7 @@ func BenchmarkAcquire(b *testing.B) {
 	}
 }
 
-// BenchmarkAcquireNameFull acquires ever new names in a full table: each evicts one.
+// BenchmarkAcquireNameFull acquires new names in a full table: each evicts one.
 func BenchmarkAcquireNameFull(b *testing.B) {
 	t := benchTable(b, 100_000)
 	names := benchNames(1_000_000)
@@ -155,7 +155,7 @@ func BenchmarkMemory(b *testing.B) {
 		each := float64(heap()-before) / float64(len(names))
 		b.ReportMetric(each, "B/entry")
 		b.ReportMetric(each-float64(len(names[0])), "B/entry-name")
-		for range b.N { // the figures are of the filling, not of an operation
+		for range b.N { // the figures are per entry, not per operation
 		}
 		runtime.KeepAlive(t)
 	})

@@ -7,10 +7,10 @@ import (
 
 // clock returns the time since the table was made, in nanoseconds.
 //
-// To read the system's clock takes longer than to find a cached name, and the processor completes all earlier
-// instructions first. With a reading per Assign, name → address takes nearly twice as long as two Go maps. So
-// Assigns in quick succession share a reading: one that follows another within shareFor publishes its reading, and
-// the Assigns of the next shareFor use it.
+// Reading the system's clock takes longer than finding a name in the processor's cache, because the processor completes
+// all earlier instructions first. With one reading per Assign, name → address takes nearly twice as long as two Go maps.
+// So Assigns in quick succession share a reading: an Assign that follows another within shareFor publishes its reading,
+// and the Assigns of the next shareFor use it.
 type clock struct {
 	base     time.Time
 	shareFor int64        // nanoseconds; 0: each Assign reads the clock
@@ -18,7 +18,7 @@ type clock struct {
 	lastRead atomic.Int64 // the last reading by an Assign
 }
 
-// maxShareFor bounds the age of a reading, except that a late timer makes it older. It is far less than Hold.
+// maxShareFor bounds the age of a published reading, unless its timer is late. It is far less than Hold.
 const maxShareFor = int64(time.Millisecond)
 
 func (c *clock) init(hold int64) {
@@ -29,8 +29,8 @@ func (c *clock) init(hold int64) {
 	c.shared.Store(neverAssigned)
 }
 
-// now reads the clock. It also withdraws a published reading that is too old: its timer may be late, or may never
-// fire because it belongs to a synctest bubble that has ended.
+// now reads the clock. It also withdraws a published reading that is too old, since the timer that withdraws it may be
+// late, or may never fire because it belongs to a synctest bubble that has ended.
 func (c *clock) now() int64 {
 	now := int64(time.Since(c.base))
 	if shared := c.shared.Load(); shared != neverAssigned && uint64(now-shared) > uint64(c.shareFor) {

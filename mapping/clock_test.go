@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestClockIsShared shows which Assigns share a reading, and that the others have the time to the nanosecond.
-func TestClockIsShared(t *testing.T) {
+// TestAssignsInQuickSuccessionShareAReading also shows that all other Assigns have the time to the nanosecond.
+func TestAssignsInQuickSuccessionShareAReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := newTestTable(t, Config{})
 		assigned := func(name string) time.Duration {
@@ -27,28 +27,28 @@ func TestClockIsShared(t *testing.T) {
 		for range 10 {
 			time.Sleep(time.Duration(maxShareFor))
 			require.Zero(t, assigned("a.example"))
-			require.False(t, isShared(), "one by one")
+			require.False(t, isShared(), "after a whole shareFor, no reading is published")
 		}
 		time.Sleep(time.Duration(maxShareFor) - 1)
 		require.Zero(t, assigned("a.example"))
-		require.True(t, isShared(), "in quick succession")
+		require.True(t, isShared(), "the second Assign within shareFor publishes its reading")
 		time.Sleep(time.Duration(maxShareFor) / 2)
 		require.Equal(t, time.Duration(maxShareFor)/2, assigned("a.example"))
 		require.Equal(t, time.Duration(maxShareFor)/2, assigned("b.example"))
 		time.Sleep(time.Duration(maxShareFor) / 2)
 		synctest.Wait()
-		require.False(t, isShared(), "a step is over")
+		require.False(t, isShared(), "the timer has withdrawn the reading")
 		require.Zero(t, assigned("a.example"))
 	})
 }
 
-// TestLateTimer leaves a reading published for too long. The next new name withdraws it.
-func TestLateTimer(t *testing.T) {
+// TestNewNameWithdrawsAnOldReading publishes readings that are too old, as if their timers were late.
+func TestNewNameWithdrawsAnOldReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := newTestTable(t, Config{})
-		for i, shown := range []time.Duration{0, 10 * time.Minute, 2 * time.Hour} { // the last comes from another clock
+		for i, published := range []time.Duration{0, 10 * time.Minute, 2 * time.Hour} { // the last is from another clock
 			time.Sleep(11 * time.Minute)
-			table.clock.shared.Store(int64(shown))
+			table.clock.shared.Store(int64(published))
 			name := fmt.Sprintf("host%d.example", i)
 			assign(t, table, "ip4", name)
 			require.Equal(t, int64(neverAssigned), table.clock.shared.Load())
@@ -59,14 +59,14 @@ func TestLateTimer(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Duration(maxShareFor))
-		shown := table.clock.now() - maxShareFor
-		table.clock.shared.Store(shown)
+		published := table.clock.now() - maxShareFor
+		table.clock.shared.Store(published)
 		assign(t, table, "ip4", "new.example")
-		require.Equal(t, shown, table.clock.shared.Load(), "it still serves")
+		require.Equal(t, published, table.clock.shared.Load(), "it is not too old yet")
 	})
 }
 
-// TestShortHoldIsExact shows that with a short Hold each Assign reads the clock.
+// TestShortHoldIsExact shows that with a short Hold no reading is shared.
 func TestShortHoldIsExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := newTestTable(t, Config{Hold: 256*time.Duration(maxShareFor) - 1})

@@ -22,21 +22,21 @@ const (
 
 // Config is the configuration of a Table. The zero value is ready to use.
 type Config struct {
-	// IPv4 and IPv6 are the reserved spaces; bits beyond the prefix length are ignored. The first
-	// address of each, and the last of IPv4, are never given out. Zero: 240.0.0.0/4 and 100::/64.
+	// IPv4 and IPv6 are the reserved prefixes; bits beyond the prefix length are ignored. The first address of each
+	// prefix, and the last one of IPv4, are never handed out. Zero: 240.0.0.0/4 and 100::/64.
 	//
-	// The smaller of the two decides how many pairs are made before addresses are used again. In a full
-	// table, a free address is slow to find if the space is less than twice Size.
+	// A pair takes one address of each prefix, so the smaller prefix decides how many pairs are made before addresses
+	// are handed out again. In a full table, a free address is slow to find if that number is less than twice Size.
 	IPv4 netip.Prefix
 	IPv6 netip.Prefix
 
-	// Size is the most names that the table holds at once; memory grows with the names held, not with Size. A full
+	// Size is the most names that the table has at once; memory grows with the names in the table, not with Size. A full
 	// table evicts a name for each new one: a clock hand goes round the names, in the order in which they were added,
-	// and takes the first that is neither pinned nor within Hold. Zero: 1 << 20.
+	// and evicts the first that is neither pinned nor within Hold. Zero: 1 << 20.
 	Size int
 
-	// Hold is how long after its last Assign a name keeps its addresses, whether they are used or not. It is precise to
-	// the millisecond. Zero: 1 hour.
+	// Hold is how long after its last Assign a name keeps its addresses, used or not. It is precise to the millisecond.
+	// Zero: 1 hour.
 	Hold time.Duration
 
 	// Trace has hooks for the table's events. Nil: none.
@@ -51,11 +51,11 @@ func New(c Config) (*Table, error) {
 		return nil, err
 	}
 	t.start()
-	t.ring.pointAt(t.nextNumber) // the oldest pair will have that number
+	t.ring.pointAt(t.nextNumber) // the first pair, which will be the oldest, gets that number
 	return t, nil
 }
 
-// newTable returns a table whose nextNumber is not set yet.
+// newTable returns an empty table. The caller sets nextNumber by start.
 func newTable(c Config) (*Table, error) {
 	size, hold := cmp.Or(c.Size, defaultSize), cmp.Or(c.Hold, defaultHold)
 	if size < 0 {
@@ -78,7 +78,8 @@ func newTable(c Config) (*Table, error) {
 	return t, nil
 }
 
-// start sets nextNumber to a random number that no pair has, each with the same probability.
+// start sets nextNumber to a random number that no pair has; all such numbers are equally likely. If every number has a
+// pair, nextNumber is any number.
 func (t *Table) start() {
 	for {
 		t.nextNumber = firstNumber + rand.Uint32N(t.space.usable())

@@ -21,7 +21,7 @@ func TestNoAddressIsGivenTwice(t *testing.T) {
 		four[i], six[i] = assign(t, table, "ip4", name), assign(t, table, "ip6", name)
 		for _, addr := range []netip.Addr{four[i], six[i]} {
 			if before, ok := given[addr]; ok {
-				t.Fatalf("%v was of host%d and is of host%d", addr, before, i)
+				t.Fatalf("%v was given to host%d and to host%d", addr, before, i)
 			}
 			given[addr] = i
 		}
@@ -72,7 +72,7 @@ func TestPinnedIsNeverEvicted(t *testing.T) {
 	require.Equal(t, "pinned.example", first.Name(), "a lease always has its name")
 }
 
-func TestFullOfPinned(t *testing.T) {
+func TestTableFullOfPinnedNamesRefusesNewOnes(t *testing.T) {
 	table := newTestTable(t, Config{Size: 8, Hold: soon})
 	leases := make([]*Lease, 8)
 	for i := range leases {
@@ -85,13 +85,14 @@ func TestFullOfPinned(t *testing.T) {
 		require.ErrorIs(t, err, ErrFull)
 		require.ErrorContains(t, err, "one.more.example")
 	}
-	require.Equal(t, leases[3].Addr(), assign(t, table, "ip4", "host3.example"), "what is there needs no room")
+	require.Equal(t, leases[3].Addr(), assign(t, table, "ip4", "host3.example"), "a name in the table needs no room")
 	leases[5].Release()
 	assign(t, table, "ip4", "one.more.example")
 	requireStale(t, table, leases[5].Addr())
 }
 
-func TestHold(t *testing.T) {
+// TestHoldCountsFromTheLastAssign also shows that Acquire does not renew Hold.
+func TestHoldCountsFromTheLastAssign(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := newTestTable(t, Config{Size: 2})
 		full := func() {
@@ -101,10 +102,10 @@ func TestHold(t *testing.T) {
 		}
 		a := assign(t, table, "ip4", "a.example")
 		time.Sleep(time.Minute)
-		assign(t, table, "ip6", "a.example") // Hold counts from here
+		assign(t, table, "ip6", "a.example") // Hold of a.example counts from here
 		b := assign(t, table, "ip4", "b.example")
 		time.Sleep(20 * time.Minute)
-		acquire(t, table, a).Release() // and not from here
+		acquire(t, table, a).Release() // not from here
 		b2 := assign(t, table, "ip4", "b.example")
 		require.Equal(t, b, b2)
 		time.Sleep(40*time.Minute - 1)
@@ -121,7 +122,7 @@ func TestHold(t *testing.T) {
 	})
 }
 
-// TestNamedDialsHaveNoHold makes a million dials by name at once, through a table of a hundredth of that size.
+// TestNamedDialsHaveNoHold acquires a hundred times as many names as the table has room for, one after the other.
 func TestNamedDialsHaveNoHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := newTestTable(t, Config{Size: 100})
@@ -137,7 +138,7 @@ func TestNamedDialsHaveNoHold(t *testing.T) {
 	})
 }
 
-func TestFlush(t *testing.T) {
+func TestFlushRemovesAllButPinnedNames(t *testing.T) {
 	table := newTestTable(t, Config{Size: 10_000})
 	addrs := make(map[netip.Addr]string)
 	for i := range 5000 {
@@ -155,7 +156,7 @@ func TestFlush(t *testing.T) {
 	require.Equal(t, pinned.Addr(), assign(t, table, "ip4", "host1234.example"))
 	for i := range 4999 {
 		addr := assign(t, table, "ip4", fmt.Sprintf("new%d.example", i))
-		require.Empty(t, addrs[addr], "flushed addresses are not used again")
+		require.Empty(t, addrs[addr], "a flushed address is not handed out again")
 	}
 	pinned.Release()
 	table.Flush()
@@ -163,9 +164,9 @@ func TestFlush(t *testing.T) {
 	requireStale(t, table, pinned.Addr())
 }
 
-// TestSpaceGoesRound shows that an address is used again when the whole space has been given out, unless it is still
-// mapped or pinned.
-func TestSpaceGoesRound(t *testing.T) {
+// TestAddressesAreHandedOutAgainAfterAllOthers uses spaces so small that they go round many times. An address that is
+// mapped or pinned is never handed out.
+func TestAddressesAreHandedOutAgainAfterAllOthers(t *testing.T) {
 	for _, bits := range []int{28, 27, 24} {
 		table := newTestTable(t, Config{IPv4: netip.PrefixFrom(netip.MustParseAddr("240.0.0.0"), bits), Size: 4, Hold: soon})
 		pinned := acquire(t, table, assign(t, table, "ip4", "pinned.example"))
@@ -195,8 +196,8 @@ func TestSpaceGoesRound(t *testing.T) {
 	}
 }
 
-// TestRoundIsWhole counts the addresses that are given out between two names of one address: all others.
-func TestRoundIsWhole(t *testing.T) {
+// TestRoundHasEveryAddress counts the names between two names of one address: as many as there are addresses.
+func TestRoundHasEveryAddress(t *testing.T) {
 	table := newTestTable(t, Config{IPv4: netip.MustParsePrefix("240.0.0.0/24"), Size: 4, Hold: soon})
 	last := make(map[netip.Addr]int)
 	for i := range 10_000 {

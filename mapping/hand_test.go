@@ -22,7 +22,7 @@ func TestOldestGoesFirst(t *testing.T) {
 					continue
 				}
 				if name, ok := table.Name(addrs[i-size]); ok {
-					t.Fatalf("size %d: %s is there, and another one went", size, name)
+					t.Fatalf("size %d: another name than %s, the oldest, was evicted", size, name)
 				}
 				require.EqualValues(t, i-size+1, table.Stats().Evicted)
 			}
@@ -65,9 +65,9 @@ func TestHandGoesRound(t *testing.T) {
 	})
 }
 
-// TestLockIsHeldForAChunk renews every pair of a large table, so an Assign that needs room looks at each: one chunk per
-// turn of the lock, and each chunk once.
-func TestLockIsHeldForAChunk(t *testing.T) {
+// TestLockIsHeldForOneChunk renews every pair of a large table, so an Assign that needs room looks at all pairs: at one
+// chunk per turn of the lock, and at each chunk once.
+func TestLockIsHeldForOneChunk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 50_000
 		table := newTestTable(t, Config{Size: size, Hold: time.Minute})
@@ -79,20 +79,20 @@ func TestLockIsHeldForAChunk(t *testing.T) {
 		for i := range addrs {
 			assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
 		}
-		// tries counts how often the lock is taken until evict has a result.
-		tries := func() (n int, evicted bool) {
-			for more := true; more; n++ {
-				evicted, more = table.evict(table.clock.now())
+		// evictOne calls evict until it evicts a pair or finds none idle, and counts the turns.
+		evictOne := func() (turns int, result eviction) {
+			for result = chunkSwept; result == chunkSwept; turns++ {
+				result = table.evict(table.clock.now())
 			}
-			return n, evicted
+			return turns, result
 		}
 		chunks := (size+chunkLen-1)/chunkLen + 1
-		n, evicted := tries()
-		require.False(t, evicted)
-		require.InDelta(t, chunks, n, 2)
-		n, evicted = tries()
-		require.False(t, evicted)
-		require.Equal(t, 1, n, "now the chunks' times tell it")
+		turns, result := evictOne()
+		require.Equal(t, noneIdle, result)
+		require.InDelta(t, chunks, turns, 2)
+		turns, result = evictOne()
+		require.Equal(t, noneIdle, result)
+		require.Equal(t, 1, turns, "no chunk is due, so none is swept")
 		l := acquire(t, table, addrs[size/2])
 		time.Sleep(time.Minute - 1)
 		for i := range addrs {
@@ -101,19 +101,20 @@ func TestLockIsHeldForAChunk(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Nanosecond)
-		n, evicted = tries()
-		require.False(t, evicted, "the only one whose Hold is over is pinned")
-		require.InDelta(t, chunks, n, 2)
+		turns, result = evictOne()
+		require.Equal(t, noneIdle, result, "the only pair whose Hold is over is pinned")
+		require.InDelta(t, chunks, turns, 2)
 		l.Release()
-		n, evicted = tries()
-		require.True(t, evicted)
-		require.Equal(t, 1, n, "its chunk is known")
+		turns, result = evictOne()
+		require.Equal(t, evicted, result)
+		require.Equal(t, 1, turns, "its chunk alone is due")
 		requireStale(t, table, addrs[size/2])
 	})
 }
 
-// TestNumberSearchGivesUpTheLock puts nextNumber before thousands of pinned names.
-func TestNumberSearchGivesUpTheLock(t *testing.T) {
+// TestNumberSearchReleasesTheLock sets nextNumber to the first of thousands of numbers in use: takeNumber gives up after
+// each thousand, and goes on there.
+func TestNumberSearchReleasesTheLock(t *testing.T) {
 	table := newTestTable(t, Config{IPv4: netip.MustParsePrefix("240.0.0.0/18"), Size: 10_000})
 	table.nextNumber = 1
 	for i := range 9_999 {

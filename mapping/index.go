@@ -5,16 +5,16 @@ import "hash/maphash"
 // index finds a pair by its name. It is changed under Table.mu; get and find take no lock.
 type index struct {
 	seed   maphash.Seed
-	shards [1 << shardBits]set // each grows on its own, so that no Assign waits for all names to be moved
+	shards [1 << shardBits]set // each grows separately, so that an Assign moves the names of one shard at most
 }
 
-// shardBits bounds the time that it takes to move a shard: with a million names, a shard has 1,000.
+// shardBits bounds the time that it takes to grow a shard: with a million names, a shard has 1,000.
 const shardBits = 10
 
 func (x *index) init() { x.seed = maphash.MakeSeed() }
 
-// hash returns the hash of a name in the index. Text that may be an address has another hash than its text alone
-// gives, so get never finds it: whether an address has a pair depends on the family that is asked for.
+// hash returns the hash of a name in the index. For a name that may be an address it is not the hash of the text, so that
+// get never finds an address: an address of the family that is asked for is no name, so findOrAdd must check it first.
 func (x *index) hash(name string) uint64 {
 	hash := maphash.String(x.seed, name)
 	if maybeAddr(name) {

@@ -8,7 +8,7 @@ import (
 	"github.com/sockslib/sockslib/internal/names"
 )
 
-// key returns the canonical form of a name that is looked up in one family, or ErrBadName.
+// key returns the canonical form of a name that is looked up in one family. The error is an ErrBadName.
 func (t *Table) key(v6 bool, name string) (string, error) {
 	key, addr, err := t.canonical(name)
 	if err == nil && addr.IsValid() && addr.Is6() == v6 {
@@ -42,8 +42,8 @@ func (t *Table) canonical(name string) (string, netip.Addr, error) {
 	return host.String(), host.Addr(), nil
 }
 
-// isRemoteUnicast reports whether an address means the same single host to the gateway as to this machine. A gateway
-// that is asked for any other address connects to itself, or to a host on its own links.
+// isRemoteUnicast reports whether an address stands for one host, and for the same one at the gateway as on this machine.
+// A gateway that is asked for another address connects to itself, to a host on its own links, or to many hosts.
 func isRemoteUnicast(addr netip.Addr) bool {
 	return !addr.IsUnspecified() && !addr.IsLoopback() && !addr.IsLinkLocalUnicast() && !addr.IsMulticast() && addr != broadcast
 }

@@ -7,8 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// Lease pins a pair: until it is released, the name keeps its addresses, whatever Hold and Size are. A connection holds
-// a Lease until it is closed. Its methods are safe for concurrent use.
+// Lease pins a pair: until the lease is released, the name keeps its addresses, whatever Hold and Size are. A connection
+// holds a Lease until it is closed. Make it with [Table.Acquire] or [Table.AcquireName]. Its methods are safe for
+// concurrent use.
 type Lease struct {
 	table    *Table
 	pair     *pair
@@ -16,8 +17,8 @@ type Lease struct {
 	released atomic.Bool
 }
 
-// Acquire pins the pair that addr belongs to. The error is ErrStale for an address of the reserved space that stands
-// for no name, now or any longer, and a [*net.AddrError] for an address outside it.
+// Acquire pins the pair of addr. The error is ErrStale for an address of the reserved space that stands for no name, and
+// a [*net.AddrError] for an address outside the reserved space.
 func (t *Table) Acquire(addr netip.Addr) (*Lease, error) {
 	if !t.made() {
 		return nil, errUnmade
@@ -33,9 +34,9 @@ func (t *Table) Acquire(addr netip.Addr) (*Lease, error) {
 	return nil, fmt.Errorf("%w: %v", ErrStale, addr)
 }
 
-// AcquireName pins the pair of a name, as Assign and then Acquire would, for a dial without a lookup. If it has to
-// make the pair, the pair has no Hold: it may be evicted as soon as it is released, so that no number of dials by name
-// fills the table. The errors are the same as from Assign.
+// AcquireName pins the pair of a name, as Assign and then Acquire would, for a dial without a lookup. A pair that it adds
+// has no Hold: it may be evicted as soon as the lease is released, so that dials by name cannot fill the table. The
+// errors are the same as from Assign.
 func (t *Table) AcquireName(network, name string) (*Lease, error) {
 	v6, err := t.isIPv6(network)
 	if err != nil {
@@ -53,22 +54,22 @@ func (t *Table) AcquireName(network, name string) (*Lease, error) {
 // Name returns the name, in its canonical form.
 func (l *Lease) Name() string { return l.pair.name() }
 
-// Addr returns the address that was acquired: the argument of Acquire, or the name's address in the network that
-// AcquireName was given.
+// Addr returns the address that was acquired: the argument of Acquire, unmapped if it was IPv4-mapped, or the name's
+// address in the family that AcquireName was given.
 func (l *Lease) Addr() netip.Addr { return l.table.space.addr(l.pair.number, l.v6) }
 
-// Release ends the lease. Name and Addr work afterwards too. Only the first call counts.
+// Release ends the lease. Name and Addr may still be called. Only the first call of Release has an effect.
 func (l *Lease) Release() {
 	if !l.released.Swap(true) && l.pair.leases.Add(-1) == 0 {
-		l.table.unpinned(l.pair)
+		l.table.noteUnpinned(l.pair)
 	}
 }
 
-// unpinned notes that the last lease of p has ended: p may be evicted once Hold is over.
-func (t *Table) unpinned(p *pair) {
+// noteUnpinned tells the hand that the last lease of p has ended, so that p can be evicted once Hold is over.
+func (t *Table) noteUnpinned(p *pair) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ring.find(p.number) == p { // otherwise it was evicted since its last lease ended
-		t.ring.noteUnpinned(p)
+		t.ring.lowerDue(p)
 	}
 }

@@ -14,11 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var modelSteps = flag.Int("mapping.steps", 200_000, "steps of each case of TestModel")
+var modelSteps = flag.Int("mapping.steps", 200_000, "steps of each case of TestTableAgreesWithItsModel")
 
-// TestModel takes random steps that a program may take, and compares a table with a model. In most cases the space is
-// so small that it goes round all the time; in the last, the hand passes two chunks.
-func TestModel(t *testing.T) {
+// TestTableAgreesWithItsModel takes random steps that a program may take, and compares the table with a model. In most
+// cases the space is so small that it goes round many times; in the last case, the hand passes two chunks.
+func TestTableAgreesWithItsModel(t *testing.T) {
 	small4, small6 := netip.MustParsePrefix("240.0.0.16/28"), netip.MustParsePrefix("100::f0/124")
 	const hold = 100 * time.Millisecond
 	for _, c := range []Config{
@@ -66,10 +66,10 @@ func (o *owner) evictable(now time.Time, hold time.Duration) bool {
 // tenure is the range of steps in which a number belonged to its last name.
 type tenure struct{ from, to int }
 
-// before is the beginning of a tenure from a snapshot: the table does not know how long ago that was.
-const before = -1
+// beforeSnapshot is the beginning of a tenure that a snapshot restored: the table does not know when it was.
+const beforeSnapshot = -1
 
-// model holds what must be true of a table.
+// model is a table in plain maps, and the test of it.
 type model struct {
 	*testing.T
 	config   Config
@@ -79,12 +79,12 @@ type model struct {
 	count    map[string]int
 	names    map[string]*owner
 	numbers  map[uint32]*owner
-	next     uint32 // the number to try first; 0: not known
-	tenures  map[uint32]tenure
-	leased   []*owner // once per lease
+	next     uint32            // the number to try first; 0: not known
+	tenures  map[uint32]tenure // the last of each number
+	leased   []*owner          // an owner is there once per lease
 	evicted  uint64
-	snapshot []byte
-	saved    []owner
+	snapshot []byte  // the last
+	saved    []owner // the names in snapshot
 }
 
 func newModel(t *testing.T, c Config) *model {
@@ -94,12 +94,12 @@ func newModel(t *testing.T, c Config) *model {
 	return m
 }
 
-// reset begins anew with a table that holds some names.
+// reset begins anew with a table that has the names of owners.
 func (m *model) reset(table *Table, owners []owner) {
 	m.table, m.next, m.evicted, m.leased = table, 0, 0, nil
 	m.names, m.numbers, m.tenures = map[string]*owner{}, map[uint32]*owner{}, map[uint32]tenure{}
 	for _, o := range owners {
-		m.add(&o, before)
+		m.add(&o, beforeSnapshot)
 	}
 }
 
@@ -178,7 +178,7 @@ func (m *model) pin(o *owner, l *Lease) {
 	m.leased = append(m.leased, o)
 }
 
-// acquire acquires any address of the space.
+// acquire acquires a random address of the space.
 func (m *model) acquire() {
 	s := &m.table.space
 	n := firstNumber + m.random.Uint32N(s.usable())
@@ -196,7 +196,8 @@ func (m *model) acquire() {
 	m.pin(o, l)
 }
 
-// got notes what the table returned for a name, and returns its owner unless the table was full.
+// got checks what Assign or AcquireName returned for a name, brings the model up to date, and returns the name's owner,
+// or nil if the table was full.
 func (m *model) got(name string, addr netip.Addr, err error) *owner {
 	full := len(m.names) == m.config.Size
 	if o := m.names[name]; o != nil {
@@ -229,26 +230,26 @@ func (m *model) got(name string, addr netip.Addr, err error) *owner {
 	return o
 }
 
-// evict finds out which of the idle names was evicted. check finds out that no other was.
+// evict drops the one idle name that the table has evicted. check finds names that were evicted but not idle.
 func (m *model) evict() {
-	var went *owner
+	var gone *owner
 	now := time.Now()
 	for _, o := range m.names {
 		if !o.evictable(now, m.config.Hold) {
 			continue
 		}
 		if name, ok := m.table.Name(m.table.space.addr(o.number, false)); !ok || name != o.name {
-			require.Nil(m, went, "more than one was evicted")
-			went = o
+			require.Nil(m, gone, "more than one name was evicted")
+			gone = o
 		}
 	}
-	require.NotNil(m, went, "a name in use was evicted")
-	m.drop(went)
+	require.NotNil(m, gone, "a name in use was evicted")
+	m.drop(gone)
 	m.count["evicted"]++
 	m.evicted++
 }
 
-// give checks that a number is the next free one, and that all others have been given out since it last was.
+// give checks that a number is the next free one, and that all others were handed out since it last was.
 func (m *model) give(number uint32) {
 	s := &m.table.space
 	if m.next != 0 {
@@ -257,21 +258,21 @@ func (m *model) give(number uint32) {
 		}
 		require.Equal(m, m.next, number)
 	}
-	require.Nil(m, m.numbers[number], "a number that is mapped")
+	require.Nil(m, m.numbers[number], "a number that is mapped was handed out")
 	m.next = s.following(number)
 	last, again := m.tenures[number]
-	if !again || last.from == before {
+	if !again || last.from == beforeSnapshot {
 		return
 	}
 	m.count["round"]++
 	for n := firstNumber; n < s.size; n++ {
 		if n != number && m.numbers[n] == nil && m.tenures[n].to < last.from {
-			m.Fatalf("step %d: number %d was given out again before %d", m.step, number, n)
+			m.Fatalf("step %d: number %d was handed out again before %d", m.step, number, n)
 		}
 	}
 }
 
-// check compares the table with the model for some addresses, and at times for all names.
+// check compares the table with the model for some random addresses, and now and then for all names.
 func (m *model) check() {
 	s := &m.table.space
 	for range 4 {
@@ -279,7 +280,7 @@ func (m *model) check() {
 		addr, o := s.addr(n, m.random.IntN(2) == 0), m.numbers[n]
 		name, ok := m.table.Name(addr)
 		if ok != (o != nil) || ok && name != o.name {
-			m.Fatalf("step %d: %v is of %q", m.step, addr, name)
+			m.Fatalf("step %d: %v stands for %q", m.step, addr, name)
 		}
 	}
 	if m.step%(100*m.config.Size) == 0 {
@@ -313,7 +314,7 @@ func (m *model) save() {
 	}
 }
 
-// restore continues with the last snapshot, however old it is.
+// restore goes on with the table of the last snapshot, however old it is.
 func (m *model) restore() {
 	table, err := Read(bytes.NewReader(m.snapshot), m.config)
 	require.NoError(m, err)

@@ -11,32 +11,30 @@ import (
 //
 // Its state is in assigned and leases:
 //
-//	         Assign                AcquireName, Acquire
-//	idle  ───────────►  held       idle, held  ───────────►  pinned
-//	      ◄───────────                         ◄───────────
-//	       Hold is over                        last Release
+//	state        assigned            leases     next state, by
+//	idle         Hold ago, or never  0          within Hold (assign), pinned (pin), evicted (retire), flushed (forget)
+//	within Hold  less than Hold ago  0          idle (time), pinned (pin), flushed (forget)
+//	pinned       at any time         1 or more  idle or within Hold (the last Release)
+//	evicted      retired             forgotten  none: assign and pin fail
+//	flushed      at any time         forgotten  none: pin fails
 //
-//	idle  ──retire──►  retired     evicted: Assign and Acquire fail
-//	idle, held  ──forget──►  forgotten    flushed: Acquire fails
+// Readers assign and pin without a lock. Eviction and Flush, which hold Table.mu, use compare-and-swap, so they fail if a
+// reader was first. If the reader was later, its assign or pin fails, and it looks the name up again under Table.mu: the
+// pair has left the table by then. A pair can still be assigned after it was flushed: its reader gets an address that is
+// stale at once, as if it had come before the Flush.
 //
-// A held pair has assigned within Hold; a pinned pair has leases. Readers change these without a lock, so retire and
-// forget, which run under Table.mu, succeed only if no reader comes first. A reader that comes later sees its
-// compare-and-swap fail, and begins anew under Table.mu: the pair has left the table by then. A reader that assigns a
-// pair which is forgotten at the same time has the address of a name that was flushed, as if it had come before the
-// Flush.
-//
-// The bytes of the name follow the fixed part, so a lookup needs one or two cache lines: with a million names, a lookup
-// does little but wait for memory. Only newPair makes pairs, and only newPair and name touch the bytes that follow the
+// The bytes of the name follow the fixed part, so a lookup reads one or two cache lines: with a million names, a lookup
+// does little but wait for memory. Only newPair makes pairs, and only newPair and name access the bytes that follow the
 // fixed part.
 type pair struct {
 	assigned atomic.Int64 // time of the last Assign, or neverAssigned, or retired
 	number   uint32
-	leases   atomic.Int32 // leases that are not released, or forgotten
-	length   uint8        // of the name
-	begin    [7]byte      // of the name
+	leases   atomic.Int32 // number of leases that are not released, or forgotten
+	length   uint8        // of the name, in bytes
+	begin    [7]byte      // the first bytes of the name
 }
 
-// The values of pair.assigned that are no time, and of pair.leases that is no count.
+// The values of pair.assigned that are no time, and the value of pair.leases that is no count.
 const (
 	neverAssigned = math.MinInt64
 	retired       = math.MaxInt64
@@ -48,9 +46,9 @@ const (
 	wordSize   = unsafe.Sizeof(uint64(0))
 )
 
-// newPair returns a pair that was never assigned, with a copy of name, which has at most 255 bytes. The caller sets
-// the number before others see the pair. Each pair is an allocation of its own, so that a string from name keeps one
-// pair in memory and no other. A pair has no pointers, so the garbage collector does not scan it.
+// newPair returns a pair that was never assigned, with a copy of name, which has at most 255 bytes. The caller sets the
+// number before it shares the pair. Each pair is a separate allocation, so a string that the method name has returned
+// keeps only one pair in memory. A pair has no pointers, so the garbage collector does not scan it.
 func newPair(name string) *pair {
 	size := max(nameOffset+uintptr(len(name)), unsafe.Sizeof(pair{}))
 	words := make([]uint64, (size+wordSize-1)/wordSize)
@@ -61,10 +59,10 @@ func newPair(name string) *pair {
 	return p
 }
 
-// name returns the name. It is not copied.
+// name returns the name without copying it.
 func (p *pair) name() string { return unsafe.String(&p.begin[0], p.length) }
 
-// pin counts one more lease. It reports false if p is forgotten.
+// pin counts one more lease. It reports false if p was evicted or flushed.
 func (p *pair) pin() bool {
 	for {
 		n := p.leases.Load()
@@ -77,7 +75,8 @@ func (p *pair) pin() bool {
 	}
 }
 
-// assign notes an Assign at a time. It reports false if p is retired or about to be.
+// assign records an Assign at a time, unless a later one is recorded. It reports false if p was evicted or is being
+// evicted.
 func (p *pair) assign(at int64) bool {
 	for {
 		last := p.assigned.Load()
@@ -90,11 +89,11 @@ func (p *pair) assign(at int64) bool {
 	}
 }
 
-// forget makes pin fail from now on. If p is pinned, forget does nothing and reports false.
+// forget makes pin fail from now on. If p is pinned, forget changes nothing and reports false.
 func (p *pair) forget() bool { return p.leases.CompareAndSwap(0, forgotten) }
 
-// retire makes assign and pin fail from now on. If p is pinned or was assigned after last, retire does nothing in the
-// end and reports false. An assign that fails meanwhile goes on to wait for Table.mu, which the caller holds.
+// retire makes assign and pin fail from now on. If p is pinned or was assigned after last, retire leaves p as it was and
+// reports false; an assign that failed meanwhile is repeated under Table.mu, which the caller of retire holds.
 func (p *pair) retire(last int64) bool {
 	if !p.assigned.CompareAndSwap(last, retired) {
 		return false

@@ -12,16 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRetire shows that a pair that was assigned or pinned meanwhile stays, and that a retired pair can be neither.
-func TestRetire(t *testing.T) {
+// TestRetiredPairCannotBeAssignedOrPinned also shows that retire fails for a pair that was assigned or pinned meanwhile.
+func TestRetiredPairCannotBeAssignedOrPinned(t *testing.T) {
 	p := newPair("a.example")
 	require.True(t, p.assign(5))
-	require.True(t, p.assign(3), "earlier than another one")
+	require.True(t, p.assign(3), "a later Assign is recorded already")
 	require.EqualValues(t, 5, p.assigned.Load())
-	require.False(t, p.retire(4), "assigned since")
+	require.False(t, p.retire(4), "assigned after 4")
 	require.True(t, p.pin())
 	require.False(t, p.retire(5), "pinned")
-	require.EqualValues(t, 5, p.assigned.Load(), "as if nothing had been")
+	require.EqualValues(t, 5, p.assigned.Load(), "retire has put it back")
 	require.True(t, p.assign(6))
 	require.False(t, p.forget())
 	require.EqualValues(t, 1, p.leases.Load())
@@ -69,7 +69,7 @@ func TestOneNameHasOnePair(t *testing.T) {
 	}
 	names := map[string]bool{}
 	for e := range table.All() {
-		require.False(t, names[e.Name], "%s twice", e.Name)
+		require.False(t, names[e.Name], "%s has two pairs", e.Name)
 		names[e.Name] = true
 	}
 	require.Equal(t, table.Len(), len(names))
@@ -81,7 +81,7 @@ func TestOneNameHasOnePair(t *testing.T) {
 func TestLeaseRacesEviction(t *testing.T) {
 	const size = 4
 	table := newTestTable(t, Config{Size: size, Hold: time.Nanosecond})
-	var known [16]atomic.Pointer[netip.Addr] // addresses that may be stale
+	var known [16]atomic.Pointer[netip.Addr] // assigned addresses; some are stale by now
 	var wg sync.WaitGroup
 	var leased, stale atomic.Int64
 	for g := range 6 {
@@ -107,11 +107,11 @@ func TestLeaseRacesEviction(t *testing.T) {
 				leased.Add(1)
 				for range 3 {
 					if name, ok := table.Name(*addr); !ok || name != l.Name() {
-						t.Errorf("%v is pinned for %s, and is %q", addr, l.Name(), name)
+						t.Errorf("%v is pinned for %s and stands for %q", addr, l.Name(), name)
 					}
 				}
 				if n := table.Len(); n > size {
-					t.Errorf("%d names", n)
+					t.Errorf("the table has %d names", n)
 				}
 				l.Release()
 			}
@@ -125,14 +125,13 @@ func TestLeaseRacesEviction(t *testing.T) {
 	}
 	stats := table.Stats()
 	require.EqualValues(t, stats.Names, stats.Assigned-stats.Evicted)
-	for i := range size { // all can be evicted: the hand has missed none
+	for i := range size { // every name can be evicted: the hand misses none
 		assign(t, table, "ip4", fmt.Sprintf("new%d.example", i))
 	}
 	require.Equal(t, size, table.Len())
 }
 
-// TestAssignRacesEviction renews names while other goroutines have them evicted. A name that was assigned stays for Hold,
-// and ErrFull comes only if all names are within Hold.
+// TestAssignRacesEviction renews names while other goroutines have them evicted. A name that was assigned stays for Hold.
 func TestAssignRacesEviction(t *testing.T) {
 	const size = 64
 	table := newTestTable(t, Config{Size: size, Hold: time.Hour})
@@ -142,7 +141,7 @@ func TestAssignRacesEviction(t *testing.T) {
 	base := table.clock.base
 	var wg sync.WaitGroup
 	for round := range 500 {
-		// The Hold of all names is over, and half of them are renewed while others look for room.
+		// Hold is over for all names. Two goroutines renew half of them, while two others add names.
 		table.clock.base = base.Add(-time.Duration(round+1) * 2 * time.Hour)
 		table.clock.shared.Store(neverAssigned)
 		addrs := make([]netip.Addr, size/2)
@@ -173,14 +172,14 @@ func TestAssignRacesEviction(t *testing.T) {
 	require.Positive(t, table.Stats().Evicted)
 }
 
-// TestConcurrent has 16 goroutines call every method at once. An address always leads to the name that it was given
-// for, or to none.
-func TestConcurrent(t *testing.T) {
+// TestAddressStandsForOneNameUnderConcurrentUse has 16 goroutines call every method at once. An address stands for the
+// name that it was given to, or for none.
+func TestAddressStandsForOneNameUnderConcurrentUse(t *testing.T) {
 	table := newTestTable(t, Config{Size: 64, Hold: time.Microsecond})
 	var owners sync.Map // address → name
 	check := func(addr netip.Addr, name string) {
 		if owner, loaded := owners.LoadOrStore(addr, name); loaded && owner != name {
-			t.Errorf("%v is of %s and of %s", addr, owner, name)
+			t.Errorf("%v stands for %s and for %s", addr, owner, name)
 		}
 	}
 	var wg sync.WaitGroup
@@ -224,7 +223,7 @@ func TestConcurrent(t *testing.T) {
 				}
 				for _, l := range leases {
 					if name, ok := table.Name(l.Addr()); !ok || name != l.Name() {
-						t.Errorf("%v is pinned for %s, and is %q", l.Addr(), l.Name(), name)
+						t.Errorf("%v is pinned for %s and stands for %q", l.Addr(), l.Name(), name)
 					}
 				}
 				for len(leases) > 3 {
@@ -245,8 +244,8 @@ func TestConcurrent(t *testing.T) {
 	require.Zero(t, table.Len())
 }
 
-// TestReleaseIsSafe releases one of two leases from many goroutines; the other stays.
-func TestReleaseIsSafe(t *testing.T) {
+// TestReleaseCountsOnce releases one of two leases from many goroutines; the other still pins the name.
+func TestReleaseCountsOnce(t *testing.T) {
 	table := newTestTable(t, Config{Size: 1, Hold: soon})
 	addr := assign(t, table, "ip4", "a.example")
 	kept, shared := acquire(t, table, addr), acquire(t, table, addr)

@@ -9,7 +9,7 @@ import (
 	"net/netip"
 )
 
-// header is the beginning of a snapshot; see magic for the format.
+// header is the beginning of a snapshot. The comment of magic describes the format.
 type header struct {
 	ipv4, ipv6 netip.Prefix
 	count      uint32 // of the records
@@ -28,7 +28,7 @@ func (h *header) append(b []byte) []byte {
 	return binary.BigEndian.AppendUint64(b, h.length)
 }
 
-// parseHeader is the reverse of append, for headerLen bytes.
+// parseHeader parses the headerLen bytes that append appends.
 func parseHeader(b []byte) (header, error) {
 	if string(b[:len(magic)]) != magic {
 		return header{}, errors.New("it does not begin as one")
@@ -49,7 +49,7 @@ func parseHeader(b []byte) (header, error) {
 type record struct {
 	name     string
 	number   uint32
-	assigned int64 // nanoseconds since 1970, or neverAssigned
+	assigned int64 // nanoseconds since 1970 UTC, or neverAssigned
 }
 
 // append appends the record's bytes.

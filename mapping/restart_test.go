@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSnapshotIsOlderThanTheLastAssign reads a snapshot while an application has an address that was given out after it.
-// The table that was read gives out other addresses.
-func TestSnapshotIsOlderThanTheLastAssign(t *testing.T) {
+// TestAddressAssignedAfterTheSnapshotIsStale reads a snapshot that is older than an address which an application has. New
+// names get other addresses.
+func TestAddressAssignedAfterTheSnapshotIsStale(t *testing.T) {
 	table := newTestTable(t, Config{})
 	for i := range 1000 {
 		assign(t, table, "ip4", fmt.Sprintf("host%d.example", i))
@@ -24,14 +24,14 @@ func TestSnapshotIsOlderThanTheLastAssign(t *testing.T) {
 		require.NoError(t, err)
 		requireStale(t, back, later)
 		given[assign(t, back, "ip4", "other.example")] = true
-		requireStale(t, back, later) // except 64 times in 2^28
+		requireStale(t, back, later) // fails with a probability of 64 in 2^28
 	}
-	require.Greater(t, len(given), 60, "each begins at another place")
+	require.Greater(t, len(given), 60, "each table begins at another address")
 }
 
-// TestOdds counts, of all places where a table that was read may begin, those from which it gives out an address of the
-// earlier table. The package comment has the formula.
-func TestOdds(t *testing.T) {
+// TestAddressesAreReusedAfterARestartAsOftenAsDocumented counts, of all numbers at which a new table may begin, those from
+// which it hands out an address of the earlier table. The package comment has the formula.
+func TestAddressesAreReusedAfterARestartAsOftenAsDocumented(t *testing.T) {
 	c := Config{IPv4: netip.MustParsePrefix("240.0.0.0/24"), Size: 100}
 	table := newTestTable(t, c)
 	name := func(i int) string { return fmt.Sprintf("host%d.example", i) }
@@ -39,9 +39,9 @@ func TestOdds(t *testing.T) {
 	for i := range 60 {
 		addr := assign(t, table, "ip4", name(i))
 		if i%3 == 0 {
-			acquire(t, table, addr) // 20 stay
+			acquire(t, table, addr) // 20 are in the snapshot
 		} else {
-			old[addr] = true // 40 are forgotten
+			old[addr] = true // 40 are flushed
 		}
 	}
 	table.Flush()
@@ -68,9 +68,9 @@ func TestOdds(t *testing.T) {
 	require.Less(t, overlaps, free)
 }
 
-// TestReadBeginsAnywhere shows that each number that is not mapped is as likely as any other to be the first, also one
-// after many that are mapped.
-func TestReadBeginsAnywhere(t *testing.T) {
+// TestReadBeginsAtAnyFreeNumber shows that all free numbers are equally likely to be the first, also the one after many
+// that are mapped.
+func TestReadBeginsAtAnyFreeNumber(t *testing.T) {
 	c := Config{IPv4: netip.MustParsePrefix("240.0.0.0/28"), Size: 14}
 	table := newTestTable(t, c)
 	for i := range 8 {
@@ -92,5 +92,5 @@ func TestReadBeginsAnywhere(t *testing.T) {
 		assign(t, table, "ip4", fmt.Sprintf("more%d.example", i))
 	}
 	_, err := Read(bytes.NewReader(snapshot(t, table)), c)
-	require.NoError(t, err, "none is free")
+	require.NoError(t, err, "a table whose numbers are all mapped can be read")
 }

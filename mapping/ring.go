@@ -6,13 +6,13 @@ import (
 	"math/bits"
 )
 
-// ring finds a pair by its number, and gives every pair a place in a circle, in the order of the numbers, for
-// the clock hand that evicts. The circle is divided into chunks of chunkLen numbers. It may be shorter than
-// the space, so numbers that are far apart may share a chunk; a chunk is a set, so it holds any of them, and its
-// memory grows with the pairs in it. The ring is changed under Table.mu; find takes no lock.
+// ring finds a pair by its number, and arranges the pairs in a circle, in the order of their numbers, for the clock hand
+// that evicts. The circle is divided into chunks of chunkLen numbers. It may be shorter than the space, so numbers that
+// are far apart may share a chunk. A chunk is a set: its memory grows with the pairs in it. The ring is changed under
+// Table.mu; find takes no lock.
 type ring struct {
-	chunks []chunk // a power of two
-	newest int     // the chunk that the next pair is likely to be in
+	chunks []chunk // their number is a power of two
+	newest int     // index of the chunk that the next pair is likely to get into
 	hand   hand
 }
 
@@ -21,17 +21,17 @@ const (
 	chunkLen  = 1 << chunkBits
 )
 
-// chunk is the set of pairs of some numbers.
+// chunk is the set of the pairs whose numbers have the same chunkOf.
 type chunk struct {
 	set
-	due int64 // no unpinned pair was assigned before; see hand
+	due int64 // no unpinned pair was assigned before due; see hand
 }
 
 // noneDue is the due of a chunk without unpinned pairs.
 const noneDue = math.MaxInt64
 
-// init makes an empty ring, long enough that size pairs with successive numbers do not go round it: then nextNumber
-// stays behind the hand.
+// init makes an empty ring. It is long enough for size pairs with successive numbers, so that new pairs are added behind
+// the hand.
 func (r *ring) init(size int) {
 	r.chunks = make([]chunk, 1<<bits.Len(uint(size)/chunkLen))
 	for i := range r.chunks {
@@ -39,7 +39,8 @@ func (r *ring) init(size int) {
 	}
 }
 
-// numberHash spreads the numbers of a chunk evenly over its cells, in their order.
+// numberHash returns the hash of a number in its chunk. It spreads the numbers of a chunk evenly over the cells, in the
+// order of the numbers.
 func numberHash(n uint32) uint64 {
 	const spread = 0x9e3779b1 // 2³² divided by the golden ratio: successive numbers have different tags
 	return uint64(n*spread>>24)<<32 | uint64(n%chunkLen)<<(32-chunkBits)
@@ -66,13 +67,14 @@ func (r *ring) find(n uint32) *pair {
 func (r *ring) insert(p *pair) {
 	r.newest = r.chunkOf(p.number)
 	r.change(r.newest, func(s *set) { s.insert(numberHash(p.number), p, numberHashOf) })
-	r.noteUnpinned(p)
+	r.lowerDue(p)
 }
 
 // remove removes a pair that the ring has.
 func (r *ring) remove(p *pair) { r.chunks[r.chunkOf(p.number)].remove(numberHash(p.number), p) }
 
-// reserve makes room in the chunk of number n for all numbers of a chunk, so that they keep their order.
+// reserve makes room in the chunk of number n for chunkLen more pairs, so that they are placed in the order of their
+// numbers.
 func (r *ring) reserve(n uint32) {
 	r.newest = r.chunkOf(n)
 	r.change(r.newest, func(s *set) { s.reserve(chunkLen, numberHashOf) })
@@ -85,8 +87,9 @@ func (r *ring) fit(i int) {
 	}
 }
 
-// change calls do for chunk i, and if that moved the chunk's pairs, moves the hand with them. A hand inside the chunk
-// stays before the same pair, but sweeps the chunk once more, because pairs that it had not seen may be behind it now.
+// change calls do for chunk i. If do moves the chunk's pairs to new cells while the hand is inside the chunk, change
+// moves the hand to the new cell of its next pair. Pairs that the hand had not seen may be behind it then, so the chunk
+// is made due, and is swept once more.
 func (r *ring) change(i int, do func(*set)) {
 	c, h := &r.chunks[i], &r.hand
 	before := c.groups.Load()

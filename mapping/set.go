@@ -6,32 +6,32 @@ import (
 	"sync/atomic"
 )
 
-// set is a hash set of pairs: open addressing, in groups of one cache line, with a tag of eight bits of the hash beside
-// each pair, so that a search seldom reads a pair that does not match. A set is changed under Table.mu. find and likely
-// take no lock: find finds every pair that stays in the set during the search. The zero set is empty.
+// set is a hash set of pairs with open addressing. Its cells are in groups of one cache line. Beside each pair is a tag,
+// eight bits of its hash, so that a search seldom reads a pair that does not match. A set is changed under Table.mu. find
+// and likely take no lock; find returns any matching pair that stays in the set during the search. The zero set is empty.
 //
-// The caller computes the hashes. Bits 32 to 39 become the tag. The lower 32, as a fraction of 2³², select the group
-// where the search begins: the home group.
+// The caller computes the hashes. Bits 32 to 39 are the tag. The lower 32 bits, as a fraction of 2³², select the group
+// where a search begins: the home group.
 type set struct {
 	groups atomic.Pointer[[]group] // nil: none
-	live   uint32                  // cells with a pair
-	used   uint32                  // live, and the cells whose tag is removedTag
+	live   uint32                  // number of cells with a pair
+	used   uint32                  // number of cells with a pair or with removedTag
 }
 
 const groupLen = 7
 
-// group is seven cells, each a pair with its tag. The tags begin at the lowest byte; the highest belongs to no cell.
+// group is seven cells, each a pair with its tag. Byte i of tags, from the lowest, is the tag of cell i; the highest byte
+// is unused.
 type group struct {
 	tags  atomic.Uint64
 	pairs [groupLen]atomic.Pointer[pair]
 }
 
-// The tags of a cell that has had no pair, of one whose pair was removed, and the lowest tag of a pair. A search ends
-// at a group with an empty cell.
+// The tags. A search ends at a group with an empty cell.
 const (
-	emptyTag   = 0
-	removedTag = 1
-	minPairTag = 2
+	emptyTag   = 0 // of a cell that has had no pair
+	removedTag = 1 // of a cell whose pair was removed
+	minPairTag = 2 // the lowest tag of a pair
 )
 
 func tagOf(hash uint64) uint8 { return max(uint8(hash>>32), minPairTag) }
@@ -44,14 +44,14 @@ const (
 	highBits = 0x0080808080808080 // of the seven tags
 )
 
-// matchTags returns a word in which the highest bit of each byte is set whose tag equals tag. Above such a byte, it may
-// also set the highest bit of one whose tag differs.
+// matchTags compares each tag with tag. It returns a word in which the highest bit of byte i is set if tag i is equal.
+// That bit may also be set for a tag that differs, if a lower tag is equal.
 func matchTags(tags uint64, tag uint8) uint64 {
 	zero := tags ^ uint64(tag)*lowBits
 	return (zero - lowBits) &^ zero & highBits
 }
 
-// lowestCell returns the lowest cell in a result of matchTags other than 0.
+// lowestCell returns the lowest cell in a result of matchTags, which must not be 0.
 func lowestCell(matches uint64) int { return bits.TrailingZeros64(matches) / 8 }
 
 func (g *group) tag(i int) uint8 { return uint8(g.tags.Load() >> (8 * i)) }
@@ -80,8 +80,8 @@ func skipFree(groups []group, cell int) int {
 	return cell
 }
 
-// pairs yields the pairs of the cells in [from, to), in order, and reports whether yield always returned true. The
-// caller may remove the pair that it is given.
+// pairs yields the pairs of the cells in [from, to), in order, until yield returns false. It reports whether yield always
+// returned true. yield may remove the pair that it is given.
 func (s *set) pairs(from, to int, yield func(*pair) bool) bool {
 	groups := s.groupsNow()
 	to = min(to, len(groups)*groupLen)
@@ -96,8 +96,9 @@ func (s *set) pairs(from, to int, yield func(*pair) bool) bool {
 // all yields all pairs.
 func (s *set) all(yield func(*pair) bool) { s.pairs(0, math.MaxInt, yield) }
 
-// likely returns the first pair that find would compare, or nil if find would have to go on to another group. It is
-// nearly always the right pair, and takes so few instructions that the processor runs ahead while it waits for memory.
+// likely returns the first pair that find would compare, or nil if the home group has none. If the set has the pair that
+// is looked for, it is nearly always that one. likely takes so few instructions that the processor runs ahead while it
+// waits for memory.
 func (s *set) likely(hash uint64) *pair {
 	groups := s.groupsNow()
 	if len(groups) == 0 {
@@ -111,15 +112,15 @@ func (s *set) likely(hash uint64) *pair {
 	return group.pairs[lowestCell(m)].Load()
 }
 
-// find returns the pair with the given hash for which is reports true, or nil.
-func (s *set) find(hash uint64, is func(*pair) bool) *pair {
+// find returns the pair with the given hash for which match reports true, or nil.
+func (s *set) find(hash uint64, match func(*pair) bool) *pair {
 	groups := s.groupsNow()
 	g, tag := homeGroup(hash, len(groups)), tagOf(hash)
 	for range groups {
 		group := &groups[g]
 		tags := group.tags.Load()
 		for m := matchTags(tags, tag); m != 0; m &= m - 1 {
-			if p := group.pairs[lowestCell(m)].Load(); p != nil && is(p) {
+			if p := group.pairs[lowestCell(m)].Load(); p != nil && match(p) {
 				return p
 			}
 		}
@@ -131,7 +132,7 @@ func (s *set) find(hash uint64, is func(*pair) bool) *pair {
 	return nil
 }
 
-// nextGroup returns the index, of n groups, of the one where a search goes on.
+// nextGroup returns the index, of n groups, of the group where a search goes on after group g.
 func nextGroup(g, n int) int {
 	if g++; g < n {
 		return g
@@ -139,11 +140,11 @@ func nextGroup(g, n int) int {
 	return 0
 }
 
-// insert adds a pair that is not in the set. It may move the others: hashOf returns their hashes.
+// insert adds a pair that is not in the set. It may move the other pairs, whose hashes hashOf returns.
 func (s *set) insert(hash uint64, p *pair, hashOf func(*pair) uint64) {
 	n := len(s.groupsNow())
 	if (s.used+1)*8 > uint32(n)*groupLen*7 {
-		if s.live*8 >= uint32(n)*groupLen*5 { // not for removed cells alone
+		if s.live*8 >= uint32(n)*groupLen*5 { // otherwise a rebuild without the removed cells makes enough room
 			n += n/2 + 1
 		}
 		s.rebuild(n, hashOf)
@@ -151,8 +152,8 @@ func (s *set) insert(hash uint64, p *pair, hashOf func(*pair) uint64) {
 	s.place(s.groupsNow(), hash, p)
 }
 
-// place puts a pair into the first group, from its home group on, that has room: behind the group's other pairs, or if
-// the last cell is taken, into the first free cell. So pairs that come in the order of their hashes keep that order.
+// place puts a pair into the first group with room, from its home group on: behind the group's other pairs, or into the
+// first free cell if the last cell is used. So pairs that are added in the order of their hashes keep that order.
 func (s *set) place(groups []group, hash uint64, p *pair) {
 	for g := homeGroup(hash, len(groups)); ; g = nextGroup(g, len(groups)) {
 		group := &groups[g]
@@ -175,7 +176,8 @@ func (s *set) place(groups []group, hash uint64, p *pair) {
 	}
 }
 
-// rebuild moves the pairs to n new groups, which have room for them. A search that has begun uses the old ones.
+// rebuild moves the pairs to n new groups, which must have room for them. A search that has begun goes on in the old
+// groups.
 func (s *set) rebuild(n int, hashOf func(*pair) uint64) {
 	groups := make([]group, n)
 	s.live, s.used = 0, 0
@@ -192,7 +194,7 @@ func (s *set) reserve(n uint32, hashOf func(*pair) uint64) {
 	}
 }
 
-// groupsFor returns the number of groups that n pairs need.
+// groupsFor returns the number of groups for n pairs: at most seven eighths of the cells are used.
 func groupsFor(n uint32) int { return int(n*8/(groupLen*7)) + 1 }
 
 // fit frees memory if the set has more than four cells per pair.

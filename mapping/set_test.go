@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMatchTags shows that matchTags finds a tag that differs only above one that is equal, and that hasEmpty is exact.
-func TestMatchTags(t *testing.T) {
-	few := []uint8{emptyTag, removedTag, minPairTag, minPairTag + 1, 0x7f, 0x80, 0x81, 0xfe, 0xff} // many differ in one bit
+// TestMatchTagsErrsOnlyAboveAMatch also shows that hasEmpty is exact.
+func TestMatchTagsErrsOnlyAboveAMatch(t *testing.T) {
+	few := []uint8{emptyTag, removedTag, minPairTag, minPairTag + 1, 0x7f, 0x80, 0x81, 0xfe, 0xff} // many pairs differ in one bit
 	for range 100_000 {
 		var g group
 		for i := range groupLen {
@@ -20,14 +20,14 @@ func TestMatchTags(t *testing.T) {
 		tag, hasEmpty := few[rand.IntN(len(few))], false
 		found, below := matchTags(g.tags.Load(), tag), false
 		for i := range groupLen {
-			is, hit := g.tag(i), found>>(8*i)&0x80 != 0
-			if is == tag {
+			got, hit := g.tag(i), found>>(8*i)&0x80 != 0
+			if got == tag {
 				require.True(t, hit, "tag %d of %x is %d", i, g.tags.Load(), tag)
 			} else if hit {
 				require.True(t, below, "tag %d of %x is not %d", i, g.tags.Load(), tag)
 			}
-			below = below || is == tag
-			hasEmpty = hasEmpty || is == emptyTag
+			below = below || got == tag
+			hasEmpty = hasEmpty || got == emptyTag
 		}
 		require.Zero(t, found&^uint64(highBits))
 		require.Equal(t, hasEmpty, g.hasEmpty(), "%x", g.tags.Load())
@@ -40,9 +40,9 @@ func numbered(name string, number uint32) *pair {
 	return p
 }
 
-// TestSet compares a set with a map. The hashes have few home groups and tags, so that searches pass many groups and
-// meet equal tags of other pairs.
-func TestSet(t *testing.T) {
+// TestSetAgreesWithAMap uses hashes with few home groups and tags, so that searches pass many groups and meet equal tags
+// of other pairs.
+func TestSetAgreesWithAMap(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
 	for _, places := range []uint32{1, 3, math.MaxUint32} {
 		var s set
@@ -104,8 +104,8 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// TestSetFindsWhileOthersMove searches for pairs that stay, without a lock, while others are added and removed.
-func TestSetFindsWhileOthersMove(t *testing.T) {
+// TestSetFindsPairsWhileOthersAreMoved searches without a lock for pairs that stay, while others are added and removed.
+func TestSetFindsPairsWhileOthersAreMoved(t *testing.T) {
 	var s set
 	stay, move := make([]*pair, 100), make([]*pair, 400)
 	for i := range stay {

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// A snapshot is a header, a record per pair, and a CRC-32C of both, all big-endian. The header has the magic and the
+// A snapshot is a header, one record per pair, and a CRC-32C of both, all big-endian. The header has the magic and the
 // version, the two prefixes, and the number and total length of the records. The records are in the order in which the
-// clock hand would come to their pairs.
+// clock hand comes to their pairs.
 const (
 	magic   = "SOCKSMAP"
 	version = 2
@@ -25,8 +25,8 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// WriteTo writes a snapshot of the table for [Read], and returns the number of bytes written. Leases are not kept. The
-// table may be used meanwhile: the snapshot has the names of one moment.
+// WriteTo writes a snapshot of the table for [Read], and returns the number of bytes written. The snapshot has the names
+// that the table had at one moment, without their leases; the table may be used meanwhile. An error of w ends it.
 func (t *Table) WriteTo(w io.Writer) (int64, error) {
 	if !t.made() {
 		return 0, errUnmade
@@ -39,20 +39,18 @@ func (t *Table) WriteTo(w io.Writer) (int64, error) {
 	count, sum := countingWriter{w: w}, crc32.New(castagnoli)
 	buffer := bufio.NewWriterSize(io.MultiWriter(&count, sum), 64<<10)
 	b := h.append(nil)
-	for _, p := range pairs {
-		if _, err := buffer.Write(b); err != nil {
-			return count.n, err
-		}
-		r := record{p.name(), p.number, t.toWall(p.assigned.Load())}
+	_, err := buffer.Write(b)
+	for i := 0; i < len(pairs) && err == nil; i++ {
+		r := record{pairs[i].name(), pairs[i].number, t.toWall(pairs[i].assigned.Load())}
 		b = r.append(b[:0])
+		_, err = buffer.Write(b)
 	}
-	if _, err := buffer.Write(b); err != nil {
-		return count.n, err
+	if err == nil {
+		err = buffer.Flush()
 	}
-	if err := buffer.Flush(); err != nil {
-		return count.n, err
+	if err == nil {
+		_, err = count.Write(sum.Sum(b[:0]))
 	}
-	_, err := count.Write(sum.Sum(b[:0]))
 	return count.n, err
 }
 
@@ -75,15 +73,15 @@ func (c *countingWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// toWall converts a time of the table to a time of the file.
+// toWall converts a time of the table to a time of a record.
 func (t *Table) toWall(at int64) int64 {
-	if at == neverAssigned || at == retired { // the Hold of a retired pair is over
+	if at == neverAssigned || at == retired { // evicted since pairs returned: its Hold is over
 		return neverAssigned
 	}
 	return t.clock.base.Add(time.Duration(at)).UnixNano()
 }
 
-// fromWall is the reverse of toWall. A time in the future becomes now.
+// fromWall converts a time of a record to a time of the table. A time in the future becomes now.
 func (t *Table) fromWall(at int64) int64 {
 	if at == neverAssigned {
 		return neverAssigned
@@ -92,14 +90,14 @@ func (t *Table) fromWall(at int64) int64 {
 	return min(max(int64(since), -1<<62), t.clock.now())
 }
 
-// Read returns a table with the pairs of a snapshot: their names keep their addresses, and Hold goes on. New names get
-// addresses from a new random place on, because the snapshot does not tell how many were given out after it was
-// written. The odds that one of those is given out again are (n + m − 1) / f, as the package comment explains under
-// Restarts.
+// Read returns a table with the pairs of a snapshot: the names keep their addresses, and Hold counts from the same
+// Assign as before. New names get addresses from a new random start, because the snapshot does not have the addresses
+// that were handed out after it was written. The package comment gives, under Restarts, the probability that such an
+// address is handed out again.
 //
-// Read returns an error if c has other prefixes than the snapshot, or a Size below its number of names, and if any byte
-// of the snapshot is missing or changed. It reads no byte behind the snapshot. It allocates less than 500 bytes per name
-// in addition to what [New] allocates.
+// Read returns an error if the prefixes of c are not the snapshot's, if Size is less than its number of names, or if any
+// byte of the snapshot is missing or changed. It reads nothing after the end of the snapshot. It allocates less than 500
+// bytes per name in addition to what [New] allocates.
 func Read(r io.Reader, c Config) (*Table, error) {
 	t, err := newTable(c)
 	if err != nil {
@@ -114,6 +112,7 @@ func Read(r io.Reader, c Config) (*Table, error) {
 	return t, nil
 }
 
+// read adds the pairs of a snapshot to the empty table.
 func (t *Table) read(r io.Reader) error {
 	sum := crc32.New(castagnoli)
 	summed := io.TeeReader(r, sum)
@@ -146,8 +145,8 @@ func (t *Table) read(r io.Reader) error {
 	return nil
 }
 
-// accepts returns an error if a header does not fit the table's configuration, or announces more than a table can
-// hold.
+// accepts returns an error if a header does not fit the table's configuration, or announces more bytes than its number of
+// records can have.
 func (t *Table) accepts(h header) error {
 	switch s := &t.space; {
 	case h.ipv4 != s.ipv4 || h.ipv6 != s.ipv6:
@@ -160,8 +159,8 @@ func (t *Table) accepts(h header) error {
 	return nil
 }
 
-// readRecords adds the pairs of a snapshot to the empty table, which no other goroutine uses yet, and returns the first
-// pair's number. r ends where the header says that the records end.
+// readRecords adds the pairs of the records to the table, which no other goroutine uses yet, and returns the number of
+// the first. r ends where the records end according to the header.
 func (t *Table) readRecords(r *bufio.Reader, count uint32) (first uint32, err error) {
 	for i := range count {
 		rec, err := readRecord(r)
@@ -181,26 +180,31 @@ func (t *Table) readRecords(r *bufio.Reader, count uint32) (first uint32, err er
 	return first, nil
 }
 
-// restore adds the pair of a record. A record that no WriteTo can have written is an error: its name must be canonical,
-// its number one that is given out, and neither may be in the table.
+// restore adds the pair of a record, or returns an error if acceptsRecord does.
 func (t *Table) restore(r record) error {
-	key, _, err := t.canonical(r.name)
-	if err != nil {
-		return fmt.Errorf("name %q: %w", r.name, err)
+	hash := t.index.hash(r.name)
+	if err := t.acceptsRecord(r, hash); err != nil {
+		return err
 	}
-	if key != r.name {
-		return fmt.Errorf("name %q is not in canonical form", r.name)
-	}
-	if r.number < firstNumber || r.number >= t.space.size || t.ring.find(r.number) != nil {
-		return fmt.Errorf("number %d of %q is not free", r.number, r.name)
-	}
-	hash := t.index.hash(key)
-	if t.index.find(hash, key) != nil {
-		return fmt.Errorf("name %q is there twice", r.name)
-	}
-	p := newPair(key)
+	p := newPair(r.name)
 	p.number = r.number
 	p.assigned.Store(t.fromWall(r.assigned))
 	t.add(hash, p)
+	return nil
+}
+
+// acceptsRecord returns an error for a record that WriteTo cannot have written: its name is not in canonical form, its
+// number is none that is handed out, or the name or the number is in the table already. hash is the name's.
+func (t *Table) acceptsRecord(r record, hash uint64) error {
+	switch canonical, _, err := t.canonical(r.name); {
+	case err != nil:
+		return fmt.Errorf("name %q: %w", r.name, err)
+	case canonical != r.name:
+		return fmt.Errorf("name %q is not in canonical form", r.name)
+	case !t.space.usableNumber(r.number) || t.ring.find(r.number) != nil:
+		return fmt.Errorf("number %d of %q is not free", r.number, r.name)
+	case t.index.find(hash, r.name) != nil:
+		return fmt.Errorf("name %q is there twice", r.name)
+	}
 	return nil
 }

@@ -28,7 +28,8 @@ func snapshot(t testing.TB, table *Table) []byte {
 	return b.Bytes()
 }
 
-// smallTable returns a table that has names of every kind, one of them pinned, and has evicted and flushed others.
+// smallTable returns a table with a name of every kind: never assigned, assigned, an address, pinned. It has evicted and
+// flushed others; stale is the address of the evicted one.
 func smallTable(t testing.TB) (table *Table, stale netip.Addr) {
 	table = newTestTable(t, Config{Size: 4, Hold: soon})
 	assign(t, table, "ip4", "flushed.example")
@@ -43,7 +44,7 @@ func smallTable(t testing.TB) (table *Table, stale netip.Addr) {
 	return table, stale
 }
 
-func TestSnapshot(t *testing.T) {
+func TestReadRestoresNamesInTheirOrder(t *testing.T) {
 	table, stale := smallTable(t)
 	b := snapshot(t, table)
 	r := bytes.NewReader(append(bytes.Clone(b), "more"...))
@@ -52,14 +53,14 @@ func TestSnapshot(t *testing.T) {
 	require.Equal(t, len("more"), r.Len(), "nothing after the snapshot is read")
 	require.Equal(t, entriesOf(table), entriesOf(back))
 	requireStale(t, back, stale)
-	for _, name := range []string{"named.example", "a.example", "2001:db8::1", "pinned.example"} { // in the order in which they were added
+	for _, name := range []string{"named.example", "a.example", "2001:db8::1", "pinned.example"} { // in the order in which they were added, and are evicted
 		addr := entriesOf(back)[name].IPv4
 		assign(t, back, "ip4", "in-place-of-"+strings.ReplaceAll(name, ":", "-"))
-		requireStale(t, back, addr) // the pin is not kept
+		requireStale(t, back, addr) // the pinned name too: leases are not in a snapshot
 	}
 }
 
-func TestSnapshotIsStable(t *testing.T) {
+func TestSnapshotOfARestoredTableIsEqual(t *testing.T) {
 	table, _ := smallTable(t)
 	b := snapshot(t, table)
 	back, err := Read(bytes.NewReader(b), Config{Size: 4, Hold: soon})
@@ -70,14 +71,14 @@ func TestSnapshotIsStable(t *testing.T) {
 	require.Equal(t, entriesOf(table), entriesOf(again))
 }
 
-func TestEmptySnapshot(t *testing.T) {
+func TestEmptySnapshotCanBeRead(t *testing.T) {
 	back, err := Read(bytes.NewReader(snapshot(t, newTestTable(t, Config{}))), Config{})
 	require.NoError(t, err)
 	require.Zero(t, back.Len())
 	assign(t, back, "ip4", "a.example")
 }
 
-func TestSnapshotTruncated(t *testing.T) {
+func TestReadRefusesATruncatedSnapshot(t *testing.T) {
 	table, _ := smallTable(t)
 	b := snapshot(t, table)
 	for n := range b {
@@ -86,7 +87,7 @@ func TestSnapshotTruncated(t *testing.T) {
 	}
 }
 
-func TestSnapshotAltered(t *testing.T) {
+func TestReadRefusesAnAlteredSnapshot(t *testing.T) {
 	table, _ := smallTable(t)
 	b := snapshot(t, table)
 	for i := range b {
@@ -103,7 +104,7 @@ func TestSnapshotAltered(t *testing.T) {
 	}
 }
 
-func TestReadRefuses(t *testing.T) {
+func TestReadRefusesASnapshotForAnotherConfig(t *testing.T) {
 	table, _ := smallTable(t)
 	good := snapshot(t, table)
 	prefix := netip.MustParsePrefix
@@ -123,7 +124,8 @@ func TestReadRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "no disk")
 }
 
-// forge returns a snapshot of any content, with the right checksum.
+// forge returns a snapshot with any header and records and the right checksum. It adds the records' number and length to
+// the header's.
 func forge(h header, records ...record) []byte {
 	var body []byte
 	for _, r := range records {
@@ -136,7 +138,7 @@ func forge(h header, records ...record) []byte {
 
 var goodHeader = header{ipv4: defaultIPv4, ipv6: defaultIPv6}
 
-func TestReadForged(t *testing.T) {
+func TestReadRefusesWhatWriteToCannotWrite(t *testing.T) {
 	a := record{name: "a.example", number: 1}
 	for reason, b := range map[string][]byte{
 		"canonical":           forge(goodHeader, record{name: "A.example", number: 1}),
@@ -159,8 +161,8 @@ func TestReadForged(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestReadAllocatesWhatIsThere gives Read headers that announce more than follows.
-func TestReadAllocatesWhatIsThere(t *testing.T) {
+// TestReadAllocatesNothingForMissingRecords gives Read a header that announces a million records, and none.
+func TestReadAllocatesNothingForMissingRecords(t *testing.T) {
 	h := goodHeader
 	h.count, h.length = 1<<20, 1<<20*recordFixedLen
 	_, bytes, err := readMeasured(h.append(nil), Config{})
@@ -168,9 +170,9 @@ func TestReadAllocatesWhatIsThere(t *testing.T) {
 	require.Less(t, bytes, uint64(256<<10))
 }
 
-// TestReadCostsWhatItHolds gives Read 400 kB of names whose numbers are spread over the space: as far apart as possible,
-// or so that they share few chunks.
-func TestReadCostsWhatItHolds(t *testing.T) {
+// TestReadMemoryGrowsWithTheNames gives Read 400 kB of names whose numbers are next to each other, far apart, or in few
+// chunks.
+func TestReadMemoryGrowsWithTheNames(t *testing.T) {
 	const names, usable = 15_000, 1<<28 - 2
 	for what, number := range map[string]func(i int) uint32{
 		"next to each other": func(i int) uint32 { return uint32(i + 1) },
@@ -192,7 +194,7 @@ func TestReadCostsWhatItHolds(t *testing.T) {
 			require.Less(t, (bytes-empty)/names, uint64(500), "bytes per name, %s", what)
 			for _, r := range records {
 				if name, _ := table.Name(table.space.addr(r.number, false)); name != r.name {
-					t.Fatalf("number %d is of %q", r.number, name)
+					t.Fatalf("number %d stands for %q", r.number, name)
 				}
 			}
 		}
@@ -208,7 +210,7 @@ func readMeasured(b []byte, c Config) (*Table, uint64, error) {
 	return table, after.TotalAlloc - before.TotalAlloc, err
 }
 
-func TestSnapshotOfScatteredPairs(t *testing.T) {
+func TestScatteredPairsSurviveASnapshot(t *testing.T) {
 	table := newTestTable(t, Config{Size: 1000})
 	var leases []*Lease
 	for i := range 20_000 {
@@ -234,7 +236,7 @@ func TestSnapshotOfScatteredPairs(t *testing.T) {
 	}
 }
 
-func TestHoldGoesOnAfterRead(t *testing.T) {
+func TestHoldCountsOnAfterRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := newTestTable(t, Config{Size: 2, Hold: time.Hour})
 		a := assign(t, table, "ip4", "a.example")
@@ -260,8 +262,8 @@ func TestHoldGoesOnAfterRead(t *testing.T) {
 	})
 }
 
-// TestReadTimesOutOfRange shows that a time in the future becomes now, and that no time is too long ago.
-func TestReadTimesOutOfRange(t *testing.T) {
+// TestReadTakesAnyTime shows that a time in the future becomes now, and that no time is too long ago.
+func TestReadTakesAnyTime(t *testing.T) {
 	b := forge(goodHeader,
 		record{name: "future.example", number: 1, assigned: math.MaxInt64},
 		record{name: "past.example", number: 2, assigned: math.MinInt64 + 1},
@@ -302,7 +304,7 @@ func TestWriteToReportsErrors(t *testing.T) {
 	}
 }
 
-// FuzzRead takes the bytes of a snapshot without its checksum, so that the fuzzer does not have to find that.
+// FuzzRead takes a snapshot without its checksum, and adds the right one.
 func FuzzRead(f *testing.F) {
 	table, _ := smallTable(f)
 	seeds := [][]byte{
@@ -348,7 +350,7 @@ func FuzzAssign(f *testing.F) {
 			key, ok := table.Name(addr)
 			require.True(t, ok)
 			require.LessOrEqual(t, len(key), 253)
-			require.Equal(t, addr, assign(t, table, network, key), "the canonical form is its own")
+			require.Equal(t, addr, assign(t, table, network, key), "a canonical form is its own canonical form")
 		}
 	})
 }

@@ -6,9 +6,9 @@ import (
 	"net/netip"
 )
 
-// forbidden are the prefixes that a reserved space must not overlap: their addresses have a meaning of their own for
-// the system, or mean many hosts. They leave IPv4 prefixes of at most 2^30 addresses, so twice a number fits in 32
-// bits.
+// forbidden are the prefixes that a reserved prefix must not overlap: the system treats their addresses specially, or
+// they stand for many hosts. An IPv4 prefix that overlaps none of them has at most 2^30 addresses, so that twice a number
+// fits in 32 bits.
 var forbidden = []struct {
 	prefix netip.Prefix
 	what   string
@@ -22,15 +22,15 @@ var forbidden = []struct {
 	{netip.MustParsePrefix("::ffff:0:0/96"), "IPv4-mapped"},
 }
 
-// space numbers the addresses of two prefixes: number n is the n-th address of both. Numbers run from firstNumber to
-// size-1. Number 0 would be 0.0.0.0 or a subnet-router anycast address (RFC 4291, section 2.6.1), and the last address
-// of the IPv4 prefix is a broadcast address (RFC 919). A space is immutable.
+// space numbers the addresses of two prefixes: number n stands for the n-th address of each, counted from 0. The numbers
+// that are handed out are firstNumber to size-1. Address 0 may be 0.0.0.0 or the subnet-router anycast address (RFC 4291,
+// section 2.6.1), and the last address of the IPv4 prefix a broadcast address (RFC 919). A space is immutable.
 type space struct {
 	ipv4, ipv6 netip.Prefix // masked
-	base4      uint32
-	high6      uint64 // the upper half of every IPv6 fake
-	base6      uint64 // the lower half of number 0
-	size       uint32 // one more than the last number
+	base4      uint32       // the IPv4 address of number 0
+	high6      uint64       // the upper half of every IPv6 address
+	base6      uint64       // the lower half of the IPv6 address of number 0
+	size       uint32       // one more than the last number that is handed out
 }
 
 const firstNumber uint32 = 1
@@ -74,8 +74,11 @@ func usablePrefix(p netip.Prefix, want4 bool) error {
 	return nil
 }
 
-// usable returns how many numbers can be given out.
+// usable returns how many numbers can be handed out.
 func (s *space) usable() uint32 { return max(s.size, 1) - 1 }
+
+// usableNumber reports whether n can be handed out.
+func (s *space) usableNumber(n uint32) bool { return firstNumber <= n && n < s.size }
 
 // following returns the number after n; firstNumber follows the last.
 func (s *space) following(n uint32) uint32 {
@@ -98,13 +101,13 @@ func (s *space) addr(n uint32, v6 bool) netip.Addr {
 	return netip.AddrFrom16(a)
 }
 
-// number returns the number of an address, which must not be IPv4-mapped, and reports whether the number is one that
-// is given out.
+// number returns the number of an address, which must not be IPv4-mapped, and reports whether that number can be handed
+// out. An address with a zone has no number.
 func (s *space) number(addr netip.Addr) (uint32, bool) {
 	if addr.Is4() {
 		a := addr.As4()
 		n := binary.BigEndian.Uint32(a[:]) - s.base4
-		return n, n != 0 && n < s.size
+		return n, s.usableNumber(n)
 	}
 	a := addr.As16()
 	n := binary.BigEndian.Uint64(a[8:]) - s.base6

@@ -5,7 +5,7 @@ type Stats struct {
 	Names    int    // in the table now
 	Assigned uint64 // names that were given addresses; a name that comes back after it was evicted or flushed counts again
 	Evicted  uint64 // names that made room for another; flushed names do not count
-	Stale    uint64 // lookups of a reserved address that stood for no name
+	Stale    uint64 // calls of Name and Acquire with a reserved address that stood for no name
 	Full     uint64 // names refused with ErrFull
 }
 

@@ -13,19 +13,20 @@ import (
 var (
 	// ErrFull: the table holds [Config].Size names, and each is pinned or within Hold.
 	ErrFull = errors.New("mapping table full of names in use")
-	// ErrStale: an address of the reserved space stands for no name, now or any longer.
+	// ErrStale: an address of the reserved space stands for no name. It was never assigned, or its name was evicted or
+	// flushed.
 	ErrStale = errors.New("reserved address stands for no name")
 	// ErrBadName: a name has no canonical form, or is an address that cannot be a name. The error gives the reason.
 	ErrBadName = errors.New("bad name")
 )
 
-// Table holds the pairs of one process. Make it with [New] or [Read]: the methods of a nil or zero Table return an error
-// if they can, and otherwise find nothing. A Table is safe for concurrent use. Name, Acquire and Contains take no lock,
-// nor do Assign and AcquireName for a name that the table holds.
+// Table pairs names with addresses. Make it with [New] or [Read]. The methods of a nil or zero Table return an error, or
+// report that they found nothing. A Table is safe for concurrent use. Name, Acquire and Contains take no lock, nor do
+// Assign and AcquireName for a name that is in the table.
 type Table struct {
 	space space
 	size  int   // 0: not made by New or Read
-	hold  int64 // in nanoseconds, as are all times
+	hold  int64 // in nanoseconds, as are all times of the table
 	clock clock
 	trace *Trace
 
@@ -45,17 +46,18 @@ func (t *Table) made() bool { return t != nil && t.size != 0 }
 type Entry struct {
 	Name       string // in canonical form
 	IPv4, IPv6 netip.Addr
-	Assigned   time.Time // the last Assign; zero if only AcquireName asked for the name
-	Leases     int       // that are not released
+	Assigned   time.Time // time of the last Assign; zero: the name was only given to AcquireName
+	Leases     int       // number of leases that are not released
 }
 
-// Contains reports whether addr is in the reserved space, mapped or not. A zone does not matter: the system ignores it.
+// Contains reports whether addr is in the reserved space, mapped or not. It ignores the zone, as the system does for
+// addresses that are not link-local.
 func (t *Table) Contains(addr netip.Addr) bool {
 	return t.made() && t.space.contains(addr.Unmap().WithZone(""))
 }
 
-// Name returns the name that addr stands for. It reports false for an address outside the reserved space, and for one
-// that stands for no name, now or any longer.
+// Name returns the name that addr stands for. It reports false for an address outside the reserved space, and for a
+// stale address, which stands for no name.
 func (t *Table) Name(addr netip.Addr) (string, bool) {
 	if !t.made() {
 		return "", false
@@ -82,8 +84,8 @@ func (t *Table) lookup(addr netip.Addr) (p *pair, reserved bool) {
 // Len returns the number of names in the table.
 func (t *Table) Len() int { return t.Stats().Names }
 
-// All returns an iterator over the pairs, in no particular order. The table may be used and changed meanwhile: a pair
-// that is added or removed during the iteration may be yielded or not.
+// All returns an iterator over the pairs, in no particular order. The table may be used and changed during the
+// iteration: a pair that is added or removed meanwhile may be yielded or not.
 func (t *Table) All() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		if !t.made() {

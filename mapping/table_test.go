@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// soon is the shortest Hold.
+// soon is the shortest Hold: it is over at the next reading of the clock.
 const soon = time.Nanosecond
 
 func newTestTable(t testing.TB, c Config) *Table {
@@ -50,8 +50,8 @@ func requireStale(t testing.TB, table *Table, addr netip.Addr) {
 	require.True(t, table.Contains(addr))
 }
 
-// entriesOf returns the pairs by name, without what a snapshot does not keep: leases, and the readings of the monotonic
-// clock.
+// entriesOf returns the pairs by name, without their leases and readings of the monotonic clock, which a snapshot does not
+// keep.
 func entriesOf(table *Table) map[string]Entry {
 	entries := make(map[string]Entry)
 	for e := range table.All() {
@@ -61,7 +61,7 @@ func entriesOf(table *Table) map[string]Entry {
 	return entries
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNewRefusesUnusableConfigs(t *testing.T) {
 	prefix := netip.MustParsePrefix
 	for _, c := range []struct {
 		config Config
@@ -96,7 +96,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestNewTakes(t *testing.T) {
+func TestNewTakesUsableConfigs(t *testing.T) {
 	prefix := netip.MustParsePrefix
 	for _, c := range []Config{
 		{},
@@ -115,7 +115,7 @@ func TestNewTakes(t *testing.T) {
 	}
 }
 
-func TestBothFamiliesShareAnEntry(t *testing.T) {
+func TestBothFamiliesShareAPair(t *testing.T) {
 	table := newTestTable(t, Config{})
 	four, six := assign(t, table, "ip4", "example.com"), assign(t, table, "ip6", "example.com")
 	require.True(t, four.Is4())
@@ -169,9 +169,9 @@ func TestAddressOfTheOtherFamilyIsAName(t *testing.T) {
 	require.Equal(t, 3, table.Len())
 }
 
-func TestBadNames(t *testing.T) {
+func TestBadNamesAndNetworksAreErrors(t *testing.T) {
 	table := newTestTable(t, Config{})
-	assign(t, table, "ip4", "2001:db8::1") // its pair does not make it a name in the other family
+	assign(t, table, "ip4", "2001:db8::1") // it does not become a name for ip6
 	for _, c := range []struct{ network, name, reason string }{
 		{"ip4", "", "empty name"},
 		{"ip4", "a b", "character"},
@@ -218,7 +218,7 @@ func TestBadNames(t *testing.T) {
 	}
 }
 
-func TestContains(t *testing.T) {
+func TestOnlyReservedAddressesAreContainedAndStale(t *testing.T) {
 	table := newTestTable(t, Config{})
 	for addr, want := range map[string]bool{
 		"240.0.0.0": true, "240.0.0.1": true, "255.255.255.255": true, "::ffff:241.0.0.1": true,
@@ -243,8 +243,8 @@ func TestContains(t *testing.T) {
 	require.False(t, table.Contains(netip.Addr{}))
 }
 
-// TestWholeSpaceIsGivenOnce also shows that the all-zero host and the broadcast address are never given out.
-func TestWholeSpaceIsGivenOnce(t *testing.T) {
+// TestWholeSpaceIsHandedOut also shows that the first address and the broadcast address are not handed out.
+func TestWholeSpaceIsHandedOut(t *testing.T) {
 	table := newTestTable(t, Config{IPv4: netip.MustParsePrefix("255.255.255.240/28"), Size: 14})
 	seen := make(map[netip.Addr]bool)
 	for i := range 14 {
@@ -266,7 +266,7 @@ func TestStartIsRandom(t *testing.T) {
 	require.Greater(t, len(starts), 4) // 8 draws of 2^28
 }
 
-func TestStats(t *testing.T) {
+func TestStatsCountEveryEvent(t *testing.T) {
 	table := newTestTable(t, Config{Size: 2})
 	a := assign(t, table, "ip4", "a.example")
 	assign(t, table, "ip4", "b.example")

@@ -6,11 +6,10 @@ import "net/netip"
 // They are called by the goroutine that caused the event, concurrently, and without the table's lock, so they may use
 // the table. They must not block.
 type Trace struct {
-	// Assigned is called when a name that the table did not hold has been given its addresses, by Assign or by
-	// AcquireName. It is not called for a name that the table holds already.
+	// Assigned is called when Assign or AcquireName has added a name to the table. It is not called for a name that is
+	// in the table already.
 	Assigned func(name string, ipv4, ipv6 netip.Addr)
-	// Stale is called when Name or Acquire was given an address of the reserved space that stands for no name, now or
-	// any longer.
+	// Stale is called when Name or Acquire was given an address of the reserved space that stands for no name.
 	Stale func(addr netip.Addr)
 }
 
@@ -21,7 +20,7 @@ func (t *Table) traceAssigned(p *pair) {
 	}
 }
 
-// noteStale counts a lookup that found no name, and calls the Trace's hook.
+// noteStale counts a stale address that Name or Acquire was given, and calls the Trace's hook.
 func (t *Table) noteStale(addr netip.Addr) {
 	t.stale.Add(1)
 	if t.trace != nil && t.trace.Stale != nil {

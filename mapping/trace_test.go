@@ -7,23 +7,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTrace(t *testing.T) {
+func TestTraceReportsNewNamesAndStaleAddresses(t *testing.T) {
 	var table *Table
-	var told []string
+	var events []string
 	table = newTestTable(t, Config{Size: 2, Hold: soon, Trace: &Trace{
 		Assigned: func(name string, ipv4, ipv6 netip.Addr) {
-			held, ok := table.Name(ipv4) // the table can be used from here
+			got, ok := table.Name(ipv4) // a hook can use the table
 			require.True(t, ok)
-			require.Equal(t, name, held)
+			require.Equal(t, name, got)
 			require.Equal(t, assign(t, table, "ip6", name), ipv6)
-			told = append(told, "assigned "+name)
+			events = append(events, "assigned "+name)
 		},
-		Stale: func(addr netip.Addr) { told = append(told, "stale "+addr.String()) },
+		Stale: func(addr netip.Addr) { events = append(events, "stale "+addr.String()) },
 	}})
 	expect := func(want ...string) {
 		t.Helper()
-		require.Equal(t, want, told)
-		told = nil
+		require.Equal(t, want, events)
+		events = nil
 	}
 
 	first := assign(t, table, "ip4", "First.example.")
@@ -47,7 +47,7 @@ func TestTrace(t *testing.T) {
 	expect("stale "+l.Addr().String(), "stale "+l.Addr().String())
 }
 
-func TestTraceOfNothing(t *testing.T) {
+func TestTraceWithoutHooksDoesNothing(t *testing.T) {
 	table := newTestTable(t, Config{Trace: new(Trace)})
 	assign(t, table, "ip4", "name.example")
 	requireStale(t, table, netip.MustParseAddr("240.0.0.0"))

@@ -8,8 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestZeroTable shows that the methods of a nil or zero Table return errors or find nothing.
-func TestZeroTable(t *testing.T) {
+func TestMethodsOfANilOrZeroTableFailOrFindNothing(t *testing.T) {
 	addr := netip.MustParseAddr("240.0.0.1")
 	for _, table := range []*Table{nil, new(Table)} {
 		for _, network := range []string{"ip4", "ip6", "tcp"} {
@@ -34,7 +33,7 @@ func TestZeroTable(t *testing.T) {
 		require.Zero(t, table.Stats())
 		table.Flush()
 		for range table.All() {
-			t.Fatal("an entry")
+			t.Fatal("a zero Table has an entry")
 		}
 	}
 }

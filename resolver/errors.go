@@ -21,7 +21,7 @@ func notFound(name, server string) *net.DNSError {
 	return &net.DNSError{Err: "no such host", Name: name, Server: server, IsNotFound: true}
 }
 
-// failure converts any error to a *net.DNSError, which wraps it for errors.Is.
+// failure converts any error to a *net.DNSError that wraps it for errors.Is. It returns a *net.DNSError in err as it is.
 func failure(name string, err error) *net.DNSError {
 	if e, ok := asDNSError(err); ok {
 		return e
@@ -33,7 +33,7 @@ func failure(name string, err error) *net.DNSError {
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Err, e.IsTimeout, e.IsTemporary = "i/o timeout", true, true
 	case errors.Is(err, mapping.ErrBadName):
-		e.IsNotFound = true // as package net's error for a name that no DNS can have
+		e.IsNotFound = true // as in package net's error for a name that no DNS can have
 	case errors.Is(err, mapping.ErrFull):
 		e.IsTemporary = true
 	default:
@@ -43,7 +43,7 @@ func failure(name string, err error) *net.DNSError {
 	return e
 }
 
-// asDNSError returns the *net.DNSError in an error, and reports whether there is one.
+// asDNSError returns the *net.DNSError in the tree of an error, and reports whether there is one.
 func asDNSError(err error) (e *net.DNSError, ok bool) {
 	ok = errors.As(err, &e)
 	return e, ok
@@ -55,7 +55,7 @@ func isNotFound(err error) bool {
 	return ok && e.IsNotFound
 }
 
-// misbehaving returns package net's error for a server that neither knows a name nor denies it.
+// misbehaving returns package net's error for a server that answers neither NOERROR nor NXDOMAIN.
 func misbehaving(name, server string) *net.DNSError {
 	return &net.DNSError{Err: "server misbehaving", Name: name, Server: server, IsTemporary: true}
 }

@@ -9,16 +9,20 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// exchange is a query with the response that is being built for it. One goroutine at a time uses it.
+// exchange is the response to one query while it is built. It is in one of three states:
+//
+//	raw is set    the query could not be parsed, and raw is the response in wire form; r is nil
+//	wait is set   r lacks the answer of System or Upstream, which wait asks for
+//	otherwise     r is the response
+//
+// One goroutine at a time uses it.
 type exchange struct {
-	raw   []byte // the whole response, if the query cannot be parsed; otherwise nil, and r is the response
+	raw   []byte
 	r     *dns.Msg
-	opt   *dns.OPT // the OPT record of r; nil: the client sent none
+	opt   *dns.OPT // the OPT record of r; nil: the query has none
 	limit int      // the most bytes of the response
 	ttl   uint32   // of a negative response, in seconds
-
-	// wait asks System or Upstream, within ctx, and completes r. Nil: r is complete.
-	wait func(ctx context.Context)
+	wait  func(ctx context.Context)
 }
 
 // newExchange begins the response to a query.
@@ -38,11 +42,11 @@ func newExchange(m *dns.Msg, udp bool, ttl uint32) *exchange {
 	return x
 }
 
-// headerOnly returns the response to a query that cannot be parsed.
+// headerOnly returns the response to a query that cannot be parsed: a header with an RCODE.
 func headerOnly(query []byte, rcode byte) []byte {
 	r := make([]byte, headerSize)
 	copy(r, query[:3])
-	r[2] = r[2]&0x79 | 0x80 // QR; opcode and RD as asked, without AA and TC
+	r[2] = r[2]&0x79 | 0x80 // QR; opcode and RD as in the query; neither AA nor TC
 	r[3] = 0x80 | rcode     // RA
 	return r
 }
@@ -50,8 +54,17 @@ func headerOnly(query []byte, rcode byte) []byte {
 // question returns the one question of r.
 func (x *exchange) question() *dns.Question { return &x.r.Question[0] }
 
-// The reasons that clients with EDNS are given (RFC 8914). They are short and fixed, so that no response is much longer
-// than its query or repeats its bytes.
+// fillBy completes r with f. If f waits for System or Upstream, fillBy leaves that to wait; otherwise it calls f at once.
+func (x *exchange) fillBy(waits bool, f func(ctx context.Context)) {
+	if waits {
+		x.wait = f
+		return
+	}
+	f(context.Background())
+}
+
+// The reasons in responses to queries with EDNS (RFC 8914). They are short and fixed, so that a response is not much longer
+// than its query, and repeats none of its bytes.
 const (
 	reasonExpansion = "a search list's expansion: ask for the next name"
 	reasonBadName   = "not a host name"
@@ -59,7 +72,7 @@ const (
 	reasonTime      = "no answer in time"
 )
 
-// fail sets an RCODE and, for a client with EDNS, the reason unless it is empty.
+// fail sets the RCODE, removes the answers, and adds the reason if it is not empty and the query has EDNS.
 func (x *exchange) fail(rcode int, reason string) {
 	x.r.Rcode = rcode
 	x.r.Answer = nil
@@ -86,8 +99,9 @@ func (x *exchange) failWith(err error) {
 	x.fail(rcode, reason)
 }
 
-// soa adds an SOA record to a negative response that has none, so that caches know how long to keep it (RFC 2308). An
-// empty zone means the name in question.
+// soa adds an SOA record to a negative response that has none, so that caches know how long to keep it (RFC 2308). It does
+// nothing to any other response, or while wait is set. zone is the owner of the record, a domain at the end of the name in
+// question; empty means the whole name.
 func (x *exchange) soa(zone string) {
 	negative := x.r.Rcode == dns.RcodeSuccess || x.r.Rcode == dns.RcodeNameError
 	if x.wait != nil || !negative || len(x.r.Answer) > 0 || len(x.r.Ns) > 0 {
@@ -95,7 +109,7 @@ func (x *exchange) soa(zone string) {
 	}
 	owner := x.question().Name
 	if zone != "" {
-		owner = owner[len(owner)-len(zone)-1:] // with upper and lower case as in the query
+		owner = owner[len(owner)-len(zone)-1:] // in upper and lower case as in the query
 	}
 	x.r.Ns = append(x.r.Ns, &dns.SOA{
 		Hdr:     dns.RR_Header{Name: owner, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: x.ttl},
@@ -109,7 +123,7 @@ func (x *exchange) soa(zone string) {
 	})
 }
 
-// The fields of the SOA records. The zones cannot be transferred, so the values are RFC 7534's (section 3.5).
+// The fields of the SOA records, with the values of RFC 7534, section 3.5: the zones cannot be transferred.
 const (
 	soaServer  = "localhost."
 	soaMailbox = "nobody.invalid."
@@ -118,7 +132,7 @@ const (
 	soaExpire  = 604800
 )
 
-// complete calls wait, if there is one, and returns the response in wire form.
+// complete calls wait if it is set, and returns the response in wire form.
 func (x *exchange) complete(ctx context.Context) []byte {
 	if x.wait != nil {
 		x.wait(ctx)
@@ -128,8 +142,8 @@ func (x *exchange) complete(ctx context.Context) []byte {
 	return x.pack()
 }
 
-// pack returns the response in wire form. If it exceeds the limit, pack drops the reason first, and then records, which
-// sets TC.
+// pack returns the response in wire form. If it exceeds the limit, pack drops the reason; if it still does, pack drops
+// records and sets TC.
 func (x *exchange) pack() []byte {
 	if x.raw != nil {
 		return x.raw
@@ -148,7 +162,7 @@ func (x *exchange) pack() []byte {
 	return packed
 }
 
-// unpackable returns the response if the records cannot be packed: SERVFAIL.
+// unpackable returns the response SERVFAIL for records that cannot be packed.
 func (x *exchange) unpackable() []byte {
 	x.fail(dns.RcodeServerFailure, "")
 	x.r.Ns, x.r.Extra = nil, nil

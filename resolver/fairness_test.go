@@ -19,20 +19,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// heldUpstream answers no question before it is released, or its context ends.
-func heldUpstream() (up *Upstream, waiting *atomic.Int32, release func()) {
+// stalledUpstream returns an Upstream that answers no question until release is called or the question's context ends.
+func stalledUpstream() (up *Upstream, release func()) {
 	released := make(chan struct{})
-	waiting = new(atomic.Int32)
 	up = &Upstream{Addr: "192.0.2.53:53", Timeout: time.Minute, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		waiting.Add(1)
-		defer waiting.Add(-1)
 		select {
 		case <-released:
 		case <-ctx.Done():
 		}
 		return nil, os.ErrDeadlineExceeded
 	}}
-	return up, waiting, func() { close(released) }
+	return up, func() { close(released) }
 }
 
 // from returns a UDP socket at 127.0.1.host, connected to a server.
@@ -56,12 +53,6 @@ func streamFrom(t testing.TB, host byte, addr string) net.Conn {
 	return c
 }
 
-func packQuery(t testing.TB, name string, qtype uint16) []byte {
-	packed, err := newQuery(name, qtype).Pack()
-	require.NoError(t, err)
-	return packed
-}
-
 // askOn sends a query on a connected socket, and waits for the response within a deadline.
 func askOn(c net.Conn, query []byte) error {
 	c.SetDeadline(time.Now().Add(5 * time.Second))
@@ -76,15 +67,15 @@ func askOn(c net.Conn, query []byte) error {
 	return err
 }
 
-// While clients send more questions for Upstream than there are slots, from one address or from many, another client's
-// questions for addresses are answered, and its question for Upstream gets a slot.
-func TestSlowQuestionsStarveNobody(t *testing.T) {
+// While clients, at one address or at many, ask Upstream more questions than there are slots, another client's questions
+// for addresses are answered, and its question for Upstream gets a slot.
+func TestSlowQuestionsStarveNoOtherClient(t *testing.T) {
 	for _, floods := range []int{1, 17} {
 		t.Run(fmt.Sprint(floods), func(t *testing.T) {
-			up, _, release := heldUpstream()
+			up, release := stalledUpstream()
 			s := &Server{Resolver: &Resolver{Table: newTable(t), Upstream: up}, Search: []string{}, ErrorLog: log.New(io.Discard, "", 0)}
 			addr := newServer(t, s)
-			var given atomic.Int32 // responses to the flood, each for a question whose slot was taken back
+			var lost atomic.Int32 // responses to the flood; each is for a question whose slot was taken back
 			sent := 0
 			for i := range floods {
 				c := from(t, byte(10+i), addr)
@@ -94,45 +85,47 @@ func TestSlowQuestionsStarveNobody(t *testing.T) {
 						if _, err := c.Read(buf); err != nil {
 							return
 						}
-						given.Add(1)
+						lost.Add(1)
 					}
 				}()
 				for j := range 2*maxWaiting/floods + 1 {
 					_, err := c.Write(packQuery(t, fmt.Sprintf("slow%d-%d.example.", i, j), dns.TypeTXT))
 					require.NoError(t, err)
-					if sent++; sent%32 == 0 { // no more in flight than a socket's buffer holds
-						require.Eventually(t, func() bool { return busy(s)+int(given.Load()) == sent }, 10*time.Second, time.Millisecond)
+					if sent++; sent%32 == 0 { // the Server must keep up, so that the socket's buffer does not overflow
+						require.Eventually(t, func() bool { return busy(s)+int(lost.Load()) == sent }, 10*time.Second, time.Millisecond)
 					}
 				}
 			}
-			require.Eventually(t, func() bool { return busy(s) == maxWaiting && maxWaiting+int(given.Load()) == sent }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return busy(s) == maxWaiting && maxWaiting+int(lost.Load()) == sent }, 10*time.Second, time.Millisecond)
 			victim := from(t, 2, addr)
 			for i := range 200 {
 				require.NoError(t, askOn(victim, packQuery(t, fmt.Sprintf("host%d.example.", i), dns.TypeA)))
 			}
-			require.Positive(t, given.Load(), "those beyond are given up")
+			require.Positive(t, lost.Load(), "the questions beyond maxWaiting have lost their slots")
 
 			mine := from(t, 3, addr)
-			before := given.Load()
+			before := lost.Load()
 			_, err := mine.Write(packQuery(t, "mail.example.", dns.TypeMX))
 			require.NoError(t, err)
-			require.Eventually(t, func() bool { return slotsOf(s, 3) == 1 && given.Load() == before+1 }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return slotsOf(s, 3) == 1 && lost.Load() == before+1 }, 10*time.Second, time.Millisecond)
 			require.Equal(t, maxWaiting, busy(s))
 			release()
 			require.NoError(t, mine.SetReadDeadline(time.Now().Add(10*time.Second)))
 			_, err = mine.Read(make([]byte, 512))
-			require.NoError(t, err, "its question was never given up")
+			require.NoError(t, err, "its question has kept its slot")
 			require.Eventually(t, func() bool { return busy(s) == 0 }, 10*time.Second, time.Millisecond)
 		})
 	}
 }
 
+// busy returns the number of slots that are taken for queries that wait.
 func busy(s *Server) int {
 	s.waiting.mu.Lock()
 	defer s.waiting.mu.Unlock()
 	return s.waiting.taken
 }
 
+// slotsOf returns the number of such slots that the client at 127.0.1.host has.
 func slotsOf(s *Server, host byte) int {
 	s.waiting.mu.Lock()
 	defer s.waiting.mu.Unlock()
@@ -140,7 +133,7 @@ func slotsOf(s *Server, host byte) int {
 }
 
 // A client with more idle connections than the Server allows loses its oldest, so others can connect.
-func TestIdleConnectionsStarveNobody(t *testing.T) {
+func TestIdleConnectionsStarveNoOtherClient(t *testing.T) {
 	s := &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}}
 	addr := newServer(t, s)
 	dial := func(host byte) net.Conn { return streamFrom(t, host, addr) }
@@ -156,7 +149,7 @@ func TestIdleConnectionsStarveNobody(t *testing.T) {
 	for range maxConns + more {
 		theirs = append(theirs, dial(2))
 	}
-	for i, c := range theirs[:more+1] { // the oldest, and one more for the other client
+	for i, c := range theirs[:more+1] { // the oldest are closed, and one more for mine
 		require.NoError(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
 		_, err := c.Read(make([]byte, 1))
 		require.Error(t, err)
@@ -184,7 +177,7 @@ func askStream(c net.Conn, query []byte) error {
 	return err
 }
 
-// Over TCP, a query that waits for Upstream does not delay those behind it. All are answered before the connection
+// Over TCP, a query that waits for Upstream does not delay the queries behind it. All are answered before the connection
 // ends, also if the client has closed its side for writing.
 func TestStreamAnswersAsTheyAreReady(t *testing.T) {
 	release := make(chan struct{})
@@ -212,7 +205,7 @@ func TestStreamAnswersAsTheyAreReady(t *testing.T) {
 }
 
 // A client that sends queries over TCP and reads no response loses its slots to others.
-func TestStreamThatReadsNothing(t *testing.T) {
+func TestClientThatReadsNothingLosesItsSlots(t *testing.T) {
 	const patience = 30 * time.Second
 	up := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
 		m := new(dns.Msg).SetReply(q)
@@ -228,7 +221,7 @@ func TestStreamThatReadsNothing(t *testing.T) {
 	addr := newServer(t, s)
 	c := streamFrom(t, 2, addr)
 	require.NoError(t, c.(*net.TCPConn).SetReadBuffer(4096))
-	full := 0 // how many times in a row all slots were taken: the responses have filled the buffers
+	full := 0 // how many times in a row all slots were taken; after 50, the responses have filled the buffers
 	require.Eventually(t, func() bool {
 		full++
 		for range maxWaiting - busy(s) {

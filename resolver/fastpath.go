@@ -55,14 +55,14 @@ func (h *handler) getsFake(name string) bool {
 	return !h.resolver.isSpecial(name) || meaningOf(name) == hidden
 }
 
-// fastDenial appends the response that makes a stub go on to its next name. domain is the search domain at the end of
-// the name in question.
+// fastDenial appends the response that makes a stub go on to the next name of its list. domain is the search domain at
+// the end of the name in question.
 func (h *handler) fastDenial(dst, query []byte, q simpleQuery, domain string) []byte {
 	if name, err := names.Canonical(q.name); err != nil || name != q.name {
 		return nil // begin answers with the reason
 	}
 	dst = q.appendHeader(dst, query, dns.RcodeNameError, 0, 1)
-	owner := headerSize + len(q.name) - len(domain) // the offset of domain's first label in the name in question
+	owner := headerSize + len(q.name) - len(domain) // the offset of domain in the name in question
 	dst = append(dst, 0xc0|byte(owner>>8), byte(owner))
 	dst = binary.BigEndian.AppendUint16(dst, dns.TypeSOA)
 	dst = binary.BigEndian.AppendUint16(dst, dns.ClassINET)
@@ -80,15 +80,15 @@ const soaNames = "\x09localhost\x00\x06nobody\x07invalid\x00"
 
 // simpleQuery is a query that the fast path may answer.
 type simpleQuery struct {
-	name  string // in lower case; each label has letters, digits, hyphens and underscores
+	name  string // in lower case; its labels have letters, digits, hyphens and underscores only
 	qtype uint16 // A or AAAA
 	end   int    // the offset of the first byte after the question
-	edns  bool
-	do    byte // the DO bit of the OPT record, at its place
+	edns  bool   // the query has an OPT record
+	do    byte   // the DO bit of the OPT record, in its place (RFC 3225)
 }
 
-// parseSimpleQuery parses a query, and reports whether it is simple: a standard query with one question of class IN,
-// and at most an OPT record of version 0 without options.
+// parseSimpleQuery parses a query, and reports whether it is simple: a standard query with one question of class IN and
+// no other record than an OPT record of version 0 without options.
 func parseSimpleQuery(query []byte) (q simpleQuery, ok bool) {
 	if !hasSimpleHeader(query) {
 		return q, false
@@ -101,30 +101,36 @@ func parseSimpleQuery(query []byte) (q simpleQuery, ok bool) {
 		return q, false
 	}
 	q.end += 4
-	switch rest := query[q.end:]; binary.BigEndian.Uint16(query[10:]) { // ARCOUNT
+	switch binary.BigEndian.Uint16(query[10:]) { // ARCOUNT
 	case 0:
-		return q, len(rest) == 0
+		return q, len(query) == q.end
 	case 1:
 		q.edns = true
-		if len(rest) != 11 || rest[0] != 0 || binary.BigEndian.Uint16(rest[1:]) != dns.TypeOPT || rest[6] != 0 {
-			return q, false
-		}
-		q.do = rest[7] & 0x80
-		return q, binary.BigEndian.Uint16(rest[9:]) == 0
+		q.do, ok = parseSimpleOPT(query[q.end:])
+		return q, ok
 	default:
 		return q, false
 	}
 }
 
-// hasSimpleHeader reports whether a query has opcode QUERY, no flag of the first byte but RD, one question, and no
-// records but additional ones.
+// parseSimpleOPT returns the DO bit of an OPT record (RFC 6891, section 6.1), and reports whether b is exactly such a
+// record, of version 0 and without options.
+func parseSimpleOPT(b []byte) (do byte, ok bool) {
+	if len(b) != 11 || b[0] != 0 || binary.BigEndian.Uint16(b[1:]) != dns.TypeOPT || b[6] != 0 {
+		return 0, false
+	}
+	return b[7] & 0x80, binary.BigEndian.Uint16(b[9:]) == 0
+}
+
+// hasSimpleHeader reports whether a query has opcode QUERY, none of the flags QR, AA and TC, one question, and no records
+// in the answer and authority sections.
 func hasSimpleHeader(query []byte) bool {
 	return len(query) >= headerSize && query[2]&^0x01 == 0 && [2]byte(query[4:6]) == [2]byte{0, 1} && [4]byte(query[6:10]) == [4]byte{}
 }
 
 // parseSimpleName returns the name at an offset of msg, in lower case and without a trailing dot, and the offset after
-// it. It reports false for the root, for a compressed or incomplete name, and for one with other bytes than a
-// simpleQuery's.
+// it. It reports false for the root, for a compressed or incomplete name, and for a name with bytes that simpleNameBytes
+// does not have.
 func parseSimpleName(msg []byte, at int) (name string, end int, ok bool) {
 	var buf [254]byte
 	text := buf[:0]
@@ -138,10 +144,7 @@ func parseSimpleName(msg []byte, at int) (name string, end int, ok bool) {
 			return "", 0, false
 		}
 		for _, c := range msg[at : at+n] {
-			if 'A' <= c && c <= 'Z' {
-				c += 'a' - 'A'
-			}
-			if (c < 'a' || 'z' < c) && !isDigit(c) && c != '-' && c != '_' {
+			if c = simpleNameBytes[c]; c == 0 {
 				return "", 0, false
 			}
 			text = append(text, c)
@@ -151,6 +154,17 @@ func parseSimpleName(msg []byte, at int) (name string, end int, ok bool) {
 	}
 	return "", 0, false
 }
+
+// simpleNameBytes maps each byte that the name of a simpleQuery may have to its lower case, and all others to 0.
+var simpleNameBytes = func() (lower [256]byte) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyz0123456789-_") {
+		lower[c] = c
+	}
+	for c := byte('A'); c <= 'Z'; c++ {
+		lower[c] = c + 'a' - 'A'
+	}
+	return lower
+}()
 
 // appendHeader appends the header of a response, and the question as it is in the query.
 func (q simpleQuery) appendHeader(dst, query []byte, rcode, answers, authorities byte) []byte {
@@ -167,8 +181,8 @@ func (q simpleQuery) appendHeader(dst, query []byte, rcode, answers, authorities
 	return dst
 }
 
-// appendOption appends the OPT record of a response to a client that sent one (RFC 6891, section 6.1.2), with the
-// reason unless it is empty (RFC 8914).
+// appendOption appends the OPT record of a response if the query has one (RFC 6891, section 6.1.1). A reason that is not
+// empty is its option (RFC 8914).
 func (q simpleQuery) appendOption(dst []byte, reason string) []byte {
 	if !q.edns {
 		return dst

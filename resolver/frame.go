@@ -11,7 +11,7 @@ func frame(msg []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(msg)), uint16(len(msg))), msg...)
 }
 
-// readFrame reads one message with its length, and nothing after it.
+// readFrame reads one message that frame made, and nothing after it. The error is io.EOF if there is none.
 func readFrame(r io.Reader) ([]byte, error) {
 	var length [2]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {

@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	headerSize = 12   // bytes, RFC 1035, section 4.1.1
-	ednsSize   = 1232 // bytes: the largest datagram that no path fragments, which is offered, and the longest UDP response
+	headerSize = 12   // bytes of a message's header (RFC 1035, section 4.1.1)
+	ednsSize   = 1232 // bytes of the longest response over UDP, which no path fragments; the OPT record announces it too
 )
 
-// handler answers DNS queries, for NetResolver and Server. begin dispatches on the type in question. It is safe for
-// concurrent use.
+// handler answers the DNS queries of NetResolver and Server. fastResponse answers the simplest queries, begin all others;
+// reverse.go has the answers to PTR questions. A handler is safe for concurrent use.
 type handler struct {
 	resolver *Resolver
-	list     func() *searchList // of the clients' stubs
-	ttl      uint32             // of every response from the table, in seconds
+	list     func() *searchList // the search list of the clients' stubs
+	ttl      uint32             // of the records from the table, in seconds
 }
 
-// begin returns the exchange for a query, complete unless its wait is set. udp bounds the response to the size of a
-// datagram. begin returns nil if msg must not be answered: it is too short for a query, or is a response. msg is not
-// used after begin returns.
+// begin returns the exchange for a query. Its response is complete unless wait is set. udp bounds the response to the
+// size of a datagram. begin returns nil if msg must not be answered, because it is shorter than a header or is a response.
+// msg may be reused after begin returns.
 func (h *handler) begin(msg []byte, udp bool) *exchange {
 	if len(msg) < headerSize || msg[2]&0x80 != 0 {
 		return nil
@@ -74,7 +74,7 @@ func countOPT(m *dns.Msg) (n int) {
 	return n
 }
 
-// fill answers the question of x, or sets wait.
+// fill answers the question of x by its type, or sets wait.
 func (h *handler) fill(x *exchange) {
 	q := x.question()
 	if q.Qclass != dns.ClassINET {
@@ -93,8 +93,8 @@ func (h *handler) fill(x *exchange) {
 	}
 }
 
-// host answers a question about a host: its addresses, HTTPS or SVCB (types 65 and 64), or ANY. It is answered for the
-// name that was typed, by the search rule.
+// host answers a question about a host: A, AAAA, HTTPS (type 65), SVCB (type 64) or ANY. The search rule decides for which
+// name it answers.
 func (h *handler) host(x *exchange) {
 	q := x.question()
 	if q.Name == "." {
@@ -112,7 +112,7 @@ func (h *handler) host(x *exchange) {
 			x.soa(denied)
 			return
 		}
-		if host, err = names.Parse(name); err != nil { // q without a search domain at its end is no host name
+		if host, err = names.Parse(name); err != nil { // without its search domain, such as 1.2
 			x.fail(dns.RcodeNameError, reasonBadName)
 			return
 		}
@@ -129,8 +129,8 @@ func (h *handler) host(x *exchange) {
 	}
 }
 
-// typed returns the name whose addresses answer a question for q, a name in canonical form. If q must be denied, typed
-// returns the search domain at its end instead.
+// typed returns the name whose addresses answer a question for q, a name in canonical form: the name that was typed, as
+// far as the search list tells. If q must be denied, typed returns the search domain at its end as denied.
 func (h *handler) typed(q string) (name, denied string) {
 	r := h.resolver
 	list := h.list()
@@ -144,7 +144,7 @@ func (h *handler) typed(q string) (name, denied string) {
 	}
 }
 
-// absent denies a host that does not exist by specialNames, and reports whether it did.
+// absent reports whether a host does not exist according to specialNames. If so, it sets the RCODE.
 func (h *handler) absent(x *exchange, host names.Host) bool {
 	if host.IsName() && meaningOf(host.String()) == absent {
 		x.r.Rcode = dns.RcodeNameError
@@ -153,7 +153,8 @@ func (h *handler) absent(x *exchange, host names.Host) bool {
 	return false
 }
 
-// address answers with the addresses of a host. The owner of the records is the name in question, whatever the host.
+// address answers with the addresses of a host. The owner of the records is the name in question, even if the search rule
+// has chosen another host.
 func (h *handler) address(x *exchange, host names.Host) {
 	if host.IsName() && meaningOf(host.String()) == addressless {
 		return // no data
@@ -164,24 +165,19 @@ func (h *handler) address(x *exchange, host names.Host) {
 	if q.Qtype == dns.TypeAAAA {
 		network = "ip6"
 	}
-	answer := func(ctx context.Context) {
-		found, err := r.lookupBy(ctx, system, network, host)
+	x.fillBy(system != nil || r.verifies(host), func(ctx context.Context) {
+		addrs, err := r.lookupBy(ctx, system, network, host)
 		if system != nil && isNotFound(err) {
-			return // no data: the other family may have addresses
+			return // no data: System may have addresses of the other family
 		}
 		if err != nil {
 			x.failWith(err)
 			return
 		}
-		for _, addr := range found {
+		for _, addr := range addrs {
 			x.r.Answer = append(x.r.Answer, addressRecord(h.header(q.Name, q.Qtype), addr))
 		}
-	}
-	if system != nil || r.verifies(host) {
-		x.wait = answer
-		return
-	}
-	answer(context.Background())
+	})
 }
 
 // addressRecord returns the A or AAAA record of an address.
@@ -194,34 +190,8 @@ func addressRecord(header dns.RR_Header, addr netip.Addr) dns.RR {
 	return &dns.AAAA{Hdr: header, AAAA: addr.AsSlice()}
 }
 
-// pointer answers a PTR question: for addresses of the reserved space and of loopback, and for Direct ones. Others are
-// forwarded.
-func (h *handler) pointer(x *exchange) {
-	r := h.resolver
-	addr, ok := parseArpa(x.question().Name)
-	known := ok && r.knows(addr)
-	if !known && (!ok || r.system(names.FromAddr(addr)) == nil) {
-		h.forward(x)
-		return
-	}
-	answer := func(ctx context.Context) {
-		found, err := r.LookupAddr(ctx, addr.String())
-		if err != nil {
-			x.failWith(err)
-			return
-		}
-		for _, name := range found {
-			x.r.Answer = append(x.r.Answer, &dns.PTR{Hdr: h.header(x.question().Name, dns.TypePTR), Ptr: dns.Fqdn(name)})
-		}
-	}
-	if !known {
-		x.wait = answer
-		return
-	}
-	answer(context.Background())
-}
-
-// forward has Upstream answer. Without an Upstream, and for names that no DNS may be asked about, there is no data.
+// forward answers with Upstream's answer. Without an Upstream, and for special and Direct names, which Upstream must not be
+// asked about, it answers no data.
 func (h *handler) forward(x *exchange) {
 	q := x.question()
 	if host, err := names.Parse(strings.TrimSuffix(q.Name, ".")); err == nil && host.IsName() {
@@ -233,17 +203,17 @@ func (h *handler) forward(x *exchange) {
 	if up == nil {
 		return
 	}
-	x.wait = func(ctx context.Context) {
+	x.fillBy(true, func(ctx context.Context) {
 		answer, err := up.exchange(ctx, q.Name, q.Qtype)
 		if err != nil {
 			x.failWith(err)
 			return
 		}
 		if x.r.Rcode = answer.Rcode; x.r.Rcode > 0xf {
-			x.r.Rcode = dns.RcodeServerFailure // extended RCODEs concern the hop to Upstream alone
+			x.r.Rcode = dns.RcodeServerFailure // an extended RCODE concerns the query to Upstream, not the client's
 		}
 		x.r.Answer, x.r.Ns = answer.Answer, answer.Ns
-	}
+	})
 }
 
 // header returns the header of a record from the table.

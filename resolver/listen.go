@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// ListenAndServe serves on UDP and TCP at addr, a literal "address:port"; port 0 means any that is free in both. On
-// Linux the port has as many UDP sockets as there are processors, 16 at most, each with a reader of its own; another
-// program of the same user can share the port too. When ctx ends, ListenAndServe shuts the Server down and returns ctx's
-// error; after Shutdown it returns net.ErrClosed. Either way, it answers the queries that it has received first.
+// ListenAndServe serves on UDP and TCP at addr, a literal "address:port"; port 0 means any port that is free in both. On
+// Linux it opens one UDP socket per processor, at most 16, each with its own reader; other programs of the same user can
+// share the UDP port. When ctx ends, ListenAndServe shuts the Server down and returns ctx's error; after Shutdown it
+// returns net.ErrClosed. In both cases it first answers the queries that it has read.
 func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 	if err := s.init(); err != nil {
 		return err
@@ -26,7 +26,7 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 	stop := context.AfterFunc(ctx, func() { s.Shutdown(context.Background()) })
 	defer stop()
 	ended := make(chan error, 1+len(sockets))
-	go func() { ended <- s.Serve(l) }() // ends with the Server; this function waits for it and for the others
+	go func() { ended <- s.Serve(l) }() // these goroutines end with the Server; ListenAndServe waits for all of them
 	for _, p := range sockets {
 		go func() { ended <- s.ServePacket(p) }()
 	}
@@ -44,8 +44,8 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 }
 
 const (
-	maxSockets = 16      // UDP sockets of a port
-	readBuffer = 1 << 20 // bytes of received queries that a socket keeps
+	maxSockets = 16      // the most UDP sockets of a port
+	readBuffer = 1 << 20 // bytes of a socket's receive buffer
 )
 
 // listen opens TCP and UDP sockets on one port. The TCP port is not shared, so two Servers cannot have the same port.

@@ -55,8 +55,9 @@ func (r *Resolver) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr,
 	return addrs, nil
 }
 
-// LookupIP returns the fake address of a host in the family of network, "ip4" or "ip6"; for "ip" it is the IPv4 one. An
-// address literal of the other family is a name too: its fake leads to it through the gateway (RFC 3089, section 3).
+// LookupIP returns the fake address of a host in the family of network, "ip4" or "ip6"; for "ip" it returns the IPv4 one.
+// An address literal of the family is returned unchanged. A literal of the other family gets a fake, as a name does, by
+// which the gateway is asked for it (RFC 3089, section 3).
 func (r *Resolver) LookupIP(ctx context.Context, network, host string) ([]net.IP, error) {
 	found, err := r.LookupNetIP(ctx, network, host)
 	if err != nil {
@@ -69,7 +70,7 @@ func (r *Resolver) LookupIP(ctx context.Context, network, host string) ([]net.IP
 	return ips, nil
 }
 
-// LookupNetIP is LookupIP with [netip.Addr] results, none of them IPv4-mapped. For a name that the table holds, it
+// LookupNetIP is LookupIP with [netip.Addr] results, none of them IPv4-mapped. For a name that is in the table, it
 // allocates nothing but the result.
 func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	switch network {
@@ -92,8 +93,8 @@ func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]net
 	return found, named(err, host)
 }
 
-// parseHost returns the host in an application's text: a name or an address. The error is a mapping.ErrBadName with the
-// reason, except that an empty host is not found, as in package net.
+// parseHost parses the name or address that an application looks up. The error is a mapping.ErrBadName with the reason, but
+// for an empty text it is package net's: no such host.
 func parseHost(text string) (names.Host, error) {
 	if text == "" {
 		return names.Host{}, notFound(text, "")
@@ -105,18 +106,18 @@ func parseHost(text string) (names.Host, error) {
 	return host, nil
 }
 
-// named returns an error of a lookup with the name as the application wrote it.
+// named returns the error of a lookup with the name as the application wrote it.
 func named(err error, name string) error {
 	e, ok := err.(*net.DNSError)
 	if !ok || e.Name == name {
 		return err
 	}
-	own := *e // other lookups may have been given e too
-	own.Name = name
-	return &own
+	renamed := *e // e may be shared with other lookups
+	renamed.Name = name
+	return &renamed
 }
 
-// LookupPort returns the port of a service, as [net.Resolver.LookupPort] does: ports are not in the DNS.
+// LookupPort returns the port of a service. It calls [net.Resolver.LookupPort], which asks no DNS server.
 func (r *Resolver) LookupPort(ctx context.Context, network, service string) (port int, err error) {
 	return new(net.Resolver).LookupPort(ctx, network, service)
 }

@@ -13,18 +13,20 @@ import (
 // returns it. Read fails with a timeout if no response is buffered, because none can arrive. A memConn is safe for
 // concurrent use.
 type memConn struct {
-	ctx     context.Context // of the lookup that the connection was dialed for, which bounds its use
+	// ctx is the context of the lookup that the connection was dialed for. When it ends, Read and Write fail.
+	ctx context.Context
+	// respond returns the response to a query; nil: none.
 	respond func(ctx context.Context, query []byte) []byte
-	stream  bool // messages have their length before them (RFC 1035, section 4.2.2)
+	stream  bool // each message is preceded by its length (RFC 1035, section 4.2.2)
 
 	mu        sync.Mutex
-	in        []byte   // of a stream: the beginning of a query
-	responses [][]byte // each with its length if stream
+	in        []byte   // of a stream: the beginning of an incomplete query
+	responses [][]byte // not read yet; of a stream: each with its length
 	deadline  time.Time
 	closed    bool
 }
 
-// memPacketConn is a memConn for datagrams. Package net recognizes those by the methods of net.PacketConn.
+// memPacketConn is a memConn for datagrams. Package net recognizes such a connection by the methods of net.PacketConn.
 type memPacketConn struct{ *memConn }
 
 // memAddr is the address of both ends of a memConn.
@@ -52,7 +54,7 @@ func (c *memConn) Write(b []byte) (int, error) {
 			c.in = c.in[end:]
 		}
 	}
-	if err := c.ctx.Err(); err != nil { // the response is then that there was no time
+	if err := c.ctx.Err(); err != nil { // the response is then an error that says so
 		return 0, c.opError("write", err)
 	}
 	return len(b), nil
@@ -89,7 +91,8 @@ func (c *memConn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// usable returns the error of a call if the connection is closed or its time is over. The caller holds mu.
+// usable returns an error if the connection is closed, its context has ended, or its deadline has passed. The caller holds
+// mu.
 func (c *memConn) usable() error {
 	switch {
 	case c.closed:

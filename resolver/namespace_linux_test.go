@@ -49,8 +49,8 @@ func runWalks(t *testing.T, task string, searches [][]string) {
 	}
 }
 
-// Package net's own resolver walks the list of a real resolv.conf.
-func TestSearchListsNetResolver(t *testing.T) {
+// Package net's resolver walks the search list of a real resolv.conf, through NetResolver.
+func TestPackageNetReachesEveryTypedName(t *testing.T) {
 	runWalks(t, "walk", searchLists)
 }
 
@@ -59,11 +59,11 @@ func walkTask() error {
 	if len(cases) == 0 {
 		return errors.New("no cases")
 	}
-	together, err := mapping.New(mapping.Config{})
+	shared, err := mapping.New(mapping.Config{})
 	if err != nil {
 		return err
 	}
-	inARow := (&Resolver{Table: together}).NetResolver()
+	sharing := (&Resolver{Table: shared}).NetResolver()
 	for _, c := range cases {
 		table, err := mapping.New(mapping.Config{})
 		if err != nil {
@@ -74,20 +74,20 @@ func walkTask() error {
 			if err := checkWalk(alone, table, network, c); err != nil {
 				return err
 			}
-			if err := checkWalk(inARow, together, network, c); err != nil {
+			if err := checkWalk(sharing, shared, network, c); err != nil {
 				return fmt.Errorf("after others: %w", err)
 			}
 		}
 		cname, err := alone.LookupCNAME(context.Background(), c.typed)
-		if err != nil || !strings.HasPrefix(cname, c.typed+".") { // the last name that package net asked for: there are no aliases
+		if err != nil || !strings.HasPrefix(cname, c.typed+".") { // the last name that package net asked for
 			return fmt.Errorf("%v: canonical name %q, %v", c, cname, err)
 		}
 		if got := mapped(table); !slices.Equal(got, []string{c.typed}) {
 			return fmt.Errorf("%v: mapped %q", c, got)
 		}
 	}
-	if together.Len() != len(cases) {
-		return fmt.Errorf("%d names typed, mapped: %q", len(cases), mapped(together))
+	if shared.Len() != len(cases) {
+		return fmt.Errorf("%d names typed, mapped: %q", len(cases), mapped(shared))
 	}
 	return walkAtOnce(cases)
 }
@@ -130,8 +130,8 @@ func walkAtOnce(cases []searchCase) error {
 	return nil
 }
 
-// The C library's resolver walks the list at a Server.
-func TestSearchListsGetent(t *testing.T) {
+// The C library's resolver walks the search list of a real resolv.conf, and asks a Server.
+func TestCLibraryReachesEveryTypedName(t *testing.T) {
 	need.Path(t, "getent", "libc-bin")
 	runWalks(t, "getent", [][]string{searchLists[0], searchLists[4], searchLists[7]})
 }
@@ -177,17 +177,22 @@ func getentTask() error {
 	return nil
 }
 
-// The process's resolver is a recording DNS server, and no lookup here reaches it.
-func TestNothingLeaks(t *testing.T) {
+// The nameserver of resolv.conf is a recording DNS server. Only lookups of Direct names reach it.
+func TestNoLookupReachesTheSystemsResolver(t *testing.T) {
 	pod.Run(t, "leak", "nameserver "+nameserver+"\nsearch corp.example\noptions timeout:1 attempts:1\n")
 }
 
 func leakTask() error {
 	var mu sync.Mutex
-	var asked []string
+	var recorded []string
+	asked := func() []string { // the names that were asked for so far
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(recorded)
+	}
 	recorder := &dns.Server{Addr: net.JoinHostPort(nameserver, "53"), Net: "udp", Handler: dns.HandlerFunc(func(w dns.ResponseWriter, m *dns.Msg) {
 		mu.Lock()
-		asked = append(asked, m.Question[0].Name)
+		recorded = append(recorded, m.Question[0].Name)
 		mu.Unlock()
 		w.WriteMsg(new(dns.Msg).SetRcode(m, dns.RcodeNameError))
 	})}
@@ -217,32 +222,28 @@ func leakTask() error {
 			methods.LookupPort(ctx, "tcp", "https")
 		}
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if len(asked) > 0 {
-		return fmt.Errorf("the system's resolver was asked for %q", asked)
+	if names := asked(); len(names) > 0 {
+		return fmt.Errorf("the system's resolver was asked for %q", names)
 	}
-	mu.Unlock()
 	net.DefaultResolver.LookupHost(ctx, "control.example") // shows that the recorder records
-	mu.Lock()
-	if !slices.Contains(asked, "control.example.") {
-		return fmt.Errorf("the recorder has missed the control: %q", asked)
+	if names := asked(); !slices.Contains(names, "control.example.") {
+		return fmt.Errorf("the recorder has missed the control: %q", names)
 	}
-	mu.Unlock()
-	err = checkOwnNames(table)
-	mu.Lock()
-	if err == nil && !slices.Contains(asked, "direct.example.") {
-		err = fmt.Errorf("a Direct name was not asked of the system's resolver: %q", asked)
+	if err := checkDirectName(table); err != nil {
+		return err
 	}
-	return err
+	if names := asked(); !slices.Contains(names, "direct.example.") {
+		return fmt.Errorf("the system's resolver was not asked for a Direct name: %q", names)
+	}
+	return nil
 }
 
-// checkOwnNames looks up a Direct name while net.DefaultResolver is the Resolver itself. The system's resolver is asked,
-// and answers that there is no such host.
-func checkOwnNames(table *mapping.Table) error {
+// checkDirectName looks up a Direct name while net.DefaultResolver is the Resolver's NetResolver. The recorder is asked, and
+// answers that there is no such host.
+func checkDirectName(table *mapping.Table) error {
 	r := &Resolver{Table: table, Direct: func(name string) bool { return name == "direct.example" }}
-	was := net.DefaultResolver
-	defer func() { net.DefaultResolver = was }()
+	before := net.DefaultResolver
+	defer func() { net.DefaultResolver = before }()
 	net.DefaultResolver = r.NetResolver()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

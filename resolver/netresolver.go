@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// NetResolver returns a [net.Resolver] with r's answers, for APIs that want the concrete type. It is package net's own
-// Go resolver, with a Dial that opens no socket. Package net still reads /etc/hosts first, and expands names by the
-// search list of /etc/resolv.conf: the package documentation tells what that means for a name with a trailing dot. The
-// Lookup methods of r are many times faster, and expand nothing.
+// NetResolver returns a [net.Resolver] with r's answers, for APIs that want the concrete type. It is package net's Go
+// resolver with a Dial that opens no socket. Package net still reads /etc/hosts first, and expands names by the search list
+// of /etc/resolv.conf; the package documentation describes, under Search lists, what that means for a name with a trailing
+// dot. The Lookup methods of r are many times faster, and expand nothing.
 func (r *Resolver) NetResolver() *net.Resolver {
 	machine := &machineList{path: resolvConf}
 	return r.netResolver(machine.load)

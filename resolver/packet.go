@@ -9,9 +9,9 @@ import (
 	"github.com/sockslib/sockslib/internal/errno"
 )
 
-// ServePacket answers the queries that p receives until Shutdown, and closes p. One goroutine reads p; call
-// ServePacket for several sockets of one port to use more processors. It returns net.ErrClosed after Shutdown,
-// otherwise the error that ended the reading.
+// ServePacket answers the queries that p receives until Shutdown, and closes p. One goroutine reads p; to use more
+// processors, call ServePacket for several sockets of one port. After Shutdown it returns net.ErrClosed, otherwise the
+// error of a read.
 func (s *Server) ServePacket(p net.PacketConn) error {
 	defer p.Close()
 	if err := s.init(); err != nil {
@@ -77,7 +77,8 @@ func (s *Server) unsent(to net.Addr, err error) {
 	}
 }
 
-// leavesSocketUsable reports whether an error is about an earlier client, which is gone.
+// leavesSocketUsable reports whether a socket can read again after an error, which an earlier response has caused whose
+// client is gone.
 func leavesSocketUsable(err error) bool {
 	return errors.Is(err, errno.ECONNREFUSED) || errors.Is(err, errno.ECONNRESET)
 }

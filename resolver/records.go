@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/internal/names"
 )
 
-// LookupCNAME returns the canonical name of a host, from Upstream. Without an Upstream, a host is its own canonical
-// name.
+// LookupCNAME returns the canonical name of a host from Upstream, with a trailing dot. Without an Upstream, a host is its
+// own canonical name.
 func (r *Resolver) LookupCNAME(ctx context.Context, host string) (string, error) {
 	h, err := r.askable(ctx, host)
 	if err != nil {
@@ -43,11 +43,11 @@ func (r *Resolver) LookupCNAME(ctx context.Context, host string) (string, error)
 	return "", notFound(host, r.Upstream.Addr)
 }
 
-// canonicalName follows the CNAMEs of an answer from name to the last one, and reports whether there is a CNAME, or a
-// record of the type in question.
+// canonicalName returns the name at the end of an answer's CNAME chain, which begins at name. It reports false if the
+// answer has neither a CNAME nor a record of the type in question, or if the name is not valid.
 func canonicalName(name string, answer []dns.RR, qtype uint16) (string, bool) {
 	found := false
-	for _, rr := range answer { // in the order of the chain: see pick
+	for _, rr := range answer { // pick has put the CNAMEs in the order of the chain
 		switch alias, ok := rr.(*dns.CNAME); {
 		case ok && strings.EqualFold(alias.Hdr.Name, name):
 			name, found = alias.Target, true
@@ -79,7 +79,7 @@ func (r *Resolver) LookupMX(ctx context.Context, name string) ([]*net.MX, error)
 	return mxs, complete(err, name, len(records), len(mxs))
 }
 
-// LookupNS returns the NS records of a name from Upstream.
+// LookupNS returns the NS records of a name from Upstream, in the order of the answer.
 func (r *Resolver) LookupNS(ctx context.Context, name string) ([]*net.NS, error) {
 	h, err := r.askable(ctx, name)
 	if err != nil {
@@ -98,7 +98,7 @@ func (r *Resolver) LookupNS(ctx context.Context, name string) ([]*net.NS, error)
 	return nss, complete(err, name, len(records), len(nss))
 }
 
-// LookupTXT returns the TXT records of a name from Upstream. The strings of a record are joined.
+// LookupTXT returns the TXT records of a name from Upstream. The strings of one record are joined, as in package net.
 func (r *Resolver) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	h, err := r.askable(ctx, name)
 	if err != nil {
@@ -115,7 +115,7 @@ func (r *Resolver) LookupTXT(ctx context.Context, name string) ([]string, error)
 	return txts, named(err, name)
 }
 
-// lookupRecords returns the records of one type that Upstream has for a name: at least one, or an error.
+// lookupRecords returns the records of one type that Upstream has for a name. If there is none, the error is not found.
 func lookupRecords[R dns.RR](ctx context.Context, r *Resolver, host names.Host, qtype uint16) ([]R, error) {
 	name := host.String()
 	if r.Upstream == nil || meaningOf(name) != ordinary {
@@ -137,7 +137,7 @@ func lookupRecords[R dns.RR](ctx context.Context, r *Resolver, host names.Host, 
 	return records, nil
 }
 
-// askable returns the host in an application's text, unless ctx has ended or there is no Table.
+// askable parses the name that an application looks up. It returns an error if ctx has ended or there is no Table.
 func (r *Resolver) askable(ctx context.Context, name string) (names.Host, error) {
 	if err := ctx.Err(); err != nil {
 		return names.Host{}, failure(name, err)
@@ -149,7 +149,7 @@ func (r *Resolver) askable(ctx context.Context, name string) (names.Host, error)
 	return host, err
 }
 
-// ask returns the answer section of Upstream's answer, if that is NOERROR.
+// ask returns the answer section of Upstream's answer. An RCODE other than NOERROR is an error.
 func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) ([]dns.RR, error) {
 	answer, err := r.Upstream.exchange(ctx, name, qtype)
 	switch {
@@ -164,7 +164,7 @@ func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) ([]dns.RR
 	}
 }
 
-// validTarget reports whether a record's target is a host name, or the root, which means that there is none.
+// validTarget reports whether the target of a record is a host name or the root. The root means that there is no target.
 func validTarget(name string) bool {
 	if name == "." {
 		return true
@@ -173,7 +173,8 @@ func validTarget(name string) bool {
 	return err == nil && host.IsName()
 }
 
-// complete returns the error of a lookup as package net does: records that were left out are an error too.
+// complete returns the error of a lookup of name. As in package net, a lookup that left out invalid records, so that valid
+// is less than all, returns errMalformed with the valid records.
 func complete(err error, name string, all, valid int) error {
 	if err == nil && all != valid {
 		return &net.DNSError{Err: errMalformed.Error(), Name: name, UnwrapErr: errMalformed}

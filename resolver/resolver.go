@@ -9,41 +9,41 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// Resolver has the methods of [net.Resolver] over a mapping table: a name is registered instead of looked up, and its
-// fake address returned (RFC 3089, section 2). Errors are [*net.DNSError]s; errors.Is matches [mapping.ErrBadName] and
+// Resolver has the methods of [net.Resolver] over a mapping table: a lookup registers the name and returns its fake
+// address (RFC 3089, section 2). Errors are [*net.DNSError]s; errors.Is matches [mapping.ErrBadName] and
 // [mapping.ErrFull].
 //
-// A Resolver is safe for concurrent use; do not change it after first use. In the zero Resolver every lookup that needs
-// a Table fails: only Direct names are looked up by the system's resolver.
+// A Resolver is safe for concurrent use; do not change it after first use. Without a Table, as in the zero Resolver, a
+// lookup of a name is an error, except of localhost; the system's resolver is not asked either.
 type Resolver struct {
 	// Table registers the names. It is required.
 	Table *mapping.Table
 
 	// Direct reports whether System looks up a name, which is in canonical form. LookupAddr calls it with the text of an
-	// address outside the reserved space. Nil means that no name is Direct.
+	// address outside the reserved space. It must be safe for concurrent use. Nil means that no name is Direct.
 	Direct func(name string) bool
 
 	// System looks up Direct names. Nil means the system's resolver: the zero net.Resolver, whatever
 	// net.DefaultResolver is.
 	System *net.Resolver
 
-	// Upstream answers the questions that a table cannot: MX, TXT, SRV, NS, CNAME, and PTR of addresses outside the
+	// Upstream answers the questions that the table cannot: MX, TXT, SRV, NS, CNAME, and PTR for addresses outside the
 	// reserved space. Nil means that such lookups find nothing.
 	Upstream *Upstream
 
-	// Verify makes a lookup ask Upstream whether a name exists before it gives it a fake, so that an unknown name is an
-	// error of the lookup and not only of the dial (RFC 3089, section 6). It costs one query per lookup, and without an
-	// Upstream every lookup of a name is an error. Special names, such as those below onion (RFC 7686), and address
-	// literals are never asked about. False means that every name gets a fake.
+	// Verify makes a lookup ask Upstream whether a name exists before the name gets a fake, so that an unknown name is an
+	// error of the lookup and not only of the dial (RFC 3089, section 6). That costs one or two queries per lookup. Without
+	// an Upstream every lookup of a name is an error. Upstream is never asked about special names, such as those below
+	// onion (RFC 7686), or about address literals. False means that every name gets a fake.
 	Verify bool
 }
 
-// lookup returns the addresses of a host: System's if it is Direct, otherwise its fake.
+// lookup returns System's addresses of a host that is Direct, and the fake of any other.
 func (r *Resolver) lookup(ctx context.Context, network string, host names.Host) ([]netip.Addr, error) {
 	return r.lookupBy(ctx, r.system(host), network, host)
 }
 
-// lookupBy is lookup with the result of system as a parameter: nil means that the host is not Direct.
+// lookupBy is lookup with the result of r.system(host) as a parameter: nil means that the host is not Direct.
 func (r *Resolver) lookupBy(ctx context.Context, system *net.Resolver, network string, host names.Host) ([]netip.Addr, error) {
 	if system == nil {
 		return r.resolve(ctx, network, host)
@@ -55,8 +55,9 @@ func (r *Resolver) lookupBy(ctx context.Context, system *net.Resolver, network s
 	return found, err
 }
 
-// resolve returns the fake of a host in the family of network. For "ip" that is the IPv4 one alone, since an application
-// gains nothing by racing two addresses of one destination. localhost has both loopback addresses.
+// resolve returns the fake of a host that is not Direct, in the family of network. For "ip" that is the IPv4 fake alone,
+// since an application gains nothing by racing two fakes of one destination. For localhost, "ip" gives both loopback
+// addresses.
 func (r *Resolver) resolve(ctx context.Context, network string, host names.Host) ([]netip.Addr, error) {
 	name := host.String()
 	if err := ctx.Err(); err != nil {
@@ -85,13 +86,13 @@ func (r *Resolver) resolve(ctx context.Context, network string, host names.Host)
 	return []netip.Addr{addr}, nil
 }
 
-// verifies reports whether Upstream must know a host before it gets a fake.
+// verifies reports whether a host gets a fake only if Upstream knows it.
 func (r *Resolver) verifies(host names.Host) bool {
 	return r != nil && r.Table != nil && r.Verify && host.IsName() && meaningOf(host.String()) == ordinary
 }
 
-// system returns the resolver for a host that is Direct, otherwise nil. Nothing is Direct without a Table, and no
-// special name is.
+// system returns the resolver for a host that is Direct, otherwise nil. Special names are never Direct, and no host is
+// without a Table.
 func (r *Resolver) system(host names.Host) *net.Resolver {
 	switch {
 	case r == nil || r.Table == nil || r.Direct == nil:
@@ -107,8 +108,8 @@ func (r *Resolver) system(host names.Host) *net.Resolver {
 	}
 }
 
-// isSpecial reports whether the search rule must not treat a name, in canonical form, as an ordinary one, because it is
-// in specialNames or Direct. Of the special names only the hidden ones have fakes.
+// isSpecial reports whether a name in canonical form is in specialNames or is Direct, so that the search rule does not
+// apply to it. Of these names, only the hidden ones get fakes.
 func (r *Resolver) isSpecial(name string) bool {
 	if meaningOf(name) != ordinary {
 		return true
@@ -129,7 +130,7 @@ func (r *Resolver) upstream() *Upstream {
 	return r.Upstream
 }
 
-// family returns the table's network for a lookup's: "ip4" also for "ip".
+// family returns the network that Table.Assign is given for the network of a lookup. "ip" becomes "ip4".
 func family(network string) string {
 	if network == "ip6" {
 		return "ip6"

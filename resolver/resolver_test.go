@@ -2,7 +2,6 @@ package resolver
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"reflect"
@@ -15,27 +14,7 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// lookups has every exported method of *net.Resolver.
-type lookups interface {
-	LookupAddr(ctx context.Context, addr string) ([]string, error)
-	LookupCNAME(ctx context.Context, host string) (string, error)
-	LookupHost(ctx context.Context, host string) (addrs []string, err error)
-	LookupIP(ctx context.Context, network, host string) ([]net.IP, error)
-	LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error)
-	LookupMX(ctx context.Context, name string) ([]*net.MX, error)
-	LookupNS(ctx context.Context, name string) ([]*net.NS, error)
-	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
-	LookupPort(ctx context.Context, network, service string) (port int, err error)
-	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
-	LookupTXT(ctx context.Context, name string) ([]string, error)
-}
-
-var (
-	_ lookups = (*net.Resolver)(nil)
-	_ lookups = (*Resolver)(nil)
-)
-
-func TestInterfaceIsWhole(t *testing.T) {
+func TestResolverHasEveryMethodOfNetResolver(t *testing.T) {
 	theirs, listed := reflect.TypeFor[*net.Resolver](), reflect.TypeFor[lookups]()
 	require.Equal(t, theirs.NumMethod(), listed.NumMethod())
 	for i := range theirs.NumMethod() {
@@ -45,20 +24,7 @@ func TestInterfaceIsWhole(t *testing.T) {
 	}
 }
 
-// every calls f for each Lookup method that takes a name, with the method's name.
-func every(r lookups, f func(method string, lookup func(ctx context.Context, name string) error)) {
-	f("LookupHost", func(ctx context.Context, name string) error { _, err := r.LookupHost(ctx, name); return err })
-	f("LookupIP", func(ctx context.Context, name string) error { _, err := r.LookupIP(ctx, "ip4", name); return err })
-	f("LookupIPAddr", func(ctx context.Context, name string) error { _, err := r.LookupIPAddr(ctx, name); return err })
-	f("LookupNetIP", func(ctx context.Context, name string) error { _, err := r.LookupNetIP(ctx, "ip6", name); return err })
-	f("LookupCNAME", func(ctx context.Context, name string) error { _, err := r.LookupCNAME(ctx, name); return err })
-	f("LookupMX", func(ctx context.Context, name string) error { _, err := r.LookupMX(ctx, name); return err })
-	f("LookupNS", func(ctx context.Context, name string) error { _, err := r.LookupNS(ctx, name); return err })
-	f("LookupTXT", func(ctx context.Context, name string) error { _, err := r.LookupTXT(ctx, name); return err })
-	f("LookupSRV", func(ctx context.Context, name string) error { _, _, err := r.LookupSRV(ctx, "", "", name); return err })
-}
-
-func TestFamilies(t *testing.T) {
+func TestLookupsReturnTheFakeOfTheFamily(t *testing.T) {
 	ctx, table := t.Context(), newTable(t)
 	r := &Resolver{Table: table}
 
@@ -97,7 +63,7 @@ func TestFamilies(t *testing.T) {
 	require.Equal(t, 1, table.Len())
 }
 
-func TestLiterals(t *testing.T) {
+func TestLiteralsAreReturnedOrRegistered(t *testing.T) {
 	ctx, table := t.Context(), newTable(t)
 	r := &Resolver{Table: table}
 	for _, literal := range []string{"192.0.2.1", "2001:db8::1", "2001:DB8::1", "fe80::1%eth0", "::ffff:192.0.2.1"} {
@@ -113,7 +79,7 @@ func TestLiterals(t *testing.T) {
 	require.Equal(t, "fe80::1%eth0", zoned[0].String())
 	require.Zero(t, table.Len())
 
-	for _, c := range []struct{ network, literal string }{{"ip4", "2001:db8::1"}, {"ip6", "192.0.2.1"}} { // R9
+	for _, c := range []struct{ network, literal string }{{"ip4", "2001:db8::1"}, {"ip6", "192.0.2.1"}} { // RFC 3089, section 3
 		addrs, err := r.LookupNetIP(ctx, c.network, c.literal)
 		require.NoError(t, err)
 		require.Len(t, addrs, 1)
@@ -130,7 +96,7 @@ func TestLiterals(t *testing.T) {
 	require.ErrorIs(t, err, mapping.ErrBadName)
 }
 
-func TestLocalhost(t *testing.T) {
+func TestLocalhostIsLoopback(t *testing.T) {
 	ctx, table := t.Context(), newTable(t)
 	direct := func(string) bool { return true }
 	r := &Resolver{Table: table, Direct: direct, System: refusing(t)}
@@ -155,15 +121,7 @@ func TestLocalhost(t *testing.T) {
 	require.Equal(t, []string{"notlocalhost"}, mapped(table))
 }
 
-// refusing returns a System that fails the test if it is asked.
-func refusing(t *testing.T) *net.Resolver {
-	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		t.Error("the system's resolver was asked")
-		return nil, errors.New("refused")
-	}}
-}
-
-func TestErrors(t *testing.T) {
+func TestErrorsAreDNSErrors(t *testing.T) {
 	table := newTable(t)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -204,7 +162,7 @@ func TestErrors(t *testing.T) {
 	require.Zero(t, table.Len())
 }
 
-func TestNotInTheTable(t *testing.T) {
+func TestOtherLookupsFindNothingWithoutUpstream(t *testing.T) {
 	ctx, table := t.Context(), newTable(t)
 	r := &Resolver{Table: table, System: refusing(t)}
 	every(r, func(method string, lookup func(context.Context, string) error) {
@@ -229,7 +187,7 @@ func TestNotInTheTable(t *testing.T) {
 	require.Equal(t, 443, port)
 }
 
-func TestFull(t *testing.T) {
+func TestFullTableIsATemporaryError(t *testing.T) {
 	table, err := mapping.New(mapping.Config{Size: 1})
 	require.NoError(t, err)
 	r := &Resolver{Table: table}
@@ -243,8 +201,8 @@ func TestFull(t *testing.T) {
 	require.False(t, e.IsNotFound)
 }
 
-// System looks up a Direct name by the method that was called. In this test, System is another NetResolver.
-func TestDirect(t *testing.T) {
+// System looks up a Direct name, by the same method. In this test, System is another NetResolver.
+func TestSystemLooksUpDirectNames(t *testing.T) {
 	ctx, table, theirs := t.Context(), newTable(t), newTable(t)
 	system := (&Resolver{Table: theirs}).netResolver(func() *searchList { return &searchList{} })
 	r := &Resolver{Table: table, System: system, Direct: func(name string) bool { return name == "direct.example" || name == "192.0.2.9" }}
@@ -264,7 +222,7 @@ func TestDirect(t *testing.T) {
 	require.Equal(t, []string{"other.example"}, mapped(table))
 }
 
-func TestLookupNetIPAllocates(t *testing.T) {
+func TestLookupNetIPAllocatesItsResultAlone(t *testing.T) {
 	r := &Resolver{Table: newTable(t)}
 	ctx := t.Context()
 	require.LessOrEqual(t, testing.AllocsPerRun(100, func() {

@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestServerSharesPort counts the sockets of the port, queries each of them, and shows that a second Server is refused
+// TestServerSharesItsPortAmongSockets counts the sockets of the port, queries each of them, and shows that a second Server is refused
 // the port.
-func TestServerSharesPort(t *testing.T) {
+func TestServerSharesItsPortAmongSockets(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
 	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}})
 	_, port, err := net.SplitHostPort(addr)
@@ -25,12 +25,12 @@ func TestServerSharesPort(t *testing.T) {
 	var number int
 	_, err = fmt.Sscan(port, &number)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { // while other sockets come and go, a reading may miss or repeat one
+	require.Eventually(t, func() bool { // a reading may miss or repeat a socket while others are opened and closed
 		sockets, err := os.ReadFile("/proc/self/net/udp")
 		return err == nil && strings.Count(string(sockets), fmt.Sprintf(" 0100007F:%04X ", number)) == 4
 	}, 30*time.Second, time.Millisecond)
 
-	for i := range 100 { // each from another port, by which the system chooses a socket
+	for i := range 100 { // the system chooses the socket by the client's port, which differs each time
 		answer := ask(t, "udp", addr, newQuery(fmt.Sprintf("host%d.example.", i), dns.TypeA))
 		require.Len(t, answer.Answer, 1)
 	}

@@ -14,8 +14,9 @@ import (
 )
 
 // LookupAddr returns the name that a fake address stands for, with a trailing dot as in package net. If the fake stands
-// for an address literal (see [Resolver.LookupIP]), LookupAddr returns that. Other addresses of the reserved space have
-// no name, loopback is localhost, and Upstream is asked for the names of all others.
+// for an address literal (see [Resolver.LookupIP]), LookupAddr returns the literal. A reserved address that stands for no
+// name is not found. A loopback address has the name localhost. The names of other addresses come from System if the
+// address is Direct, otherwise from Upstream.
 func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error) {
 	ip, err := netip.ParseAddr(addr)
 	if err != nil {
@@ -29,14 +30,7 @@ func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error
 		return nil, failure(addr, errNoTable)
 	}
 	if r.Table.Contains(ip) {
-		name, ok := r.Table.Name(ip)
-		if !ok {
-			return nil, notFound(addr, "")
-		}
-		if names.MaybeAddr(name) { // no canonical name is like an address
-			return []string{name}, nil
-		}
-		return []string{name + "."}, nil
+		return r.fakeName(ip, addr)
 	}
 	if ip.IsLoopback() {
 		return []string{"localhost."}, nil
@@ -44,9 +38,27 @@ func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error
 	if s := r.system(names.FromAddr(ip)); s != nil {
 		return s.LookupAddr(ctx, addr)
 	}
+	return r.upstreamNames(ctx, ip, addr)
+}
+
+// fakeName returns the name of an address of the reserved space. text is the address as the application wrote it.
+func (r *Resolver) fakeName(ip netip.Addr, text string) ([]string, error) {
+	name, ok := r.Table.Name(ip)
+	switch {
+	case !ok:
+		return nil, notFound(text, "")
+	case names.MaybeAddr(name): // an address literal, since a name in canonical form never looks like one
+		return []string{name}, nil
+	default:
+		return []string{name + "."}, nil
+	}
+}
+
+// upstreamNames returns the names that Upstream has for an address. text is the address as the application wrote it.
+func (r *Resolver) upstreamNames(ctx context.Context, ip netip.Addr, text string) ([]string, error) {
 	arpa, err := dns.ReverseAddr(ip.String())
 	if err != nil {
-		return nil, &net.DNSError{Err: "unrecognized address", Name: addr}
+		return nil, failure(text, err) // not reached: ip is valid and has no zone
 	}
 	owner, err := parseHost(arpa)
 	if err != nil {
@@ -59,11 +71,33 @@ func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error
 			found = append(found, ptr.Ptr)
 		}
 	}
-	return found, complete(err, addr, len(records), len(found))
+	return found, complete(err, text, len(records), len(found))
 }
 
-// parseArpa returns the address that the owner of a PTR record stands for. It reports false for a name of fewer labels,
-// which stands for no single address.
+// pointer answers a PTR question: itself for addresses of the reserved space and of loopback, with System's names for
+// Direct addresses, and with Upstream's answer for all others.
+func (h *handler) pointer(x *exchange) {
+	r := h.resolver
+	addr, ok := parseArpa(x.question().Name)
+	known := ok && r.knows(addr)
+	if !known && (!ok || r.system(names.FromAddr(addr)) == nil) {
+		h.forward(x)
+		return
+	}
+	x.fillBy(!known, func(ctx context.Context) {
+		found, err := r.LookupAddr(ctx, addr.String())
+		if err != nil {
+			x.failWith(err)
+			return
+		}
+		for _, name := range found {
+			x.r.Answer = append(x.r.Answer, &dns.PTR{Hdr: h.header(x.question().Name, dns.TypePTR), Ptr: dns.Fqdn(name)})
+		}
+	})
+}
+
+// parseArpa returns the address whose PTR records have the given owner, such as 1.2.0.192.in-addr.arpa for 192.0.2.1. It
+// reports false for any other name, also for 2.0.192.in-addr.arpa, which stands for a network.
 func parseArpa(name string) (netip.Addr, bool) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	if reversed, ok := strings.CutSuffix(name, ".in-addr.arpa"); ok {
@@ -99,7 +133,7 @@ func parseReversedIPv6(reversed string) (netip.Addr, bool) {
 		if err != nil {
 			return netip.Addr{}, false
 		}
-		addr[15-i/2] |= byte(value) << (4 * (i % 2)) // the lower half of a byte comes first
+		addr[15-i/2] |= byte(value) << (4 * (i % 2)) // the last byte comes first, and of each byte the lower half
 	}
 	return netip.AddrFrom16(addr), true
 }

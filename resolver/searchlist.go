@@ -17,27 +17,27 @@ const resolvConf = "/etc/resolv.conf"
 // searchList is the search list of a stub: the domains that it appends to a name, and when (resolv.conf(5)).
 type searchList struct {
 	domains []string // in canonical form
-	ndots   int      // the stub asks for a name with as many dots before its expansions
+	ndots   int      // the stub asks for a name with ndots or more dots before the expansions of the name
 }
 
-// newSearchList returns the search list of the domains that are names.
+// newSearchList returns a search list of those domains that have a canonical form.
 func newSearchList(domains []string, ndots int) *searchList {
 	l := &searchList{ndots: ndots}
 	for _, d := range domains {
-		if c, err := names.Canonical(d); err == nil { // "." appends nothing
+		if c, err := names.Canonical(d); err == nil { // not ".", which appends nothing
 			l.domains = append(l.domains, c)
 		}
 	}
 	return l
 }
 
-// machineList is the search list of this machine's stubs. It checks the file every two seconds at most, as stubs do. It
-// is safe for concurrent use.
+// machineList is the search list of this machine's stubs. Like a stub, it checks at most every two seconds whether the file
+// has changed. It is safe for concurrent use.
 type machineList struct {
 	path string
 
-	mu      sync.Mutex // held while the file is checked
-	checked atomic.Int64
+	mu      sync.Mutex   // held while the file is checked
+	checked atomic.Int64 // time of the last check, in nanoseconds since 1970 UTC
 	list    atomic.Pointer[searchList]
 	size    int64     // guarded by mu
 	changed time.Time // guarded by mu
@@ -55,7 +55,7 @@ func (m *machineList) load() *searchList {
 	defer m.mu.Unlock()
 	list := m.list.Load()
 	if list != nil && time.Since(time.Unix(0, m.checked.Load())) < recheck {
-		return list // another goroutine has checked meanwhile
+		return list // another goroutine has checked the file meanwhile
 	}
 	var size int64
 	var changed time.Time
@@ -71,8 +71,8 @@ func (m *machineList) load() *searchList {
 	return list
 }
 
-// readSearchList reads a resolv.conf as package net does. Without one, or without a domain in it, the list is the domain
-// of the host's own name.
+// readSearchList reads the search list of a resolv.conf as package net does. Without the file, or without a domain in it,
+// the list is the domain of this machine's host name.
 func readSearchList(path string) *searchList {
 	list := &searchList{ndots: 1}
 	if config, err := dns.ClientConfigFromFile(path); err == nil {

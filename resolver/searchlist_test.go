@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestReadSearchList(t *testing.T) {
+func TestSearchListIsReadAsByPackageNet(t *testing.T) {
 	host, err := os.Hostname()
 	require.NoError(t, err)
 	var own []string
@@ -42,7 +42,7 @@ func TestMachineListFollowsItsFile(t *testing.T) {
 		m := &machineList{path: file}
 		require.Equal(t, []string{"a.example"}, m.load().domains)
 		require.NoError(t, os.WriteFile(file, []byte("search corp.example\n"), 0o644))
-		require.Equal(t, []string{"a.example"}, m.load().domains, "not looked at yet")
+		require.Equal(t, []string{"a.example"}, m.load().domains, "the file is not checked again yet")
 		time.Sleep(recheck)
 		require.Equal(t, []string{"corp.example"}, m.load().domains)
 	})

@@ -36,8 +36,8 @@ var searchLists = [][]string{
 	{"default.svc.cluster.local", "svc.cluster.local", "cluster.local"},
 }
 
-// searchCases returns names of 0 to 4 dots, also below each search domain, and the domains themselves. It has no name
-// that ends in two search domains, which is always taken for the expansion of one that ends in one: TestTyped has those.
+// searchCases returns names of 0 to 4 dots, the same names below each search domain, and the domains themselves. It has no
+// name that ends in two search domains, which no stub reaches: TestSearchRuleRowByRow has such names.
 func searchCases() []searchCase {
 	var all []searchCase
 	for _, search := range searchLists {
@@ -101,13 +101,8 @@ func memoryStub(t testing.TB, h *handler, config dns.ClientConfig) stub {
 	}}
 }
 
-func newHandler(r *Resolver, search []string, ndots int) *handler {
-	list := newSearchList(search, ndots)
-	return &handler{resolver: r, list: func() *searchList { return list }, ttl: 1}
-}
-
-// Each row of the table in searchrule.go. direct.test and all names below it get no fake.
-func TestTyped(t *testing.T) {
+// The cases cover each row of the table in searchrule.go. direct.test and all names below it are Direct.
+func TestSearchRuleRowByRow(t *testing.T) {
 	isSpecial := func(name string) bool {
 		return meaningOf(name) != ordinary || names.Within(name, "direct.test")
 	}
@@ -161,7 +156,7 @@ func TestTyped(t *testing.T) {
 }
 
 // Each typed name gets its own fake in both families, and the table maps no other name.
-func TestSearchListModel(t *testing.T) {
+func TestEveryTypedNameGetsItsOwnFake(t *testing.T) {
 	cases := 0
 	for _, search := range searchLists {
 		for _, ndots := range []int{0, 1, 2, 5} {
@@ -187,8 +182,8 @@ func TestSearchListModel(t *testing.T) {
 	t.Logf("%d cases", cases)
 }
 
-// The same over UDP, with many clients at once that look up names that are expansions of each other.
-func TestSearchListServer(t *testing.T) {
+// Many clients look up names at once, over UDP, that are expansions of each other.
+func TestEveryTypedNameGetsItsOwnFakeFromABusyServer(t *testing.T) {
 	for _, search := range searchLists {
 		for _, ndots := range []int{1, 5} {
 			table := newTable(t)
@@ -219,7 +214,7 @@ func TestSearchListServer(t *testing.T) {
 }
 
 // A denial has a TTL and a reason; an expansion is answered under its own name. Both keep the case of the query.
-func TestExpansionAnswers(t *testing.T) {
+func TestResponsesToExpansions(t *testing.T) {
 	table := newTable(t)
 	addr := newServer(t, &Server{Resolver: &Resolver{Table: table}, Search: []string{"corp.example"}, TTL: 7e9})
 	for _, network := range []string{"udp", "tcp"} {
@@ -236,7 +231,7 @@ func TestExpansionAnswers(t *testing.T) {
 		}
 		require.Zero(t, table.Len())
 		other := ask(t, network, addr, newQuery("www.corp.example.", dns.TypeMX))
-		require.Equal(t, dns.RcodeSuccess, other.Rcode, "what is no lookup of addresses is answered as asked")
+		require.Equal(t, dns.RcodeSuccess, other.Rcode, "the search rule does not apply to other types")
 		require.Equal(t, "www.corp.example.", other.Ns[0].Header().Name)
 	}
 	for query, typed := range map[string]string{
@@ -254,8 +249,8 @@ func TestExpansionAnswers(t *testing.T) {
 	}
 }
 
-// With a search list, Direct is asked about the name in question first, and a Direct name never gets a fake.
-func TestExpansionsAndDirect(t *testing.T) {
+// With a search list, a Direct name never gets a fake, even if it looks like an expansion.
+func TestDirectNamesKeepTheirAnswersWithASearchList(t *testing.T) {
 	table, theirs := newTable(t), newTable(t)
 	noList := func() *searchList { return &searchList{} }
 	r := &Resolver{Table: table, System: (&Resolver{Table: theirs}).netResolver(noList), Direct: func(name string) bool {
@@ -277,8 +272,8 @@ func TestExpansionsAndDirect(t *testing.T) {
 	require.ElementsMatch(t, []string{"db", "db.corp.example", "host.corp.example"}, mapped(table))
 }
 
-// With Verify the existing names decide, except below onion.
-func TestExpansionsAndVerify(t *testing.T) {
+// With Verify, Upstream knows which names exist; only names below onion follow the search rule.
+func TestVerifyDecidesWithASearchList(t *testing.T) {
 	table := newTable(t)
 	up := newUpstream(t, zone(t, "db.corp.example. 60 IN A 192.0.2.1", "web.test. 60 IN A 192.0.2.2"))
 	s := memoryStub(t, newHandler(&Resolver{Table: table, Upstream: up, Verify: true}, []string{"corp.example"}, 1),

@@ -11,44 +11,42 @@ import (
 
 // Server is a DNS server with a Resolver's answers, for programs that cannot be given a Resolver, on this machine or on
 // others. Set the fields before the first call; do not change them, nor copy the Server, afterwards. Its methods are
-// safe for concurrent use. The zero Server returns an error from every method that serves.
+// safe for concurrent use. The methods of a zero Server that serve return an error.
 //
-// It answers by the type in question:
+// The answer depends on the type in question:
 //
 //   - A and AAAA: the fake of the name; for localhost, loopback (RFC 6761); for Direct names, System's addresses.
-//   - PTR: the name of a fake; NXDOMAIN for other addresses of the reserved space.
+//   - PTR: the name that a fake stands for; NXDOMAIN for other addresses of the reserved space.
 //   - HTTPS (type 65) and SVCB (type 64): no data, since such records can carry real addresses.
 //   - ANY: HINFO (RFC 8482).
-//   - others: Upstream's answer; without an Upstream, and for special names such as those below onion (RFC 7686), no
-//     data.
+//   - others: Upstream's answer; no data without an Upstream, and for special names such as those below onion (RFC 7686).
 //
-// Clients that expand names by a search list get the fake of the name that was typed, or NXDOMAIN: see the package
-// documentation.
+// A client that expands names by a search list gets NXDOMAIN for an expansion, and the fake of the name that was typed: see
+// the package documentation.
 //
-// At most 256 queries wait for Upstream or System, and 256 TCP connections are open. A client may use all that are free;
-// when none is, the client with the most loses its oldest. A client is an IPv4 address or the /64 of an IPv6 address.
-// Queries that the table answers need none of these. No response over UDP is longer than 1232 bytes, or than the client
-// accepts.
+// At most 256 queries wait for Upstream or System, and at most 256 TCP connections are open. A client may use all that are
+// free; if none is free, the client that uses the most loses its oldest. A client is an IPv4 address or the /64 of an IPv6
+// address. Queries that the table answers are not counted. No response over UDP is longer than 1232 bytes, or than the
+// client accepts.
 type Server struct {
-	// Resolver has the answers. It is required, and so is its Table.
+	// Resolver gives the answers. It is required, and so is its Table.
 	Resolver *Resolver
 
-	// TTL is how long clients may keep an answer, in whole seconds. Keep it well below the table's
-	// Hold. Zero means one second.
+	// TTL is how long clients may keep an answer, rounded up to whole seconds. Keep it well below the table's Hold. Zero
+	// means one second.
 	TTL time.Duration
 
 	// ErrorLog logs the errors of sockets. Nil means package log's standard logger.
 	ErrorLog *log.Logger
 
 	// Search is the search list of the clients. Nil means the list in this machine's /etc/resolv.conf. An empty list that
-	// is not nil means that no client walks one. A list other than the clients' own lets expansions through.
+	// is not nil means that no client walks one. If it is not the clients' list, they may get fakes of expansions.
 	Search []string
 
 	// Ndots is the clients' ndots option. Zero means the one in /etc/resolv.conf if Search is nil, otherwise 1.
 	Ndots int
 
-	// Listening is called by ListenAndServe with the address of its sockets, before the first query is read. Nil means
-	// that it is not called.
+	// Listening, if not nil, is called by ListenAndServe with the address of its sockets before the first query is read.
 	Listening func(net.Addr)
 
 	once    sync.Once
@@ -96,8 +94,8 @@ func (s *Server) init() error {
 	return nil
 }
 
-// finish completes and sends the response to a query that waits for Upstream or System, in a goroutine of waiting that
-// has a slot. If the slot is taken back, the context of wait and send ends.
+// finish takes a slot for a query that waits for Upstream or System, and completes and sends the response in a goroutine
+// of waiting. If the slot is taken back, the context of wait and send ends.
 func (s *Server) finish(ctx context.Context, x *exchange, from client, waiting *sync.WaitGroup, send func(ctx context.Context, response []byte)) {
 	ctx, cancel := context.WithCancel(ctx)
 	slot := s.waiting.take(from, cancel)
@@ -108,9 +106,9 @@ func (s *Server) finish(ctx context.Context, x *exchange, from client, waiting *
 	})
 }
 
-// Shutdown ends the Server: it reads no more queries, answers those that it has, and every Serve method returns.
-// Shutdown waits for that. If ctx ends first, the Server drops the remaining queries, and Shutdown returns ctx's error.
-// A Server cannot be started again.
+// Shutdown ends the Server: it reads no more queries, answers the queries that it has read, and every Serve method
+// returns. Shutdown waits for that. If ctx ends first, the Server drops the remaining queries, and Shutdown returns ctx's
+// error. A Server cannot be started again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
@@ -140,10 +138,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // endpoint is an open socket of the Server.
 type endpoint struct {
 	stop func() // ends the reading
-	cut  func() // ends everything else
+	cut  func() // ends the writing too, and the queries that wait
 }
 
-// enter adds a socket, unless the Server is shut down.
+// enter adds a socket. It reports false, and adds nothing, if the Server is shut down.
 func (s *Server) enter(e *endpoint) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,21 +20,7 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-// ask sends a query to a server over "udp" or "tcp", and returns the response.
-func ask(t testing.TB, network, addr string, query *dns.Msg) *dns.Msg {
-	client := &dns.Client{Net: network, Timeout: 5 * time.Second}
-	answer, _, err := client.Exchange(query, addr)
-	require.NoError(t, err)
-	require.Equal(t, query.Id, answer.Id)
-	require.True(t, answer.Response)
-	require.True(t, answer.RecursionAvailable)
-	require.False(t, answer.Authoritative)
-	return answer
-}
-
-func newQuery(name string, qtype uint16) *dns.Msg { return new(dns.Msg).SetQuestion(name, qtype) }
-
-func TestServerAnswers(t *testing.T) {
+func TestServerAnswersByType(t *testing.T) {
 	table := newTable(t)
 	addr := newServer(t, &Server{Resolver: &Resolver{Table: table}, Search: []string{}, TTL: 1500 * time.Millisecond})
 	known, err := table.Assign("ip4", "known.example")
@@ -111,21 +97,21 @@ func TestServerAnswers(t *testing.T) {
 	}
 }
 
-func TestServerRefuses(t *testing.T) {
+func TestServerRefusesBadQueries(t *testing.T) {
 	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}})
 	for what, c := range map[string]struct {
 		change func(*dns.Msg)
 		rcode  int
 	}{
-		"class":        {func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }, dns.RcodeNotImplemented},
-		"opcode":       {func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }, dns.RcodeNotImplemented},
-		"no question":  {func(m *dns.Msg) { m.Question = nil }, dns.RcodeFormatError},
-		"two":          {func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }, dns.RcodeFormatError},
-		"class, EDNS":  {func(m *dns.Msg) { m.SetEdns0(1232, true).Question[0].Qclass = dns.ClassANY }, dns.RcodeNotImplemented},
-		"opcode, EDNS": {func(m *dns.Msg) { m.SetEdns0(1232, true).Opcode = dns.OpcodeUpdate }, dns.RcodeNotImplemented},
-		"none, EDNS":   {func(m *dns.Msg) { m.SetEdns0(1232, true).Question = nil }, dns.RcodeFormatError},
-		"two OPTs":     {func(m *dns.Msg) { m.SetEdns0(1232, false).SetEdns0(1232, false) }, dns.RcodeFormatError},
-		"EDNS version": {func(m *dns.Msg) { m.SetEdns0(1232, false).IsEdns0().SetVersion(1) }, dns.RcodeBadVers},
+		"class":             {func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }, dns.RcodeNotImplemented},
+		"opcode":            {func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }, dns.RcodeNotImplemented},
+		"no question":       {func(m *dns.Msg) { m.Question = nil }, dns.RcodeFormatError},
+		"two questions":     {func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }, dns.RcodeFormatError},
+		"class, EDNS":       {func(m *dns.Msg) { m.SetEdns0(1232, true).Question[0].Qclass = dns.ClassANY }, dns.RcodeNotImplemented},
+		"opcode, EDNS":      {func(m *dns.Msg) { m.SetEdns0(1232, true).Opcode = dns.OpcodeUpdate }, dns.RcodeNotImplemented},
+		"no question, EDNS": {func(m *dns.Msg) { m.SetEdns0(1232, true).Question = nil }, dns.RcodeFormatError},
+		"two OPTs":          {func(m *dns.Msg) { m.SetEdns0(1232, false).SetEdns0(1232, false) }, dns.RcodeFormatError},
+		"EDNS version":      {func(m *dns.Msg) { m.SetEdns0(1232, false).IsEdns0().SetVersion(1) }, dns.RcodeBadVers},
 	} {
 		query := newQuery("db.example.", dns.TypeA)
 		c.change(query)
@@ -139,7 +125,7 @@ func TestServerRefuses(t *testing.T) {
 	}
 }
 
-func TestServerEDNS(t *testing.T) {
+func TestServerAnswersEDNSWithEDNS(t *testing.T) {
 	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}})
 	for _, do := range []bool{false, true} {
 		for _, qtype := range []uint16{dns.TypeA, dns.TypeTXT} {
@@ -160,8 +146,8 @@ func TestServerEDNS(t *testing.T) {
 	require.Equal(t, reasonBadName, reason.ExtraText)
 }
 
-// Bytes that are no query get no response: the first response is the next query's.
-func TestServerIgnores(t *testing.T) {
+// Bytes that are no query get no response: the first response that arrives is to the query behind them.
+func TestServerIgnoresWhatIsNoQuery(t *testing.T) {
 	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}})
 	c, err := net.Dial("udp", addr)
 	require.NoError(t, err)
@@ -200,8 +186,8 @@ func TestServerNeedsATable(t *testing.T) {
 	}
 }
 
-// Several queries on one connection are answered, in two segments that divide one of them.
-func TestServerStream(t *testing.T) {
+// Three queries on one connection are answered, although they arrive in two segments that divide one of them.
+func TestServerReadsQueriesAcrossSegments(t *testing.T) {
 	addr := newServer(t, &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}})
 	c, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
@@ -226,7 +212,7 @@ func TestServerStream(t *testing.T) {
 	}
 }
 
-func TestServerOnAllAddresses(t *testing.T) {
+func TestServerAnswersFromTheAddressThatWasAsked(t *testing.T) {
 	s := &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}}
 	p, err := net.ListenPacket("udp4", "0.0.0.0:0")
 	require.NoError(t, err)
@@ -234,7 +220,7 @@ func TestServerOnAllAddresses(t *testing.T) {
 	serving.Go(func() { s.ServePacket(p) }) // ends with the Shutdown below
 	_, port, err := net.SplitHostPort(p.LocalAddr().String())
 	require.NoError(t, err)
-	// A connected socket receives only from the address that it sent to.
+	// The client's socket is connected, so it receives only from the address that it sent to.
 	ask(t, "udp", net.JoinHostPort("127.0.0.2", port), newQuery("db.example.", dns.TypeA))
 	require.NoError(t, s.Shutdown(t.Context()))
 	serving.Wait()
@@ -243,7 +229,7 @@ func TestServerOnAllAddresses(t *testing.T) {
 // packetConn hides that a socket is a *net.UDPConn.
 type packetConn struct{ net.PacketConn }
 
-func TestServerOnAnyPacketConn(t *testing.T) {
+func TestServerServesAnyPacketConn(t *testing.T) {
 	s := &Server{Resolver: &Resolver{Table: newTable(t)}, Search: []string{}}
 	p, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -254,7 +240,7 @@ func TestServerOnAnyPacketConn(t *testing.T) {
 	serving.Wait()
 }
 
-func TestServerEnds(t *testing.T) {
+func TestServerEndsWithItsContextOrShutdown(t *testing.T) {
 	s := &Server{Resolver: &Resolver{Table: newTable(t)}, ErrorLog: log.New(io.Discard, "", 0)}
 	ctx, cancel := context.WithCancel(t.Context())
 	s.Listening = func(addr net.Addr) {
@@ -279,8 +265,8 @@ func TestServerEnds(t *testing.T) {
 	require.ErrorIs(t, second.ListenAndServe(t.Context(), taken.Addr().String()), syscall.EADDRINUSE)
 }
 
-// A query that waits for Upstream is answered before Shutdown returns, or dropped when its context ends.
-func TestServerShutdownWaits(t *testing.T) {
+// Shutdown waits for the response to a query that waits for Upstream; if its context ends, it drops the query.
+func TestShutdownWaitsForQueries(t *testing.T) {
 	for _, patient := range []bool{true, false} {
 		asked, release := make(chan struct{}), make(chan struct{})
 		up := &Upstream{Addr: "192.0.2.53:53", Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -322,8 +308,8 @@ func TestServerShutdownWaits(t *testing.T) {
 	}
 }
 
-// A burst has more queries than a reader reads at once, for the fast path and for begin.
-func TestServerBurst(t *testing.T) {
+// A burst has more queries than one system call reads, some for the fast path and some for begin.
+func TestServerAnswersABurst(t *testing.T) {
 	for _, c := range []struct {
 		name, addr string
 		wrap       func(net.PacketConn) net.PacketConn
@@ -378,8 +364,8 @@ func TestServerBurst(t *testing.T) {
 	}
 }
 
-// A response that cannot be sent ends neither the sending of those behind it nor the Server.
-func TestUnsendableAnswer(t *testing.T) {
+// A response that cannot be sent is reported, and the responses behind it are sent.
+func TestUnsendableResponseDelaysNoOther(t *testing.T) {
 	p, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer p.Close()

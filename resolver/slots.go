@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// client identifies a client, for the bounds of queries and connections: an IPv4 address, or the /64 of an IPv6 one,
-// since a host can use any address of its /64. The zero client stands for all clients with another kind of address.
+// client identifies a client, for the bounds of queries and connections: an IPv4 address, or the /64 of an IPv6 address,
+// since a host can use any address of its /64. All clients with another kind of address are the zero client.
 type client netip.Addr
 
-// clientOf returns the client with an address.
+// clientOf returns the client that an address belongs to.
 func clientOf(addr netip.Addr) client {
 	addr = addr.Unmap().WithZone("")
 	if addr.Is6() {
@@ -21,7 +21,7 @@ func clientOf(addr netip.Addr) client {
 	return client(addr)
 }
 
-// clientAt returns the client with a socket's address.
+// clientAt returns the client that a socket address belongs to.
 func clientAt(addr net.Addr) client {
 	switch addr := addr.(type) {
 	case *net.UDPAddr:
@@ -33,43 +33,44 @@ func clientAt(addr net.Addr) client {
 	}
 }
 
-// slots bounds the queries or connections of all clients. take always succeeds: a client may have all free slots, and
-// when none is free, the client with the most loses its oldest. A slots is safe for concurrent use.
+// slots bounds the queries or connections of all clients. take always succeeds: a client may take all free slots, and if
+// none is free, the client with the most slots loses its oldest. It is safe for concurrent use.
 type slots struct {
 	size int
 
 	mu    sync.Mutex
 	taken int
 	next  uint64             // number of the next slot
-	of    map[client][]*slot // the oldest first; no list is empty
+	of    map[client][]*slot // the slots of each client, the oldest first; no list is empty
 }
 
-// slot is one of slots, until it is released or taken back.
+// slot is a client's permission for one query or connection, until it is released or taken back.
 type slot struct {
 	client client
-	number uint64 // slots are numbered in the order in which they were taken
-	giveUp func()
+	number uint64 // slots are numbered in the order in which they are taken
+	giveUp func() // called when the slot is taken back
 }
 
 func newSlots(size int) *slots { return &slots{size: size, of: map[client][]*slot{}} }
 
-// take returns a slot. giveUp is called if the slot is taken back before it is released, at most once. It must not block.
+// take returns a slot for a client. If the slot is taken back before it is released, giveUp is called once, without the
+// lock; it must not block.
 func (s *slots) take(c client, giveUp func()) *slot {
 	s.mu.Lock()
-	taken := &slot{c, s.next, giveUp}
+	added := &slot{c, s.next, giveUp}
 	s.next++
-	s.of[c] = append(s.of[c], taken)
+	s.of[c] = append(s.of[c], added)
 	s.taken++
-	var back *slot
+	var lost *slot
 	if s.taken > s.size {
-		back = s.oldestOfMost()
-		s.remove(back)
+		lost = s.oldestOfMost()
+		s.remove(lost)
 	}
 	s.mu.Unlock()
-	if back != nil {
-		back.giveUp()
+	if lost != nil {
+		lost.giveUp()
 	}
-	return taken
+	return added
 }
 
 // release frees a slot, unless it has been released or taken back.
@@ -79,7 +80,8 @@ func (s *slots) release(x *slot) {
 	s.remove(x)
 }
 
-// oldestOfMost returns the oldest slot of the client with the most slots; of several such clients, the oldest of all.
+// oldestOfMost returns the oldest slot of the client with the most slots. If several clients have the most, it returns the
+// oldest slot of all of these. The caller holds s.mu.
 func (s *slots) oldestOfMost() *slot {
 	var most []*slot
 	for _, list := range s.of {

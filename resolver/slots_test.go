@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestClientOf(t *testing.T) {
+func TestClientIsAnAddressOrItsPrefix(t *testing.T) {
 	of := func(s string) client { return clientOf(netip.MustParseAddr(s)) }
 	require.Equal(t, of("192.0.2.1"), of("::ffff:192.0.2.1"))
 	require.NotEqual(t, of("192.0.2.1"), of("192.0.2.2"))
@@ -22,13 +22,13 @@ func TestClientOf(t *testing.T) {
 	require.Equal(t, client{}, clientAt(nil))
 }
 
-// The client with the most loses its oldest slot, no other client does, and take always succeeds.
-func TestSlots(t *testing.T) {
+// take always succeeds; the client with the most slots loses its oldest, and no other client does.
+func TestSlotsAreTakenBackFromTheBusiestClient(t *testing.T) {
 	a, b, c := clientOf(netip.MustParseAddr("192.0.2.1")), clientOf(netip.MustParseAddr("192.0.2.2")), clientOf(netip.MustParseAddr("192.0.2.3"))
 	s := newSlots(4)
 	var lost []string
 	take := func(of client, name string) *slot { return s.take(of, func() { lost = append(lost, name) }) }
-	held := func() (n int) {
+	taken := func() (n int) {
 		for _, all := range s.of {
 			require.NotEmpty(t, all)
 			n += len(all)
@@ -47,20 +47,20 @@ func TestSlots(t *testing.T) {
 	take(a, "a4") // a has the most again
 	require.Equal(t, []string{"a1", "a2"}, lost)
 	s.release(a2) // was taken back
-	require.Equal(t, 4, held())
-	take(c, "c1") // a and b have as many; the oldest slot of both is taken back
+	require.Equal(t, 4, taken())
+	take(c, "c1") // a and b have two each; the older of their oldest slots is taken back
 	require.Equal(t, []string{"a1", "a2", "a3"}, lost)
 	take(c, "c2")
 	require.Equal(t, []string{"a1", "a2", "a3", "b1"}, lost)
 	s.release(b1)
-	require.Equal(t, 4, held())
+	require.Equal(t, 4, taken())
 
 	one := newSlots(3)
-	var gone []int
-	for i := range 10 { // each client has one: the oldest is taken back
-		one.take(clientOf(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})), func() { gone = append(gone, i) })
+	var takenBack []int
+	for i := range 10 { // each client has one slot, so the oldest of all is taken back
+		one.take(clientOf(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})), func() { takenBack = append(takenBack, i) })
 	}
-	require.Equal(t, []int{0, 1, 2, 3, 4, 5, 6}, gone)
+	require.Equal(t, []int{0, 1, 2, 3, 4, 5, 6}, takenBack)
 
 	var all []*slot
 	for range 3 {
@@ -70,7 +70,7 @@ func TestSlots(t *testing.T) {
 		one.release(x)
 		one.release(x)
 	}
-	require.Equal(t, 2, one.taken, "the others' slots, one of which was taken back")
+	require.Equal(t, 2, one.taken, "two other clients have one each")
 	require.Len(t, one.of, 2)
 	require.Empty(t, one.of[a])
 }

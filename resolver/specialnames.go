@@ -2,18 +2,18 @@ package resolver
 
 import "github.com/sockslib/sockslib/internal/names"
 
-// meaning tells how a name is resolved.
+// meaning is how a name is resolved.
 type meaning int
 
 const (
-	ordinary    meaning = iota // by the gateway
-	ownHost                    // as loopback
-	absent                     // not at all: there is no such name
-	addressless                // to no address, although the name exists
-	hidden                     // by the gateway, and no DNS may be asked about it
+	ordinary    meaning = iota // it gets a fake, and the gateway resolves it
+	ownHost                    // it has the loopback addresses
+	absent                     // it does not exist
+	addressless                // it exists and has no address
+	hidden                     // as ordinary, but no DNS server may be asked about it
 )
 
-// specialNames are the domains that do not resolve like others, each with all names below it. All other domains of
+// specialNames are the domains that are not ordinary; all names below a domain have its meaning. All other domains of
 // IANA's registry of special-use names, and local, which Kubernetes uses, are ordinary.
 var specialNames = [...]struct {
 	domain string
@@ -24,7 +24,7 @@ var specialNames = [...]struct {
 	{"onion", hidden},                   // RFC 7686: the gateway may be Tor
 	{"ipv4only.arpa", addressless},      // RFC 7050: there is no NAT64 to discover here
 	{"resolver.arpa", addressless},      // RFC 9462: there is no other resolver to discover
-	{"use-application-dns.net", absent}, // canaries: without them, applications use this resolver
+	{"use-application-dns.net", absent}, // canaries: if they do not exist, applications use this resolver
 	{"mask.icloud.com", absent},
 	{"mask-h2.icloud.com", absent},
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// registry is IANA's registry of special-use domain names (RFC 6761), and other names that resolvers treat specially,
-// each with its meaning here.
+// registry has the names of IANA's registry of special-use domain names (RFC 6761), other names that resolvers treat
+// specially, and ordinary names that resemble them, each with its meaning.
 var registry = map[string]meaning{
 	"6tisch.arpa":                  ordinary,
 	"10.in-addr.arpa":              ordinary,
@@ -56,9 +56,9 @@ var registry = map[string]meaning{
 	"use-application-dns.net.test": ordinary,
 }
 
-// The names of the registry and those below them have the same meaning for every kind of caller, in every spelling.
-// System and Upstream are asked about ordinary names alone, whatever Direct says.
-func TestSpecialNames(t *testing.T) {
+// The names of registry, and names below them, have the same meaning for the Lookup methods, NetResolver and the handler,
+// in every spelling. System and Upstream are asked about ordinary names alone, even if Direct reports true for all.
+func TestSpecialNamesHaveTheirMeaningEverywhere(t *testing.T) {
 	asked := map[string]bool{}
 	up := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
 		asked[strings.ToLower(q.Question[0].Name)] = true
@@ -81,13 +81,13 @@ func TestSpecialNames(t *testing.T) {
 		}
 	}
 	for name := range asked {
-		require.Equal(t, ordinary, meaningOf(strings.TrimSuffix(name, ".")), "asked of the upstream")
+		require.Equal(t, ordinary, meaningOf(strings.TrimSuffix(name, ".")), "Upstream was asked about %s", name)
 	}
 	require.NotEmpty(t, asked)
 }
 
-// The meaning of a name, Direct and Verify depend on its canonical form, however it is spelled.
-func TestSpellings(t *testing.T) {
+// specialNames, Direct and Verify are applied to the canonical form of a name, in any spelling.
+func TestSpellingsHaveTheMeaningOfTheCanonicalForm(t *testing.T) {
 	var asked []string
 	up := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
 		asked = append(asked, q.Question[0].Name)
@@ -116,8 +116,8 @@ func TestSpellings(t *testing.T) {
 		require.True(t, isNotFound(err))
 		var e *net.DNSError
 		require.ErrorAs(t, err, &e)
-		require.Equal(t, name, e.Name, "as it was given")
-		require.Equal(t, []string{canonical, canonical}, asked, "A, and AAAA")
+		require.Equal(t, name, e.Name, "the error has the name as it was typed")
+		require.Equal(t, []string{canonical, canonical}, asked, "for A and for AAAA")
 	}
 	_, err := r.LookupHost(t.Context(), "münchen.de..")
 	require.ErrorIs(t, err, mapping.ErrBadName)
@@ -129,6 +129,7 @@ func TestSpellings(t *testing.T) {
 	require.Equal(t, "xn--bcher-kva.example", direct)
 }
 
+// checkSpecial checks that a name has a meaning for the Lookup methods of r, its NetResolver, and a handler.
 func checkSpecial(t *testing.T, r *Resolver, name string, means meaning) {
 	noList := func() *searchList { return &searchList{} }
 	ways := []lookups{r, r.netResolver(noList)}

@@ -10,8 +10,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// LookupSRV returns the owner and the SRV records of _service._proto.name from Upstream, or of name if service and proto
-// are empty. The records are sorted by priority and randomized by weight (RFC 2782).
+// LookupSRV returns the SRV records of _service._proto.name from Upstream, and the name that owns them. If service and
+// proto are empty, it looks up name itself. The records are sorted by priority and randomized by weight (RFC 2782).
 func (r *Resolver) LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error) {
 	h, err := r.askable(ctx, name)
 	if err != nil {
@@ -44,7 +44,8 @@ func (r *Resolver) LookupSRV(ctx context.Context, service, proto, name string) (
 	return owner, srvs, complete(nil, name, len(records), len(srvs))
 }
 
-// byWeight sorts records by priority, and orders records of equal priority at random by weight (RFC 2782).
+// byWeight sorts records by priority. It orders records of equal priority at random: each is the next with a probability
+// proportional to its weight (RFC 2782).
 func byWeight(srvs []*net.SRV) {
 	rand.Shuffle(len(srvs), func(i, j int) { srvs[i], srvs[j] = srvs[j], srvs[i] })
 	slices.SortStableFunc(srvs, func(a, b *net.SRV) int { return cmp.Compare(a.Priority, b.Priority) })

@@ -10,17 +10,18 @@ import (
 	"github.com/sockslib/sockslib/internal/errno"
 )
 
-// streamTimeout is how long a client may send no query (RFC 7766, section 6.2.3), or take to read a response.
+// streamTimeout is how long the Server waits for the next query of a connection (RFC 7766, section 6.2.3), and for the
+// client to read a response.
 const streamTimeout = 10 * time.Second
 
-// Serve answers the queries on the connections that l accepts until Shutdown, and closes l. It returns
-// net.ErrClosed after Shutdown, otherwise the error that ended the accepting.
+// Serve answers the queries on the connections that l accepts until Shutdown, and closes l. After Shutdown it returns
+// net.ErrClosed, otherwise the error of Accept.
 func (s *Server) Serve(l net.Listener) error {
 	defer l.Close()
 	if err := s.init(); err != nil {
 		return err
 	}
-	e := &endpoint{stop: func() { l.Close() }, cut: func() {}}
+	e := &endpoint{stop: func() { l.Close() }, cut: func() {}} // each connection is an endpoint too
 	if !s.enter(e) {
 		return net.ErrClosed
 	}
@@ -84,7 +85,7 @@ func (c *stream) serve() {
 		x := c.server.handler.begin(query, false)
 		if x == nil {
 			cancel()
-			return // not a DNS client
+			return // not a query: the client does not speak DNS
 		}
 		if x.wait != nil {
 			c.server.finish(ctx, x, c.client, &waiting, c.write)
@@ -94,8 +95,8 @@ func (c *stream) serve() {
 	}
 }
 
-// write sends a response. If ctx ends while another response is being written, write drops this one: the server has
-// taken its slot from a client that does not read.
+// write sends a response. If ctx ends before write can begin, because the client does not read the responses before it,
+// write drops the response.
 func (c *stream) write(ctx context.Context, response []byte) {
 	select {
 	case c.writing <- struct{}{}:
@@ -109,13 +110,14 @@ func (c *stream) write(ctx context.Context, response []byte) {
 	}
 }
 
-// await sets the deadline for the next query, and reports false if the Server is shut down.
+// await sets the deadline for the next query, and reports false if the Server is shut down. It holds the Server's mutex so
+// that it does not undo the deadline that Shutdown sets.
 func (c *stream) await() bool {
 	s := c.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closing {
-		c.SetReadDeadline(time.Now().Add(streamTimeout)) // not after stop has set it
+		c.SetReadDeadline(time.Now().Add(streamTimeout))
 	}
 	return !s.closing
 }

@@ -16,9 +16,9 @@ import (
 // upstreamTimeout bounds a query to an Upstream without a Timeout.
 const upstreamTimeout = 5 * time.Second
 
-// Upstream is a DNS server that is reached through the gateway, over TCP (RFC 7766) or TLS (RFC 7858). Equal questions
-// in flight are sent once. Four connections at most are kept, for ten seconds after their last answer, and each carries
-// many queries at once. A truncated answer, or one to another question, is an error; records that do not answer the
+// Upstream is a DNS server that is reached through the gateway, over TCP (RFC 7766) or TLS (RFC 7858). A question that is in
+// flight is not sent again. At most four connections are kept, for ten seconds after their last answer; each carries many
+// queries at once. A truncated answer, or an answer to another question, is an error. Records that do not answer the
 // question are dropped.
 //
 // An Upstream is safe for concurrent use; do not change it after first use, nor copy it.
@@ -26,11 +26,11 @@ type Upstream struct {
 	// Addr is the "host:port" of the DNS server, as the gateway sees it. It is required.
 	Addr string
 
-	// Dial connects to Addr; normally it is the DialContext of the dialer. Nil is an error, never a direct connection.
+	// Dial connects to Addr; it is normally the DialContext of a dialer.Dialer. It is required: without it every query is
+	// an error.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// TLS is the configuration of DNS over TLS; an empty ServerName is the host of Addr. Nil means
-	// plain TCP.
+	// TLS is the configuration of DNS over TLS; an empty ServerName means the host of Addr. Nil means plain TCP.
 	TLS *tls.Config
 
 	// Timeout bounds a query, the dial included. Zero means 5 seconds.
@@ -41,17 +41,17 @@ type Upstream struct {
 	pool  pool
 }
 
-// call is one question in flight, for all callers of share that ask it.
+// call is one question in flight, shared by all callers of share that ask it.
 type call struct {
-	callers int // that wait; guarded by Upstream.mu
+	callers int // number of callers that wait; guarded by Upstream.mu
 	cancel  context.CancelFunc
 
 	done   chan struct{} // closed when answer and err are set
-	answer *dns.Msg      // shared by the callers, so none may change it
+	answer *dns.Msg      // the callers must not change it
 	err    error
 }
 
-// Close closes the connections. Queries in flight fail. A later query connects again.
+// Close closes the connections, so queries in flight may fail. A later query connects again. Close returns nil.
 func (u *Upstream) Close() error {
 	u.pool.close()
 	return nil
@@ -63,7 +63,7 @@ func (u *Upstream) exchange(ctx context.Context, name string, qtype uint16) (*dn
 	answer, err := u.share(ctx, dns.Question{Name: strings.ToLower(dns.Fqdn(name)), Qtype: qtype, Qclass: dns.ClassINET})
 	if err != nil {
 		if ctx.Err() != nil {
-			err = ctx.Err() // whatever the socket said
+			err = ctx.Err() // and not the error of the socket
 		}
 		e := failure(name, err)
 		return nil, &net.DNSError{Err: e.Err, Name: name, Server: u.Addr, IsTimeout: e.IsTimeout, IsTemporary: true, UnwrapErr: err}
@@ -71,8 +71,8 @@ func (u *Upstream) exchange(ctx context.Context, name string, qtype uint16) (*dn
 	return answer, nil
 }
 
-// share waits for the answer to a question. It sends the question unless it is in flight already. The question is
-// cancelled when no caller waits any longer.
+// share waits for the answer to a question. It sends the question unless it is in flight already. When no caller waits for
+// the answer any longer, the question is cancelled.
 func (u *Upstream) share(ctx context.Context, q dns.Question) (*dns.Msg, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (u *Upstream) share(ctx context.Context, q dns.Question) (*dns.Msg, error) 
 	defer u.mu.Unlock()
 	if c.callers--; c.callers == 0 {
 		c.cancel()
-		u.forget(q, c) // a later caller sends it again
+		u.forget(q, c)
 	}
 	return nil, ctx.Err()
 }
@@ -121,20 +121,22 @@ func (u *Upstream) start(ctx context.Context, q dns.Question) *call {
 	return c
 }
 
-// forget makes the next caller of share send the question again. The caller holds u.mu.
+// forget removes a call, so that the next caller of share sends the question again. The caller holds u.mu.
 func (u *Upstream) forget(q dns.Question, c *call) {
 	if u.calls[q] == c {
 		delete(u.calls, q)
 	}
 }
 
-// ask sends a question over a connection of the pool, and returns the answer. If the server closes that connection, ask
-// tries another, unless the connection was made for this question and has had no answer. If it carried other questions
-// too, their queries may have cost the answer (a server that closes a connection with unread queries resets it), so that
-// is forgiven once. So each attempt but the last two uses a connection that had an answer, or was made for another
-// question.
+// ask sends a question over a connection of the pool, and returns the answer. If the connection ends before the answer,
+// the next step depends on the connection:
+//
+//	the connection was not made for q, or has had an answer   ask tries another: an old connection may end at any time
+//	it was made for q, has had no answer, and carried q only  ask fails: the server does not answer q
+//	it was made for q, has had no answer, and carried others  ask tries another once: a server that closes a connection
+//	                                                          with unread queries resets it, which may lose the answer
 func (u *Upstream) ask(ctx context.Context, q dns.Question) (*dns.Msg, error) {
-	forgiven := false
+	retried := false // after a connection of the last row
 	for {
 		c, err := u.pool.get(ctx, u.connect)
 		if err != nil {
@@ -151,10 +153,10 @@ func (u *Upstream) ask(ctx context.Context, q dns.Question) (*dns.Msg, error) {
 		}
 		u.pool.drop(c)
 		made, alone := c.madeFor(q)
-		if made && (alone || forgiven) {
+		if made && (alone || retried) {
 			return nil, err
 		}
-		forgiven = forgiven || made
+		retried = retried || made
 	}
 }
 
@@ -184,7 +186,7 @@ func (u *Upstream) connect(ctx context.Context) (net.Conn, error) {
 	return secured, nil
 }
 
-// checkAnswer returns an error for a message that is no whole answer to the question.
+// checkAnswer returns an error for a message that is not a complete answer to the question.
 func checkAnswer(asked dns.Question, answer *dns.Msg) error {
 	switch {
 	case !answer.Response || answer.Opcode != dns.OpcodeQuery:

@@ -18,81 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newUpstream starts a server that reads one query per connection, calls respond, and closes the connection.
-func newUpstream(t testing.TB, respond func(c net.Conn, query *dns.Msg)) *Upstream {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	serveUpstream(t, l, respond)
-	return &Upstream{Addr: l.Addr().String(), Dial: new(net.Dialer).DialContext}
-}
-
-func serveUpstream(t testing.TB, l net.Listener, respond func(c net.Conn, query *dns.Msg)) {
-	ended := make(chan struct{})
-	go func() { // ends with the listener, below
-		defer close(ended)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if packed, err := readFrame(c); err == nil {
-				query := new(dns.Msg)
-				if query.Unpack(packed) == nil {
-					respond(c, query)
-				}
-			}
-			c.Close()
-		}
-	}()
-	t.Cleanup(func() { l.Close(); <-ended })
-}
-
-// zone answers from records in presentation form; a name without records does not exist.
-func zone(t testing.TB, records ...string) func(net.Conn, *dns.Msg) {
-	var rrs []dns.RR
-	for _, record := range records {
-		rr, err := dns.NewRR(record)
-		require.NoError(t, err)
-		rrs = append(rrs, rr)
-	}
-	return func(c net.Conn, query *dns.Msg) {
-		answer := new(dns.Msg).SetReply(query)
-		answer.Rcode = dns.RcodeNameError
-		q := query.Question[0]
-		for _, rr := range rrs {
-			if !dns.IsSubDomain(q.Name, rr.Header().Name) && rr.Header().Name != q.Name {
-				continue
-			}
-			if answer.Rcode = dns.RcodeSuccess; rr.Header().Name == q.Name && rr.Header().Rrtype == q.Qtype {
-				answer.Answer = append(answer.Answer, rr)
-			} else if alias, ok := rr.(*dns.CNAME); ok && alias.Hdr.Name == q.Name {
-				answer.Answer = append(answer.Answer, rr)
-			}
-		}
-		packed, _ := answer.Pack()
-		c.Write(frame(packed))
-	}
-}
-
-func exampleZone(t testing.TB) func(net.Conn, *dns.Msg) {
-	return zone(t,
-		"example.test. 60 IN MX 20 b.mail.test.",
-		"example.test. 60 IN MX 10 a.mail.test.",
-		`example.test. 60 IN TXT "a \"quoted\" " "back\\slash and \007"`,
-		"example.test. 60 IN NS ns.test.",
-		"_xmpp._tcp.example.test. 60 IN SRV 5 0 5222 low.test.",
-		"_xmpp._tcp.example.test. 60 IN SRV 1 9 5222 high.test.",
-		"4.test. 60 IN A 192.0.2.4",
-		"6.test. 60 IN AAAA 2001:db8::6",
-		"alias.test. 60 IN CNAME 4.test.",
-		"null.test. 60 IN MX 0 .",
-		`odd.test. 60 IN MX 5 a\032b.test.`,
-		"odd.test. 60 IN MX 6 good.test.",
-		"9.2.0.192.in-addr.arpa. 60 IN PTR nine.test.",
-	)
-}
-
-func TestUpstreamRecords(t *testing.T) {
+func TestLookupsOfRecordsAskUpstream(t *testing.T) {
 	ctx := t.Context()
 	table := newTable(t)
 	r := &Resolver{Table: table, Upstream: newUpstream(t, exampleZone(t))}
@@ -142,7 +68,7 @@ func TestUpstreamRecords(t *testing.T) {
 	})
 }
 
-func TestServerForwards(t *testing.T) {
+func TestServerForwardsWhatTheTableCannotAnswer(t *testing.T) {
 	asked := make(chan string, 100)
 	records := exampleZone(t)
 	up := newUpstream(t, func(c net.Conn, query *dns.Msg) {
@@ -179,8 +105,8 @@ func TestServerForwards(t *testing.T) {
 	require.Empty(t, asked)
 }
 
-// A response larger than the client accepts is truncated and sets TC; over TCP it is whole.
-func TestServerTruncates(t *testing.T) {
+// Over UDP, a response larger than the client accepts is truncated and sets TC; over TCP it is complete.
+func TestServerTruncatesOverUDPAlone(t *testing.T) {
 	var records []string
 	for range 40 {
 		records = append(records, `big.test. 60 IN TXT "`+strings.Repeat("x", 70)+`"`)
@@ -200,7 +126,7 @@ func TestServerTruncates(t *testing.T) {
 	require.Len(t, whole.Answer, 40)
 }
 
-func TestVerify(t *testing.T) {
+func TestVerifyAsksUpstreamBeforeAssigning(t *testing.T) {
 	ctx, table := t.Context(), newTable(t)
 	r := &Resolver{Table: table, Upstream: newUpstream(t, exampleZone(t)), Verify: true}
 	for _, network := range []string{"ip", "ip4", "ip6"} {
@@ -237,8 +163,9 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// Some servers deny a name, or fail, for the family that it does not have. A name exists if either answer says so.
-func TestVerifyOddServers(t *testing.T) {
+// Some servers deny a name, or fail, for a family of which it has no address. A name exists if one of the answers is
+// NOERROR.
+func TestVerifyNeedsOneAnswerOfTwo(t *testing.T) {
 	for _, c := range []struct {
 		a, aaaa int
 		exists  bool
@@ -257,8 +184,7 @@ func TestVerifyOddServers(t *testing.T) {
 			if query.Question[0].Qtype == dns.TypeAAAA {
 				rcode = c.aaaa
 			}
-			packed, _ := new(dns.Msg).SetRcode(query, rcode).Pack()
-			conn.Write(frame(packed))
+			writeAnswer(conn, new(dns.Msg).SetRcode(query, rcode))
 		})
 		_, err := (&Resolver{Table: newTable(t), Upstream: up, Verify: true}).LookupHost(t.Context(), "db.example")
 		require.Equal(t, c.exists, err == nil)
@@ -266,33 +192,32 @@ func TestVerifyOddServers(t *testing.T) {
 	}
 }
 
-// Anything but an answer is a temporary error, and the connection is closed.
-func TestUpstreamMisbehaves(t *testing.T) {
+// An answer that is malformed, incomplete, or to another question is a temporary error.
+func TestBadAnswerOfUpstreamIsATemporaryError(t *testing.T) {
 	reply := func(change func(*dns.Msg)) func(net.Conn, *dns.Msg) {
 		return func(c net.Conn, query *dns.Msg) {
 			answer := new(dns.Msg).SetReply(query)
 			change(answer)
-			packed, _ := answer.Pack()
-			c.Write(frame(packed))
+			writeAnswer(c, answer)
 		}
 	}
 	raw := func(b ...byte) func(net.Conn, *dns.Msg) { return func(c net.Conn, _ *dns.Msg) { c.Write(b) } }
 	for what, respond := range map[string]func(net.Conn, *dns.Msg){
-		"nothing":        raw(),
-		"half a length":  raw(0),
-		"empty":          raw(0, 0),
-		"short":          raw(0, 5, 1, 2, 3, 4, 5),
-		"less than said": raw(0, 20, 1, 2, 3),
-		"64 KiB missing": raw(0xff, 0xff, 1),
-		"garbage":        raw(append([]byte{0, 40}, make([]byte, 40)...)...),
-		"HTTP":           raw([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")...),
-		"other ID":       reply(func(m *dns.Msg) { m.Id++ }),
-		"a query":        reply(func(m *dns.Msg) { m.Response = false }),
-		"other name":     reply(func(m *dns.Msg) { m.Question[0].Name = "other.example." }),
-		"other type":     reply(func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeA }),
-		"no question":    reply(func(m *dns.Msg) { m.Question = nil }),
-		"truncated":      reply(func(m *dns.Msg) { m.Truncated = true }),
-		"server failure": reply(func(m *dns.Msg) { m.Rcode = dns.RcodeServerFailure }),
+		"nothing":                         raw(),
+		"half a length":                   raw(0),
+		"empty":                           raw(0, 0),
+		"short":                           raw(0, 5, 1, 2, 3, 4, 5),
+		"shorter than its length":         raw(0, 20, 1, 2, 3),
+		"64 KiB announced, one byte sent": raw(0xff, 0xff, 1),
+		"garbage":                         raw(append([]byte{0, 40}, make([]byte, 40)...)...),
+		"HTTP":                            raw([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")...),
+		"other ID":                        reply(func(m *dns.Msg) { m.Id++ }),
+		"a query":                         reply(func(m *dns.Msg) { m.Response = false }),
+		"other name":                      reply(func(m *dns.Msg) { m.Question[0].Name = "other.example." }),
+		"other type":                      reply(func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeA }),
+		"no question":                     reply(func(m *dns.Msg) { m.Question = nil }),
+		"truncated":                       reply(func(m *dns.Msg) { m.Truncated = true }),
+		"server failure":                  reply(func(m *dns.Msg) { m.Rcode = dns.RcodeServerFailure }),
 	} {
 		up := newUpstream(t, respond)
 		_, err := (&Resolver{Table: newTable(t), Upstream: up}).LookupMX(t.Context(), "db.example")
@@ -305,8 +230,8 @@ func TestUpstreamMisbehaves(t *testing.T) {
 	}
 }
 
-// A server ends the connection after any byte of its answer, or stays silent from there on.
-func TestUpstreamStops(t *testing.T) {
+// The server ends the connection after any byte of its answer, or stays silent from there on.
+func TestIncompleteAnswerOfUpstreamIsAnError(t *testing.T) {
 	answer := new(dns.Msg).SetReply(newQuery("db.example.", dns.TypeMX))
 	packed, err := answer.Pack()
 	require.NoError(t, err)
@@ -351,12 +276,12 @@ func TestUpstreamStops(t *testing.T) {
 	}
 }
 
-func TestUpstreamNeedsDial(t *testing.T) {
+func TestUpstreamWithoutDialIsAnError(t *testing.T) {
 	_, err := (&Resolver{Table: newTable(t), Upstream: &Upstream{Addr: "192.0.2.53:53"}}).LookupMX(t.Context(), "db.example")
 	require.ErrorIs(t, err, errNoDial)
 }
 
-func TestUpstreamTLS(t *testing.T) {
+func TestUpstreamVerifiesItsCertificate(t *testing.T) {
 	web := httptest.NewUnstartedServer(nil) // for its certificate, of example.com and 127.0.0.1
 	web.StartTLS()
 	defer web.Close()
@@ -379,7 +304,7 @@ func TestUpstreamTLS(t *testing.T) {
 	}
 }
 
-// Whatever bytes the server sends, the lookup ends with records or a *net.DNSError.
+// For any bytes of the server, the lookup ends with records or a *net.DNSError.
 func FuzzUpstreamAnswer(f *testing.F) {
 	for _, query := range queryVectors(f) {
 		f.Add(frame(query))

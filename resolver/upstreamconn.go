@@ -15,28 +15,28 @@ import (
 const (
 	maxPending   = 1 << 14          // queries in flight on one connection; there are 1<<16 IDs
 	keepUpstream = 10 * time.Second // how long a connection without queries is kept
-	maxSilence   = time.Second      // without an answer, after which a query that is cancelled retires its connection
+	maxSilence   = time.Second      // a connection that is silent for so long is retired when a query on it is cancelled
 )
 
 // errConnEnded is the error of a query whose connection ended.
 var errConnEnded = errors.New("connection to the upstream has ended")
 
 // upstreamConn is a connection that carries many queries at once (RFC 7766, section 6.2.1.1). It is safe for concurrent
-// use. The pool's goroutine runs read.
+// use. A goroutine of the pool runs read.
 type upstreamConn struct {
 	net.Conn
 	writing sync.Mutex // held while a query is written
 
 	mu      sync.Mutex
-	pending map[uint16]chan received // by the ID of the query; nil: the connection has ended
+	pending map[uint16]chan received // the queries in flight, by their IDs; nil: the connection has ended
 	first   dns.Question             // the question that the connection was made for
-	shared  bool                     // it has carried another one
-	heard   int                      // answers to queries in flight
-	asked   time.Time                // since when queries wait without any answer; zero: none waits
-	retired bool                     // takes no more queries, and ends with the last
+	shared  bool                     // the connection has carried other questions too
+	answers int                      // number of queries that were answered
+	silent  time.Time                // since when queries wait and no answer has arrived; zero: no query waits
+	retired bool                     // the connection takes no more queries, and ends with the last one in flight
 }
 
-// received is an answer or an error.
+// received is the outcome of a query: an answer, or the error that ended the connection.
 type received struct {
 	answer *dns.Msg
 	err    error
@@ -56,12 +56,12 @@ func (c *upstreamConn) isRetired() bool {
 	return c.retired
 }
 
-// madeFor reports whether a question was the first on the connection and no query has been answered, and whether it was
-// the only one.
+// madeFor reports whether the connection was made for a question and has had no answer, and whether the connection has
+// carried no other question than its first.
 func (c *upstreamConn) madeFor(q dns.Question) (made, alone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.heard == 0 && c.first == q, !c.shared
+	return c.answers == 0 && c.first == q, !c.shared
 }
 
 // exchange sends a question and waits for its answer.
@@ -92,7 +92,7 @@ func (c *upstreamConn) exchange(ctx context.Context, q dns.Question) (*dns.Msg, 
 	}
 }
 
-// enter gives a query an ID, and notes where its answer is to be sent.
+// enter adds a query to pending, under an unused random ID. answer is sent the outcome, once.
 func (c *upstreamConn) enter(q dns.Question, answer chan received) (id uint16, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,10 +103,10 @@ func (c *upstreamConn) enter(q dns.Question, answer chan received) (id uint16, e
 		return 0, errors.New("too many queries in flight")
 	}
 	if len(c.pending) == 0 {
-		c.SetReadDeadline(time.Time{}) // each query has a bound of its own
+		c.SetReadDeadline(time.Time{}) // the contexts of the queries bound the waiting
 	}
-	if c.asked.IsZero() {
-		c.asked = time.Now()
+	if c.silent.IsZero() {
+		c.silent = time.Now()
 	}
 	if c.first == (dns.Question{}) {
 		c.first = q
@@ -118,19 +118,21 @@ func (c *upstreamConn) enter(q dns.Question, answer chan received) (id uint16, e
 	return id, nil
 }
 
-// leave cancels a query. It retires a connection that has failed, or has been silent for maxSilence.
+// leave removes a query from pending without an outcome. It retires a connection that has failed, or has been silent for
+// maxSilence.
 func (c *upstreamConn) leave(id uint16, failed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.pending, id)
-	if failed || !c.asked.IsZero() && time.Since(c.asked) >= maxSilence {
+	if failed || !c.silent.IsZero() && time.Since(c.silent) >= maxSilence {
 		c.retired = true
 	}
-	c.rest()
+	c.boundIdle()
 }
 
-// rest bounds how long a connection without queries is kept. The caller holds c.mu.
-func (c *upstreamConn) rest() {
+// boundIdle sets the read deadline that ends a connection without queries in flight: after keepUpstream, or at once if it
+// is retired. The caller holds c.mu.
+func (c *upstreamConn) boundIdle() {
 	if c.pending == nil || len(c.pending) > 0 {
 		return
 	}
@@ -139,7 +141,7 @@ func (c *upstreamConn) rest() {
 		until = past
 	}
 	if c.SetReadDeadline(until) != nil {
-		c.Close() // without working deadlines, it would never be closed
+		c.Close() // without a deadline, the connection would never end
 	}
 }
 
@@ -157,12 +159,12 @@ func (c *upstreamConn) send(ctx context.Context, packed []byte) error {
 		return fmt.Errorf("%w: %w", errConnEnded, ctx.Err())
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", errConnEnded, err) // some answers may have come
+		return fmt.Errorf("%w: %w", errConnEnded, err)
 	}
 	return nil
 }
 
-// read reads answers and passes them on, until the connection ends.
+// read passes answers to the queries that wait for them, until the connection ends. Then the remaining queries fail.
 func (c *upstreamConn) read() {
 	var err error
 	for err == nil {
@@ -180,7 +182,8 @@ func (c *upstreamConn) read() {
 	c.pending = nil
 }
 
-// give passes an answer to the query that waits for it. If there is none, the answer is too late.
+// give passes an answer to the query that waits for it. It drops an answer that no query waits for, because the query was
+// cancelled.
 func (c *upstreamConn) give(packed []byte) error {
 	m := new(dns.Msg)
 	if err := m.Unpack(packed); err != nil {
@@ -189,14 +192,14 @@ func (c *upstreamConn) give(packed []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if answer := c.pending[m.Id]; answer != nil {
-		c.heard++
-		c.asked = time.Time{}
+		c.answers++
+		c.silent = time.Time{}
 		if len(c.pending) > 1 {
-			c.asked = time.Now()
+			c.silent = time.Now()
 		}
 		delete(c.pending, m.Id)
 		answer <- received{answer: m}
-		c.rest()
+		c.boundIdle()
 	}
 	return nil
 }

@@ -7,19 +7,19 @@ import (
 	"sync"
 )
 
-// maxUpstreamConns is the most connections to one Upstream that take queries.
+// maxUpstreamConns is the most connections to one Upstream that are not retired.
 const maxUpstreamConns = 4
 
 // pool holds the connections to an Upstream. The zero pool is empty. It is safe for concurrent use.
 type pool struct {
 	mu      sync.Mutex
 	conns   []*upstreamConn
-	dialing int
-	changed chan struct{} // closed, and set to nil, when a connection or room for one has become free; nil: no get waits
+	dialing int           // number of connections that are being made
+	changed chan struct{} // closed, and set to nil, when conns or dialing changes; nil: no get waits
 }
 
-// get returns a connection without queries in flight, if there is one; otherwise a new one, unless there are
-// maxUpstreamConns; otherwise the one with the fewest queries in flight.
+// get returns a connection without queries in flight if there is one; otherwise a new one, if there are fewer
+// than maxUpstreamConns; otherwise the one with the fewest queries in flight. If all are still being made, get waits.
 func (p *pool) get(ctx context.Context, connect func(context.Context) (net.Conn, error)) (*upstreamConn, error) {
 	p.mu.Lock()
 	for {
@@ -38,7 +38,7 @@ func (p *pool) get(ctx context.Context, connect func(context.Context) (net.Conn,
 		}
 		changed := p.changed
 		p.mu.Unlock()
-		select { // all connections are being dialed
+		select { // all connections are being made
 		case <-changed:
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -47,7 +47,7 @@ func (p *pool) get(ctx context.Context, connect func(context.Context) (net.Conn,
 	}
 }
 
-// dial adds a connection. The caller has counted it in dialing.
+// dial makes a connection and adds it. The caller has counted it in dialing.
 func (p *pool) dial(ctx context.Context, connect func(context.Context) (net.Conn, error)) (*upstreamConn, error) {
 	conn, err := connect(ctx)
 	p.mu.Lock()
@@ -59,14 +59,15 @@ func (p *pool) dial(ctx context.Context, connect func(context.Context) (net.Conn
 	}
 	c := &upstreamConn{Conn: conn, pending: map[uint16]chan received{}}
 	p.conns = append(p.conns, c)
-	go func() { // ends with the connection, which its read deadline bounds
+	go func() { // owned by the connection: ends with it, at the latest at its read deadline or when close closes it
 		c.read()
 		p.drop(c)
 	}()
 	return c, nil
 }
 
-// leastBusy returns the connection with the fewest queries in flight, or nil if none takes queries. The caller holds p.mu.
+// leastBusy drops the retired connections, and returns the one of the others with the fewest queries in flight, or nil if
+// there is none. The caller holds p.mu.
 func (p *pool) leastBusy() (best *upstreamConn) {
 	p.conns = slices.DeleteFunc(p.conns, (*upstreamConn).isRetired)
 	least := 0
@@ -78,7 +79,7 @@ func (p *pool) leastBusy() (best *upstreamConn) {
 	return best
 }
 
-// drop removes a connection.
+// drop removes a connection from the pool.
 func (p *pool) drop(c *upstreamConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -96,11 +97,11 @@ func (p *pool) change() {
 	}
 }
 
-// close closes all connections.
+// close closes all connections of the pool.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.conns {
-		c.Close() // its reader drops it
+		c.Close() // the goroutine that dial started drops it
 	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // Equal questions at the same time are sent once, whatever their spelling; others share a few connections.
-func TestUpstreamShares(t *testing.T) {
+func TestUpstreamSendsEqualQuestionsOnce(t *testing.T) {
 	release := make(chan struct{})
 	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
 		<-release
@@ -42,7 +42,7 @@ func TestUpstreamShares(t *testing.T) {
 		return errors.Join(all...)
 	}
 	require.NoError(t, ask(func(i int) string { return [...]string{"db.example", "DB.example."}[i%2] }))
-	require.Less(t, int(s.queries.Load()), lookups/10, "equal questions")
+	require.Less(t, int(s.queries.Load()), lookups/10, "equal questions share a query")
 	require.LessOrEqual(t, int(s.accepted.Load()), maxUpstreamConns)
 
 	release = make(chan struct{})
@@ -54,7 +54,7 @@ func TestUpstreamShares(t *testing.T) {
 }
 
 // A slow question does not delay others on the same connections.
-func TestUpstreamIsNotHeldUp(t *testing.T) {
+func TestSlowQuestionDelaysNoOther(t *testing.T) {
 	release := make(chan struct{})
 	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
 		if q.Question[0].Qtype == dns.TypeNS {
@@ -80,8 +80,8 @@ func TestUpstreamIsNotHeldUp(t *testing.T) {
 	require.LessOrEqual(t, int(s.accepted.Load()), maxUpstreamConns)
 }
 
-// A caller whose context ends leaves the question to the others; when all have ended, it is cancelled.
-func TestUpstreamGivesUpWithTheLast(t *testing.T) {
+// A question goes on for the other callers when the context of one ends. It is cancelled when no caller waits.
+func TestQuestionIsCancelledWithItsLastCaller(t *testing.T) {
 	release := make(chan struct{})
 	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
 		<-release
@@ -127,9 +127,9 @@ func TestUpstreamGivesUpWithTheLast(t *testing.T) {
 	close(release)
 }
 
-// No question is lost if the server closes connections at any time and answers on others. If it answers none, that is an
-// error.
-func TestUpstreamConnectionsEnd(t *testing.T) {
+// No question is lost if the server closes connections at any time and answers on others. A question that it never
+// answers is an error.
+func TestNoQuestionIsLostWhenConnectionsEnd(t *testing.T) {
 	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg {
 		if q.Question[0].Name == "dead.example." {
 			return nil
@@ -141,7 +141,7 @@ func TestUpstreamConnectionsEnd(t *testing.T) {
 	for range 10 {
 		_, err := up.exchange(t.Context(), "db.example", dns.TypeNS)
 		require.NoError(t, err)
-		s.cut() // while it is kept
+		s.cut() // the connection that is kept
 	}
 	s.once.Store(true)
 	var wg sync.WaitGroup
@@ -154,7 +154,7 @@ func TestUpstreamConnectionsEnd(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	require.Zero(t, failed.Load(), "a server of one answer a connection")
+	require.Zero(t, failed.Load(), "although the server closes each connection after one answer")
 	_, err := up.exchange(t.Context(), "dead.example", dns.TypeNS)
 	require.ErrorIs(t, err, errConnEnded)
 	require.NoError(t, up.Close())
@@ -162,7 +162,7 @@ func TestUpstreamConnectionsEnd(t *testing.T) {
 }
 
 // Close closes the connections; a later query connects again.
-func TestUpstreamClose(t *testing.T) {
+func TestUpstreamConnectsAgainAfterClose(t *testing.T) {
 	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg { return records(t, q, nil, nil) })
 	up := s.upstream()
 	for range 2 {
@@ -175,7 +175,8 @@ func TestUpstreamClose(t *testing.T) {
 	require.EqualValues(t, 2, s.accepted.Load())
 }
 
-// pipeUpstream is an Upstream whose connections are pipes in a synctest bubble, each served by serve.
+// pipeUpstream returns an Upstream whose connections are pipes in a synctest bubble, each served by serve. serve is given
+// the number of the dial, from 1.
 func pipeUpstream(t *testing.T, serve func(n int32, c net.Conn)) (up *Upstream, dials *atomic.Int32) {
 	dials = new(atomic.Int32)
 	up = &Upstream{Addr: "192.0.2.53:53", Timeout: time.Second, Dial: func(context.Context, string, string) (net.Conn, error) {
@@ -197,21 +198,16 @@ func pipeUpstream(t *testing.T, serve func(n int32, c net.Conn)) (up *Upstream, 
 // answerAll answers every query with no data.
 func answerAll(c net.Conn) {
 	for {
-		packed, err := readFrame(c)
+		q, err := readQuery(c)
 		if err != nil {
 			return
 		}
-		q := new(dns.Msg)
-		if q.Unpack(packed) != nil {
-			return
-		}
-		packed, _ = new(dns.Msg).SetReply(q).Pack()
-		c.Write(frame(packed))
+		writeAnswer(c, new(dns.Msg).SetReply(q))
 	}
 }
 
-// A connection is kept for keepUpstream and no longer.
-func TestUpstreamKeepsForAWhile(t *testing.T) {
+// A connection is kept for keepUpstream after its last answer, and no longer.
+func TestUpstreamConnectionIsKeptForTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, dials := pipeUpstream(t, func(_ int32, c net.Conn) { answerAll(c) })
 		for i, pause := range []time.Duration{0, keepUpstream - time.Second, keepUpstream - time.Second, keepUpstream + time.Second} {
@@ -224,8 +220,8 @@ func TestUpstreamKeepsForAWhile(t *testing.T) {
 	})
 }
 
-// A connection that has become silent fails the first query, and no later one.
-func TestUpstreamGoesSilent(t *testing.T) {
+// A connection that becomes silent fails one query; the next ones use another connection.
+func TestSilentConnectionFailsOneQuery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, dials := pipeUpstream(t, func(n int32, c net.Conn) {
 			if n > 1 {
@@ -233,14 +229,12 @@ func TestUpstreamGoesSilent(t *testing.T) {
 				return
 			}
 			for { // reads all queries, and answers the first alone
-				packed, err := readFrame(c)
+				q, err := readQuery(c)
 				if err != nil {
 					return
 				}
-				q := new(dns.Msg)
-				if q.Unpack(packed) == nil && q.Question[0].Name == "first.example." {
-					packed, _ = new(dns.Msg).SetReply(q).Pack()
-					c.Write(frame(packed))
+				if q.Question[0].Name == "first.example." {
+					writeAnswer(c, new(dns.Msg).SetReply(q))
 				}
 			}
 		})
@@ -256,8 +250,8 @@ func TestUpstreamGoesSilent(t *testing.T) {
 	})
 }
 
-// Questions that are cancelled soon do not retire a connection: it had no time to answer.
-func TestUpstreamGivenUpAtOnce(t *testing.T) {
+// Questions that are cancelled within maxSilence do not retire a connection, because it had no time to answer.
+func TestEarlyCancellationsRetireNoConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, dials := pipeUpstream(t, func(_ int32, c net.Conn) { io.Copy(io.Discard, c) })
 		for i := range 100 {
@@ -268,7 +262,7 @@ func TestUpstreamGivenUpAtOnce(t *testing.T) {
 			synctest.Wait()
 		}
 		require.EqualValues(t, 1, dials.Load())
-		time.Sleep(maxSilence) // without an answer to any of the questions: the connection is dead
+		time.Sleep(maxSilence) // no question was answered for so long, so the next cancellation retires the connection
 		for i := range 2 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 			_, err := up.exchange(ctx, "last.example", dns.TypeNS)
@@ -287,7 +281,7 @@ func (noDeadlines) SetDeadline(time.Time) error      { return errors.ErrUnsuppor
 func (noDeadlines) SetReadDeadline(time.Time) error  { return errors.ErrUnsupported }
 func (noDeadlines) SetWriteDeadline(time.Time) error { return errors.ErrUnsupported }
 
-func TestUpstreamWithoutDeadlines(t *testing.T) {
+func TestConnectionWithoutDeadlinesIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		silent := false
 		up, dials := pipeUpstream(t, func(_ int32, c net.Conn) {
@@ -307,7 +301,7 @@ func TestUpstreamWithoutDeadlines(t *testing.T) {
 			require.NoError(t, err)
 			synctest.Wait()
 		}
-		require.EqualValues(t, 2, dials.Load(), "none is kept")
+		require.EqualValues(t, 2, dials.Load(), "no connection is kept")
 		silent = true
 		began := time.Now()
 		_, err := up.exchange(t.Context(), "db.example", dns.TypeNS)
@@ -316,8 +310,8 @@ func TestUpstreamWithoutDeadlines(t *testing.T) {
 	})
 }
 
-// Dials that hang delay no more than the queries that wait for them.
-func TestUpstreamDialsAreBounded(t *testing.T) {
+// Dials that hang end with the timeout of their queries, and there are never more than maxUpstreamConns.
+func TestHangingDialsEndWithTheirQueries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var dialing, most atomic.Int32
 		up := &Upstream{Addr: "192.0.2.53:53", Timeout: time.Second, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -340,44 +334,4 @@ func TestUpstreamDialsAreBounded(t *testing.T) {
 		require.Equal(t, up.Timeout, time.Since(began))
 		require.EqualValues(t, maxUpstreamConns, most.Load())
 	})
-}
-
-// Records of other names are dropped from an answer, and a chain of CNAMEs may have any order.
-func TestPick(t *testing.T) {
-	for _, c := range []struct {
-		what              string
-		name              string
-		qtype             uint16
-		rcode             int
-		answer, authority []string
-		want, wantNs      []string
-	}{
-		{"a stranger's address", "shop.example.", dns.TypeMX, 0, []string{"bank.example. 60 IN A 192.0.2.66", "shop.example. 60 IN MX 1 mail.example."}, []string{"shop.example. 60 IN NS ns.example."},
-			[]string{"shop.example. 60 IN MX 1 mail.example."}, nil},
-		{"a stranger's text", "shop.example.", dns.TypeTXT, 0, []string{`bank.example. 60 IN TXT "x"`}, nil, nil, nil},
-		{"another type", "shop.example.", dns.TypeTXT, 0, []string{"shop.example. 60 IN A 192.0.2.66"}, nil, nil, nil},
-		{"a chain", "a.example.", dns.TypeTXT, 0, []string{"A.example. 60 IN CNAME b.example.", "B.example. 60 IN CNAME c.example.", `C.EXAMPLE. 60 IN TXT "x"`}, nil,
-			[]string{"A.example. 60 IN CNAME b.example.", "B.example. 60 IN CNAME c.example.", `C.EXAMPLE. 60 IN TXT "x"`}, nil},
-		{"backwards", "a.example.", dns.TypeTXT, 0, []string{`c.example. 60 IN TXT "x"`, "b.example. 60 IN CNAME c.example.", "a.example. 60 IN CNAME b.example."}, nil,
-			[]string{"a.example. 60 IN CNAME b.example.", "b.example. 60 IN CNAME c.example.", `c.example. 60 IN TXT "x"`}, nil},
-		{"an alias of a stranger", "a.example.", dns.TypeTXT, 0, []string{"b.example. 60 IN CNAME c.example.", `c.example. 60 IN TXT "x"`}, nil, nil, nil},
-		{"the alias itself", "a.example.", dns.TypeCNAME, 0, []string{"a.example. 60 IN CNAME b.example.", "b.example. 60 IN CNAME c.example."}, nil,
-			[]string{"a.example. 60 IN CNAME b.example."}, nil},
-		{"none", "a.b.example.", dns.TypeTXT, dns.RcodeNameError, nil, []string{"bank.test. 60 IN SOA . . 1 1 1 1 1", "example. 60 IN SOA . . 1 1 1 1 1", "example. 60 IN NS ns.example."},
-			nil, []string{"example. 60 IN SOA . . 1 1 1 1 1"}},
-		{"none of the last alias", "a.example.", dns.TypeTXT, dns.RcodeNameError, []string{"a.example. 60 IN CNAME b.test."}, []string{"example. 60 IN SOA . . 1 1 1 1 1", "test. 60 IN SOA . . 1 1 1 1 1"},
-			[]string{"a.example. 60 IN CNAME b.test."}, []string{"test. 60 IN SOA . . 1 1 1 1 1"}},
-	} {
-		m := records(t, newQuery(c.name, c.qtype), c.answer, c.authority)
-		m.Rcode = c.rcode
-		got, err := pick(m)
-		require.NoError(t, err)
-		want := records(t, newQuery(c.name, c.qtype), c.want, c.wantNs)
-		require.Equal(t, fmt.Sprint(want.Answer), fmt.Sprint(got.Answer), c.what)
-		require.Equal(t, fmt.Sprint(want.Ns), fmt.Sprint(got.Ns), c.what)
-		require.Equal(t, c.rcode, got.Rcode)
-		require.Empty(t, got.Extra)
-	}
-	_, err := pick(records(t, newQuery("a.example.", dns.TypeTXT), []string{"a.example. 60 IN CNAME b.example.", "b.example. 60 IN CNAME a.example."}, nil))
-	require.ErrorContains(t, err, "too many aliases")
 }

@@ -4,11 +4,9 @@ package main
 
 import (
 	"fmt"
-	"net/url"
-
-	"golang.org/x/net/http/httpproxy"
 
 	"github.com/sockslib/sockslib/dialer"
+	"github.com/sockslib/sockslib/internal/noproxy"
 	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/socks"
 )
@@ -27,7 +25,10 @@ func newDialer(o *options) (*dialer.Dialer, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &dialer.Dialer{Table: table, Direct: direct(o.Direct)}
+	d := &dialer.Dialer{Table: table}
+	if o.Direct != "" {
+		d.Direct = noproxy.Direct(o.Direct)
+	}
 	if len(clients) == 1 {
 		d.Gateway = clients[0]
 	} else {
@@ -46,23 +47,11 @@ func chain(urls []string) (*socks.Client, error) {
 		}
 		if last != nil {
 			if c.Network == "unix" {
-				return nil, fmt.Errorf("%s: a unix socket is not reached by way of another gateway", c.Addr)
+				return nil, fmt.Errorf("%s: a unix socket cannot be reached through another gateway", c.Addr)
 			}
 			c.Forward = last
 		}
 		last = c
 	}
 	return last, nil
-}
-
-// direct returns a func that applies rules as in NO_PROXY to a destination, or nil if there are no rules.
-func direct(rules string) func(network, address string) bool {
-	if rules == "" {
-		return nil
-	}
-	proxy := (&httpproxy.Config{HTTPSProxy: "http://gateway.invalid", NoProxy: rules}).ProxyFunc()
-	return func(_, address string) bool {
-		u, err := proxy(&url.URL{Scheme: "https", Host: address})
-		return err == nil && u == nil
-	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func TestParse(t *testing.T) {
+func TestParseReturnsWhatTheFlagsSay(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "gateways")
 	require.NoError(t, os.WriteFile(file, []byte("# ours\n\nsocks5://c.test\nsocks5h://d.test:1\n"), 0o600))
 	o, err := parse([]string{
@@ -36,7 +36,7 @@ func TestParse(t *testing.T) {
 	require.Equal(t, "v.test:1080", group.Clients[1].Forward.(*socks.Client).Addr)
 }
 
-func TestParseErrors(t *testing.T) {
+func TestParseRefusesWrongFlagsWithoutThePassword(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	require.NoError(t, os.WriteFile(empty, []byte("# none\n"), 0o600))
 	for _, args := range [][]string{
@@ -52,7 +52,7 @@ func TestParseErrors(t *testing.T) {
 	require.ErrorContains(t, err, "unix socket")
 }
 
-func TestProgramEnviron(t *testing.T) {
+func TestProgramEnvironLeavesOutProxiesOfThisMachine(t *testing.T) {
 	env := programEnviron([]string{
 		"PATH=/bin", "ALL_PROXY=socks5://u:p@g", "all_proxy=socks5://g", "http_proxy=http://127.0.0.1:3128", "HTTPS_PROXY=localhost:3128",
 		"https_proxy=http://proxy.example:3128", "ftp_proxy=http://[::1]:1", "NO_PROXY=localhost", "SOCKSIFY=old", "SOCKSIFY_GATEWAY=old",
@@ -61,19 +61,27 @@ func TestProgramEnviron(t *testing.T) {
 	require.Equal(t, []string{"PATH=/bin", "https_proxy=http://proxy.example:3128", "NO_PROXY=localhost", "SOCKSIFY=1", "SOCKSIFY_GATEWAY=socks5://g"}, env)
 }
 
-func TestPublicNames(t *testing.T) {
+func TestPublicNamesHaveNoCredentials(t *testing.T) {
 	names := publicNames([]string{"socks5://u:geheim@v.test"}, []string{"socks5s://a:geheim@g.test:443", "socks5+unix://b:geheim@/run/g"})
 	require.Equal(t, "socks5://v.test socks5s://g.test:443 socks5+unix:///run/g", names)
 }
 
-func TestDirect(t *testing.T) {
-	require.Nil(t, direct(""))
-	f := direct("example.test,.sub.test,192.0.2.0/24,port.test:81")
+// -direct has the rules of dialer.FromEnvironment, brackets and trailing dots included.
+func TestDirectFlagHasTheRulesOfNoProxy(t *testing.T) {
+	dial := func(list string) func(network, address string) bool {
+		t.Helper()
+		d, err := newDialer(&options{Gateways: []string{"socks5://192.0.2.1"}, Direct: list})
+		require.NoError(t, err)
+		return d.Direct
+	}
+	require.Nil(t, dial(""), "without rules, not even localhost is direct")
+	direct := dial("example.test.,.sub.test,192.0.2.0/24,port.test:81,[2001:db8::1]")
 	for address, want := range map[string]bool{
 		"example.test:80": true, "www.example.test:80": true, "sub.test:80": false, "a.sub.test:80": true, "192.0.2.9:1": true,
-		"192.0.3.9:1": false, "port.test:81": true, "port.test:80": false, "other.test:80": false,
+		"192.0.3.9:1": false, "port.test:81": true, "port.test:80": false, "other.test:80": false, "[2001:db8::1]:80": true,
+		"[2001:db8::2]:80": false, "db.localhost:80": true,
 	} {
-		require.Equal(t, want, f("tcp", address), address)
+		require.Equal(t, want, direct("tcp", address), address)
 	}
-	require.True(t, direct("*")("udp", "any.test:1"))
+	require.True(t, dial("*")("udp", "any.test:1"))
 }

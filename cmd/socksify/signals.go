@@ -13,7 +13,7 @@ import (
 )
 
 // forwarded returns the signals that the front forwards to the program. It leaves out signals that concern only the
-// receiving process, signals of the Go runtime, and signals that this process inherited as ignored.
+// process that receives them, signals of the Go runtime, and signals that this process has inherited as ignored.
 func forwarded() []os.Signal {
 	var list []os.Signal
 	for s := syscall.Signal(1); s <= 64; s++ {
@@ -54,8 +54,8 @@ type sigaction struct {
 	mask     uint64
 }
 
-// raiseDefault sends this process a signal with the default action; signal.Reset would leave the runtime's handler
-// in place. It returns if the signal does not end the process; after a stop, when the process is continued.
+// raiseDefault sends this process a signal with the default action; signal.Reset would leave the runtime's handler in
+// place. It returns if the signal does not end the process; if the signal stops it, after the process is continued.
 func raiseDefault(s syscall.Signal) {
 	if s == unix.SIGKILL || s == unix.SIGSTOP {
 		_ = unix.Kill(unix.Getpid(), s)

@@ -59,9 +59,9 @@ func (s *supervisor) ignoreSignals() {
 	}()
 }
 
-// supervise starts the program, serves its network, and waits for the end of its tree. The order matters: the
-// program's process starts while this one is in the user's session, which this one leaves afterwards, and the
-// program runs only once its network is there.
+// supervise starts the program, serves its network, and waits for the end of its tree. The order matters: the process of
+// the program starts while the supervisor is still in the user's session, the supervisor then leaves the session, and the
+// program runs only when its network is ready.
 func (s *supervisor) supervise(path string, argv []string) (code int, err error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return execute.ExitSetup, os.NewSyscallError("prctl", err)
@@ -143,8 +143,8 @@ func openLog(o *options) (*policy.Log, error) {
 	return policy.NewLog(io.MultiWriter(to...), o.LogFile != ""), nil
 }
 
-// obey handles the messages of the front. If the front ends before the program, it has been killed; obey then
-// kills the program, but not the daemons that the program has started.
+// obey handles the messages of the front. If the front ends before the program, it was killed; obey then kills the
+// program, but not the daemons that the program has started.
 func (s *supervisor) obey() {
 	for {
 		m, _, err := s.c.Receive()

@@ -41,7 +41,7 @@ func answer(h *Handler, target string, with func(*http.Request)) *httptest.Respo
 	return w
 }
 
-func TestHosts(t *testing.T) {
+func TestOnlyKnownHostsAreAnswered(t *testing.T) {
 	h, _ := newHandler(t, new(socks.Client))
 	for host, code := range map[string]int{
 		"127.0.0.1:3089": 200, "127.0.0.1": 200, "127.9.9.9:1": 200, "[::1]:3089": 200, "[::1]": 200, "localhost:3089": 200, "LOCALHOST": 200, "status.lan:80": 200,
@@ -57,7 +57,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatThereIs(t *testing.T) {
+func TestUnknownPathsAndMethodsAreRefused(t *testing.T) {
 	h, _ := newHandler(t, new(socks.Client))
 	require.Equal(t, 404, answer(h, "/etc/passwd", func(*http.Request) {}).Code)
 	require.Equal(t, 200, answer(h, "/debug/status/", func(*http.Request) {}).Code, "wherever it is mounted")
@@ -67,7 +67,7 @@ func TestOnlyWhatThereIs(t *testing.T) {
 }
 
 // A nonce, new for each request, allows the script and the style, and nothing else.
-func TestPolicy(t *testing.T) {
+func TestPolicyAllowsOnlyThePagesOwnScript(t *testing.T) {
 	h, _ := newHandler(t, new(socks.Client))
 	nonces := make(map[string]bool)
 	for range 2 {
@@ -110,7 +110,7 @@ func events(t *testing.T, url string, n int) (all []snapshot) {
 	return all
 }
 
-func TestEvents(t *testing.T) {
+func TestEventsAreSnapshots(t *testing.T) {
 	h, _ := newHandler(t, new(socks.Client))
 	h.Every = time.Millisecond
 	site := httptest.NewServer(h)

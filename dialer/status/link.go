@@ -51,12 +51,13 @@ func (w *watch) opened() []*link {
 	return links
 }
 
-// stream is a *socks.Conn, with all its methods. Close removes its record.
+// stream is a *socks.Conn with all its methods, which is shown until Close.
 type stream struct {
 	*socks.Conn
 	forget func()
 }
 
+// stream records c, which was dialed to the address to, until it is closed.
 func (w *watch) stream(c *socks.Conn, to string) *stream {
 	return &stream{c, w.open(&link{
 		network: "tcp",
@@ -71,18 +72,20 @@ func (w *watch) stream(c *socks.Conn, to string) *stream {
 	})}
 }
 
+// Close closes the connection and forgets it.
 func (s *stream) Close() error {
 	s.forget()
 	return s.Conn.Close()
 }
 
-// association is a *socks.PacketConn, with all its methods. Close removes its record.
+// association is a *socks.PacketConn with all its methods, which is shown until Close.
 type association struct {
 	*socks.PacketConn
 	to     atomic.Pointer[socks.Addr] // the last name that a datagram went to
 	forget func()
 }
 
+// association records c until it is closed. The peer is its fixed peer, or "".
 func (w *watch) association(c *socks.PacketConn, peer string) *association {
 	a := &association{PacketConn: c}
 	a.forget = w.open(&link{
@@ -103,6 +106,7 @@ func (w *watch) association(c *socks.PacketConn, peer string) *association {
 	return a
 }
 
+// WriteTo is PacketConn's, and keeps addr for the page if it is a name.
 func (a *association) WriteTo(b []byte, addr net.Addr) (int, error) {
 	if to, ok := addr.(*socks.Addr); ok && to != nil {
 		a.to.Store(to)
@@ -110,6 +114,7 @@ func (a *association) WriteTo(b []byte, addr net.Addr) (int, error) {
 	return a.PacketConn.WriteTo(b, addr)
 }
 
+// Close closes the association and forgets it.
 func (a *association) Close() error {
 	a.forget()
 	return a.PacketConn.Close()
@@ -121,6 +126,7 @@ type listener struct {
 	watch *watch
 }
 
+// Accept is Listener's, and records the connection.
 func (l *listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// The most that is shown: open connections, names of the table, and the age of dials.
+// Limits of the page.
 const (
 	mostConnections = 100
 	mostNames       = 200
-	dialsFor        = 2 * time.Minute
+	dialsFor        = 2 * time.Minute // how long a dial is shown
 )
 
 // snapshot is the data that the page shows at one moment. Durations are in milliseconds.
@@ -24,9 +24,9 @@ type snapshot struct {
 	Median, P95 float64 // of the dials shown that did not fail
 	Histogram   []bucket
 	Connections []connection
-	Open        int // connections
+	Open        int // open connections, including those that are not shown
 	Names       []name
-	Matches     int // of the search; as many as there are names, when there is none
+	Matches     int // names that the search matches; without a search, all
 }
 
 type totals struct {
@@ -40,8 +40,8 @@ type gateway struct {
 	Address  string
 	State    string // "works", "rests", "failed" or "unused"
 	Rests    float64
-	Failures int    // in a row
-	Error    string // of the last one
+	Failures int    // consecutive
+	Error    string // the last of them
 	Granted  uint64
 	Mean     float64 // of the granted requests
 	Open     int64
@@ -52,7 +52,7 @@ type shownDial struct {
 	Failed    bool
 }
 
-// bucket counts requests that took less than Below, and not less than the one before.
+// bucket counts requests that took less than Below, and at least the Below of the bucket before.
 type bucket struct {
 	Below float64
 	Count uint64
@@ -86,6 +86,7 @@ func (h *Handler) snapshot(v view) *snapshot {
 	return s
 }
 
+// connections adds the newest open connections.
 func (s *snapshot) connections(w *watch, now time.Time) {
 	links := w.opened()
 	s.Open = len(links)
@@ -97,7 +98,7 @@ func (s *snapshot) connections(w *watch, now time.Time) {
 	}
 }
 
-// names walks the table once, for the part of it that is shown and for the fakes of the open connections.
+// names walks the table once. It adds the names of the view, and the fake addresses of the open connections.
 func (s *snapshot) names(t *mapping.Table, v view, now time.Time) {
 	connected := make(map[string][]*connection)
 	for i := range s.Connections {
@@ -123,7 +124,7 @@ func (s *snapshot) names(t *mapping.Table, v view, now time.Time) {
 	s.Totals.Names, s.Totals.Evicted, s.Totals.Stale = counts.Names, counts.Evicted, counts.Stale
 }
 
-// gateways returns the state of each client of a socks.Client or socks.Group. Other Gateways have none.
+// gateways adds the state of each client of a socks.Client or socks.Group. Other Gateways have none.
 func (s *snapshot) gateways(w *watch, now time.Time) {
 	var all socks.Histogram
 	for c, h := range w.clients() {
@@ -142,6 +143,7 @@ func (s *snapshot) gateways(w *watch, now time.Time) {
 	}
 }
 
+// newGateway returns the state of a gateway with its health and counters.
 func newGateway(address string, h socks.GatewayHealth, n socks.ClientStats, now time.Time) gateway {
 	g := gateway{
 		Address:  address,
@@ -165,6 +167,7 @@ func newGateway(address string, h socks.GatewayHealth, n socks.ClientStats, now 
 	return g
 }
 
+// dials adds the dials of the last dialsFor, and the quantiles of the successful ones.
 func (s *snapshot) dials(w *watch, now time.Time) {
 	var took []float64
 	for _, d := range w.dialed(now.Add(-dialsFor)) {

@@ -10,7 +10,7 @@ import (
 // patience is how long a browser may take to read an event before its stream ends.
 const patience = 10 * time.Second
 
-// mostStreams is the limit of streams at once: each costs one walk of the table per tick.
+// mostStreams limits the concurrent streams, because each costs one walk of the table per tick.
 const mostStreams = 16
 
 // serveEvents sends a snapshot at once and one per tick, until the browser leaves.

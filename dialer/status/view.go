@@ -44,6 +44,7 @@ func newView(query url.Values) view {
 	}
 }
 
+// matches reports whether the search finds e.
 func (v *view) matches(e *mapping.Entry) bool {
 	if len(v.search) == 0 || strings.Contains(e.Name, string(v.search)) {
 		return true
@@ -61,6 +62,7 @@ type top struct {
 	matches int // entries added
 }
 
+// add adds e if the view's search finds it.
 func (t *top) add(e mapping.Entry) {
 	if !t.view.matches(&e) {
 		return
@@ -71,6 +73,7 @@ func (t *top) add(e mapping.Entry) {
 	}
 }
 
+// cut sorts the entries, drops all but the first, and returns them.
 func (t *top) cut() []mapping.Entry {
 	slices.SortFunc(t.entries, t.view.compare)
 	t.entries = t.entries[:min(len(t.entries), t.most)]

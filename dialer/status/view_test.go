@@ -21,7 +21,7 @@ func entry(name string, host byte, assigned, leases int) mapping.Entry {
 	}
 }
 
-func TestView(t *testing.T) {
+func TestViewSelectsAndSorts(t *testing.T) {
 	entries := []mapping.Entry{entry("b.example", 10, 1, 1), entry("a.test", 9, 3, 0), entry("c.example", 200, 2, 1)}
 	for query, want := range map[string][]string{
 		"":                           {"a.test", "c.example", "b.example"},
@@ -52,7 +52,7 @@ func TestView(t *testing.T) {
 }
 
 // top keeps the right entries, in space for twice as many.
-func TestTop(t *testing.T) {
+func TestTopKeepsTheFirstEntries(t *testing.T) {
 	shown := top{view: newView(url.Values{"sort": {"name"}}), most: 3}
 	for i := range 100 {
 		shown.add(entry(fmt.Sprintf("%02d.example", i*37%100), byte(i), i, 0))

@@ -19,13 +19,13 @@ type watch struct {
 	gateway dialer.Gateway // makes the connections
 
 	mu    sync.Mutex
-	last  uint64
-	links map[*link]struct{}
-	dials [recent]dial // a ring
-	count int          // of dials, since the start
+	last  uint64             // ID of the newest link
+	links map[*link]struct{} // the open connections
+	dials [recent]dial       // a ring
+	count int                // dials since the start
 
-	failures int   // of the gateway, in a row
-	err      error // of the last of them
+	failures int   // consecutive failures of the gateway
+	err      error // the last of them; nil: there are none
 }
 
 // recent is the number of dials that are kept.
@@ -115,6 +115,7 @@ func (w *watch) health() socks.GatewayHealth {
 	return socks.GatewayHealth{Used: w.dials[(w.count-1)%recent].ended, Failures: w.failures, Err: w.err}
 }
 
+// note records a dial that began at begun and has ended with err.
 func (w *watch) note(begun time.Time, err error) {
 	now := time.Now()
 	w.mu.Lock()

@@ -132,7 +132,7 @@ func TestSingleGatewayFails(t *testing.T) {
 }
 
 // For a gateway of another type only connections are shown.
-func TestForeignGateway(t *testing.T) {
+func TestForeignGatewayShowsConnectionsOnly(t *testing.T) {
 	h, d := newHandler(t, struct{ dialer.Gateway }{new(socks.Client)})
 	_, err := d.Dial("tcp", "name.example:80")
 	require.Error(t, err)

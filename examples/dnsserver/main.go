@@ -1,15 +1,15 @@
-// Dnsserver runs the resolver's DNS server: every name gets an address of the reserved space, and no name is
-// looked up on this machine.
+// Dnsserver runs the resolver's DNS server: every name gets an address of the reserved space, and no name is looked up on
+// this machine.
 //
 //	go run ./examples/dnsserver -search ""
 //	dig @127.0.0.1 -p 1053 db.example +short && dig @127.0.0.1 -p 1053 -x 240.0.0.1 +short
 //
-// With -gateway and -upstream, questions for records other than addresses are answered by a DNS server behind the
-// gateway. With -verify, it is also asked whether a name exists:
+// With -gateway and -upstream, a DNS server behind the gateway answers questions for other records than addresses. With
+// -verify, that server is also asked whether a name exists:
 //
 //	go run ./examples/dnsserver -gateway socks5://127.0.0.1:1080 -upstream 9.9.9.9:853 -tls -verify
 //
-// The program ends with SIGINT or SIGTERM, after it has answered the queries that it has received.
+// On SIGINT or SIGTERM the program answers the queries that it has read, and ends.
 package main
 
 import (
@@ -47,7 +47,7 @@ func main() {
 	}
 }
 
-// errUsage is wrapped by errors of the command line.
+// errUsage is wrapped by the errors of wrong flags and arguments.
 var errUsage = errors.New("see -help")
 
 // run serves until ctx is done. It prints the address that it listens on to stdout.
@@ -107,19 +107,28 @@ func parse(args []string, stderr io.Writer) (listen string, server *resolver.Ser
 	case (secure || verify) && upstream == "":
 		return "", nil, fmt.Errorf("-tls and -verify need -upstream; %w", errUsage)
 	}
-	r := &resolver.Resolver{Verify: verify}
-	if r.Table, err = mapping.New(mapping.Config{}); err != nil {
+	table, err := mapping.New(mapping.Config{})
+	if err != nil {
 		return "", nil, err
 	}
+	r := &resolver.Resolver{Table: table, Verify: verify}
 	if gateway != "" {
-		d, err := dialer.FromURL(gateway)
-		if err != nil {
+		if r.Upstream, err = newUpstream(gateway, upstream, secure); err != nil {
 			return "", nil, err
-		}
-		r.Upstream = &resolver.Upstream{Addr: upstream, Dial: d.DialContext}
-		if secure {
-			r.Upstream.TLS = new(tls.Config)
 		}
 	}
 	return listen, &resolver.Server{Resolver: r, TTL: ttl, Search: search, Ndots: ndots}, nil
+}
+
+// newUpstream returns the DNS server at addr behind the gateway with the given URL. secure means DNS over TLS.
+func newUpstream(gateway, addr string, secure bool) (*resolver.Upstream, error) {
+	d, err := dialer.FromURL(gateway)
+	if err != nil {
+		return nil, err
+	}
+	u := &resolver.Upstream{Addr: addr, Dial: d.DialContext}
+	if secure {
+		u.TLS = new(tls.Config)
+	}
+	return u, nil
 }

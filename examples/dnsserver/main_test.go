@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-func TestParse(t *testing.T) {
+func TestParseReturnsWhatTheFlagsDescribe(t *testing.T) {
 	listen, s, err := parse([]string{"-listen", "[::1]:53", "-ttl", "5s", "-search", "corp.example,example", "-ndots", "5",
 		"-gateway", "socks5://127.0.0.1:1080", "-upstream", "192.0.2.53:853", "-tls", "-verify"}, io.Discard)
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestParse(t *testing.T) {
 	require.Empty(t, s.Search)
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseRefusesWrongFlags(t *testing.T) {
 	for _, args := range [][]string{
 		{"extra"}, {"-unknown"}, {"-verify"}, {"-tls"}, {"-upstream", "192.0.2.53:53"}, {"-gateway", "socks5://127.0.0.1"},
 		{"-gateway", "http://user:hunter2@127.0.0.1", "-upstream", "192.0.2.53:53"},
@@ -54,8 +54,9 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestRun asks the program for addresses, and for a record from an upstream whose name only the gateway knows.
-func TestRun(t *testing.T) {
+// TestProgramAnswersFromTableAndUpstream asks for addresses, and for a record that an upstream has whose name only the
+// gateway knows.
+func TestProgramAnswersFromTableAndUpstream(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	upstream := &dns.Server{Listener: l, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, query *dns.Msg) {
@@ -92,7 +93,7 @@ func TestRun(t *testing.T) {
 		require.Len(t, answer.Answer, 1)
 		require.Equal(t, qtype, answer.Answer[0].Header().Rrtype)
 	}
-	require.Len(t, g.Requests(), 1, "only the TXT record was asked for")
+	require.Len(t, g.Requests(), 1, "the upstream was asked for the TXT record alone")
 
 	cancel()
 	require.NoError(t, <-ended)

@@ -78,7 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	for i, l := range listeners {
 		out.Printf("listening at %s", urls[i])
 		if len(o.users) == 0 && !local(l.Addr()) {
-			fmt.Fprintf(stderr, "gateway: warning: whoever reaches %s is let in without a password; see -users\n", l.Addr())
+			fmt.Fprintf(stderr, "gateway: warning: clients of %s are accepted without a password; see -users\n", l.Addr())
 		}
 	}
 	<-ctx.Done()

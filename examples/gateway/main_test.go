@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-func TestParse(t *testing.T) {
+func TestParseReadsTheFlags(t *testing.T) {
 	o, err := parse([]string{"-user", "a:b:c", "-user", "d:", "-host", "WWW.Test.=127.0.0.1,::1", "-unix", "/s", "-v"}, io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"a": "b:c", "d": ""}, o.users)
@@ -52,7 +52,7 @@ func TestUsersOfFileAndEnvironment(t *testing.T) {
 }
 
 // The program warns if it listens beyond this machine without users, and only then.
-func TestWarning(t *testing.T) {
+func TestWarningIsForListenersBeyondThisMachine(t *testing.T) {
 	for _, test := range []struct {
 		args   []string
 		warned bool
@@ -71,7 +71,7 @@ func TestWarning(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseErrorsHideAccounts(t *testing.T) {
 	for _, args := range [][]string{
 		{"-user", "hunter2"}, {"-user", ":hunter2"}, {"-host", "www.test"}, {"-host", "=::1"}, {"-host", "a=b"}, {"-listen", ""},
 		{"-tls-cert", "none"}, {"extra"}, {"-unknown"},
@@ -83,8 +83,8 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestRun makes a request by a name that only the program knows, with a password, over a unix socket.
-func TestRun(t *testing.T) {
+// The test makes a request by a name that only the program knows, with a password, over a unix socket.
+func TestRunServesANameOverAUnixSocket(t *testing.T) {
 	destination, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer destination.Close()

@@ -27,63 +27,89 @@ var errUsage = errors.New("see -help")
 // parse reads the flags and the environment. Its errors do not contain accounts.
 func parse(args []string, stderr io.Writer) (options, error) {
 	o := options{users: make(map[string]string), hosts: make(map[string][]netip.Addr)}
-	accounts := strings.Split(os.Getenv("GATEWAY_USERS"), "\n")
-	var cert, key, listen, unix, users string
-	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: gateway [flags]")
-		flags.PrintDefaults()
-	}
-	flags.StringVar(&listen, "listen", "127.0.0.1:1080", "`address` to listen at; empty: none")
-	flags.StringVar(&unix, "unix", "", "`path` of a unix socket to listen at, too")
-	flags.StringVar(&cert, "tls-cert", "", "`file` with the certificate; with -tls-key, clients must use TLS")
-	flags.StringVar(&key, "tls-key", "", "`file` with its private key")
-	flags.BoolVar(&o.verbose, "v", false, "print each request and its outcome")
-	flags.StringVar(&users, "users", "", "`file` with a name:password in each line; also: the environment variable GATEWAY_USERS; without users, everybody is let in")
-	flags.Func("user", "`name:password`, may be repeated; this machine's other users can see it", func(s string) error {
-		accounts = append(accounts, s) // checked later: package flag prints a value that is refused here
-		return nil
-	})
-	flags.Func("host", "`name=addr[,addr]` that the gateway knows, may be repeated", o.addHost)
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return o, err
-	} else if err != nil {
-		return o, errUsage // Parse has printed the reason
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q; %w", flags.Arg(0), errUsage)
-	}
-	if users != "" {
-		text, err := os.ReadFile(users)
-		if err != nil {
-			return o, err
-		}
-		if len(strings.TrimSpace(string(text))) == 0 { // an empty file must not admit every client
-			return o, fmt.Errorf("%s has no account", users)
-		}
-		accounts = append(accounts, strings.Split(string(text), "\n")...)
-	}
-	if err := o.addUsers(accounts); err != nil {
+	v, err := o.parseFlags(args, stderr)
+	if err != nil {
 		return o, err
 	}
-	if listen != "" {
-		o.listen = append(o.listen, endpoint{"tcp", listen})
+	if err := o.addUsers(strings.Split(os.Getenv("GATEWAY_USERS"), "\n")); err != nil {
+		return o, err
 	}
-	if unix != "" {
-		o.listen = append(o.listen, endpoint{"unix", unix})
+	if err := o.addUsersOf(v.users); err != nil {
+		return o, err
+	}
+	if err := o.addUsers(v.accounts); err != nil {
+		return o, err
+	}
+	if v.listen != "" {
+		o.listen = append(o.listen, endpoint{"tcp", v.listen})
+	}
+	if v.unix != "" {
+		o.listen = append(o.listen, endpoint{"unix", v.unix})
 	}
 	if len(o.listen) == 0 {
 		return o, fmt.Errorf("neither -listen nor -unix; %w", errUsage)
 	}
-	if cert != "" || key != "" {
-		pair, err := tls.LoadX509KeyPair(cert, key)
+	if v.cert != "" || v.key != "" {
+		pair, err := tls.LoadX509KeyPair(v.cert, v.key)
 		if err != nil {
 			return o, err
 		}
 		o.tls = &tls.Config{Certificates: []tls.Certificate{pair}}
 	}
 	return o, nil
+}
+
+// flagValues are the values of flags that are not options yet.
+type flagValues struct {
+	listen, unix string
+	cert, key    string
+	users        string   // the file of -users
+	accounts     []string // of -user, not checked
+}
+
+// parseFlags reads the flags. It sets the options that need no further work, and returns the other values.
+func (o *options) parseFlags(args []string, stderr io.Writer) (v flagValues, err error) {
+	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "usage: gateway [flags]")
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&v.listen, "listen", "127.0.0.1:1080", "`address` to listen at; empty: none")
+	flags.StringVar(&v.unix, "unix", "", "`path` of a unix socket to listen at, too")
+	flags.StringVar(&v.cert, "tls-cert", "", "`file` with the certificate; with -tls-key, clients must use TLS")
+	flags.StringVar(&v.key, "tls-key", "", "`file` with its private key")
+	flags.BoolVar(&o.verbose, "v", false, "print each request and its outcome")
+	flags.StringVar(&v.users, "users", "", "`file` with a name:password in each line; also: the environment variable GATEWAY_USERS; without users, clients need no password")
+	flags.Func("user", "`name:password`, may be repeated; this machine's other users can see it", func(s string) error {
+		v.accounts = append(v.accounts, s) // checked later: package flag prints a value that is refused here
+		return nil
+	})
+	flags.Func("host", "`name=addr[,addr]` that the gateway knows, may be repeated", o.addHost)
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return v, err
+	} else if err != nil {
+		return v, errUsage // Parse has printed the reason
+	}
+	if flags.NArg() > 0 {
+		return v, fmt.Errorf("unexpected argument %q; %w", flags.Arg(0), errUsage)
+	}
+	return v, nil
+}
+
+// addUsersOf adds the accounts of a file, one in each line. It does nothing if the file's name is empty.
+func (o *options) addUsersOf(file string) error {
+	if file == "" {
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if len(strings.TrimSpace(string(text))) == 0 { // an empty file must not admit every client
+		return fmt.Errorf("%s has no account", file)
+	}
+	return o.addUsers(strings.Split(string(text), "\n"))
 }
 
 // addUsers adds accounts of the form name:password. It ignores empty ones.

@@ -10,7 +10,7 @@ import (
 )
 
 // httpget works through danted, by a name that only danted knows, without and with credentials.
-func TestDanted(t *testing.T) {
+func TestDantedIsUsedByName(t *testing.T) {
 	httpget := program(t)
 	onEach(t, func(t *testing.T, destination netip.Addr) {
 		port := serve(t, destination)

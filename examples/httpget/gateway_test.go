@@ -32,7 +32,7 @@ func start(t *testing.T, g *testgw.Gateway, destination netip.Addr) string {
 func withUser(addr, password string) string { return "socks5://" + user + ":" + password + "@" + addr }
 
 // httpget works through the bundled gateway, by a name that only the gateway knows, without and with credentials.
-func TestGet(t *testing.T) {
+func TestGetUsesANameThatOnlyTheGatewayKnows(t *testing.T) {
 	httpget := program(t)
 	onEach(t, func(t *testing.T, destination netip.Addr) {
 		port := serve(t, destination)
@@ -55,7 +55,7 @@ func TestGet(t *testing.T) {
 	})
 }
 
-func TestFlags(t *testing.T) {
+func TestFlagsChangeTheRequest(t *testing.T) {
 	httpget := program(t)
 	g := new(testgw.Gateway)
 	gateway := start(t, g, loopback4)
@@ -87,7 +87,7 @@ func TestFlags(t *testing.T) {
 }
 
 // -v prints each step, and the address that stands for the name.
-func TestVerbose(t *testing.T) {
+func TestVerbosePrintsEachStep(t *testing.T) {
 	httpget := program(t)
 	port := serve(t, loopback4)
 	gateway := start(t, &testgw.Gateway{Users: map[string]string{user: password}}, loopback4)
@@ -115,12 +115,12 @@ func TestVerbose(t *testing.T) {
 		require.Contains(t, told["connected"], fake)
 		require.Contains(t, told["connected"], " through the gateway")
 		require.Equal(t, "HTTP/1.1 200 OK", told["answer"])
-		require.Contains(t, told["body"], " octets")
+		require.Contains(t, told["body"], " bytes")
 	}
 }
 
 // The gateway gets a literal unchanged, even if the program asked for the other family.
-func TestLiteral(t *testing.T) {
+func TestLiteralReachesTheGatewayUnchanged(t *testing.T) {
 	httpget := program(t)
 	onEach(t, func(t *testing.T, destination netip.Addr) {
 		g := new(testgw.Gateway)
@@ -139,7 +139,7 @@ func TestLiteral(t *testing.T) {
 }
 
 // Hosts in NO_PROXY are reached without the gateway, and -v says so.
-func TestNoProxy(t *testing.T) {
+func TestNoProxyBypassesTheGateway(t *testing.T) {
 	httpget := program(t)
 	g := new(testgw.Gateway)
 	env := []string{"ALL_PROXY=" + start(t, g, loopback4), "NO_PROXY=127.0.0.0/8"}
@@ -151,11 +151,18 @@ func TestNoProxy(t *testing.T) {
 	require.Empty(t, g.Requests())
 }
 
-// Each kind of failure has its status and its message.
-func TestExit(t *testing.T) {
-	httpget := program(t)
+// exitCase is a failure with its exit status and message.
+type exitCase struct {
+	gateway *testgw.Gateway
+	url     string // of the gateway; empty: the gateway's own
+	get     string
+	code    int
+	message string
+}
+
+// exitCases returns a case of each kind of failure, for a web server at port.
+func exitCases(port string) map[string]exitCase {
 	users := map[string]string{user: password}
-	port := serve(t, loopback4)
 	replies := func(rep socks.Reply) *testgw.Gateway {
 		return &testgw.Gateway{Misbehave: func(int) testgw.Fault {
 			return testgw.Fault{Answer: func(at testgw.Stage, b []byte) []byte {
@@ -173,13 +180,7 @@ func TestExit(t *testing.T) {
 	garbage := &testgw.Gateway{Misbehave: func(int) testgw.Fault {
 		return testgw.Fault{Answer: func(testgw.Stage, []byte) []byte { return []byte("HTTP/1.1 400 Bad Request\r\n\r\n") }}
 	}}
-	for what, tt := range map[string]struct {
-		gateway *testgw.Gateway
-		url     string // of the gateway; empty: the gateway's own
-		get     string
-		code    int
-		message string
-	}{
+	return map[string]exitCase{
 		"gateway is dead":       {nil, "socks5://127.0.0.1:" + closedPort, asksFor(port, "/"), exitGateway, "the gateway is not working"},
 		"gateway is not SOCKS":  {garbage, "", asksFor(port, "/"), exitGateway, "HTTP"},
 		"gateway hangs up":      {hangsUp, "", asksFor(port, "/"), exitGateway, "hung up"},
@@ -199,7 +200,13 @@ func TestExit(t *testing.T) {
 		"silent server":         {new(testgw.Gateway), "", asksFor(port, "/silent"), exitTimeout, "timed out waiting for the server to answer"},
 		"cut body":              {new(testgw.Gateway), "", asksFor(port, "/cut"), exitOther, "the transfer failed"},
 		"no TLS":                {new(testgw.Gateway), "", strings.Replace(asksFor(port, "/"), "http", "https", 1), exitOther, "the transfer failed"},
-	} {
+	}
+}
+
+// Each kind of failure has its status and its message.
+func TestExitStatusTellsTheCause(t *testing.T) {
+	httpget := program(t)
+	for what, tt := range exitCases(serve(t, loopback4)) {
 		t.Run(what, func(t *testing.T) {
 			url := tt.url
 			if tt.gateway != nil {

@@ -50,7 +50,7 @@ func get(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		return err
 	}
 	n, err := io.Copy(stdout, answer.Body)
-	s.step("body", "%d octets", n)
+	s.step("body", "%d bytes", n)
 	if err != nil {
 		return explain(err, o.url.Hostname(), s.reached())
 	}

@@ -111,7 +111,7 @@ func onEach(t *testing.T, test func(t *testing.T, destination netip.Addr)) {
 // asksFor returns a URL with the name.
 func asksFor(port, path string) string { return "http://" + net.JoinHostPort(name, port) + path }
 
-func TestUsage(t *testing.T) {
+func TestUsageErrorsHideThePassword(t *testing.T) {
 	httpget := program(t)
 	gateway := "socks5://" + user + ":" + password + "@127.0.0.1:1"
 	url := "http://" + name

@@ -34,7 +34,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		fmt.Fprintln(stderr, "usage: httpget [flags] URL")
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&gateway, "gateway", "", "`URL` of the gateway: socks5://[user[:password]@]host[:port]; empty: that of ALL_PROXY")
+	flags.StringVar(&gateway, "gateway", "", "`URL` of the gateway: socks5://[user[:password]@]host[:port]; empty: the one in ALL_PROXY")
 	flags.BoolVar(&head, "I", false, "get the headers alone")
 	flags.BoolVar(&v4, "4", false, "stand an IPv4 address for the name")
 	flags.BoolVar(&v6, "6", false, "stand an IPv6 address for the name")

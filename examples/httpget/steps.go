@@ -10,8 +10,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// steps prints each step and its time. It is safe for concurrent use: the http.Transport dials in a goroutine
-// of its own.
+// steps prints each step and its time. It is safe for concurrent use: the http.Transport dials in another goroutine.
 type steps struct {
 	out   io.Writer // nil: steps are not printed
 	begun time.Time

@@ -108,7 +108,7 @@ func (o *options) parse(args []string, stderr io.Writer) error {
 		o.hosts = append(o.hosts, strings.ToLower(s))
 		return nil
 	})
-	flags.Float64Var(&o.rate, "rate", 4, fmt.Sprintf("dials a second, at most %d", maxRate))
+	flags.Float64Var(&o.rate, "rate", 4, fmt.Sprintf("dials per second, at most %d", maxRate))
 	flags.DurationVar(&o.duration, "duration", 0, "ends after that `time`; zero: not by itself")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: status [flags]")

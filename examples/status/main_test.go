@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-func TestParse(t *testing.T) {
+func TestParseReadsTheFlags(t *testing.T) {
 	var o options
 	require.NoError(t, o.parse([]string{"-rate", "0.5", "-host", "Status.LAN", "-host", "b", "-duration", "1m"}, io.Discard))
 	require.Equal(t, "127.0.0.1:3089", o.listen, "loopback, unless it is asked otherwise")
@@ -26,9 +26,9 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestRun waits until the page shows connections by name and fetches, and ends the program while a stream of events is
+// The test waits until the page shows connections by name and fetches, and ends the program while a stream of events is
 // open.
-func TestRun(t *testing.T) {
+func TestRunShowsItsTraffic(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	stdout, printed := io.Pipe()

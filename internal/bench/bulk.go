@@ -22,15 +22,10 @@ func bulk(l *lab) (*report.Section, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := ourClients(a, false)
+	list, err := allClients(plainClient(a), a, false)
 	if err != nil {
 		return nil, err
 	}
-	others, err := peerClients(a, false, nil)
-	if err != nil {
-		return nil, err
-	}
-	list = append(append([]candidate{plainClient(a)}, list...), others...)
 	s := &report.Section{
 		Title: "Bulk data",
 		Text: `
@@ -73,8 +68,8 @@ func bulkTable(l *lab, a *servers.Addrs, list []candidate, direction string, s *
 		t.Row(c.name, costs[i].speed, fast, costs[i].cpu, cheap)
 		if c.name == ours || c.name == oursDialer {
 			s.Figures = append(s.Figures,
-				report.AtLeast("throughput of direct's, "+plain(c.name)+", "+direction, fast, 0.97),
-				report.AtMost("processor time a MiB of direct's, "+plain(c.name)+", "+direction, cheap, 1.05))
+				report.AtLeast("throughput of direct's, "+report.Plain(c.name)+", "+direction, fast, 0.97),
+				report.AtMost("processor time a MiB of direct's, "+report.Plain(c.name)+", "+direction, cheap, 1.05))
 		}
 	}
 	s.Parts = append(s.Parts, t)

@@ -31,8 +31,9 @@ func (c countedConn) Read(b []byte) (int, error) {
 
 const countedDials = 50
 
-// countCalls returns the median numbers of write and read calls of a dial, by candidate name.
-func countCalls(a *servers.Addrs, auth bool) map[string]string {
+// countCalls returns the median numbers of write and read calls of a dial, by candidate name. The dialer is left out,
+// because it calls what socks calls.
+func countCalls(a *servers.Addrs, auth bool) (map[string]string, error) {
 	var count callCount
 	forward := dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 		var d net.Dialer
@@ -44,25 +45,25 @@ func countCalls(a *servers.Addrs, auth bool) map[string]string {
 	})
 	c := newSocks(a, auth)
 	c.Forward = forward
-	list := []candidate{socksClient(ours, c)}
 	was := txthinking.DialTCP
 	defer func() { txthinking.DialTCP = was }()
-	if others, err := peerClients(a, auth, forward); err == nil {
-		list = append(list, others...)
+	others, err := peerClients(a, auth, forward)
+	if err != nil {
+		return nil, err
 	}
 	calls := map[string]string{direct: "0"}
-	for _, c := range list {
+	for _, c := range append([]candidate{socksClient(ours, c)}, others...) {
 		var writes, reads report.Sample
 		for range countedDials {
 			count = callCount{}
 			conn, err := c.dial(context.Background(), answered(c, a))
 			if err != nil {
-				break // the measurement itself reports the error
+				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
 			writes, reads = append(writes, float64(count.writes)), append(reads, float64(count.reads))
 			conn.Close()
 		}
 		calls[c.name] = fmt.Sprintf("%s + %s", report.Number(writes.Median()), report.Number(reads.Median()))
 	}
-	return calls
+	return calls, nil
 }

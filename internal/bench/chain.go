@@ -31,14 +31,10 @@ func chain(l *lab) (*report.Section, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &report.Table{Head: []string{"dial, round trips, by gateways"}}
-	mine, theirs := []any{ours}, []any{byXNet}
+	t := report.NewTable("dial, round trips, by gateways", []string{ours, byXNet})
 	for n := range longestChain {
-		t.Head = append(t.Head, fmt.Sprint(n+1))
-		mine, theirs = append(mine, results[2*n].dial), append(theirs, results[2*n+1].dial)
+		report.AddColumn(t, fmt.Sprint(n+1), []report.Sample{results[2*n].dial, results[2*n+1].dial})
 	}
-	t.Row(mine...)
-	t.Row(theirs...)
 	return &report.Section{
 		Title: "Chains of gateways",
 		Text: `

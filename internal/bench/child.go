@@ -20,8 +20,8 @@ import (
 // roleVar is the environment variable with the role of a process that this program has started.
 const roleVar = "SOCKSLIB_BENCH_ROLE"
 
-// The roles of a process. The first process has none: it starts the inner process in a network namespace of its
-// own, which does everything else, or goes on itself if namespaces cannot be made.
+// The roles of a process. The first process has none: it starts the inner process, which does everything else, in
+// another network namespace, or goes on itself if namespaces cannot be made.
 const (
 	roleInner    = "inner"
 	roleServers  = "servers"  // on loopback
@@ -51,7 +51,7 @@ func self(role string, args ...string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// isolated runs the whole program in a network namespace of its own, and reports whether it could.
+// isolated runs the whole program in a new network namespace, and reports whether it could.
 func isolated() (ran bool, err error) {
 	cmd, err := self(roleInner, os.Args[1:]...)
 	if err != nil {
@@ -75,7 +75,7 @@ type child struct {
 }
 
 // start starts a process in a role, and decodes its first line into hello. The process inherits near, if not nil,
-// as descriptor linkFD, and then runs in a network namespace of its own.
+// as descriptor linkFD, and then runs in a new network namespace.
 func start(role string, hello any, near *os.File) (*child, error) {
 	cmd, err := self(role)
 	if err != nil {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strings"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -75,7 +75,7 @@ func newSocks(a *servers.Addrs, auth bool) *socks.Client {
 	return c
 }
 
-// newDialer returns a Dialer over a Client, with a table of its own.
+// newDialer returns a Dialer over a Client, with a new table.
 func newDialer(c *socks.Client) (*dialer.Dialer, error) {
 	t, err := mapping.New(mapping.Config{})
 	return &dialer.Dialer{Gateway: c, Table: t}, err
@@ -154,6 +154,16 @@ func ourClients(a *servers.Addrs, auth bool) ([]candidate, error) {
 		socksClient(ours, newSocks(a, auth)),
 		dialerClient(oursDialer, d),
 	}, nil
+}
+
+// allClients returns first, this library's candidates and the other libraries'.
+func allClients(first candidate, a *servers.Addrs, auth bool) ([]candidate, error) {
+	list, err := ourClients(a, auth)
+	if err != nil {
+		return nil, err
+	}
+	others, err := peerClients(a, auth, nil)
+	return slices.Concat([]candidate{first}, list, others), err
 }
 
 // peerClients returns the other libraries' candidates. They reach the gateway by forward, if it is not nil. For
@@ -247,5 +257,11 @@ func (f dialFunc) dialer() proxy.Dialer {
 	return f
 }
 
-// plain returns a candidate's name without Markdown.
-func plain(name string) string { return strings.ReplaceAll(name, "**", "") }
+// namesOf returns the candidates' names.
+func namesOf(list []candidate) []string {
+	names := make([]string, len(list))
+	for i, c := range list {
+		names[i] = c.name
+	}
+	return names
+}

@@ -36,12 +36,12 @@ const (
 
 const plainName = "miekg/dns, a handler that looks nothing up"
 
-// dnsServers are the servers that this program starts, each as a process of its own.
+// dnsServers are the servers that this program starts, each in a separate process.
 var dnsServers = []struct {
 	name  string
 	role  string
 	mode  servers.DNSMode
-	pod   bool // the queries are those of a pod
+	pod   bool // asked the queries of a pod
 	plain int  // see dnsPeer
 }{
 	peerSpecific:    {"**resolver.Server**", roleDNS, servers.DNSSpecific, false, peerPlain},
@@ -91,7 +91,7 @@ func dnsPeers() (peers []*dnsPeer, missing string, err error) {
 			return peers, "", err
 		}
 		name := program + ", one thread, the names cached"
-		peers = append(peers, &dnsPeer{name: name, addr: c.addr, queries: names, plain: peerPlain, cache: program, used: c.used, stop: c.stop})
+		peers = append(peers, &dnsPeer{name: name, addr: c.addr, queries: names, plain: peerPlain, cache: program, used: c.used, stop: c.Stop})
 	}
 	return peers, missing, nil
 }
@@ -143,7 +143,7 @@ func dnsServer(l *lab) (*report.Section, error) {
 	return &report.Section{
 		Title: "DNS server",
 		Text: `
-Each server is a process of its own, and knows or caches all 1,000 names. The load comes from this process, and takes nearly as
+Each server is a separate process, and knows or caches all 1,000 names. The load comes from this process, and takes nearly as
 much processor time as the server, on the same machine. The rates therefore differ by less than the servers do; compare the
 processor time. A pod's stub appends each of Kubernetes' three search domains to a name before it asks for the name itself: the
 library's server denies three of four questions, with an SOA record, and the plain handler answers each with an address.` + missing,

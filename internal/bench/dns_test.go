@@ -8,7 +8,7 @@ import (
 )
 
 // Each server answers its queries, and its processor time is measured.
-func TestDNSPeers(t *testing.T) {
+func TestEveryDNSServerAnswers(t *testing.T) {
 	peers, missing, err := dnsPeers()
 	require.NoError(t, err)
 	defer stopPeers(peers)
@@ -23,7 +23,7 @@ func TestDNSPeers(t *testing.T) {
 }
 
 // Only a response with an address and one that denies the name are answers.
-func TestAnswersAddress(t *testing.T) {
+func TestOnlyAnAddressOrADenialIsAnAnswer(t *testing.T) {
 	query := new(dns.Msg).SetQuestion("host.example.", dns.TypeA)
 	pack := func(change func(m *dns.Msg)) []byte {
 		answer := new(dns.Msg).SetReply(query)
@@ -43,7 +43,7 @@ func TestAnswersAddress(t *testing.T) {
 }
 
 // Each way to look up a name returns no error.
-func TestLookupCalls(t *testing.T) {
+func TestEveryLookupSucceeds(t *testing.T) {
 	s, err := lookup(newLab(t))
 	require.NoError(t, err)
 	require.Len(t, s.Figures, 3)

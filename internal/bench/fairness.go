@@ -35,7 +35,7 @@ func fairness(l *lab) (*report.Section, error) {
 		{"the same from 17 clients", func(addr string) (func(), error) { return askSlowly(addr, floodClients) }},
 		{"300 idle TCP connections of one client, and the next when one is closed", sitIdle},
 	}
-	median, tail, answered := make([]report.Sample, len(list)), make([]report.Sample, len(list)), make([]report.Sample, len(list))
+	costs := make([]fairCost, len(list))
 	var addr string
 	server, err := start(dnsRole(roleDNS, servers.DNSHeld), &addr, nil)
 	if err != nil {
@@ -48,19 +48,7 @@ func fairness(l *lab) (*report.Section, error) {
 			return err
 		}
 		defer stop()
-		delays, err := askInTurn(addr)
-		if err != nil {
-			return err
-		}
-		answered[i] = append(answered[i], float64(len(delays))/fairQueries)
-		if len(delays) == 0 {
-			return errors.New("no query is answered")
-		}
-		slices.Sort(delays)
-		micros := func(at int) float64 { return float64(delays[at].Nanoseconds()) / 1e3 }
-		median[i] = append(median[i], micros(len(delays)/2))
-		tail[i] = append(tail[i], micros(len(delays)*99/100))
-		return nil
+		return costs[i].measure(addr)
 	})
 	if err != nil {
 		return nil, err
@@ -68,8 +56,8 @@ func fairness(l *lab) (*report.Section, error) {
 	t := &report.Table{Head: []string{"while others do", "median, µs", "99th percentile, µs", "answered"}}
 	var figures []report.Figure
 	for i, c := range list {
-		t.Row(c.name, median[i], tail[i], answered[i])
-		figures = append(figures, report.AtLeast("A queries answered, of those asked, while others do "+c.name, answered[i], 1))
+		t.Row(c.name, costs[i].median, costs[i].tail, costs[i].answered)
+		figures = append(figures, report.AtLeast("A queries answered, of those asked, while others do "+c.name, costs[i].answered, 1))
 	}
 	return &report.Section{
 		Title: "DNS server under floods",
@@ -79,6 +67,26 @@ shared limits. Clients and server share the machine's processors, which causes m
 		Parts:   []report.Part{t},
 		Figures: figures,
 	}, nil
+}
+
+// fairCost is the delay of a client's queries in µs, and the share of queries that are answered.
+type fairCost struct{ median, tail, answered report.Sample }
+
+// measure does one round of queries.
+func (c *fairCost) measure(addr string) error {
+	delays, err := askInTurn(addr)
+	if err != nil {
+		return err
+	}
+	if len(delays) == 0 {
+		return errors.New("no query is answered")
+	}
+	slices.Sort(delays)
+	micros := func(at int) float64 { return float64(delays[at].Nanoseconds()) / 1e3 }
+	c.median = append(c.median, micros(len(delays)/2))
+	c.tail = append(c.tail, micros(len(delays)*99/100))
+	c.answered = append(c.answered, float64(len(delays))/fairQueries)
+	return nil
 }
 
 // udpFrom returns a socket at 127.0.1.host, connected to a server.
@@ -91,7 +99,7 @@ func udpFrom(host byte, addr string) (*net.UDPConn, error) {
 }
 
 // askInTurn sends fairQueries queries, one after the other, and returns the delays of those that are answered
-// within a second.
+// within one second.
 func askInTurn(addr string) (delays []time.Duration, err error) {
 	c, err := udpFrom(1, addr)
 	if err != nil {

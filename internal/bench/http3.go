@@ -54,7 +54,7 @@ func http3(l *lab) (*report.Section, error) {
 	s := &report.Section{
 		Title: "HTTP/3",
 		Text: fmt.Sprintf(`
-Transfers of %d MiB by quic-go to a server by its fake address, each on a connection of its own; medians of %d interleaved
+Transfers of %d MiB by quic-go to a server by its fake address, each on a new connection; medians of %d interleaved
 rounds with quartiles. The client, the server and the relay or gateway are processes on this machine, and share its cores. Both
 gateways are the bundled one: "singly" relays one datagram per system call, as most gateways do; the other receives and
 sends runs of datagrams (UDP_GRO, UDP_SEGMENT). The relay without a header also works singly. Ratios are to that relay, in the

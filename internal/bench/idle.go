@@ -48,8 +48,8 @@ func idleUDP(l *lab, a *servers.Addrs, s *report.Section) error {
 		}
 		t.Row(kind.name, bytes/1000, goroutines)
 		s.Figures = append(s.Figures,
-			report.AtMost("KB of an idle association, "+plain(kind.name), report.Sample{bytes / 1000}, 8),
-			report.AtMost("goroutines of an idle association, "+plain(kind.name), report.Sample{goroutines}, 1))
+			report.AtMost("KB of an idle association, "+report.Plain(kind.name), report.Sample{bytes / 1000}, 8),
+			report.AtMost("goroutines of an idle association, "+report.Plain(kind.name), report.Sample{goroutines}, 1))
 	}
 	s.Parts = append(s.Parts, t)
 	return nil

@@ -8,7 +8,7 @@ import (
 
 // An idle association holds less than 8 KB and at most one goroutine besides its reader's, with one name per
 // PacketConn and with many.
-func TestIdleAssociations(t *testing.T) {
+func TestIdleAssociationIsSmall(t *testing.T) {
 	l := newLab(t)
 	a, err := l.servers()
 	require.NoError(t, err)

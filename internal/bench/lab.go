@@ -12,7 +12,7 @@ import (
 // lab is the environment of the measurements. It owns the processes that it has started.
 type lab struct {
 	quick    bool
-	isolated bool // this process is in a network namespace of its own
+	isolated bool // this process has its own network namespace
 	near     *servers.Addrs
 	children []*child
 }

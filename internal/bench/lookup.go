@@ -112,7 +112,7 @@ func answerByHand(c net.Conn, m *twoMaps) {
 	}
 }
 
-// lookup compares the resolver's methods with those of net.Resolvers.
+// lookup compares the resolver's methods with net.Resolver's.
 func lookup(l *lab) (*report.Section, error) {
 	var loopback string
 	if err := l.start(dnsRole(rolePlainDNS, servers.DNSSpecific), &loopback); err != nil {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,24 +65,51 @@ func run(isolated bool) error {
 	}
 	l := &lab{quick: *quick, isolated: isolated}
 	defer l.close()
-	if *prof != "" {
-		f, err := os.Create(*prof)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
+	stopProfile, err := startProfile(*prof)
+	if err != nil {
+		return err
 	}
+	defer stopProfile()
+	doc, err := measureSections(l, chosen)
+	if err != nil {
+		return err
+	}
+	if folder := outFolder(); folder != "" {
+		if err := doc.Save(folder); err != nil {
+			return err
+		}
+	}
+	return judge(doc.Figures())
+}
+
+// startProfile writes this process's CPU profile to a file until stop is called, unless the file's name is empty.
+func startProfile(file string) (stop func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, nil
+}
+
+// measureSections runs the sections and prints the results of each.
+func measureSections(l *lab, chosen []section) (*report.Document, error) {
 	begun := time.Now()
 	doc := &report.Document{Peers: peers()}
 	for _, s := range chosen {
 		since := time.Now()
 		done, err := s.run(l)
 		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 		doc.Sections = append(doc.Sections, done)
 		fmt.Printf("%s, %.0f s\n\n", done.Title, time.Since(since).Seconds())
@@ -89,16 +117,15 @@ func run(isolated bool) error {
 		debug.FreeOSMemory()
 	}
 	doc.Took = time.Since(begun)
-	folder := *out
-	if folder == "" && !*quick && *only == "" {
-		folder = "../../docs"
+	return doc, nil
+}
+
+// outFolder returns the folder to write the document to, or "" for none: only a full run writes without -out.
+func outFolder() string {
+	if *out == "" && !*quick && *only == "" {
+		return "../../docs"
 	}
-	if folder != "" {
-		if err := doc.Save(folder); err != nil {
-			return err
-		}
-	}
-	return judge(doc.Figures())
+	return *out
 }
 
 // judge prints how many figures miss their bounds. With -check, it returns an error if any does.
@@ -131,15 +158,11 @@ func choose(list string) ([]section, error) {
 	}
 	var chosen []section
 	for name := range strings.SplitSeq(list, ",") {
-		found := false
-		for _, s := range sections {
-			if s.name == name {
-				chosen, found = append(chosen, s), true
-			}
-		}
-		if !found {
+		i := slices.IndexFunc(sections, func(s section) bool { return s.name == name })
+		if i < 0 {
 			return nil, fmt.Errorf("no section %q", name)
 		}
+		chosen = append(chosen, sections[i])
 	}
 	return chosen, nil
 }

@@ -30,7 +30,7 @@ func newLab(t *testing.T) *lab {
 }
 
 // Every candidate reaches the destination, through a gateway with and without a password.
-func TestCandidates(t *testing.T) {
+func TestEveryCandidateReachesTheDestination(t *testing.T) {
 	a, err := newLab(t).servers()
 	require.NoError(t, err)
 	for _, auth := range []bool{false, true} {
@@ -44,12 +44,12 @@ func TestCandidates(t *testing.T) {
 				}
 				conn, err := c.dial(context.Background(), port)
 				require.NoError(t, err, c.name)
-				_, err = conn.Write([]byte("octets"))
+				_, err = conn.Write([]byte("stream"))
 				require.NoError(t, err, c.name)
 				var back [6]byte
 				_, err = io.ReadFull(conn, back[:])
 				require.NoError(t, err, c.name)
-				require.Equal(t, "octets", string(back[:]), c.name)
+				require.Equal(t, "stream", string(back[:]), c.name)
 				require.NoError(t, conn.Close(), c.name)
 				if c.ready != nil {
 					require.NoError(t, c.ready(), c.name)
@@ -69,7 +69,7 @@ func TestPasswordIsWanted(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestPackets(t *testing.T) {
+func TestEveryPacketClientExchangesDatagrams(t *testing.T) {
 	a, err := newLab(t).servers()
 	require.NoError(t, err)
 	list, err := packetClients(a)
@@ -80,7 +80,7 @@ func TestPackets(t *testing.T) {
 	}
 }
 
-func TestCopy(t *testing.T) {
+func TestCopiesRunBothWays(t *testing.T) {
 	a, err := newLab(t).servers()
 	require.NoError(t, err)
 	for _, c := range []candidate{plainClient(a), socksClient(ours, newSocks(a, false))} {
@@ -95,7 +95,7 @@ func TestCopy(t *testing.T) {
 }
 
 // A relay delays a round trip by the RTT that is set.
-func TestDelayed(t *testing.T) {
+func TestRelayDelaysARoundTrip(t *testing.T) {
 	far, err := newLab(t).distant() // not isolated: a relay
 	require.NoError(t, err)
 	defer far.stop()
@@ -114,12 +114,12 @@ func TestDelayed(t *testing.T) {
 	}
 }
 
-// Memory does not depend on the machine, so a test can check the bounds.
-// TestChurn runs in a process of its own: the memory that other tests have left would be freed meanwhile.
-func TestChurn(t *testing.T) {
+// Memory does not depend on the machine, so a test can check the bounds. The test runs in a separate process, because
+// memory that other tests have left would be freed during the measurement.
+func TestMemoryAfterChurnIsBounded(t *testing.T) {
 	const alone = "BENCH_TEST_CHURN"
 	if os.Getenv(alone) == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestChurn$")
+		cmd := exec.Command(os.Args[0], "-test.run=^TestMemoryAfterChurnIsBounded$")
 		cmd.Env = append(os.Environ(), alone+"=1")
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
@@ -133,20 +133,20 @@ func TestChurn(t *testing.T) {
 	}
 }
 
-func TestRested(t *testing.T) {
+func TestRestedNamesHaveAFigure(t *testing.T) {
 	var s report.Section
 	require.NoError(t, rested(1000, 1, &s))
 	require.Len(t, s.Figures, 1)
 }
 
-func TestLockHold(t *testing.T) {
+func TestLockHoldHasThreeFigures(t *testing.T) {
 	var s report.Section
 	require.NoError(t, lockHold(1000, 1, &s))
 	require.Len(t, s.Figures, 3)
 }
 
 // An unknown section is an error, and a figure without measurements does not pass.
-func TestSections(t *testing.T) {
+func TestUnknownSectionIsAnError(t *testing.T) {
 	chosen, err := choose("udp,dial")
 	require.NoError(t, err)
 	require.Len(t, chosen, 2)

@@ -16,21 +16,14 @@ func rate(l *lab) (*report.Section, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := ourClients(a, false)
+	list, err := allClients(directClient(), a, false)
 	if err != nil {
 		return nil, err
 	}
-	others, err := peerClients(a, false, nil)
-	if err != nil {
-		return nil, err
-	}
-	list = append(append([]candidate{directClient()}, list...), others...)
-	t := &report.Table{Head: []string{"dials per second, by goroutines"}}
-	rows := make([][]any, len(list))
-	p := &report.Plot{File: "dial-rate.svg", Title: "Dials per second by dialing goroutines", X: "goroutines", Y: "dials per second", Log: true}
-	for i, c := range list {
-		rows[i] = []any{c.name}
-		p.Lines = append(p.Lines, report.Line{Name: plain(c.name)})
+	t := report.NewTable("dials per second, by goroutines", namesOf(list))
+	p := &report.Plot{
+		File: "dial-rate.svg", Title: "Dials per second by dialing goroutines", X: "goroutines", Y: "dials per second", Log: true,
+		Lines: report.NewLines(namesOf(list)),
 	}
 	goroutines := []int{1, 4, 16, 64, 256}
 	dials := l.pick(1024, 256)
@@ -44,14 +37,8 @@ func rate(l *lab) (*report.Section, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.Head = append(t.Head, fmt.Sprint(n))
-		for i, r := range rates {
-			rows[i] = append(rows[i], r)
-			p.Lines[i].X, p.Lines[i].Y = append(p.Lines[i].X, float64(n)), append(p.Lines[i].Y, r.Median())
-		}
-	}
-	for _, row := range rows {
-		t.Row(row...)
+		report.AddColumn(t, fmt.Sprint(n), rates)
+		p.Add(float64(n), report.Medians(rates))
 	}
 	s := &report.Section{
 		Title: "Dial rate",

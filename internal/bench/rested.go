@@ -45,12 +45,12 @@ func restedRound(costs []tableCost, names []string, round int) error {
 		}
 	}
 	time.Sleep(time.Second)
-	questions, addrs := newNames(len(names), len(names)), make([]netip.Addr, len(names))
+	wanted, addrs := newNames(len(names), len(names)), make([]netip.Addr, len(names))
 	for part := range parts {
 		from, to := part*len(names)/parts, (part+1)*len(names)/parts
 		for n := range all {
 			i := (round + part + n) % len(all)
-			costs[i].askNames(all[i], questions[from:to], addrs[from:to])
+			costs[i].askNames(all[i], wanted[from:to], addrs[from:to])
 		}
 	}
 	runtime.KeepAlive(all)

@@ -35,7 +35,7 @@ leases. The last table is about the lock that an Assign of a new name takes.`,
 	}
 	p := &report.Plot{File: "table-memory.svg", Title: "Memory by names held", X: "names", Y: "MiB", Log: true}
 	for _, m := range pairMakers {
-		p.Lines = append(p.Lines, report.Line{Name: plain(m.name)})
+		p.Lines = append(p.Lines, report.Line{Name: report.Plain(m.name)})
 	}
 	sizes, rounds := []int{10_000, 100_000, judgedSize, 10_000_000}, []int{3, 3, 7, 1}
 	switch {
@@ -118,11 +118,11 @@ func tableRound(costs []tableCost, names []string, round int) error {
 		costs[i].assign = append(costs[i].assign, ns)
 		costs[i].bytes = append(costs[i].bytes, float64(heap()-before)/float64(len(names)))
 	}
-	questions, answers := newNames(len(names), asked), make([][]netip.Addr, len(all))
-	for i := range answers {
-		answers[i] = make([]netip.Addr, asked)
-		for j := range answers[i] {
-			answers[i][j] = netip.IPv4Unspecified() // the first write to a page causes a fault, which must not be measured
+	wanted, addrs := newNames(len(names), asked), make([][]netip.Addr, len(all))
+	for i := range addrs {
+		addrs[i] = make([]netip.Addr, asked)
+		for j := range addrs[i] {
+			addrs[i][j] = netip.IPv4Unspecified() // the first write to a page causes a fault, which must not be measured
 		}
 	}
 	inTurns := func(turn int, ask func(i, from, to int)) {
@@ -133,13 +133,13 @@ func tableRound(costs []tableCost, names []string, round int) error {
 		}
 	}
 	for turn := range turns {
-		inTurns(turn, func(i, from, to int) { costs[i].askNames(all[i], questions[from:to], answers[i][from:to]) })
+		inTurns(turn, func(i, from, to int) { costs[i].askNames(all[i], wanted[from:to], addrs[i][from:to]) })
 		rand.Shuffle(asked, func(j, k int) {
-			for _, a := range answers {
+			for _, a := range addrs {
 				a[j], a[k] = a[k], a[j]
 			}
 		})
-		inTurns(turn, func(i, from, to int) { costs[i].askAddrs(all[i], answers[i][from:to]) })
+		inTurns(turn, func(i, from, to int) { costs[i].askAddrs(all[i], addrs[i][from:to]) })
 	}
 	runtime.KeepAlive(all)
 	return nil

@@ -131,18 +131,14 @@ func tripPlot(l *lab, far *distance, s *report.Section) error {
 	list = []candidate{directClient(), list[0], spareClient("socks, Spare", newSocks(&far.addrs, true)), x, xAuth}
 	list[1].name = "socks, also with user/password"
 	defer closeAll(list)
-	p := &report.Plot{File: "dial-by-rtt.svg", Title: "Time of a dial by round trip", X: "round trip, ms", Y: "dial, ms"}
-	for _, c := range list {
-		p.Lines = append(p.Lines, report.Line{Name: c.name})
+	p := &report.Plot{
+		File: "dial-by-rtt.svg", Title: "Time of a dial by round trip", X: "round trip, ms", Y: "dial, ms",
+		Lines: report.NewLines(namesOf(list)),
 	}
+	t := report.NewTable("dial, ms, by round trip", namesOf(list))
 	rtts := []time.Duration{1, 5, 10, 20, 50, 100}
 	if l.quick {
 		rtts = []time.Duration{1, 20}
-	}
-	t := &report.Table{Head: []string{"dial, ms, by round trip"}}
-	rows := make([][]any, len(list))
-	for i, c := range list {
-		rows[i] = []any{c.name}
 	}
 	for _, rtt := range rtts {
 		rtt *= time.Millisecond
@@ -151,15 +147,12 @@ func tripPlot(l *lab, far *distance, s *report.Section) error {
 			return err
 		}
 		ms := rtt.Seconds() * 1e3
-		t.Head = append(t.Head, report.Number(ms)+" ms")
+		dials := make([]float64, len(results))
 		for i, r := range results {
-			line := &p.Lines[i]
-			line.X, line.Y = append(line.X, ms), append(line.Y, r.dial.Median()*ms)
-			rows[i] = append(rows[i], r.dial.Median()*ms)
+			dials[i] = r.dial.Median() * ms
 		}
-	}
-	for _, row := range rows {
-		t.Row(row...)
+		report.AddColumn(t, report.Number(ms)+" ms", dials)
+		p.Add(ms, dials)
 	}
 	s.Parts = append(s.Parts, p, t)
 	return nil

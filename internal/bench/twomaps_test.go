@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTwoMaps(t *testing.T) {
+func TestTwoMapsKeepNamesAndAddresses(t *testing.T) {
 	m := newTwoMaps()
 	for _, name := range []string{"one.example", "two.example", "one.example"} {
 		addr, err := m.Assign("ip4", name)

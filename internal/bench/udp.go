@@ -77,9 +77,9 @@ func udpTable(l *lab, list []packetClient, s *report.Section) error {
 			continue
 		}
 		s.Figures = append(s.Figures,
-			report.AtMost("UDP allocations per datagram sent, "+plain(c.name), costs[i].sent, 0),
-			report.AtMost("UDP allocations per datagram received, "+plain(c.name), costs[i].received, 0),
-			report.AtLeast("UDP ping-pong, of the relay without a header, "+plain(c.name), ratio, 0.97))
+			report.AtMost("UDP allocations per datagram sent, "+report.Plain(c.name), costs[i].sent, 0),
+			report.AtMost("UDP allocations per datagram received, "+report.Plain(c.name), costs[i].received, 0),
+			report.AtLeast("UDP ping-pong, of the relay without a header, "+report.Plain(c.name), ratio, 0.97))
 	}
 	s.Parts = append(s.Parts, t)
 	return nil
@@ -91,7 +91,7 @@ func udpPlot(l *lab, list []packetClient, s *report.Section) error {
 	p := &report.Plot{File: "udp-rate.svg", Title: "UDP round trips per second by payload, 16 in flight", X: "bytes", Y: "round trips per second"}
 	list = slices.DeleteFunc(slices.Clone(list), func(c packetClient) bool { return c.fixed })
 	for _, c := range list {
-		p.Lines = append(p.Lines, report.Line{Name: plain(c.name)})
+		p.Lines = append(p.Lines, report.Line{Name: report.Plain(c.name)})
 	}
 	const exchanges = 400
 	for _, size := range []int{64, 256, 512, 1024, 1400} {
@@ -107,9 +107,7 @@ func udpPlot(l *lab, list []packetClient, s *report.Section) error {
 		if err != nil {
 			return err
 		}
-		for i, r := range rates {
-			p.Lines[i].X, p.Lines[i].Y = append(p.Lines[i].X, float64(size)), append(p.Lines[i].Y, r.Median())
-		}
+		p.Add(float64(size), report.Medians(rates))
 	}
 	s.Parts = append(s.Parts, p)
 	return nil

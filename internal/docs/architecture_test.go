@@ -18,8 +18,8 @@ var (
 	within = regexp.MustCompile("((?:`\\w+`(?: and )?)+) in ((?:[a-z]\\w*/)+\\w+\\.go)") // `Close` in socks/conn.go
 )
 
-// Every file and package that ARCHITECTURE.md names exists, and so does each name that it says is in a file.
-func TestArchitecture(t *testing.T) {
+// It also shows that each name which ARCHITECTURE.md says is in a file is there, and that the text has at most 150 lines.
+func TestFilesAndNamesOfArchitectureExist(t *testing.T) {
 	need.All(t, wholeRepository())
 	text, err := os.ReadFile(filepath.Join(root, "ARCHITECTURE.md"))
 	require.NoError(t, err)

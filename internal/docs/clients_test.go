@@ -16,24 +16,24 @@ import (
 var (
 	row = regexp.MustCompile(`(?m)^\| \[([^\]]+)\]\(\.\./(examples/clients/[^)]+)\) \| (.*?) \| (itself|open)[^|]* \|`)
 
-	// noRow are the packages of examples/clients that have no row.
+	// noRow are the folders of examples/clients that need no row.
 	noRow = map[string]bool{
 		"examples/clients/kafka/internal/broker": true,
 		"examples/clients/otel":                  true,
 		"examples/clients/retries":               true,
-		"examples/clients/kcp":                   true, // these three are told of below the table
+		"examples/clients/kcp":                   true, // the text below the table describes these three
 		"examples/clients/pion":                  true,
 		"examples/clients/wireguard":             true,
 	}
 )
 
-// docs/CLIENTS.md has a row for each client of examples/clients and for no other. Each client has a test that exercises
-// it as the row says, and the row's settings are in the client's file.
-func TestClientsTable(t *testing.T) {
+// docs/CLIENTS.md has a row for each client of examples/clients, and no other row. Each client has a test that exercises it
+// as the row says, and the row's settings are in the client's file.
+func TestClientsTableMatchesTheExamples(t *testing.T) {
 	need.All(t, wholeRepository())
 	text, err := os.ReadFile(filepath.Join(root, "docs/CLIENTS.md"))
 	require.NoError(t, err)
-	told := make(map[string]bool)
+	listed := make(map[string]bool)
 	rows := row.FindAllStringSubmatch(string(text), -1)
 	require.GreaterOrEqual(t, len(rows), 30)
 	for _, m := range rows {
@@ -44,13 +44,13 @@ func TestClientsTable(t *testing.T) {
 			require.True(t, strings.Contains(string(source), setting), "the row of %s has a setting that its file lacks: %s", m[1], setting)
 		}
 		folder := filepath.ToSlash(filepath.Dir(m[2]))
-		told[folder] = true
+		listed[folder] = true
 		requireExercised(t, folder, m[4])
 	}
-	require.Equal(t, clients(t), told)
+	require.Equal(t, clients(t), listed)
 }
 
-// settings returns the code spans of a cell up to its first colon outside of code. After the colon comes the reason.
+// settings returns the code spans of a cell before its first colon outside of code; a reason follows the colon.
 func settings(cell string) (all []string) {
 	setting, _, _ := strings.Cut(inline.ReplaceAllStringFunc(cell, func(code string) string { return strings.ReplaceAll(code, ":", "\x00") }), ":")
 	for _, m := range inline.FindAllStringSubmatch(setting, -1) {
@@ -60,8 +60,8 @@ func settings(cell string) (all []string) {
 	return all
 }
 
-// requireExercised requires that a folder's tests exercise the client, and expect after a cut connection what the table
-// says.
+// requireExercised requires that a folder's tests exercise the client, and that they expect the client to do after a cut
+// connection what the table says.
 func requireExercised(t *testing.T, folder, again string) {
 	files, err := filepath.Glob(filepath.Join(root, folder, "*_test.go"))
 	require.NoError(t, err)

@@ -12,7 +12,7 @@ import (
 )
 
 // The examples behave alike when they are asked for help, get a wrong flag or argument, or find their port in use.
-func TestExamplesTellAlike(t *testing.T) {
+func TestExamplesReportUsageErrorsAlike(t *testing.T) {
 	mains, err := filepath.Glob(filepath.Join(root, "examples/*/main.go"))
 	require.NoError(t, err)
 	require.NotEmpty(t, mains)

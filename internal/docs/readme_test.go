@@ -17,15 +17,15 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-// Each program of README.md compiles in a module of its own, as it does for its reader.
-func TestPrograms(t *testing.T) {
+// Each program of README.md compiles in a module outside the repository, as it does for a reader.
+func TestReadmeProgramsCompile(t *testing.T) {
 	var programs int
 	for _, b := range blocks(readme(t)) {
 		if b.language != "go" {
 			continue
 		}
 		programs++
-		require.True(t, strings.HasPrefix(b.text, "package main\n"), "no whole program:\n%s", b.text)
+		require.True(t, strings.HasPrefix(b.text, "package main\n"), "not a complete program:\n%s", b.text)
 		cmd := exec.Command("go", "vet", "-mod=mod", ".")
 		cmd.Dir = module(t, b.text)
 		out, err := cmd.CombinedOutput()
@@ -34,7 +34,8 @@ func TestPrograms(t *testing.T) {
 	require.NotZero(t, programs)
 }
 
-// module makes a module of a program. It requires the versions that the library requires, so nothing is downloaded.
+// module writes a program into a new module, and returns its folder. The module requires the same versions as the library,
+// so nothing is downloaded.
 func module(t *testing.T, program string) (dir string) {
 	dir = t.TempDir()
 	at, err := filepath.Abs(root)
@@ -53,25 +54,25 @@ func module(t *testing.T, program string) (dir string) {
 	return dir
 }
 
-// covered names, for each command by its prefix, the test that runs the command or its work, as folder and func, or
-// the file that has the command.
+// covered has, for each command by its prefix, the folder and func of the test that runs the command or does the same, or
+// the file that runs the command.
 var covered = []struct{ command, by string }{
 	{"go test ./...", ".ci/run"},
-	{"go get github.com/sockslib/sockslib", "internal/docs TestPrograms"},
+	{"go get github.com/sockslib/sockslib", "internal/docs TestReadmeProgramsCompile"},
 	{"go run ./examples/quickstart", "examples/quickstart TestEachStepIsToldInOrder"},
-	{"go run ./examples/gateway", "examples/gateway TestRun"},
-	{"go run ./examples/httpget", "examples/httpget TestGet"},
-	{"go run ./examples/dnsserver", "examples/dnsserver TestRun"},
+	{"go run ./examples/gateway", "examples/gateway TestRunServesANameOverAUnixSocket"},
+	{"go run ./examples/httpget", "examples/httpget TestGetUsesANameThatOnlyTheGatewayKnows"},
+	{"go run ./examples/dnsserver", "examples/dnsserver TestProgramAnswersFromTableAndUpstream"},
 	{"go run ./examples/status", "examples/status/browsertest TestDemonstration"},
 	{"cd examples/clients && go test ./...", ".ci/run"},
-	{"go build -trimpath", "internal/docs TestDialerAlone"},
-	{"cd cmd/socksify && go install", "cmd/socksify/internal/lab TestPrograms"},
-	{"ALL_PROXY=socks5://127.0.0.1:1080 socksify curl", "cmd/socksify/internal/lab TestPrograms"},
-	{"curl -x socks5h://127.0.0.1:1080 http://", "internal/interop/clients TestCurl"},
-	{"dig @127.0.0.1 -p 1053", "examples/dnsserver TestRun"},
+	{"go build -trimpath", "internal/docs TestProgramWithDialerAloneHasTheSizeOfReadme"},
+	{"cd cmd/socksify && go install", "cmd/socksify/internal/lab TestProgramsReachTheirServers"},
+	{"ALL_PROXY=socks5://127.0.0.1:1080 socksify curl", "cmd/socksify/internal/lab TestProgramsReachTheirServers"},
+	{"curl -x socks5h://127.0.0.1:1080 http://", "internal/interop/clients TestCurlWorksThroughTheGateway"},
+	{"dig @127.0.0.1 -p 1053", "examples/dnsserver TestProgramAnswersFromTableAndUpstream"},
 }
 
-func TestCommandsAreCovered(t *testing.T) {
+func TestEachReadmeCommandIsRunByATest(t *testing.T) {
 	need.All(t, wholeRepository())
 	all := commands(t)
 	require.Contains(t, all, "go run ./examples/quickstart")
@@ -85,7 +86,7 @@ func TestCommandsAreCovered(t *testing.T) {
 		require.NotEmpty(t, by, "no test runs %q", command)
 		folder, name, isTest := strings.Cut(by, " ")
 		if isTest {
-			require.True(t, hasFunc(t, filepath.Join(root, folder), name), "%s should run %q, and does not exist", by, command)
+			require.True(t, hasFunc(t, filepath.Join(root, folder), name), "%s, which should run %q, does not exist", by, command)
 		} else {
 			text, err := os.ReadFile(filepath.Join(root, by))
 			require.NoError(t, err)
@@ -95,7 +96,7 @@ func TestCommandsAreCovered(t *testing.T) {
 	}
 }
 
-// hasFunc reports whether the tests of a folder have a func.
+// hasFunc reports whether the test files of a folder have a func.
 func hasFunc(t *testing.T, folder, name string) bool {
 	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
 	require.NoError(t, err)
@@ -135,8 +136,7 @@ func requireFlags(t *testing.T, command string) {
 	}
 }
 
-// The files of the repository that README.md links to exist.
-func TestLinks(t *testing.T) {
+func TestFilesThatReadmeLinksToExist(t *testing.T) {
 	need.All(t, wholeRepository())
 	for _, m := range link.FindAllStringSubmatch(readme(t), -1) {
 		if !strings.Contains(m[1], "://") && !strings.HasPrefix(m[1], "#") {

@@ -34,8 +34,8 @@ func main() { _, _ = tls.Dial("tcp", "www.example.com:443", nil) }
 `
 )
 
-// linked are the packages of other modules that a program links when it imports dialer alone. README.md names their
-// modules, and says that no DNS library is among them.
+// linked are the packages of other modules that a program links if it imports dialer alone. README.md names the modules,
+// and says that no DNS library is among them.
 var linked = []string{
 	"golang.org/x/net/bpf",
 	"golang.org/x/net/http/httpproxy",
@@ -55,28 +55,28 @@ var linked = []string{
 // sizes is README.md's sentence about the size of a program that imports dialer alone.
 var sizes = regexp.MustCompile(`imports .dialer. alone has (\d+) packages and ([\d.]+) MB; one that\s+dials with .crypto/tls. has (\d+) and ([\d.]+) MB \((\w+),\s+(\w+),\s+Go ([\d.]+)\)`)
 
-// A program that imports dialer alone links only the packages that README.md says, and has the size that README.md says.
-// Both are compared on a system like the one where README.md's were measured. Sizes may differ by 3 %, and the number of
-// packages by 3: it depends on whether there is a C compiler, for package net.
-func TestDialerAlone(t *testing.T) {
-	told := sizes.FindStringSubmatch(readme(t))
-	require.NotNil(t, told)
+// Such a program links no other packages than README.md says. Its size and its number of packages are compared only on a
+// system like the one where README.md's were measured. Sizes may differ by 3 %, and numbers by 3, because package net
+// depends on whether there is a C compiler.
+func TestProgramWithDialerAloneHasTheSizeOfReadme(t *testing.T) {
+	stated := sizes.FindStringSubmatch(readme(t))
+	require.NotNil(t, stated)
 	ours, size := build(t, dialsByGateway)
 	for _, path := range ours {
 		if first, _, _ := strings.Cut(path, "/"); strings.Contains(first, ".") && first != "example.com" && !strings.HasPrefix(path, "github.com/sockslib/") {
 			require.Contains(t, append(linked, elsewhereLinked...), path)
 		}
 	}
-	if !strings.EqualFold(told[5], runtime.GOOS) || told[6] != runtime.GOARCH || !strings.HasPrefix(runtime.Version()+".", "go"+told[7]+".") {
+	if !strings.EqualFold(stated[5], runtime.GOOS) || stated[6] != runtime.GOARCH || !strings.HasPrefix(runtime.Version()+".", "go"+stated[7]+".") {
 		t.Logf("measured with %s for %s/%s: README.md's sizes are not compared", runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return
 	}
 	std, stdSize := build(t, dialsByTLS)
-	requireSize(t, told[1], told[2], len(ours), size)
-	requireSize(t, told[3], told[4], len(std), stdSize)
+	requireSize(t, stated[1], stated[2], len(ours), size)
+	requireSize(t, stated[3], stated[4], len(std), stdSize)
 }
 
-// elsewhereLinked are packages that systems other than Linux link.
+// elsewhereLinked are packages that programs link on other systems than Linux.
 var elsewhereLinked = []string{"golang.org/x/sys/windows"}
 
 // build builds a program as README.md's command does, and returns its packages, itself included, and its size in bytes.
@@ -101,7 +101,7 @@ func requireSize(t *testing.T, packages, megabytes string, gotPackages int, gotB
 	number, err := strconv.Atoi(packages)
 	require.NoError(t, err)
 	require.InDelta(t, number, gotPackages, 3)
-	told, err := strconv.ParseFloat(megabytes, 64)
+	size, err := strconv.ParseFloat(megabytes, 64)
 	require.NoError(t, err)
-	require.InEpsilon(t, told, float64(gotBytes)/1e6, 0.03)
+	require.InEpsilon(t, size, float64(gotBytes)/1e6, 0.03)
 }

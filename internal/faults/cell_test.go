@@ -27,7 +27,7 @@ func (c cell) letsIn() bool { return c.at == 0 || c.at >= testgw.StageReply }
 
 const (
 	// shortTime bounds a silent cell. It usually suffices to reach the byte at which the gateway falls silent. If
-	// it does not, the outcome is the same: the context's error. With a fake clock, in TestSilence, each cell
+	// it does not, the outcome is the same: the context's error. With a fake clock, in TestSilenceEndsAtItsBound, each cell
 	// reaches its byte.
 	shortTime = 20 * time.Millisecond
 	// usableTime bounds a dial whose connection is used after the bound. A dial that fails for lack of time is

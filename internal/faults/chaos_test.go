@@ -20,13 +20,13 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestChaos does checked transfers while, at random, gateways reset connections, connections are cut on the path,
+// TestChaosShortensNoTransfer does checked transfers while, at random, gateways reset connections, connections are cut on the path,
 // gateways are restarted, and contexts are cancelled. Each transfer is complete or ends with an error: none is
 // silently short, and none hangs.
 //
 // A plain TCP connection is never cut with a FIN: a stream ends with a FIN, so the client cannot tell the
 // difference.
-func TestChaos(t *testing.T) {
+func TestChaosShortensNoTransfer(t *testing.T) {
 	begun := begin()
 	t.Run("", func(t *testing.T) {
 		length := time.Duration(scaled(4, 60)) * time.Second

@@ -93,7 +93,7 @@ func requireOnce(t testing.TB, p *parrot) {
 }
 
 // No error quotes the answers of a gateway that echoes the credentials.
-func TestCredentialsEchoed(t *testing.T) {
+func TestCredentialsEchoedAreNotDisclosed(t *testing.T) {
 	echoed, err := wire.AppendReply(nil, wire.Succeeded, wire.Addr{Name: "zaphod-user.p4ss", Port: 1})
 	require.NoError(t, err)
 	for _, answer := range []string{string(echoed), secretPassword + secretUser, "HT" + secretPassword} {

@@ -14,9 +14,9 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestFailover kills one of two danteds under load. Every dial through the Group of both succeeds, before, during
+// TestFailoverLosesNoDial kills one of two danteds under load. Every dial through the Group of both succeeds, before, during
 // and after.
-func TestFailover(t *testing.T) {
+func TestFailoverLosesNoDial(t *testing.T) {
 	for _, spread := range []bool{false, true} {
 		danteds := []*peers.Peer{peers.Danted{}.Start(t), peers.Danted{}.Start(t)}
 		group := &socks.Group{Spread: spread}

@@ -51,7 +51,7 @@ func (e *endless) dial(context.Context, string, string) (net.Conn, error) {
 const mostTaken = 2 + 2 + 3 + wire.MaxAddr
 
 // A client reads no more from an endless gateway than the messages that are due.
-func TestEndlessGateway(t *testing.T) {
+func TestEndlessGatewayIsReadWithinBounds(t *testing.T) {
 	var fillers []string
 	for v := range 256 {
 		fillers = append(fillers, strings.Repeat(string([]byte{byte(v)}), 1024))
@@ -77,7 +77,7 @@ func TestEndlessGateway(t *testing.T) {
 
 // A dial that does not get past the handshake allocates far less than 64 KiB, whatever the gateway sends. TLS
 // would allocate what crypto/tls needs in addition.
-func TestAllocatesLittle(t *testing.T) {
+func TestAllocatesLittleBeforeAuthentication(t *testing.T) {
 	const dials, most = 100, 64 << 10
 	for _, piece := range []string{"", "\x05\x02", "\x05\x02\x01\x00\x05\x00\x00\x03\xff", "HTTP/1.1 200 OK\r\n\r\n", "\x05\x02\x01\x01"} {
 		e := &endless{piece: piece, filler: strings.Repeat("\xff", 1024)}
@@ -97,34 +97,31 @@ func TestAllocatesLittle(t *testing.T) {
 	}
 }
 
+// hostileBounds are values of a reply's BND.
+var hostileBounds = map[string]struct {
+	bound wire.Addr
+	relay bool // datagrams may go there
+}{
+	"elsewhere":            {wire.Addr{IP: netip.MustParseAddr("198.51.100.9"), Port: 9}, true},
+	"elsewhere in IPv6":    {wire.Addr{IP: netip.MustParseAddr("2001:db8::9"), Port: 9}, true},
+	"another loopback":     {wire.Addr{IP: netip.MustParseAddr("127.0.0.9"), Port: 9}, true},
+	"multicast":            {wire.Addr{IP: netip.MustParseAddr("224.0.0.9"), Port: 9}, false},
+	"broadcast":            {wire.Addr{IP: netip.MustParseAddr("255.255.255.255"), Port: 9}, false},
+	"no port":              {wire.Addr{IP: netip.MustParseAddr("198.51.100.9")}, false},
+	"a name":               {wire.Addr{Name: "relay.example", Port: 9}, false},
+	"a name like a number": {wire.Addr{Name: "127.0.0.1", Port: 9}, false},
+}
+
 // Whatever BND a reply has, the client dials only the gateway and, for datagrams, its relay by the rule of package
 // socks. It never dials a name.
-func TestDialsNothingElse(t *testing.T) {
-	bounds := map[string]struct {
-		bound wire.Addr
-		relay bool // datagrams may go there
-	}{
-		"elsewhere":            {wire.Addr{IP: netip.MustParseAddr("198.51.100.9"), Port: 9}, true},
-		"elsewhere in IPv6":    {wire.Addr{IP: netip.MustParseAddr("2001:db8::9"), Port: 9}, true},
-		"another loopback":     {wire.Addr{IP: netip.MustParseAddr("127.0.0.9"), Port: 9}, true},
-		"multicast":            {wire.Addr{IP: netip.MustParseAddr("224.0.0.9"), Port: 9}, false},
-		"broadcast":            {wire.Addr{IP: netip.MustParseAddr("255.255.255.255"), Port: 9}, false},
-		"no port":              {wire.Addr{IP: netip.MustParseAddr("198.51.100.9")}, false},
-		"a name":               {wire.Addr{Name: "relay.example", Port: 9}, false},
-		"a name like a number": {wire.Addr{Name: "127.0.0.1", Port: 9}, false},
-	}
-	for name, b := range bounds {
+func TestDialsNothingElseThanGatewayAndRelay(t *testing.T) {
+	for name, b := range hostileBounds {
 		for _, r := range requests {
 			t.Run(name+"/"+r.name, func(t *testing.T) {
 				reply, err := wire.AppendReply(nil, wire.Succeeded, b.bound)
 				require.NoError(t, err)
 				g := &testgw.Gateway{Misbehave: func(int) testgw.Fault {
-					return testgw.Fault{Answer: func(stage testgw.Stage, answer []byte) []byte {
-						if stage == testgw.StageReply {
-							return reply
-						}
-						return answer
-					}}
+					return testgw.Fault{Answer: replaced(testgw.StageReply, func([]byte) []byte { return reply })}
 				}}
 				reach(g)
 				c := overTCP(t, g)()
@@ -156,47 +153,46 @@ func TestDialsNothingElse(t *testing.T) {
 	}
 }
 
+// forging returns a gateway that forges the first datagram from its relay: it has another source and the text "forged".
+func forging(source func(peer wire.Addr) wire.Addr) *testgw.Gateway {
+	var forged atomic.Bool
+	return &testgw.Gateway{Misbehave: func(int) testgw.Fault {
+		return testgw.Fault{Answer: func(stage testgw.Stage, b []byte) []byte {
+			if stage != testgw.StageDatagram || forged.Swap(true) {
+				return b
+			}
+			d, err := wire.ParseDatagram(b)
+			if err != nil {
+				return nil
+			}
+			header, err := wire.AppendHeader(nil, source(wire.Addr{IP: d.IP, Port: d.Port}))
+			if err != nil {
+				return nil
+			}
+			return append(header, "forged"...)
+		}}
+	}}
+}
+
 // A stranger's datagram is never passed off as the peer's: neither one that is sent to the client's own socket,
 // nor one to which the relay gives another source, nor one with a source in the reserved space, which would be
 // another name's address.
-func TestStrangersDatagrams(t *testing.T) {
-	var table *mapping.Table
-	var another netip.Addr // the fake of another name
-	sources := []func(peer wire.Addr) wire.Addr{
+func TestStrangersDatagramsAreNeverThePeers(t *testing.T) {
+	table, err := mapping.New(mapping.Config{})
+	require.NoError(t, err)
+	another, err := table.Assign("ip4", "another.example")
+	require.NoError(t, err)
+	for i, source := range []func(peer wire.Addr) wire.Addr{
 		func(p wire.Addr) wire.Addr { p.Port++; return p },
 		func(p wire.Addr) wire.Addr { return wire.Addr{IP: another, Port: p.Port + 1} },
 		func(p wire.Addr) wire.Addr { return wire.Addr{Name: "another.example", Port: p.Port + 1} },
-	}
-	for i, source := range sources {
+	} {
 		for _, connected := range []bool{false, true} {
 			t.Run(fmt.Sprint(i, connected), func(t *testing.T) {
-				var forged atomic.Bool
-				g := &testgw.Gateway{Misbehave: func(int) testgw.Fault {
-					return testgw.Fault{Answer: func(stage testgw.Stage, b []byte) []byte {
-						if stage != testgw.StageDatagram || forged.Swap(true) {
-							return b
-						}
-						d, err := wire.ParseDatagram(b)
-						if err != nil {
-							return nil
-						}
-						header, err := wire.AppendHeader(nil, source(wire.Addr{IP: d.IP, Port: d.Port}))
-						if err != nil {
-							return nil
-						}
-						return append(header, "forged"...)
-					}}
-				}}
+				g := forging(source)
 				reach(g)
 				port := speakerOfDatagrams(t)
-				c := overTCP(t, g)()
-				var err error
-				table, err = mapping.New(mapping.Config{})
-				require.NoError(t, err)
-				another, err = table.Assign("ip4", "another.example")
-				require.NoError(t, err)
-				d := &dialer.Dialer{Gateway: c, Table: table}
-				p := packetConn(t, d, connected, port)
+				p := packetConn(t, &dialer.Dialer{Gateway: overTCP(t, g)(), Table: table}, connected, port)
 				defer p.Close()
 				require.NoError(t, p.SetDeadline(time.Now().Add(patience)))
 
@@ -205,32 +201,39 @@ func TestStrangersDatagrams(t *testing.T) {
 				defer stranger.Close()
 				_, err = stranger.Write([]byte("\x00\x00\x00\x01\x7f\x00\x00\x01\x00\x35forged"))
 				require.NoError(t, err)
-
-				fake, err := table.Assign("ip4", destination)
-				require.NoError(t, err)
-				for range 2 { // the answer to the first is the forged one
-					if connected {
-						_, err = p.Write([]byte("ping"))
-					} else {
-						_, err = p.WriteTo([]byte("ping"), &socks.Addr{Net: "udp", Name: destination, Port: portOf(port)})
-					}
-					require.NoError(t, err)
-				}
-				buf := make([]byte, 64)
-				for {
-					n, from, err := p.ReadFrom(buf)
-					require.NoError(t, err)
-					fromPeer := from.String() == net.JoinHostPort(fake.String(), port)
-					require.Equal(t, fromPeer, string(buf[:n]) == said, "%q from %v", buf[:n], from)
-					ip, _ := netip.AddrFromSlice(from.(*net.UDPAddr).IP)
-					require.NotEqual(t, another, ip.Unmap())
-					if fromPeer {
-						return
-					}
-					require.False(t, connected, "a connected socket receives from its peer alone")
-				}
+				hearsItsPeer(t, p, connected, table, port)
 			})
 		}
+	}
+}
+
+// hearsItsPeer sends to the destination and reads until the answer comes. Only the answer may come from the
+// destination's fake address, and no datagram from another name's.
+func hearsItsPeer(t *testing.T, p *dialer.PacketConn, connected bool, table *mapping.Table, port string) {
+	t.Helper()
+	fake, err := table.Assign("ip4", destination)
+	require.NoError(t, err)
+	for range 2 { // the answer to the first is the forged one
+		if connected {
+			_, err = p.Write([]byte("ping"))
+		} else {
+			_, err = p.WriteTo([]byte("ping"), &socks.Addr{Net: "udp", Name: destination, Port: portOf(port)})
+		}
+		require.NoError(t, err)
+	}
+	buf := make([]byte, 64)
+	for {
+		n, from, err := p.ReadFrom(buf)
+		require.NoError(t, err)
+		fromPeer := from.String() == net.JoinHostPort(fake.String(), port)
+		require.Equal(t, fromPeer, string(buf[:n]) == said, "%q from %v", buf[:n], from)
+		if fromPeer {
+			return
+		}
+		require.False(t, connected, "a connected socket receives from its peer alone")
+		ip, _ := netip.AddrFromSlice(from.(*net.UDPAddr).IP)
+		name, _ := table.Name(ip.Unmap())
+		require.Empty(t, name, "a datagram from another name's address")
 	}
 }
 

@@ -23,17 +23,17 @@ import (
 )
 
 var (
-	httpFor  = flag.Duration("http", 10*time.Second, "how long TestHTTP runs")
-	httpSeed = flag.Uint64("httpseed", rand.Uint64(), "seed of the faults of TestHTTP's gateways")
+	httpFor  = flag.Duration("http", 10*time.Second, "how long TestHTTPSurvivesKillsAndFreezes runs")
+	httpSeed = flag.Uint64("httpseed", rand.Uint64(), "seed of the faults of TestHTTPSurvivesKillsAndFreezes's gateways")
 )
 
-// httpTimeout bounds a request of TestHTTP.
+// httpTimeout bounds a request of TestHTTPSurvivesKillsAndFreezes.
 const httpTimeout = 2 * time.Second
 
-// TestHTTP uses an http.Transport over a Group of two gateways with spare connections, while one of them at a time
+// TestHTTPSurvivesKillsAndFreezes uses an http.Transport over a Group of two gateways with spare connections, while one of them at a time
 // is killed and restarted, or frozen for a while, at random. Every request is answered or fails in time, a gateway
 // sees at most two CONNECTs per dial, and nothing is left.
-func TestHTTP(t *testing.T) {
+func TestHTTPSurvivesKillsAndFreezes(t *testing.T) {
 	begun := begin()
 	t.Run("", func(t *testing.T) {
 		t.Logf("-httpseed %d", *httpSeed)

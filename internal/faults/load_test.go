@@ -49,9 +49,9 @@ func echoed(conn net.Conn, message string) error {
 	return nil
 }
 
-// TestManyAtOnce keeps many connections open at the same time, each to another name. Each works while all are
+// TestManyAtOnceLeaveNothing keeps many connections open at the same time, each to another name. Each works while all are
 // open, and nothing is left when all are closed.
-func TestManyAtOnce(t *testing.T) {
+func TestManyAtOnceLeaveNothing(t *testing.T) {
 	n := affordable(t, scaled(500, 10_000))
 	gateway := gatewayProcess(t)
 	before := begin()

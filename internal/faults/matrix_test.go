@@ -12,7 +12,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestMatrix makes a gateway fail in every way, for each request, authentication, handshake, transport and mode:
+// TestMatrixOfFaultsEndsAsDocumented makes a gateway fail in every way, for each request, authentication, handshake, transport and mode:
 // by each fault at each byte of the gateway's answers, and by each value of each byte that has a meaning. Each
 // cell ends with the right data or with a documented error. A gateway sees at most two requests per dial. A
 // connection works after every bound of its dial has passed. No lease, connection, descriptor or goroutine is
@@ -22,7 +22,7 @@ import (
 // distributes the cells of the modes with spares and groups over the transports. Under the race detector, which
 // takes ten times as long, it distributes all cells, and runs half of the cells of those modes. With -long every
 // cell runs everywhere.
-func TestMatrix(t *testing.T) {
+func TestMatrixOfFaultsEndsAsDocumented(t *testing.T) {
 	begun := time.Now()
 	total, byMode, spareHits, usedLater, tooShort := 0, map[string]int{}, 0, 0, 0
 	var mu sync.Mutex

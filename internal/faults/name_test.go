@@ -85,7 +85,7 @@ var uses = map[string]func(d *dialer.Dialer, c *socks.Client, name string) error
 }
 
 // A hostile name is an error before the gateway is reached, and the error has no control characters.
-func TestHostileNames(t *testing.T) {
+func TestHostileNamesNeverReachTheGateway(t *testing.T) {
 	for what, name := range hostileNames {
 		for how, use := range uses {
 			t.Run(what+"/"+how, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestHostileNames(t *testing.T) {
 
 // A datagram to a hostile name is an error, and neither the datagram nor an association for it reaches the
 // gateway.
-func TestHostileNamesOfDatagrams(t *testing.T) {
+func TestHostileNamesOfDatagramsAreNeverSent(t *testing.T) {
 	g := new(testgw.Gateway)
 	c := overTCP(t, g)()
 	table, err := mapping.New(mapping.Config{})
@@ -132,7 +132,7 @@ func TestHostileNamesOfDatagrams(t *testing.T) {
 }
 
 // A name that IDNA can encode is sent in that form: as A-labels in lower case, without one trailing dot.
-func TestUnusualNames(t *testing.T) {
+func TestUnusualNamesAreSentInTheirIDNAForm(t *testing.T) {
 	for name, sent := range map[string]string{
 		"☕.example":         "xn--53h.example",
 		"I❤.example.":       "xn--i-7iq.example",

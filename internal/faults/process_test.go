@@ -19,8 +19,8 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// gatewayVariable is the environment variable that makes this program run a gateway. A process of its own has its
-// own limit of descriptors.
+// gatewayVariable is the environment variable that makes this program run a gateway. A separate process has its own
+// limit of descriptors.
 const gatewayVariable = "SOCKSLIB_FAULTS_GATEWAY"
 
 // serveGateway writes the gateway's address and serves until standard input ends. The destination of each stream
@@ -50,7 +50,7 @@ func repeater() net.Conn {
 	return peerConn{near}
 }
 
-// gatewayProcess starts a gateway in a process of its own, and returns its address.
+// gatewayProcess starts a gateway in a separate process, and returns its address.
 func gatewayProcess(t testing.TB) string {
 	self, err := os.Executable()
 	require.NoError(t, err)

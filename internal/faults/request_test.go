@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -91,24 +92,27 @@ func reach(g *testgw.Gateway) {
 
 // speakerOfDatagrams starts a destination on loopback that answers each datagram with said, and returns its port.
 func speakerOfDatagrams(t testing.TB) (port string) {
-	echo, err := net.ListenPacket("udp", "127.0.0.1:0")
+	return answerDatagrams(t, func([]byte) []byte { return []byte(said) })
+}
+
+// answerDatagrams starts a destination on loopback that sends an answer to each datagram, and returns its port.
+func answerDatagrams(t testing.TB, answer func(datagram []byte) []byte) (port string) {
+	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	done := make(chan struct{})
-	go func() { // the test's; ends with echo
+	go func() { // the test's; ends with the socket
 		defer close(done)
-		buf := make([]byte, 64)
+		var buf [256]byte
 		for {
-			_, from, err := echo.ReadFrom(buf)
+			n, from, err := socket.ReadFromUDPAddrPort(buf[:])
 			if err != nil {
 				return
 			}
-			_, _ = echo.WriteTo([]byte(said), from)
+			_, _ = socket.WriteToUDPAddrPort(answer(buf[:n]), from)
 		}
 	}()
-	t.Cleanup(func() { echo.Close(); <-done })
-	_, port, err = net.SplitHostPort(echo.LocalAddr().String())
-	require.NoError(t, err)
-	return port
+	t.Cleanup(func() { socket.Close(); <-done })
+	return strconv.Itoa(socket.LocalAddr().(*net.UDPAddr).Port)
 }
 
 // goodbye makes a speaker close the connection.

@@ -18,9 +18,9 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestSilence makes a gateway fall silent after each byte, in a synctest bubble, so the duration of a request is
+// TestSilenceEndsAtItsBound makes a gateway fall silent after each byte, in a synctest bubble, so the duration of a request is
 // exact. The gateway is in memory, so ASSOCIATE is not tested here.
-func TestSilence(t *testing.T) {
+func TestSilenceEndsAtItsBound(t *testing.T) {
 	cells := 0
 	for _, r := range requests {
 		if r.name == "ASSOCIATE" {
@@ -59,7 +59,7 @@ const (
 
 var silences = []kind{always, bounded, firstOnly}
 
-// silence is a cell of TestSilence.
+// silence is a cell of TestSilenceEndsAtItsBound.
 type silence struct {
 	request     request
 	credentials bool

@@ -18,8 +18,8 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// TestDialsInARow dials and closes one connection after the other.
-func TestDialsInARow(t *testing.T) {
+// TestDialsInARowLeaveNothing dials and closes one connection after the other.
+func TestDialsInARowLeaveNothing(t *testing.T) {
 	n := scaled(2_000, 200_000)
 	gateway := gatewayProcess(t)
 	d, client, table := through(t, gateway)
@@ -53,13 +53,13 @@ func linger(t testing.TB, conn net.Conn) {
 	require.NoError(t, raw.(*net.TCPConn).SetLinger(0))
 }
 
-// TestManyDatagrams sends datagrams over one association to a destination that returns them, with several in
+// TestManyDatagramsArriveUnaltered sends datagrams over one association to a destination that returns them, with several in
 // flight. A lost one is sent again. No datagram may arrive that was not sent, or arrive altered.
-func TestManyDatagrams(t *testing.T) {
+func TestManyDatagramsArriveUnaltered(t *testing.T) {
 	n := uint64(scaled(20_000, 1_000_000))
 	const window = 32
 	d, _, _ := through(t, gatewayProcess(t))
-	port := repeaterOfDatagrams(t)
+	port := answerDatagrams(t, func(datagram []byte) []byte { return datagram })
 	before := begin()
 	conn, err := d.DialContext(t.Context(), "udp", net.JoinHostPort(destination, port))
 	require.NoError(t, err)
@@ -105,31 +105,9 @@ func TestManyDatagrams(t *testing.T) {
 	before.requireBack(t)
 }
 
-// repeaterOfDatagrams starts a destination on loopback that sends back each datagram, and returns its port.
-func repeaterOfDatagrams(t testing.TB) (port string) {
-	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	require.NoError(t, err)
-	done := make(chan struct{})
-	go func() { // the test's; ends with the socket
-		defer close(done)
-		var buf [256]byte
-		for {
-			n, from, err := socket.ReadFromUDPAddrPort(buf[:])
-			if err != nil {
-				return
-			}
-			_, _ = socket.WriteToUDPAddrPort(buf[:n], from)
-		}
-	}()
-	t.Cleanup(func() { socket.Close(); <-done })
-	_, port, err = net.SplitHostPort(socket.LocalAddr().String())
-	require.NoError(t, err)
-	return port
-}
-
-// TestTableCycles passes more names through a table than it holds. The table's memory is proportional to the names
+// TestTableCyclesWithoutAliases passes more names through a table than it holds. The table's memory is proportional to the names
 // that it holds, and the address of one name never becomes another's.
-func TestTableCycles(t *testing.T) {
+func TestTableCyclesWithoutAliases(t *testing.T) {
 	const size, sample = 100_000, 997
 	n := scaled(500_000, 5_000_000)
 	before := begin()

@@ -13,9 +13,9 @@ import (
 // values returns the cells in which one byte of one answer has another value. It leaves out values for which
 // chosen is false.
 func values(r request, h socks.Handshake, credentials bool, chosen func(v byte) bool) (cells []cell) {
-	add := func(stage testgw.Stage, octet string, v byte, change func([]byte) []byte, want outcome) {
+	add := func(stage testgw.Stage, field string, v byte, change func([]byte) []byte, want outcome) {
 		cells = append(cells, cell{
-			name:  fmt.Sprintf("%s of answer %d is %d", octet, stage, v),
+			name:  fmt.Sprintf("%s of answer %d is %d", field, stage, v),
 			fault: func() testgw.Fault { return testgw.Fault{Answer: replaced(stage, change)} },
 			at:    stage,
 			want:  want,

@@ -29,7 +29,7 @@ type association struct {
 
 	known  atomic.Pointer[netip.AddrPort] // the client's address, for answers; nil before its first datagram
 	routes map[string]*route              // by the client's ATYP, ADDR and PORT; only upstream uses them
-	asked  sync.Map                       // destination netip.AddrPort → the client's name for it, for Quirks.AnswerWithName
+	names  sync.Map                       // destination netip.AddrPort → the client's name for it, for Quirks.AnswerWithName
 }
 
 // associate serves a UDP ASSOCIATE until the control connection ends.
@@ -138,12 +138,8 @@ func (a *association) upstream(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		d, err := wire.ParseDatagram(buf[:n])
-		if err != nil || d.Frag != 0 {
-			continue // RFC 1928, section 7: without reassembly fragments are dropped
-		}
-		if r := a.route(buf[3:n-len(d.Payload)], d); r != nil {
-			a.send(ctx, r, d.Payload)
+		if r, payload := a.route(buf[:n]); r != nil {
+			a.send(ctx, r, payload)
 		}
 	}
 }
@@ -197,7 +193,7 @@ func (a *association) downstream(ctx context.Context, out net.PacketConn) {
 		if a.known.Load() == nil {
 			continue // the client has sent nothing, so this is no answer
 		}
-		if name, ok := a.asked.Load(netip.AddrPortFrom(from.IP, from.Port)); ok {
+		if name, ok := a.names.Load(netip.AddrPortFrom(from.IP, from.Port)); ok {
 			from = wire.Addr{Name: name.(string), Port: from.Port}
 		}
 		header, err = wire.AppendHeader(header[:0], from)

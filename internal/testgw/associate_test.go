@@ -12,57 +12,9 @@ import (
 	"github.com/sockslib/sockslib/internal/need"
 )
 
-const anywhere4 = "\x01\x00\x00\x00\x00\x00\x00"
-
-func associateFor(dst string) string { return "\x05\x03\x00" + dst }
-
-// packets is a socket that sends and expects datagrams.
-type packets struct {
-	t *testing.T
-	*net.UDPConn
-}
-
-func listenPackets(t *testing.T, at netip.Addr) packets {
-	t.Helper()
-	if at.Is6() {
-		need.All(t, need.IPv6())
-	}
-	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(at, 0)))
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = c.Close() })
-	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
-	return packets{t, c}
-}
-
-func (p packets) addr() netip.AddrPort { return netip.MustParseAddrPort(p.LocalAddr().String()) }
-
-func (p packets) sendTo(to netip.AddrPort, octets string) {
-	p.t.Helper()
-	_, err := p.WriteToUDPAddrPort([]byte(octets), to)
-	require.NoError(p.t, err)
-}
-
-func (p packets) expect(octets string) netip.AddrPort {
-	p.t.Helper()
-	b := make([]byte, maxDatagram)
-	n, from, err := p.ReadFromUDPAddrPort(b)
-	require.NoError(p.t, err)
-	require.Equal(p.t, octets, string(b[:n]))
-	return netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-}
-
-// startAssociation returns the control connection and the relay's address.
-func startAssociation(t *testing.T, g *Gateway, dst string) (raw, netip.AddrPort) {
-	t.Helper()
-	c := dialRaw(t, g)
-	c.send(noAuth + associateFor(dst))
-	c.expect("\x05\x00")
-	return c, c.expectReply()
-}
-
 // An IPv4 client reaches destinations of both families, by address and by name. Answers have the address of the
 // destination.
-func TestAssociate(t *testing.T) {
+func TestAssociationRelaysBothWays(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		d := listenPackets(t, ip)
 		g := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"udp.test": {ip}}})
@@ -86,7 +38,7 @@ func TestAssociate(t *testing.T) {
 }
 
 // Invalid datagrams and datagrams of other senders are dropped.
-func TestAssociateDrops(t *testing.T) {
+func TestAssociationDropsStrangersAndFragments(t *testing.T) {
 	d := listenPackets(t, ip4)
 	g := Start(t, &Gateway{})
 	_, relay := startAssociation(t, g, anywhere4)
@@ -106,7 +58,7 @@ func TestAssociateDrops(t *testing.T) {
 }
 
 // If the request has a port, only datagrams from that port are relayed.
-func TestAssociatePort(t *testing.T) {
+func TestAssociationHonoursTheClientsPort(t *testing.T) {
 	d, c, other := listenPackets(t, ip4), listenPackets(t, ip4), listenPackets(t, ip4)
 	g := Start(t, &Gateway{})
 	_, relay := startAssociation(t, g, at(c.addr()))
@@ -116,7 +68,7 @@ func TestAssociatePort(t *testing.T) {
 }
 
 // An association ends with its control connection.
-func TestAssociateEnds(t *testing.T) {
+func TestAssociationEndsWithItsControlConnection(t *testing.T) {
 	g := Start(t, &Gateway{})
 	control, relay := startAssociation(t, g, anywhere4)
 	require.NoError(t, control.Close())
@@ -130,7 +82,7 @@ func TestAssociateEnds(t *testing.T) {
 }
 
 // A datagram to a name is sent to the first of its addresses for which sending does not fail.
-func TestAssociateFallback(t *testing.T) {
+func TestDatagramGoesToTheFirstReachableAddress(t *testing.T) {
 	d := listenPackets(t, ip4)
 	g := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"udp.test": {{}, ip4}}}) // sending to the zero Addr fails
 	_, relay := startAssociation(t, g, anywhere4)
@@ -139,7 +91,7 @@ func TestAssociateFallback(t *testing.T) {
 	d.expect("x")
 }
 
-func TestAssociateOverUnix(t *testing.T) {
+func TestAssociationOverAUnixSocket(t *testing.T) {
 	d, c := listenPackets(t, ip4), listenPackets(t, ip4)
 	g := new(Gateway)
 	require.NoError(t, g.Start("unix", need.SocketPath(t)))
@@ -164,7 +116,7 @@ func (b behind) WriteTo(p []byte, to net.Addr) (int, error) {
 }
 
 // Names that the first gateway of a chain does not know are passed to the next.
-func TestAssociateChain(t *testing.T) {
+func TestAssociationThroughTheNextGateway(t *testing.T) {
 	names := make(chan string, 3)
 	g := Start(t, &Gateway{
 		Hosts: map[string][]netip.Addr{"front.test": {ip4}},
@@ -190,7 +142,7 @@ func TestAssociateChain(t *testing.T) {
 }
 
 // If a socket of an association fails, the control connection ends, so that the client notices.
-func TestAssociateLosesItsSocket(t *testing.T) {
+func TestAssociationEndsWithItsSocket(t *testing.T) {
 	opened := make(chan net.PacketConn, 1)
 	g := Start(t, &Gateway{ListenPacket: func(context.Context, string, string) (net.PacketConn, error) {
 		c, err := net.ListenPacket("udp", "127.0.0.1:0")

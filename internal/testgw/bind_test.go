@@ -14,8 +14,6 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-func bindFor(dst string) string { return "\x05\x02\x00" + dst }
-
 // peerDial connects to a BIND's listener.
 func peerDial(t *testing.T, to netip.AddrPort) raw {
 	t.Helper()
@@ -25,7 +23,7 @@ func peerDial(t *testing.T, to netip.AddrPort) raw {
 }
 
 // BIND accepts any peer if DST.ADDR is unspecified, otherwise a peer with that address and any port.
-func TestBind(t *testing.T) {
+func TestBindAcceptsItsPeer(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		_, _ = listenOn(t, ip) // skips
 		g := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"peer.test": {ip}}})
@@ -52,7 +50,7 @@ func TestBind(t *testing.T) {
 }
 
 // BIND refuses a peer with another address than DST.ADDR.
-func TestBindStranger(t *testing.T) {
+func TestBindRefusesAStranger(t *testing.T) {
 	g := Start(t, &Gateway{External: []netip.Addr{ip4}})
 	c := dialRaw(t, g)
 	c.send(noAuth + bindFor(at(netip.MustParseAddrPort("127.0.0.2:0"))))
@@ -67,7 +65,7 @@ func TestBindStranger(t *testing.T) {
 }
 
 // A pending BIND ends with the client's connection, at the Timeout, and with the gateway.
-func TestBindEnds(t *testing.T) {
+func TestBindEndsWithoutAPeer(t *testing.T) {
 	var g *Gateway
 	pending := func(timeout time.Duration) (raw, netip.AddrPort) {
 		g = Start(t, &Gateway{Timeout: timeout})
@@ -100,7 +98,7 @@ func TestBindEnds(t *testing.T) {
 }
 
 // Bytes that the client sends before the second reply are relayed to the peer.
-func TestBindEarly(t *testing.T) {
+func TestBindKeepsEarlyBytes(t *testing.T) {
 	g := Start(t, &Gateway{})
 	c := dialRaw(t, g)
 	c.send(noAuth + bindFor(at(netip.MustParseAddrPort("0.0.0.0:0"))) + "ear")
@@ -111,7 +109,7 @@ func TestBindEarly(t *testing.T) {
 	p.expect("early")
 }
 
-func TestBindRefused(t *testing.T) {
+func TestBindOfAnUnknownNameIsRefused(t *testing.T) {
 	g := Start(t, &Gateway{})
 	c := dialRaw(t, g)
 	c.send(noAuth + bindFor(atName("no.test", 0)))
@@ -119,7 +117,7 @@ func TestBindRefused(t *testing.T) {
 }
 
 // The listener has the peer's family, whatever the family of the client's connection.
-func TestBindFamily(t *testing.T) {
+func TestBindListensInThePeersFamily(t *testing.T) {
 	need.All(t, need.IPv6())
 	g := Start(t, &Gateway{})
 	for _, dst := range []string{"[::]:0", "[::1]:0"} {
@@ -134,7 +132,7 @@ func TestBindFamily(t *testing.T) {
 }
 
 // BIND works over a unix socket, which has no local IP address.
-func TestBindOverUnix(t *testing.T) {
+func TestBindOverAUnixSocket(t *testing.T) {
 	g := new(Gateway)
 	require.NoError(t, g.Start("unix", need.SocketPath(t)))
 	t.Cleanup(g.Close)
@@ -149,7 +147,7 @@ func TestBindOverUnix(t *testing.T) {
 }
 
 // With Listen, the next gateway listens and checks the peer.
-func TestBindChain(t *testing.T) {
+func TestBindThroughTheNextGateway(t *testing.T) {
 	var asked []string
 	g := Start(t, &Gateway{
 		Hosts: map[string][]netip.Addr{"front.test": {ip4}},

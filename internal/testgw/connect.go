@@ -2,13 +2,10 @@ package testgw
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
-	"os"
 	"time"
 
-	"github.com/sockslib/sockslib/internal/errno"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
@@ -63,25 +60,4 @@ func (g *Gateway) dialOne(ctx context.Context, dial func(context.Context, string
 	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
 	defer cancel()
 	return dial(ctx, "tcp", to.String())
-}
-
-// replyTo returns the REP for err (RFC 1928, section 6).
-func replyTo(err error) byte {
-	var dns *net.DNSError
-	var timeout net.Error
-	switch {
-	case errors.Is(err, errno.ECONNREFUSED):
-		return repRefused
-	case errors.Is(err, errno.EHOSTUNREACH), errors.As(err, &dns):
-		return repHostUnreachable
-	case errors.Is(err, errno.ENETUNREACH), errors.Is(err, errno.EADDRNOTAVAIL), errors.Is(err, errno.EAFNOSUPPORT):
-		return repNetworkUnreachable // the last two: this machine lacks the family
-	case errors.Is(err, errno.EACCES), errors.Is(err, errno.EPERM):
-		return repNotAllowed
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return repTTLExpired
-	case errors.Is(err, errors.ErrUnsupported):
-		return repCommandNotSupported // by the next gateway
-	}
-	return repGeneralFailure
 }

@@ -2,27 +2,22 @@ package testgw
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
-	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
 // CONNECT reaches destinations of both families, by address and by name. Bytes and half-closes are relayed in both
 // directions.
-func TestConnect(t *testing.T) {
+func TestConnectRelaysBothWays(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		l, to := listenOn(t, ip)
 		g := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"www.test": {ip}}})
@@ -71,7 +66,7 @@ func TestHalfCloseOfTheDestination(t *testing.T) {
 }
 
 // A reset of one connection resets the other, and is not relayed as EOF.
-func TestReset(t *testing.T) {
+func TestResetIsPassedOn(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{})
 	for _, breaker := range []string{"destination", "client", "gateway"} {
@@ -98,7 +93,7 @@ func TestReset(t *testing.T) {
 }
 
 // A client may send all messages and application data at once, cut in two at any byte.
-func TestPipelined(t *testing.T) {
+func TestPipelinedMessagesAreServed(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{Users: map[string]string{"alice": "secret"}})
 	all := userPass + alice + connectTo(at(to)) + "application data"
@@ -119,7 +114,7 @@ func TestPipelined(t *testing.T) {
 }
 
 // CONNECT tries the addresses of a name until one connects.
-func TestDualStack(t *testing.T) {
+func TestConnectTriesBothFamilies(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		l, to := listenOn(t, ip)
 		g := Start(t, &Gateway{Lookup: func(_ context.Context, name string) ([]netip.Addr, error) {
@@ -133,46 +128,8 @@ func TestDualStack(t *testing.T) {
 	})
 }
 
-func TestErrors(t *testing.T) {
-	nobody := closedPort(t, ip4)
-	fail := func(err error) *Gateway {
-		return &Gateway{Dial: func(context.Context, string, string) (net.Conn, error) { return nil, err }}
-	}
-	wrapped := func(errno syscall.Errno) *Gateway { return fail(&net.OpError{Op: "dial", Err: errno}) }
-	for name, c := range map[string]struct {
-		gateway *Gateway
-		dst     string
-		rep     byte
-	}{
-		"refused":             {&Gateway{}, at(nobody), 5},
-		"unknown name":        {&Gateway{}, atName("no.test", 80), 4},
-		"name of no address":  {&Gateway{Hosts: map[string][]netip.Addr{"no.test": nil}}, atName("no.test", 80), 4},
-		"empty name":          {&Gateway{}, atName("", 80), 4},
-		"lookup fails":        {&Gateway{Lookup: func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("x") }}, atName("no.test", 80), 1},
-		"lookup of no name":   {&Gateway{Lookup: func(context.Context, string) ([]netip.Addr, error) { return nil, &net.DNSError{} }}, atName("no.test", 80), 4},
-		"host unreachable":    {wrapped(syscall.EHOSTUNREACH), at(nobody), 4},
-		"network unreachable": {wrapped(syscall.ENETUNREACH), at(nobody), 3},
-		"family missing":      {wrapped(syscall.EADDRNOTAVAIL), at(nobody), 3},
-		"prohibited":          {wrapped(syscall.EACCES), at(nobody), 2},
-		"timeout":             {wrapped(syscall.ETIMEDOUT), at(nobody), 6},
-		"deadline":            {fail(context.DeadlineExceeded), at(nobody), 6},
-		"unsupported":         {fail(errors.ErrUnsupported), at(nobody), 7},
-		"anything else":       {fail(errors.New("x")), at(nobody), 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var outcome Outcome
-			c.gateway.OnReply = func(_ Request, o Outcome) { outcome = o }
-			r := dialRaw(t, Start(t, c.gateway))
-			r.send(noAuth + connectTo(c.dst))
-			r.expectEnd("\x05\x00\x05" + string([]byte{c.rep}) + "\x00\x01\x00\x00\x00\x00\x00\x00")
-			require.Equal(t, c.rep, outcome.Reply)
-			require.Equal(t, replies[c.rep], outcome.String())
-		})
-	}
-}
-
 // Each address of a name gets an equal share of the remaining time.
-func TestTimeout(t *testing.T) {
+func TestTimeoutIsSharedByTheAddresses(t *testing.T) {
 	var dialed []string
 	g := Start(t, &Gateway{
 		Timeout: 20 * time.Millisecond,
@@ -190,7 +147,7 @@ func TestTimeout(t *testing.T) {
 }
 
 // The first gateway of a chain passes on names that it does not know, and replies with the BND.ADDR of the last.
-func TestChain(t *testing.T) {
+func TestConnectThroughTheNextGateway(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	last := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"last.test": {ip4}}})
 	front := Start(t, &Gateway{Hosts: map[string][]netip.Addr{"front.test": {ip4}}, Dial: through(last)})
@@ -235,60 +192,4 @@ func through(g *Gateway) func(context.Context, string, string) (net.Conn, error)
 		}
 		return c, nil
 	}
-}
-
-// CONNECT and half-close work over TLS and unix sockets.
-func TestTransports(t *testing.T) {
-	l, to := listenOn(t, ip4)
-	server, client, err := NewTLS()
-	require.NoError(t, err)
-	secure := Start(t, &Gateway{TLS: server})
-	require.Equal(t, "socks5s://"+secure.Addr().String(), secure.URL())
-	local := &Gateway{}
-	socket := need.SocketPath(t)
-	require.NoError(t, local.Start("unix", socket))
-	t.Cleanup(local.Close)
-	require.Equal(t, "socks5+unix://"+socket, local.URL())
-
-	overTLS, err := tls.Dial("tcp", secure.Addr().String(), client)
-	require.NoError(t, err)
-	for _, c := range []raw{newRaw(t, overTLS), dialRaw(t, local)} {
-		c.send(noAuth + connectTo(at(to)))
-		d := accept(t, l)
-		c.expect("\x05\x00")
-		c.expectReply()
-		c.send("up")
-		require.NoError(t, c.Conn.(interface{ CloseWrite() error }).CloseWrite())
-		d.expectEnd("up")
-		d.send("down")
-		require.NoError(t, d.Close())
-		c.expectEnd("down")
-	}
-}
-
-// curl, an independent client, works with the gateway.
-func TestCurl(t *testing.T) {
-	curl := need.Path(t, "curl", "curl")
-	eachFamily(t, func(t *testing.T, ip netip.Addr) {
-		l, to := listenOn(t, ip)
-		go func() { // owned by the test; ends when the listener is closed
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				_, _ = c.Read(make([]byte, 4096))
-				_, _ = c.Write([]byte("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"))
-				_ = c.Close()
-			}
-		}()
-		for _, users := range []map[string]string{nil, {"alice": "secret"}} {
-			g := Start(t, &Gateway{Users: users, Hosts: map[string][]netip.Addr{"www.test": {ip}}})
-			proxy := strings.Replace(g.URL(), "socks5://", "socks5h://alice:secret@", 1)
-			out, err := exec.Command(curl, "-sS", "--max-time", "10", "--proxy", proxy, fmt.Sprintf("http://www.test:%d/", to.Port())).CombinedOutput()
-			require.NoError(t, err, "%s", out)
-			require.Equal(t, "hi", string(out))
-			require.Equal(t, "www.test", g.Requests()[0].Name)
-		}
-	})
 }

@@ -42,7 +42,7 @@ func bent(t *testing.T, f Fault) (c raw, all string) {
 	return c, "\x05\x02\x01\x00"
 }
 
-func TestFaultSilent(t *testing.T) {
+func TestFaultSilentSendsNoAnswer(t *testing.T) {
 	for stage, heard := range map[Stage]string{StageMethod: "", StageStatus: "\x05\x02", StageReply: "\x05\x02\x01\x00"} {
 		c, _ := bent(t, Fault{Silent: stage})
 		c.expectSilence(heard)
@@ -50,7 +50,7 @@ func TestFaultSilent(t *testing.T) {
 }
 
 // End ends or stalls the connection after any byte, including bytes of the destination.
-func TestFaultEnd(t *testing.T) {
+func TestFaultEndEndsAfterSomeBytes(t *testing.T) {
 	for after := range len(answers(netip.AddrPortFrom(ip4, 0))) {
 		t.Run(strconv.Itoa(after), func(t *testing.T) { // a subtest closes its sockets before the next
 			c, all := bent(t, Fault{End: FIN, After: after})
@@ -64,7 +64,7 @@ func TestFaultEnd(t *testing.T) {
 }
 
 // Split cuts at any byte, and Drip at each. The client reads the first piece before the gateway sends the second.
-func TestFaultPieces(t *testing.T) {
+func TestFaultCutsWhatItSends(t *testing.T) {
 	for split := 1; split < len(answers(netip.AddrPortFrom(ip4, 0))); split++ {
 		t.Run(strconv.Itoa(split), func(t *testing.T) { // a subtest closes its sockets before the next
 			c, all := bent(t, Fault{Split: split, Pause: time.Millisecond})
@@ -98,7 +98,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 
 func (r *recorder) CloseWrite() error { return nil }
 
-func TestPieces(t *testing.T) {
+func TestPiecesAreWrittenApart(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault Fault
 		want  []string
@@ -121,7 +121,7 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-func TestFaultAnswer(t *testing.T) {
+func TestFaultAnswerReplacesTheBytes(t *testing.T) {
 	c, _ := bent(t, Fault{Answer: func(at Stage, answer []byte) []byte {
 		if at == StageStatus {
 			return []byte("HTTP/1.1 400 Bad Request\r\n")
@@ -131,7 +131,7 @@ func TestFaultAnswer(t *testing.T) {
 	c.expect("\x05\x02HTTP/1.1 400 Bad Request\r\n\x05\x00")
 }
 
-func TestFaultHold(t *testing.T) {
+func TestFaultHoldDelaysAnAnswer(t *testing.T) {
 	held, release := make(chan Stage), make(chan struct{})
 	go func() { // owned by the test; ends with the three answers
 		for range 3 {
@@ -153,7 +153,7 @@ func TestFaultHold(t *testing.T) {
 }
 
 // With Join, the reply and the first data arrive in one read.
-func TestFaultJoin(t *testing.T) {
+func TestFaultJoinSendsReplyAndDataTogether(t *testing.T) {
 	c, all := bent(t, Fault{Join: true})
 	c.expect(all[:4])
 	b := make([]byte, 100)
@@ -177,7 +177,7 @@ func TestFaultJoin(t *testing.T) {
 }
 
 // A fault can apply to the second reply of a BIND, after the peer has connected.
-func TestFaultSecondReply(t *testing.T) {
+func TestFaultReachesTheSecondReply(t *testing.T) {
 	faults := []Fault{{Silent: StageSecondReply}, {End: RST, After: 2 + 10 + 4}}
 	g := Start(t, &Gateway{Misbehave: func(conn int) Fault { return faults[conn] }})
 	c := dialRaw(t, g)
@@ -194,7 +194,7 @@ func TestFaultSecondReply(t *testing.T) {
 }
 
 // Answer can drop a datagram and change another.
-func TestFaultDatagram(t *testing.T) {
+func TestFaultReachesDatagrams(t *testing.T) {
 	d, c := listenPackets(t, ip4), listenPackets(t, ip4)
 	g := Start(t, &Gateway{Misbehave: func(int) Fault {
 		return Fault{Answer: func(stage Stage, answer []byte) []byte {
@@ -216,7 +216,7 @@ func TestFaultDatagram(t *testing.T) {
 }
 
 // With Silent at StageDatagram, the relay forwards to the destination but returns no answers.
-func TestFaultSilentRelay(t *testing.T) {
+func TestFaultSilencesARelay(t *testing.T) {
 	d, c := listenPackets(t, ip4), listenPackets(t, ip4)
 	g := Start(t, &Gateway{Misbehave: func(int) Fault { return Fault{Silent: StageDatagram} }})
 	_, relay := startAssociation(t, g, anywhere4)
@@ -227,7 +227,7 @@ func TestFaultSilentRelay(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 }
 
-func TestFaultOverTLS(t *testing.T) {
+func TestFaultWorksOverTLS(t *testing.T) {
 	server, client, err := NewTLS()
 	require.NoError(t, err)
 	for _, end := range []End{FIN, RST} {

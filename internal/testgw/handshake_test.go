@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestMethods(t *testing.T) {
+func TestMethodIsChosenFromTheOffer(t *testing.T) {
 	users := map[string]string{"alice": "secret"}
 	for name, c := range map[string]struct {
 		gateway          *Gateway
@@ -34,7 +34,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-func TestPassword(t *testing.T) {
+func TestPasswordIsChecked(t *testing.T) {
 	g := Start(t, &Gateway{Users: map[string]string{"alice": "secret", "empty": ""}})
 	for message, status := range map[string]string{
 		alice:                     "\x01\x00",
@@ -54,11 +54,11 @@ func TestPassword(t *testing.T) {
 	}
 }
 
-func TestNoSOCKS5(t *testing.T) {
+func TestOtherProtocolsAreHungUpOn(t *testing.T) {
 	g := Start(t, &Gateway{})
-	for _, octets := range []string{"\x04\x01\x00\x50\x7f\x00\x00\x01\x00", "GET / HTTP/1.1\r\n\r\n"} {
+	for _, text := range []string{"\x04\x01\x00\x50\x7f\x00\x00\x01\x00", "GET / HTTP/1.1\r\n\r\n"} {
 		r := dialRaw(t, g)
-		r.send(octets)
+		r.send(text)
 		r.expectEnd("")
 	}
 	r := dialRaw(t, g)
@@ -69,7 +69,7 @@ func TestNoSOCKS5(t *testing.T) {
 	require.Empty(t, g.Requests())
 }
 
-func TestUnknownCommandAndAddressType(t *testing.T) {
+func TestUnknownCommandAndAddressTypeAreRefused(t *testing.T) {
 	g := Start(t, &Gateway{})
 	const nowhere = "\x00\x01\x00\x00\x00\x00\x00\x00"
 	for request, answer := range map[string]string{

@@ -10,9 +10,9 @@ import (
 // system answers datagrams to it with ICMP port unreachable. Set a Gateway's RelayAt to its At. A Hop is safe for
 // concurrent use; the zero Hop is ready.
 type Hop struct {
-	mu    sync.Mutex
-	ways  []*way
-	moved sync.WaitGroup
+	mu      sync.Mutex
+	ways    []*way
+	running sync.WaitGroup
 }
 
 // way forwards the datagrams of one client to one relay.
@@ -38,7 +38,7 @@ func (h *Hop) At(relay netip.AddrPort) netip.AddrPort {
 		return relay
 	}
 	h.ways = append(h.ways, w)
-	h.moved.Go(func() { h.answers(w) }) // owned by h; ends when Close closes far
+	h.running.Go(func() { h.toClient(w) }) // owned by h; ends when Close closes far
 	return w.at
 }
 
@@ -49,7 +49,7 @@ func (h *Hop) open(w *way) error {
 		return err
 	}
 	w.near, w.at = near, near.LocalAddr().(*net.UDPAddr).AddrPort()
-	h.moved.Go(func() { h.questions(w, near) }) // owned by h; ends when near is closed
+	h.running.Go(func() { h.toRelay(w, near) }) // owned by h; ends when near is closed
 	return nil
 }
 
@@ -82,10 +82,11 @@ func (h *Hop) Close() {
 		_ = w.far.Close()
 	}
 	h.mu.Unlock()
-	h.moved.Wait()
+	h.running.Wait()
 }
 
-func (h *Hop) questions(w *way, near *net.UDPConn) {
+// toRelay forwards the datagrams of w's client until near is closed.
+func (h *Hop) toRelay(w *way, near *net.UDPConn) {
 	b := make([]byte, maxDatagram)
 	for {
 		n, from, err := near.ReadFromUDPAddrPort(b)
@@ -99,7 +100,8 @@ func (h *Hop) questions(w *way, near *net.UDPConn) {
 	}
 }
 
-func (h *Hop) answers(w *way) {
+// toClient forwards the datagrams of w's relay until far is closed.
+func (h *Hop) toClient(w *way) {
 	b := make([]byte, maxDatagram)
 	for {
 		n, err := w.far.Read(b)

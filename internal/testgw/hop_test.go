@@ -10,7 +10,7 @@ import (
 )
 
 // A Hop forwards datagrams, is unreachable between Leave and Return, and forwards again.
-func TestHop(t *testing.T) {
+func TestHopIsUnreachableWhileAway(t *testing.T) {
 	h := new(Hop)
 	defer h.Close()
 	d := listenPackets(t, ip4)

@@ -9,7 +9,7 @@ import (
 )
 
 // neighbour returns an address of the other family, or the unspecified address for loopback.
-func TestNeighbour(t *testing.T) {
+func TestNeighbourIsOfTheOtherFamily(t *testing.T) {
 	require.Equal(t, netip.IPv6Unspecified(), neighbour(ip4))
 	require.Equal(t, netip.IPv4Unspecified(), neighbour(ip6))
 	require.Equal(t, netip.IPv6Unspecified(), neighbour(netip.MustParseAddr("192.0.2.1")), "no interface has this address")

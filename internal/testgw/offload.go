@@ -89,7 +89,7 @@ func (out *outlet) add(to netip.AddrPort, header, payload []byte) {
 	out.ended = n < out.size || n == 0
 }
 
-// flush sends the run.
+// flush sends the run, if there is one.
 func (out *outlet) flush() {
 	if socket := out.socket(out.to); out.count > 1 && socket != nil {
 		out.oob = udpsegment.Append(out.oob[:0], out.size)
@@ -108,7 +108,7 @@ func (out *outlet) flush() {
 
 // upstreamJoined is upstream for joined datagrams.
 func (a *association) upstreamJoined(ctx context.Context) {
-	var current *route
+	var current *route // of the run
 	in := newInlet(a.relay)
 	out := &outlet{socket: a.socketFor, single: func(payload []byte) { a.send(ctx, current, payload) }}
 	for {
@@ -122,25 +122,19 @@ func (a *association) upstreamJoined(ctx context.Context) {
 		for last := false; !last; {
 			var datagram []byte
 			datagram, last = in.next()
-			d, err := wire.ParseDatagram(datagram)
-			if err != nil || d.Frag != 0 {
-				continue // RFC 1928, section 7: without reassembly fragments are dropped
+			r, payload := a.route(datagram)
+			if r == nil {
+				continue
 			}
-			r := a.route(datagram[3:len(datagram)-len(d.Payload)], d)
-			if r != current && out.count > 0 {
-				out.flush()
+			if r != current {
+				out.flush() // by way of current
+				current = r
 			}
-			current = r
-			if len(r.addrs) == 0 {
-				a.resolve(ctx, r)
-			}
-			if len(r.addrs) > 0 {
-				out.add(r.addrs[0], nil, d.Payload)
+			if a.resolve(ctx, r); len(r.addrs) > 0 {
+				out.add(r.addrs[0], nil, payload)
 			}
 		}
-		if out.count > 0 {
-			out.flush()
-		}
+		out.flush()
 	}
 }
 

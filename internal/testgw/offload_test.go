@@ -13,7 +13,7 @@ import (
 
 // Runs of datagrams of several sizes and destinations, joined and separate, are relayed both ways. Each datagram
 // arrives unchanged, and in order for its destination.
-func TestRuns(t *testing.T) {
+func TestRunsOfDatagramsArriveUnchanged(t *testing.T) {
 	eachFamily(t, func(t *testing.T, ip netip.Addr) {
 		a, b := listenPackets(t, ip), listenPackets(t, ip)
 		if !udpsegment.CanSplit(a) {
@@ -51,22 +51,25 @@ func TestRuns(t *testing.T) {
 		for range 20 {
 			send(toA, long, long)
 		}
-		for _, d := range []struct {
-			packets
-			want []string
-		}{{a, forA}, {b, forB}} {
-			var from netip.AddrPort
-			for _, want := range d.want {
-				from = d.expect(want)
-			}
-			back := "\x00\x00\x00" + at(d.addr())
-			_, _, err := d.WriteMsgUDPAddrPort([]byte(long+long+long+short), udpsegment.Append(nil, len(long)), from)
-			require.NoError(t, err)
-			for _, want := range []string{long, long, long, short} {
-				c.expect(back + want)
-			}
-			d.sendTo(from, "")
-			c.expect(back)
-		}
+		answersRuns(t, c, a, forA)
+		answersRuns(t, c, b, forB)
 	})
+}
+
+// answersRuns requires that d receives want, and that c receives the run of datagrams with which d answers.
+func answersRuns(t *testing.T, c, d packets, want []string) {
+	t.Helper()
+	var from netip.AddrPort
+	for _, w := range want {
+		from = d.expect(w)
+	}
+	long, short := strings.Repeat("l", 1200), strings.Repeat("s", 500)
+	_, _, err := d.WriteMsgUDPAddrPort([]byte(long+long+long+short), udpsegment.Append(nil, len(long)), from)
+	require.NoError(t, err)
+	back := "\x00\x00\x00" + at(d.addr())
+	for _, w := range []string{long, long, long, short} {
+		c.expect(back + w)
+	}
+	d.sendTo(from, "")
+	c.expect(back)
 }

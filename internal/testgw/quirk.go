@@ -54,8 +54,8 @@ func (s *session) takeEarly() {
 	}
 }
 
-// answers reports whether a reply with rep is sent.
-func (q Quirks) answers(rep byte) bool { return rep == wire.Succeeded || !q.NoReplyOnError }
+// sendsReply reports whether a reply with rep is sent.
+func (q Quirks) sendsReply(rep byte) bool { return rep == wire.Succeeded || !q.NoReplyOnError }
 
 // bound returns the BND.ADDR and BND.PORT for a reply.
 func (q Quirks) bound(at Stage, o Outcome, r Request) Target {

@@ -7,18 +7,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var users = map[string]string{"alice": "secret"}
-
 func quirky(t *testing.T, g *Gateway) raw {
 	t.Helper()
 	return dialRaw(t, Start(t, g))
 }
 
-func TestOneRecv(t *testing.T) {
+func TestOneRecvTakesOneMessagePerRead(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{Users: users, Quirks: Quirks{OneRecv: true}})
-	step := func(c raw, octets, answer string) {
-		c.send(octets)
+	step := func(c raw, message, answer string) {
+		c.send(message)
 		c.expect(answer)
 	}
 	c := dialRaw(t, g) // one message per read works
@@ -46,7 +44,7 @@ func TestOneRecv(t *testing.T) {
 	c.expectEnd("\x05\x01\x00\x01\x00\x00\x00\x00\x00\x00")
 }
 
-func TestMissingMethodReply(t *testing.T) {
+func TestMissingMethodReplyNeedsPipelinedMessages(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{Users: users, Optional: true, Quirks: Quirks{MissingMethodReply: true}})
 
@@ -81,24 +79,24 @@ func TestMissingMethodReply(t *testing.T) {
 	c.expectReply()
 }
 
-func TestMethod0Unoffered(t *testing.T) {
+func TestMethod0IsSelectedUnoffered(t *testing.T) {
 	c := quirky(t, &Gateway{Users: users, Quirks: Quirks{Method0Unoffered: true}})
 	c.send(userPass)
 	c.expect("\x05\x00")
 }
 
-func TestErrorReplies(t *testing.T) {
-	nobody := closedPort(t, ip4)
+func TestErrorRepliesDeviate(t *testing.T) {
+	closed := closedPort(t, ip4)
 	for name, c := range map[string]struct {
 		quirks      Quirks
 		dst, answer string
 	}{
-		"none":          {Quirks{NoReplyOnError: true}, at(nobody), ""},
+		"none":          {Quirks{NoReplyOnError: true}, at(closed), ""},
 		"a name":        {Quirks{NameInErrorReply: true}, atName("no.test", 80), "\x05\x04\x00" + atName("no.test", 0)},
-		"an empty name": {Quirks{NameInErrorReply: true}, at(nobody), "\x05\x05\x00\x03\x00\x00\x00"},
-		"3 octets":      {Quirks{ShortErrorReply: 3}, at(nobody), "\x05\x05\x00"},
-		"4 octets":      {Quirks{ShortErrorReply: 4}, at(nobody), "\x05\x05\x00\x01"},
-		"2 of a name":   {Quirks{ShortErrorReply: 2, NameInErrorReply: true}, at(nobody), "\x05\x05"},
+		"an empty name": {Quirks{NameInErrorReply: true}, at(closed), "\x05\x05\x00\x03\x00\x00\x00"},
+		"3 bytes":       {Quirks{ShortErrorReply: 3}, at(closed), "\x05\x05\x00"},
+		"4 bytes":       {Quirks{ShortErrorReply: 4}, at(closed), "\x05\x05\x00\x01"},
+		"2 of a name":   {Quirks{ShortErrorReply: 2, NameInErrorReply: true}, at(closed), "\x05\x05"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := quirky(t, &Gateway{Quirks: c.quirks})
@@ -111,7 +109,7 @@ func TestErrorReplies(t *testing.T) {
 	r.expectEnd("")
 }
 
-func TestUnspecifiedBound(t *testing.T) {
+func TestBoundAddressIsUnspecified(t *testing.T) {
 	_, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{Quirks: Quirks{UnspecifiedBound: true}, Hosts: map[string][]netip.Addr{"a.test": {ip4}}})
 	for request, ip := range map[string]netip.Addr{
@@ -129,7 +127,7 @@ func TestUnspecifiedBound(t *testing.T) {
 	}
 }
 
-func TestReplyInTwoWrites(t *testing.T) {
+func TestReplyIsSentInTwoWrites(t *testing.T) {
 	require.Equal(t, [][]byte{{5, 0, 0}, {1, 2}}, Quirks{ReplyInTwoWrites: true}.writes(StageReply, []byte{5, 0, 0, 1, 2}))
 	require.Equal(t, [][]byte{{5, 0}}, Quirks{ReplyInTwoWrites: true}.writes(StageMethod, []byte{5, 0}))
 	_, to := listenOn(t, ip4)
@@ -139,7 +137,7 @@ func TestReplyInTwoWrites(t *testing.T) {
 	require.Equal(t, ip4, c.expectReply().Addr())
 }
 
-func TestOneDestination(t *testing.T) {
+func TestSecondDestinationIsLost(t *testing.T) {
 	d, c := listenPackets(t, ip4), listenPackets(t, ip4)
 	g := Start(t, &Gateway{Quirks: Quirks{OneDestination: true}, Hosts: map[string][]netip.Addr{"one.test": {ip4}, "two.test": {ip4}}})
 	_, relay := startAssociation(t, g, anywhere4)
@@ -150,7 +148,7 @@ func TestOneDestination(t *testing.T) {
 	d.expect("one.test")
 }
 
-func TestAnswerWithName(t *testing.T) {
+func TestAnswerHasTheNameAsSender(t *testing.T) {
 	d, c := listenPackets(t, ip4), listenPackets(t, ip4)
 	g := Start(t, &Gateway{Quirks: Quirks{AnswerWithName: true}, Hosts: map[string][]netip.Addr{"udp.test": {ip4}}})
 	_, relay := startAssociation(t, g, anywhere4)

@@ -129,3 +129,7 @@ func (g *Gateway) recordDatagram(d Datagram) {
 	defer g.mu.Unlock()
 	g.datagrams = append(g.datagrams, d)
 }
+
+func targetOf(ap netip.AddrPort) Target {
+	return newTarget(wire.Addr{IP: ap.Addr().Unmap().WithZone(""), Port: ap.Port()})
+}

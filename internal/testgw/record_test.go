@@ -10,7 +10,7 @@ import (
 )
 
 // The hooks are called for every request and reply, even if nothing is recorded.
-func TestHooks(t *testing.T) {
+func TestHooksAreCalledPerRequestAndReply(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	heard := make(chan Request, 1)
 	answered := make(chan Outcome, 1)
@@ -40,18 +40,18 @@ func TestHooks(t *testing.T) {
 }
 
 // For an IPv4-mapped address, the record has the ATYP of the request and the IPv4 address.
-func TestMapped(t *testing.T) {
+func TestMappedAddressIsIPv4(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, &Gateway{})
 	c := dialRaw(t, g)
-	c.send(noAuth + connectTo("\x04"+string(make([]byte, 10))+"\xff\xff\x7f\x00\x00\x01"+octets(to.Port())))
+	c.send(noAuth + connectTo("\x04"+string(make([]byte, 10))+"\xff\xff\x7f\x00\x00\x01"+portBytes(to.Port())))
 	accept(t, l)
 	c.expect("\x05\x00")
 	c.expectReply()
 	require.Equal(t, Target{ATYP: IPv6, IP: ip4, Port: to.Port()}, g.Requests()[0].Target)
 }
 
-func TestAddrOf(t *testing.T) {
+func TestAddrOfTakesNamesAndAddresses(t *testing.T) {
 	for address, want := range map[net.Addr]Target{
 		nil:                            unspecified,
 		hostPort(""):                   unspecified,

@@ -58,7 +58,7 @@ func TestResetToldToAWrite(t *testing.T) {
 }
 
 // All bytes that the destination sends before it ends its stream arrive, even if it then resets the connection.
-func TestEndBeforeAReset(t *testing.T) {
+func TestEndBeforeAResetIsPassedOnAsEOF(t *testing.T) {
 	l, to := listenOn(t, ip4)
 	g := Start(t, new(Gateway))
 	c := dialRaw(t, g)

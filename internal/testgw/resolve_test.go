@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestResolve(t *testing.T) {
+func TestResolveAndItsReverse(t *testing.T) {
 	public := netip.MustParseAddr("2001:db8::1")
 	g := Start(t, &Gateway{Hosts: map[string][]netip.Addr{
 		"both.test": {public, ip4}, "six.test": {public}, "b.test": {ip6}, "a.test": {ip6},

@@ -21,14 +21,20 @@ type hostPort string
 func (h hostPort) Network() string { return "udp" }
 func (h hostPort) String() string  { return string(h) }
 
-// route returns the route to d's destination, and makes it if there is none. The key is the destination's ATYP,
-// ADDR and PORT. route returns nil for a second destination with Quirks.OneDestination.
-func (a *association) route(key []byte, d wire.Datagram) *route {
+// route returns the route of a datagram from the client, and the datagram's payload. It makes the route if there is
+// none. The route is nil for a datagram to drop: a malformed one, a fragment (RFC 1928, section 7: the gateway does
+// not reassemble), or with Quirks.OneDestination one for a second destination.
+func (a *association) route(datagram []byte) (*route, []byte) {
+	d, err := wire.ParseDatagram(datagram)
+	if err != nil || d.Frag != 0 {
+		return nil, nil
+	}
+	key := datagram[3 : len(datagram)-len(d.Payload)] // ATYP, ADDR and PORT
 	if r, ok := a.routes[string(key)]; ok {
-		return r
+		return r, d.Payload
 	}
 	if a.s.g.Quirks.OneDestination && len(a.routes) > 0 {
-		return nil
+		return nil, nil
 	}
 	r := &route{to: newTarget(wire.Addr{Name: string(d.Name), IP: d.IP, Port: d.Port})}
 	r.to.ATYP = key[0]
@@ -37,7 +43,7 @@ func (a *association) route(key []byte, d wire.Datagram) *route {
 	if _, own := a.s.g.known(r.to.Name); a.behind != nil && !own && r.to.Name != "" {
 		r.name = hostPort(r.to.String())
 	}
-	return r
+	return r, d.Payload
 }
 
 // send sends payload to the first address of r for which sending does not fail. If all fail, the datagram is lost.
@@ -46,9 +52,7 @@ func (a *association) send(ctx context.Context, r *route, payload []byte) {
 		_, _ = a.behind.WriteTo(payload, r.name)
 		return
 	}
-	if len(r.addrs) == 0 {
-		a.resolve(ctx, r)
-	}
+	a.resolve(ctx, r)
 	for i, to := range r.addrs {
 		if a.sendTo(to, payload) == nil {
 			r.addrs = r.addrs[i:]
@@ -57,7 +61,11 @@ func (a *association) send(ctx context.Context, r *route, payload []byte) {
 	}
 }
 
+// resolve looks the addresses of r up, unless it has them.
 func (a *association) resolve(ctx context.Context, r *route) {
+	if len(r.addrs) > 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, a.s.g.timeout())
 	defer cancel()
 	addrs, err := a.s.g.resolve(ctx, r.to)
@@ -68,7 +76,7 @@ func (a *association) resolve(ctx context.Context, r *route) {
 		to := netip.AddrPortFrom(ip.Unmap(), r.to.Port)
 		r.addrs = append(r.addrs, to)
 		if a.s.g.Quirks.AnswerWithName && r.to.Name != "" {
-			a.asked.Store(to, r.to.Name)
+			a.names.Store(to, r.to.Name)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // Every protection works with every encryption type, of the ticket and of a subkey of the gateway.
-func TestNegotiate(t *testing.T) {
+func TestEveryProtectionIsNegotiated(t *testing.T) {
 	for _, etype := range []int32{aes128, aes256, aes128sha2, aes256sha2} {
 		for _, subkey := range []int32{0, etype, aes256 + aes128 - etype%2} {
 			for _, p := range protectionsAll {
@@ -40,7 +40,7 @@ func TestNegotiate(t *testing.T) {
 	}
 }
 
-func TestNEC(t *testing.T) {
+func TestNECNegotiatesInClearText(t *testing.T) {
 	for _, p := range protectionsAll {
 		r, auth := realm(t, aes256)
 		auth.Protection, auth.NEC = p, true
@@ -50,7 +50,7 @@ func TestNEC(t *testing.T) {
 }
 
 // The gateway's protection is accepted only if it is at least the requested one.
-func TestLevels(t *testing.T) {
+func TestLowerProtectionIsRefused(t *testing.T) {
 	for _, nec := range []bool{false, true} {
 		for _, p := range protectionsAll {
 			for level := range 5 {
@@ -84,7 +84,7 @@ func bent(t *testing.T, acc *acceptor.Acceptor) error {
 	return err
 }
 
-func TestRefusals(t *testing.T) {
+func TestRefusalsHaveTheirErrors(t *testing.T) {
 	other, err := acceptor.NewRealm(aes256)
 	require.NoError(t, err)
 	_, auth := realm(t, aes256)
@@ -180,7 +180,7 @@ func TestEveryTruncationAndBitFlip(t *testing.T) {
 }
 
 // The root module does not depend on the Kerberos library.
-func TestRootModule(t *testing.T) {
+func TestRootModuleNeedsNoKerberosLibrary(t *testing.T) {
 	for _, name := range []string{"go.mod", "go.sum"} {
 		b, err := os.ReadFile(filepath.Join("..", "..", name))
 		require.NoError(t, err)

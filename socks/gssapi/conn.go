@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/krb5"
 )
 
-// conn is a stream whose data is sent in messages (RFC 1961, section 5). Its deadlines are those of the underlying
-// connection; a timeout within a message loses no data. It is safe for concurrent use.
+// conn is a stream whose data is sent in messages (RFC 1961, section 5). Its deadlines are the underlying
+// connection's; a timeout within a message loses no data. It is safe for concurrent use.
 type conn struct {
 	net.Conn
 	context *krb5.Context

@@ -138,7 +138,7 @@ func TestMessagesInPieces(t *testing.T) {
 }
 
 // EOF is the end of the stream only between two messages.
-func TestEnds(t *testing.T) {
+func TestEndWithinAMessageIsUnexpected(t *testing.T) {
 	near, far, gateway := pair(t, Integrity)
 	msg := message(t, gateway, "last", false)
 	far.Write(msg)
@@ -172,7 +172,7 @@ func TestEnds(t *testing.T) {
 }
 
 // A changed message ends the stream; the data before it is delivered.
-func TestTampering(t *testing.T) {
+func TestTamperedMessageEndsTheStream(t *testing.T) {
 	for _, p := range []Protection{Confidentiality, Integrity} {
 		sealed := p == Confidentiality
 		for what, tamper := range map[string]func(g *krb5.Context) []byte{
@@ -203,7 +203,7 @@ func TestTampering(t *testing.T) {
 }
 
 // After one side has closed its direction, the other direction still works.
-func TestHalfClose(t *testing.T) {
+func TestHalfCloseLeavesTheOtherDirectionOpen(t *testing.T) {
 	for _, p := range protectionsAll {
 		c, _ := world(t, p, new(acceptor.Acceptor))
 		near, far := connect(t, c)
@@ -214,7 +214,7 @@ func TestHalfClose(t *testing.T) {
 }
 
 // The methods of the connection do not bypass the protection.
-func TestNoWayAround(t *testing.T) {
+func TestNoMethodBypassesTheProtection(t *testing.T) {
 	c, _ := world(t, Integrity, new(acceptor.Acceptor))
 	near, _ := connect(t, c)
 	inner := near.NetConn()

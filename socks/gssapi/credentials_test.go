@@ -17,8 +17,8 @@ import (
 	"github.com/sockslib/sockslib/socks/gssapi/internal/acceptor"
 )
 
-func TestCredentials(t *testing.T) {
-	r, good := realm(t, aes256)
+func TestUnusableCredentialsHaveTheirErrors(t *testing.T) {
+	r, _ := realm(t, aes256)
 	dir := t.TempDir()
 	file := func(name string, b []byte) string {
 		path := filepath.Join(dir, name)
@@ -71,13 +71,17 @@ func TestCredentials(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAuthWithoutServiceOrProtectionFails(t *testing.T) {
+	r, good := realm(t, aes256)
 	for _, a := range []*Auth{{Credentials: good.Credentials}, {Service: "x", Credentials: good.Credentials, Protection: 3}, {Service: "x", Protection: -1}} {
 		_, err := clientOf(t, accepting(&acceptor.Acceptor{Realm: r}), a).Dial("tcp", "127.0.0.1:9")
 		require.ErrorContains(t, err, "gssapi: the Auth")
 	}
 }
 
-func TestCacheFile(t *testing.T) {
+func TestCacheFileIsFound(t *testing.T) {
 	t.Setenv("KRB5CCNAME", "")
 	path, err := cacheFile("")
 	require.NoError(t, err)
@@ -101,7 +105,7 @@ func TestCacheFile(t *testing.T) {
 }
 
 // No printed form of an Auth has a secret, before or after it has a ticket.
-func TestNothingPrints(t *testing.T) {
+func TestNothingPrintsASecret(t *testing.T) {
 	r, auth := realm(t, aes256)
 	c := clientOf(t, accepting(&acceptor.Acceptor{Realm: r}), auth)
 	shown := func(v any) string {

@@ -118,7 +118,7 @@ func (r *danteRun) variants(t *testing.T) {
 
 // clocks tests clocks that are 20 minutes off.
 func (r *danteRun) clocks(t *testing.T) {
-	need(t, "faketime", "faketime")
+	programPath(t, "faketime", "faketime")
 	ahead := []string{"LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1", "FAKETIME=+20m"}
 	d := r.good()
 	d.environ = ahead

@@ -12,7 +12,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func TestMessage(t *testing.T) {
+func TestMessageIsSplitAndRead(t *testing.T) {
 	for msg, want := range map[string]struct {
 		mtyp  byte
 		token string
@@ -49,7 +49,7 @@ func TestMessage(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestMessageThatIsNone(t *testing.T) {
+func TestMessageThatIsMalformedIsRefused(t *testing.T) {
 	for msg, want := range map[string]error{
 		"\x02\x01":         socks.ErrProtocol,
 		"\x05\x00":         socks.ErrProtocol,

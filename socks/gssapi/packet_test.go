@@ -50,7 +50,7 @@ func associate(t testing.TB, c *socks.Client) *socks.PacketConn {
 // maxOver is the longest payload of a datagram over IPv4 to an IPv4 address, by protection.
 var maxOver = map[Protection]int{Confidentiality: 65433, Integrity: 65465, None: 65497}
 
-func TestDatagrams(t *testing.T) {
+func TestDatagramsOfEverySizeArrive(t *testing.T) {
 	for _, p := range protectionsAll {
 		for _, rotate := range []int{0, 28} {
 			c, g := world(t, p, &acceptor.Acceptor{Rotate: rotate})
@@ -89,7 +89,7 @@ func TestDatagrams(t *testing.T) {
 }
 
 // A datagram that is truncated, changed or repeated is dropped and counted.
-func TestDatagramsThatAreDropped(t *testing.T) {
+func TestDatagramsThatAreForgedAreDropped(t *testing.T) {
 	for _, p := range []Protection{Confidentiality, Integrity} {
 		keep := func(msg []byte) []byte { return msg }
 		bend := make(chan func([]byte) []byte, 2) // one for each answer
@@ -153,7 +153,7 @@ func relayed(t *testing.T) (near net.Conn, far *net.UDPConn, gateway *krb5.Conte
 	return newConn(nil, client, true).ProtectRelay(c), far, gateway
 }
 
-func TestDatagramsOutOfOrder(t *testing.T) {
+func TestDatagramsOutOfOrderAreAccepted(t *testing.T) {
 	near, far, gateway := relayed(t)
 	var messages [][]byte
 	for i := range 200 {
@@ -190,7 +190,7 @@ func TestStreamIsNotRepeatedAsDatagram(t *testing.T) {
 	require.Equal(t, "datagram", string(relay.unwrap(message(t, gateway, "datagram", true))))
 }
 
-func TestWindow(t *testing.T) {
+func TestWindowAcceptsEachNumberOnce(t *testing.T) {
 	w := window{top: 9, seen: ^uint64(0)}
 	for _, step := range []struct {
 		seq uint64
@@ -206,7 +206,7 @@ func TestWindow(t *testing.T) {
 }
 
 // Several goroutines can send and receive concurrently.
-func TestDatagramsConcurrently(t *testing.T) {
+func TestDatagramsMayBeSentConcurrently(t *testing.T) {
 	c, _ := world(t, Confidentiality, new(acceptor.Acceptor))
 	to := echo(t)
 	pc := associate(t, c)

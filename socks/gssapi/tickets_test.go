@@ -29,7 +29,7 @@ func counted(auth *Auth, open <-chan struct{}) *atomic.Int64 {
 var opened = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // One ticket serves all dials, including concurrent ones. A dial whose context ends does not end the others' wait.
-func TestOneTicket(t *testing.T) {
+func TestOneTicketServesAllDials(t *testing.T) {
 	r, auth := realm(t, aes256)
 	open := make(chan struct{})
 	fetched := counted(auth, open)

@@ -21,7 +21,7 @@ import (
 )
 
 // A dial ends with its context at each step.
-func TestCancelAtEachStep(t *testing.T) {
+func TestCancelEndsADialAtEachStep(t *testing.T) {
 	for _, step := range []byte{acceptor.Token, acceptor.Protection, acceptor.Data} {
 		reached, stop := make(chan struct{}, 1), make(chan struct{})
 		acc := &acceptor.Acceptor{Raw: func(mtyp byte, msg []byte) []byte {
@@ -46,7 +46,7 @@ func TestCancelAtEachStep(t *testing.T) {
 }
 
 // A Group tries another gateway if one hangs up, but not if one refuses.
-func TestGroup(t *testing.T) {
+func TestGroupTriesAnotherGatewayAfterAHangUp(t *testing.T) {
 	r, auth := realm(t, aes256)
 	dead := clientOf(t, accepting(&acceptor.Acceptor{Realm: r, Raw: func(byte, []byte) []byte { return nil }}), auth)
 	good := accepting(&acceptor.Acceptor{Realm: r})
@@ -64,7 +64,7 @@ func TestGroup(t *testing.T) {
 }
 
 // Spare connections are protected too.
-func TestSpare(t *testing.T) {
+func TestSpareIsProtected(t *testing.T) {
 	for _, p := range protectionsAll {
 		c, _ := world(t, p, new(acceptor.Acceptor))
 		c.Spare = 2
@@ -86,7 +86,7 @@ func TestSpare(t *testing.T) {
 }
 
 // A dial takes four round trips.
-func TestRoundTrips(t *testing.T) {
+func TestRoundTripsOfADialAreFour(t *testing.T) {
 	c, _ := world(t, Confidentiality, new(acceptor.Acceptor))
 	var writes atomic.Int64
 	c.Forward = dialFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -109,7 +109,7 @@ func (c counting) Write(b []byte) (int, error) {
 }
 
 // Streams and datagrams are protected on every kind of connection to the gateway.
-func TestWays(t *testing.T) {
+func TestWaysToTheGatewayAreProtected(t *testing.T) {
 	r, auth := realm(t, aes256)
 	acc := &acceptor.Acceptor{Realm: r, Rotate: 28, Chunk: 100}
 	for name, way := range map[string]func(g *testgw.Gateway) *socks.Client{
@@ -157,7 +157,7 @@ func TestWays(t *testing.T) {
 }
 
 // A Dialer's streams and datagrams reach the gateway by name, protected.
-func TestBehindDialer(t *testing.T) {
+func TestBehindADialerNamesArriveProtected(t *testing.T) {
 	c, g := world(t, Confidentiality, new(acceptor.Acceptor))
 	g.Hosts["name.example"] = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
 	table, err := mapping.New(mapping.Config{})
@@ -190,7 +190,7 @@ func TestBehindDialer(t *testing.T) {
 }
 
 // An Auth works beside other methods, in every handshake, repeatedly.
-func TestBesideOtherMethods(t *testing.T) {
+func TestBesideOtherMethodsAnAuthWorks(t *testing.T) {
 	r, auth := realm(t, aes256)
 	for _, way := range []socks.Handshake{socks.HandshakeAuto, socks.HandshakeStepwise, socks.HandshakePipelined} {
 		for _, other := range []socks.Auth{socks.NoAuth, socks.UserPass("alice", "secret")} {
@@ -206,7 +206,7 @@ func TestBesideOtherMethods(t *testing.T) {
 }
 
 // The Client's Timeout bounds the negotiation.
-func TestSilentGateway(t *testing.T) {
+func TestSilentGatewayEndsAtTheTimeout(t *testing.T) {
 	stop := make(chan struct{})
 	defer close(stop)
 	c, _ := world(t, Confidentiality, &acceptor.Acceptor{Raw: func(_ byte, msg []byte) []byte { <-stop; return msg }})

@@ -85,7 +85,7 @@ func TestWritesGoOnAfterTimeouts(t *testing.T) {
 }
 
 // After its deadline Write sends nothing. Close does not wait for data that cannot be sent.
-func TestWriteDeadline(t *testing.T) {
+func TestWriteDeadlineEndsTheWrite(t *testing.T) {
 	near, far, gateway := pair(t, Confidentiality)
 	require.NoError(t, near.SetWriteDeadline(time.Unix(1, 0)))
 	for range 3 {

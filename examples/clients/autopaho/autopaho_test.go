@@ -43,7 +43,7 @@ func TestMosquitto(t *testing.T) {
 			if err := client.AwaitConnection(ctx); err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // what is published while a connection ends is lost
+			ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // a message that is published while a connection ends is lost
 			defer cancel()
 			if _, err := client.Subscribe(ctx, &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: "news", QoS: 1}}}); err != nil {
 				return err

@@ -51,7 +51,7 @@ func TestDocker(t *testing.T) {
 	})
 }
 
-// An exec is a connection of its own.
+// Each exec has its own connection.
 func TestExec(t *testing.T) {
 	n := behind.Start(t)
 	address, config := n.HTTPS(http.HandlerFunc(answer))

@@ -3,7 +3,7 @@
 //
 // That address comes from ResolveUDPAddr, or from a lookup by the resolver, as a *net.UDPAddr. Give quic-go no other
 // type: over a PacketConn with ReadMsgUDP and WriteMsgUDP, as package dialer's, it asserts *net.UDPAddr when it sends
-// the first packet, in a goroutine of its own, and a *socks.Addr panics there. Over a PacketConn of package socks,
+// the first packet, in another goroutine, and a *socks.Addr panics there. Over a PacketConn of package socks,
 // which has no such methods, a *socks.Addr works; it is slower.
 
 // Package http3 reaches an HTTP/3 server behind a gateway.

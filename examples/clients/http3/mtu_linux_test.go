@@ -22,6 +22,7 @@ import (
 
 	"github.com/sockslib/sockslib/dialer"
 	"github.com/sockslib/sockslib/internal/behind"
+	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/testgw"
 	"github.com/sockslib/sockslib/mapping"
 	"github.com/sockslib/sockslib/socks"
@@ -60,11 +61,9 @@ func TestMTU(t *testing.T) {
 		mtuServer(t)
 		return
 	}
-	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skip("needs ip: ", err)
-	}
+	need.Path(t, "ip", "iproute2")
 	if err := exec.Command("unshare", "-rn", "true").Run(); err != nil {
-		t.Skip("needs network namespaces: ", err)
+		need.All(t, fmt.Errorf("network namespaces of a user: %w", err))
 	}
 	cmd := inNamespace("client", syscall.CLONE_NEWUSER|syscall.CLONE_NEWNET)
 	out, err := cmd.CombinedOutput()
@@ -97,7 +96,7 @@ func up(t *testing.T, device string, end int) {
 	ip(t, "link set "+device+" up")
 }
 
-// mtuServer runs a gateway and a server behind it, in a namespace of their own. The first line of input says that
+// mtuServer runs a gateway and a server behind it, in another namespace. The first line of input says that
 // the link is ready, and further lines set its MTU.
 func mtuServer(t *testing.T) {
 	in := bufio.NewReader(os.Stdin)

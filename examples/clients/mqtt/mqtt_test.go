@@ -32,7 +32,7 @@ func TestMosquitto(t *testing.T) {
 			return behind.Session{}, err
 		}
 		return behind.Session{End: func() { client.Disconnect(0) }, Use: func(ctx context.Context) error {
-			ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // what is published while a connection ends is lost
+			ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // a message that is published while a connection ends is lost
 			defer cancel()
 			heard := make(chan string, 8)
 			if err := wait(client.Subscribe("news", 1, func(_ mqtt.Client, m mqtt.Message) { heard <- string(m.Payload()) })); err != nil {

@@ -41,7 +41,7 @@ func TestNATS(t *testing.T) {
 			if err := conn.Publish("news", []byte("hello")); err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // what is published while a connection ends is lost
+			ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // a message that is published while a connection ends is lost
 			defer cancel()
 			message, err := news.NextMsgWithContext(ctx)
 			if err == nil {

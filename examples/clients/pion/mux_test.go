@@ -42,7 +42,7 @@ func TestICE(t *testing.T) {
 			t.Error(err)
 		}
 	}))
-	require.NoError(t, near.OnCandidate(func(ice.Candidate) {})) // of no use
+	require.NoError(t, near.OnCandidate(func(ice.Candidate) {})) // required, but the test has no use for it
 	require.NoError(t, far.GatherCandidates())
 	<-gathered
 	require.NoError(t, near.GatherCandidates())

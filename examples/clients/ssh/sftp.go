@@ -10,7 +10,7 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 )
 
-// SFTP is an sftp.Client with an SSH connection of its own. Close it after use.
+// SFTP is an sftp.Client and its SSH connection. Close it after use.
 type SFTP struct {
 	*sftp.Client
 	ssh *ssh.Client

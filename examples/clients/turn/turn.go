@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/resolver"
 )
 
-// Client is a turn.Client with an association of its own. Close it after use.
+// Client is a turn.Client and its association. Close it after use.
 type Client struct {
 	*turn.Client
 	packets net.PacketConn

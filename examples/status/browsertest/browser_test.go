@@ -2,8 +2,6 @@ package browsertest
 
 import (
 	"context"
-	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -11,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/internal/leakcheck"
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -22,13 +21,7 @@ const patience = 90 * time.Second
 // Every name resolves to this machine, so that a test can imitate any site.
 func browser(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CI=true, and there is no chromium: ", err)
-		}
-		t.Skip("needs Debian's package chromium: ", err)
-	}
+	path := need.Path(t, "chromium", "chromium")
 	flags = append([]chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path),
 		chromedp.UserDataDir(t.TempDir()),

@@ -19,8 +19,8 @@ var (
 	Far  = netip.MustParseAddr("10.0.0.2")
 )
 
-// Isolate makes cmd start in a network namespace of its own, without a connection to other namespaces. Unless the
-// caller is root, cmd also starts in a user namespace of its own. If tied, cmd is killed when the thread that
+// Isolate makes cmd start in a new network namespace, without a connection to other namespaces. Unless the caller is
+// root, cmd also starts in a new user namespace. If tied, cmd is killed when the thread that
 // starts it ends.
 func Isolate(cmd *exec.Cmd, tied bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}

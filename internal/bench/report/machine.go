@@ -20,7 +20,7 @@ func machine() string {
 		kernel = "Linux " + version
 	}
 	memory := ""
-	if total := octets("MemTotal"); total > 0 {
+	if total := memInfo("MemTotal"); total > 0 {
 		memory = fmt.Sprintf(", %.0f GiB", total/(1<<30))
 	}
 	return fmt.Sprintf("%s, %d cores%s; %s; %s", cpu, runtime.NumCPU(), memory, kernel, runtime.Version())
@@ -29,14 +29,14 @@ func machine() string {
 // AvailableMemory returns the number of bytes that can be used without swapping, or infinity if the system does
 // not report it.
 func AvailableMemory() float64 {
-	if available := octets("MemAvailable"); available > 0 {
+	if available := memInfo("MemAvailable"); available > 0 {
 		return available
 	}
 	return math.Inf(1)
 }
 
-// octets returns a value of /proc/meminfo in bytes, or 0 if there is none.
-func octets(key string) float64 {
+// memInfo returns a value of /proc/meminfo in bytes, or 0 if there is none.
+func memInfo(key string) float64 {
 	var kib float64
 	if _, err := fmt.Sscan(field("/proc/meminfo", key), &kib); err != nil {
 		return 0

@@ -29,6 +29,23 @@ type Line struct {
 	X, Y []float64
 }
 
+// NewLines returns a line without points for each name.
+func NewLines(names []string) []Line {
+	lines := make([]Line, len(names))
+	for i, name := range names {
+		lines[i].Name = Plain(name)
+	}
+	return lines
+}
+
+// Add adds a point to each line, all of them at x.
+func (p *Plot) Add(x float64, y []float64) {
+	for i := range p.Lines {
+		l := &p.Lines[i]
+		l.X, l.Y = append(l.X, x), append(l.Y, y[i])
+	}
+}
+
 // folder is the folder of the plots, relative to the document's.
 const folder = "performance"
 

@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-func TestSample(t *testing.T) {
+func TestSampleIsComparedRoundByRound(t *testing.T) {
 	s := Sample{4, 1, 3, 2, 5}
 	require.Equal(t, 3.0, s.Median())
 	low, high := s.Quartiles()
@@ -29,7 +29,7 @@ func TestSample(t *testing.T) {
 	require.Equal(t, Sample{4, 1, 3, 2, 5}, s, "sorted in place")
 }
 
-func TestNumber(t *testing.T) {
+func TestNumberHasThreeDigits(t *testing.T) {
 	for v, want := range map[float64]string{
 		0: "0", 3: "3", 0.034: "0.034", 0.97: "0.97", 2.149: "2.15", 12.34: "12.3", 123.4: "123", 6543: "6543", 65432: "65 k", 1.5e6: "1.50 M", 1e7: "10 M", -3: "-3",
 	} {
@@ -38,14 +38,28 @@ func TestNumber(t *testing.T) {
 	require.Equal(t, "–", Number(math.NaN()))
 }
 
-func TestFigure(t *testing.T) {
+func TestFigurePassesWithinItsBound(t *testing.T) {
 	require.True(t, AtMost("", Sample{1, 2, 9}, 2).Pass())
 	require.False(t, AtMost("", Sample{1, 2.1, 9}, 2).Pass())
 	require.True(t, AtLeast("", Sample{1, 2, 9}, 2).Pass())
 	require.False(t, AtLeast("", Sample{1, 1.9, 9}, 2).Pass())
 }
 
-func TestDocument(t *testing.T) {
+func TestColumnsAndPointsAreAdded(t *testing.T) {
+	table := NewTable("what", []string{"**one**", "two"})
+	AddColumn(table, "floats", []float64{1.5, 2})
+	AddColumn(table, "samples", []Sample{{1}, {2}})
+	require.Equal(t, &Table{
+		Head: []string{"what", "floats", "samples"},
+		Rows: [][]string{{"**one**", "1.50", "1"}, {"two", "2", "2"}},
+	}, table)
+	p := &Plot{Lines: NewLines([]string{"**one**", "two"})}
+	p.Add(10, Medians([]Sample{{1, 3, 2}, {4}}))
+	p.Add(20, []float64{5, 6})
+	require.Equal(t, []Line{{"one", []float64{10, 20}, []float64{2, 5}}, {"two", []float64{10, 20}, []float64{4, 6}}}, p.Lines)
+}
+
+func TestDocumentIsWritten(t *testing.T) {
 	table := &Table{Head: []string{"what", "how much"}}
 	table.Row("one", 1.0)
 	d := &Document{Peers: []string{"peer v1"}, Sections: []*Section{{

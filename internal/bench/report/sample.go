@@ -15,6 +15,15 @@ type Sample []float64
 // Median returns the median, or NaN for an empty sample.
 func (s Sample) Median() float64 { return s.quantile(0.5) }
 
+// Medians returns the median of each sample.
+func Medians(samples []Sample) []float64 {
+	medians := make([]float64, len(samples))
+	for i, s := range samples {
+		medians[i] = s.Median()
+	}
+	return medians
+}
+
 // Quartiles returns the first and the third quartile, or NaN for an empty sample.
 func (s Sample) Quartiles() (low, high float64) { return s.quantile(0.25), s.quantile(0.75) }
 

@@ -23,18 +23,37 @@ type Table struct {
 	Rows [][]string
 }
 
+// NewTable returns a table of one column, which has the names.
+func NewTable(head string, names []string) *Table {
+	t := &Table{Head: []string{head}}
+	for _, name := range names {
+		t.Row(name)
+	}
+	return t
+}
+
 // Row adds a row. A float64 is formatted by Number, any other cell by fmt.Sprint.
 func (t *Table) Row(cells ...any) {
 	row := make([]string, len(cells))
 	for i, c := range cells {
-		switch c := c.(type) {
-		case float64:
-			row[i] = Number(c)
-		default:
-			row[i] = fmt.Sprint(c)
-		}
+		row[i] = format(c)
 	}
 	t.Rows = append(t.Rows, row)
+}
+
+// AddColumn adds a column to t, with one cell for each row. The cells are formatted as by Row.
+func AddColumn[T any](t *Table, head string, cells []T) {
+	t.Head = append(t.Head, head)
+	for i, c := range cells {
+		t.Rows[i] = append(t.Rows[i], format(c))
+	}
+}
+
+func format(cell any) string {
+	if v, ok := cell.(float64); ok {
+		return Number(v)
+	}
+	return fmt.Sprint(cell)
 }
 
 func (t *Table) write(w io.Writer) {
@@ -44,6 +63,9 @@ func (t *Table) write(w io.Writer) {
 	}
 	fmt.Fprintln(w)
 }
+
+// Plain returns a candidate's name without Markdown, for plots and figures.
+func Plain(name string) string { return strings.ReplaceAll(name, "**", "") }
 
 func (s *Section) write(w io.Writer) {
 	fmt.Fprintf(w, "## %s\n\n%s\n\n", s.Title, strings.TrimSpace(s.Text))

@@ -1,5 +1,5 @@
 // Package servers has the servers for the measurements: a minimal SOCKS gateway, the same relay without SOCKS, and
-// destinations. They run in a process of their own, so that their cost is not counted as the clients'.
+// destinations. They run in a separate process, so that their cost is not counted as the clients'.
 package servers
 
 import (

@@ -2,19 +2,12 @@ package servers
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
-	"time"
 
 	"github.com/quic-go/quic-go/http3"
 
@@ -31,7 +24,7 @@ const (
 // StartHTTP3 starts an HTTP/3 server on loopback, with a self-signed certificate, and returns its address. It ends
 // with the process.
 func StartHTTP3() (string, error) {
-	certificate, err := selfSigned()
+	config, _, err := testgw.NewTLS()
 	if err != nil {
 		return "", err
 	}
@@ -41,7 +34,7 @@ func StartHTTP3() (string, error) {
 	}
 	zeros := make([]byte, 1<<16)
 	server := &http3.Server{
-		TLSConfig: http3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{certificate}}),
+		TLSConfig: http3.ConfigureTLSConfig(config),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == Upload {
 				n, _ := io.Copy(io.Discard, r.Body)
@@ -57,16 +50,6 @@ func StartHTTP3() (string, error) {
 	}
 	go server.Serve(p) // ends with the process
 	return p.LocalAddr().String(), nil
-}
-
-func selfSigned() (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour), DNSNames: []string{"localhost"}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
 // StartBundled starts the bundled gateway, for which name is 127.0.0.1, and returns its address. If singly, it

@@ -6,7 +6,7 @@ import (
 	"github.com/sockslib/sockslib/internal/interop/peers"
 )
 
-func TestCurl(t *testing.T) {
+func TestCurlWorksThroughTheGateway(t *testing.T) {
 	w := newWorld(t, "curl", "curl")
 	g, closed := w.gateway(t, false), w.gateway(t, true)
 	via := func(gateway, to string) peers.Command {

@@ -9,7 +9,7 @@ import (
 )
 
 // In active mode the FTP server connects to the client, which asks the gateway for a BIND.
-func TestFTP(t *testing.T) {
+func TestFTPServerConnectsBackThroughABind(t *testing.T) {
 	w := newWorld(t, "tnftp", "tnftp")
 	server := peers.Vsftpd{Internal: netip.MustParseAddr(here), Files: map[string]string{"file": page}}.Start(t)
 	port := strconv.Itoa(int(server.Addrs[0].Port()))

@@ -12,7 +12,7 @@ import (
 
 // Tools that make a program use a gateway replace functions of the C library. A static Go program calls none of
 // them, so it silently bypasses the gateway. With this library it does not.
-func TestStaticGoProgram(t *testing.T) {
+func TestStaticGoProgramBypassesPreloadedLibraries(t *testing.T) {
 	w := newWorld(t, "nc", "netcat-openbsd")
 	g := w.gateway(t, false)
 	program := peers.Built(t, bare)

@@ -6,7 +6,7 @@ import (
 	"github.com/sockslib/sockslib/internal/interop/peers"
 )
 
-func TestNC(t *testing.T) {
+func TestNCWorksThroughTheGateway(t *testing.T) {
 	w := newWorld(t, "nc", "netcat-openbsd")
 	g, closed := w.gateway(t, false), w.gateway(t, true)
 	nc := func(gateway, host, port string) peers.Command {

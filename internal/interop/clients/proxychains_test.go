@@ -9,7 +9,7 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-func TestProxychains(t *testing.T) {
+func TestProxychainsWorksThroughTheGateway(t *testing.T) {
 	w := newWorld(t, "proxychains4", "proxychains4")
 	g, closed := w.gateway(t, false), w.gateway(t, true)
 	for _, a := range []attempt{

@@ -10,7 +10,7 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-func TestPySocks(t *testing.T) {
+func TestPySocksWorksThroughTheGateway(t *testing.T) {
 	w := newWorld(t, "python3", "python3-socks")
 	dns := startDNS(t)
 	g, closed := w.gateway(t, false), w.gateway(t, true)

@@ -9,7 +9,7 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-func TestSocksify(t *testing.T) {
+func TestSocksifyWorksThroughTheGateway(t *testing.T) {
 	w := newWorld(t, "socksify", "dante-client")
 	g, closed := w.gateway(t, false), w.gateway(t, true)
 	for _, a := range []attempt{

@@ -7,7 +7,7 @@ import (
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-func TestTorsocks(t *testing.T) {
+func TestTorsocksWorksThroughTheGateway(t *testing.T) {
 	w := newWorld(t, "torsocks", "torsocks")
 	g, closed := w.gateway(t, false), w.gateway(t, true)
 	for _, a := range []attempt{

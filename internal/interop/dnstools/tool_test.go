@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockslib/sockslib/internal/need"
 )
 
 // tools are the programs, with their arguments for one question. Each is run once per mode.
@@ -36,14 +38,12 @@ var complaint = regexp.MustCompile(`(?i)\b(warn\w*|error|bad|malformed|mismatch|
 var status = regexp.MustCompile(`(?:status|rcode): (\w+)`)
 
 // Each tool, in each mode, gets the expected answer to each question without a complaint.
-func TestTools(t *testing.T) {
+func TestToolsGetTheExpectedAnswers(t *testing.T) {
 	table, port := startServer(t)
 	for _, tool := range tools {
 		for _, mode := range tool.modes {
 			t.Run(strings.Join(append([]string{tool.program}, mode...), " "), func(t *testing.T) {
-				if _, err := exec.LookPath(tool.program); err != nil {
-					t.Skipf("needs %s, of the Debian package %s", tool.program, tool.debian)
-				}
+				need.Path(t, tool.program, tool.debian)
 				for _, q := range questions(t, table) {
 					if tool.program == "drill" && q.qtype == "SVCB" || tool.program == "drill" && q.qtype == "HTTPS" {
 						q.qtype = map[string]string{"SVCB": "TYPE64", "HTTPS": "TYPE65"}[q.qtype]
@@ -88,12 +88,10 @@ var lost = regexp.MustCompile(`Queries lost:\s+(\d+)`)
 var completed = regexp.MustCompile(`Queries completed:\s+(\d+)`)
 var codes = regexp.MustCompile(`(NOERROR|NXDOMAIN|SERVFAIL|FORMERR|REFUSED|NOTIMP) (\d+)`)
 
-// TestDnsperf sends all questions many times, with many queries in flight, over UDP and TCP. None is lost, and each has
+// dnsperf sends all questions many times, with many queries in flight, over UDP and TCP. None is lost, and each has
 // the RCODE that it has alone.
-func TestDnsperf(t *testing.T) {
-	if _, err := exec.LookPath("dnsperf"); err != nil {
-		t.Skip("needs dnsperf, of the Debian package of that name")
-	}
+func TestDnsperfLosesNoQuery(t *testing.T) {
+	need.Path(t, "dnsperf", "dnsperf")
 	const rounds = 50
 	table, port := startServer(t)
 	var lines strings.Builder

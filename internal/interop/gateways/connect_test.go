@@ -90,7 +90,7 @@ func (a against) refuses(t *testing.T, want connectReplies) {
 		want      error
 		addresses []string
 	}{
-		{"CONNECT, port closed", want.refused, []string{nobody(loopback4), nobody(loopback6), nobody(name4), nobody(name6)}},
+		{"CONNECT, port closed", want.refused, []string{closedPort(loopback4), closedPort(loopback6), closedPort(name4), closedPort(name6)}},
 		{"CONNECT, no route to the host", want.hostUnreachable, []string{a.server(peers.HostUnreachable4), a.server(peers.HostUnreachable6)}},
 		{"CONNECT, no route to the network", want.netUnreachable, []string{a.server(peers.NetUnreachable4), a.server(peers.NetUnreachable6)}},
 		{"CONNECT, prohibited", want.prohibited, []string{a.server(peers.Prohibited4), a.server(peers.Prohibited6)}},

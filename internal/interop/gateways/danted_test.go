@@ -7,7 +7,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func TestDanted(t *testing.T) {
+func TestDantedServesEveryCommand(t *testing.T) {
 	w := newWorld(t)
 	gateway := peers.Danted{Node: w.node, External: []string{"lo", peers.SilentInterface}}.Start(t)
 	a := against{world: w, name: "danted", gateway: gateway, handshakes: anyHandshake}
@@ -40,7 +40,7 @@ func TestDanted(t *testing.T) {
 	a.ends(t)
 }
 
-func TestDantedWithUsers(t *testing.T) {
+func TestDantedAuthenticates(t *testing.T) {
 	w := newWorld(t)
 	gateway := peers.Danted{Node: w.node, User: user, Password: password}.Start(t)
 	a := against{world: w, name: "danted, user/password", gateway: gateway, handshakes: anyHandshake}

@@ -72,7 +72,7 @@ func frozen(t *testing.T, gateway *peers.Peer) {
 }
 
 // A danted that freezes with four spares costs one dial, and works again when it continues.
-func TestFrozenWithSpares(t *testing.T) {
+func TestFrozenGatewayWithSparesCostsOneDial(t *testing.T) {
 	w := newWorld(t)
 	gateway := peers.Danted{Node: w.node}.Start(t)
 	c := &socks.Client{Addr: gateway.Addr, Spare: 4}
@@ -87,7 +87,7 @@ func TestFrozenWithSpares(t *testing.T) {
 }
 
 // The first of two danteds freezes: one dial is late, and no dial fails.
-func TestFrozenInAGroup(t *testing.T) {
+func TestFrozenGatewayInAGroupDelaysOneDial(t *testing.T) {
 	w := newWorld(t)
 	first, second := peers.Danted{Node: w.node}.Start(t), peers.Danted{Node: w.node}.Start(t)
 	g := &socks.Group{Rest: time.Minute, Clients: []*socks.Client{{Addr: first.Addr}, {Addr: second.Addr}}}
@@ -102,7 +102,7 @@ func TestFrozenInAGroup(t *testing.T) {
 
 // The same with spares. One dial fails, on a spare that the gateway had let in. None is late: the replacement for
 // that spare was not let in meanwhile, so the gateway rests.
-func TestFrozenInAGroupWithSpares(t *testing.T) {
+func TestFrozenGatewayInAGroupWithSparesCostsOneDial(t *testing.T) {
 	w := newWorld(t)
 	first, second := peers.Danted{Node: w.node}.Start(t), peers.Danted{Node: w.node}.Start(t)
 	g := &socks.Group{Rest: time.Minute, Clients: []*socks.Client{{Addr: first.Addr, Spare: 4}, {Addr: second.Addr, Spare: 4}}}
@@ -115,7 +115,7 @@ func TestFrozenInAGroupWithSpares(t *testing.T) {
 	require.Zero(t, after.late)
 }
 
-// faraway is a danted in a network namespace of its own, and a path to it that can be cut.
+// faraway is a danted in another network namespace, and a path to it that can be cut.
 type faraway struct {
 	*peers.Peer
 	netns, near, far string // interfaces at the ends of the path
@@ -191,7 +191,7 @@ func ip(t *testing.T, args string) {
 }
 
 // A NAT has forgotten four spares: one dial is late, by TCP_USER_TIMEOUT, and no dial fails.
-func TestForgottenSpares(t *testing.T) {
+func TestForgottenSparesDelayOneDial(t *testing.T) {
 	f := newFaraway(t, 1)
 	c := &socks.Client{Addr: f.Addr, Spare: 4}
 	defer c.Close()
@@ -204,7 +204,7 @@ func TestForgottenSpares(t *testing.T) {
 }
 
 // The path to the first of two gateways is cut: one dial is late and none fails, with spares and without.
-func TestLostPathInAGroup(t *testing.T) {
+func TestLostPathInAGroupDelaysOneDial(t *testing.T) {
 	for _, spare := range []int{0, 4} {
 		t.Run(fmt.Sprintf("Spare %d", spare), func(t *testing.T) {
 			first, second := newFaraway(t, 1), newFaraway(t, 2)
@@ -222,7 +222,7 @@ func TestLostPathInAGroup(t *testing.T) {
 }
 
 // ssh -D hangs up instead of refusing: each dial sends at most two requests and fails at once, even with a spare.
-func TestSSHRefusesWithSpares(t *testing.T) {
+func TestSSHRefusesWithTwoRequestsAtMost(t *testing.T) {
 	w := newWorld(t)
 	c := &socks.Client{Addr: peers.SSH{Node: w.node}.Start(t).Addr, Spare: 4}
 	defer c.Close()
@@ -230,7 +230,7 @@ func TestSSHRefusesWithSpares(t *testing.T) {
 	for range 20 {
 		requests := 0
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		_, err := c.DialContext(socks.WithTrace(ctx, &socks.Trace{RequestSent: func(string, *socks.Addr) { requests++ }}), "tcp", nobody(loopback4))
+		_, err := c.DialContext(socks.WithTrace(ctx, &socks.Trace{RequestSent: func(string, *socks.Addr) { requests++ }}), "tcp", closedPort(loopback4))
 		cancel()
 		require.ErrorIs(t, err, socks.ErrGateway)
 		require.LessOrEqual(t, requests, 2)

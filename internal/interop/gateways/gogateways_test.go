@@ -16,7 +16,7 @@ type goGateway struct {
 	half    bool // closing one direction leaves the other one open
 }
 
-func TestThingsGo(t *testing.T) {
+func TestThingsGoServesConnectAndAssociate(t *testing.T) {
 	testGoGateway(t, goGateway{module: peers.ThingsGo, half: true, replies: connectReplies{
 		refused:         socks.ErrConnectionRefused,
 		hostUnreachable: socks.ErrHostUnreachable,
@@ -26,7 +26,7 @@ func TestThingsGo(t *testing.T) {
 	}})
 }
 
-func TestWzshiming(t *testing.T) {
+func TestWzshimingServesEveryCommand(t *testing.T) {
 	testGoGateway(t, goGateway{module: peers.Wzshiming, bind: true, replies: connectReplies{
 		refused:         socks.ErrConnectionRefused,
 		hostUnreachable: socks.ErrHostUnreachable,
@@ -36,7 +36,7 @@ func TestWzshiming(t *testing.T) {
 	}})
 }
 
-func TestTxthinking(t *testing.T) {
+func TestTxthinkingServesConnectAndAssociate(t *testing.T) {
 	testGoGateway(t, goGateway{module: peers.Txthinking, replies: connectReplies{
 		refused:         socks.ErrHostUnreachable,
 		hostUnreachable: socks.ErrHostUnreachable,

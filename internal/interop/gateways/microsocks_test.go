@@ -7,7 +7,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func TestMicrosocks(t *testing.T) {
+func TestMicrosocksServesConnect(t *testing.T) {
 	w := newWorld(t)
 	a := against{world: w, name: "microsocks", gateway: peers.Microsocks{Node: w.node}.Start(t), handshakes: notTogether}
 	a.connects(t)
@@ -26,7 +26,7 @@ func TestMicrosocks(t *testing.T) {
 	a.ends(t)
 }
 
-func TestMicrosocksWithUsers(t *testing.T) {
+func TestMicrosocksAuthenticates(t *testing.T) {
 	w := newWorld(t)
 	gateway := peers.Microsocks{Node: w.node, User: user, Password: password}.Start(t)
 	a := against{world: w, name: "microsocks, user/password", gateway: gateway, handshakes: notTogether}

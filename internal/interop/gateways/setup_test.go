@@ -90,5 +90,5 @@ func serveUDP(u net.PacketConn) {
 // server returns host:port of the servers.
 func (w world) server(host string) string { return net.JoinHostPort(host, w.port) }
 
-// nobody returns host:port where no server listens.
-func nobody(host string) string { return net.JoinHostPort(host, "1") }
+// closedPort returns host:port where no server listens.
+func closedPort(host string) string { return net.JoinHostPort(host, "1") }

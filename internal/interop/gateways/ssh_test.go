@@ -8,7 +8,7 @@ import (
 )
 
 // ssh -D hangs up instead of sending an error reply.
-func TestSSH(t *testing.T) {
+func TestSSHServesConnect(t *testing.T) {
 	w := newWorld(t)
 	a := against{world: w, name: "ssh -D", gateway: peers.SSH{Node: w.node}.Start(t), handshakes: anyHandshake}
 	a.connects(t)

@@ -12,7 +12,7 @@ import (
 )
 
 // tor has no network here, so it connects to nothing; it resolves the names in its configuration.
-func TestTor(t *testing.T) {
+func TestTorResolves(t *testing.T) {
 	w := newWorld(t)
 	gateway := peers.Tor{Node: w.node, Mapped: map[string]netip.Addr{"mapped.test": netip.MustParseAddr("192.0.2.80")}}.Start(t)
 	a := against{world: w, name: "tor", gateway: gateway, handshakes: anyHandshake}

@@ -181,7 +181,7 @@ func requireOnlyBetween(t *testing.T, traffic Traffic, a, b netip.Addr) {
 	require.Len(t, traffic.Between, 2, "%v", traffic.Between)
 }
 
-func TestTrafficCount(t *testing.T) {
+func TestTrafficIsCountedByKind(t *testing.T) {
 	ethernet := func(etherType uint16, packet ...byte) []byte {
 		return append(binary.BigEndian.AppendUint16(make([]byte, 12), etherType), packet...)
 	}

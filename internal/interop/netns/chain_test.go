@@ -42,7 +42,7 @@ func newChain(t *testing.T, legs ...families) *chain {
 	return x
 }
 
-func TestChains(t *testing.T) {
+func TestChainsCarryEveryRequest(t *testing.T) {
 	needNamespaces(t)
 	for _, c := range []struct {
 		name string
@@ -175,7 +175,7 @@ func (x *chain) checkAskedForNext(t *testing.T, hosts []string) {
 
 // danted requires that UDP ASSOCIATE has the wildcard of the family in which danted was reached, and the client knows
 // only its name.
-func TestChainThroughDanted(t *testing.T) {
+func TestChainThroughDantedCarriesEveryRequest(t *testing.T) {
 	needNamespaces(t)
 	for _, legs := range [][]families{{v4, v6, v4}, {v6, v4, v6}} {
 		t.Run("IPv"+legs[0].digit()+"-IPv"+legs[1].digit()+"-IPv"+legs[2].digit(), func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestChainThroughDanted(t *testing.T) {
 
 // If a gateway reports an unspecified address for its relay, the relay is at the gateway's own, which the gateway before
 // it may have to resolve.
-func TestChainUnspecifiedBound(t *testing.T) {
+func TestChainFindsTheRelayOfAnUnspecifiedBound(t *testing.T) {
 	needNamespaces(t)
 	x := newChain(t, v4, v6, v4)
 	hosts := x.names()

@@ -34,7 +34,7 @@ func newTriple(t *testing.T, c, d families) *triple {
 	return x
 }
 
-func TestCombinations(t *testing.T) {
+func TestCombinationsCarryEveryRequest(t *testing.T) {
 	needNamespaces(t)
 	for _, c := range []struct {
 		name string

@@ -17,7 +17,7 @@ import (
 // gatewayPort is the port of every gateway.
 const gatewayPort = 1080
 
-// gateway is the bundled gateway, on a node of its own.
+// gateway is the bundled gateway, as a service of a node.
 type gateway struct{ g testgw.Gateway }
 
 // GatewayConfig is the configuration of a gateway.

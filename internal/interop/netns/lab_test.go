@@ -49,7 +49,7 @@ func (l *lab) node(name string, f families) *node {
 	return n
 }
 
-// link connects two nodes by a network of its own. An end has the families that both the link and the node have.
+// link makes a network between two nodes. An end has the families that both the link and the node have.
 func (l *lab) link(a, b *node, f families) (atA, atB end) {
 	l.t.Helper()
 	l.links++

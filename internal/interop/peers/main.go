@@ -17,9 +17,9 @@ import (
 // builtVariable names the directory in which Main's prepare funcs put their files.
 const builtVariable = "SOCKSLIB_INTEROP_BUILT"
 
-// Main runs a package's tests and exits; call it from TestMain. The tests run in a process of their own, in new
-// network, PID and mount namespaces: they reach no network, and no process that they start outlives them. Afterwards
-// their rows are compared with the document.
+// Main runs a package's tests and exits; call it from TestMain. The tests run in a separate process, in new network,
+// PID and mount namespaces: they reach no network, and no process that they start outlives them. Afterwards their rows
+// are compared with the document.
 //
 // The prepare funcs run before that, outside of the namespaces, and put files into a directory. If no namespaces can be
 // made, the tests run without them, and tests that call [Isolated] skip.
@@ -57,7 +57,7 @@ func tryIsolation() error {
 	var said strings.Builder
 	cmd.Stderr = &said
 	if err := runIsolated(cmd); err != nil {
-		return fmt.Errorf("namespaces with a network of its own: %w: %s", err, said.String())
+		return fmt.Errorf("namespaces with their own network: %w: %s", err, said.String())
 	}
 	return nil
 }

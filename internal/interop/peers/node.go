@@ -20,7 +20,7 @@ type Node struct {
 // inPrivate bind-mounts the first argument of each pair over the second, up to --, and executes the rest.
 const inPrivate = `while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done; shift; exec "$@"`
 
-// command returns a command that runs at the node, with files of its own. Each program on the way executes the next, so
+// command returns a command that runs at the node, where files replace others. Each program on the way executes the next, so
 // the started process is the command's.
 func (n Node) command(t testing.TB, files map[string]string, command []string) *exec.Cmd {
 	t.Helper()

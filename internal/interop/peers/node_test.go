@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestRun(t *testing.T) {
+func TestRunReturnsOutputAndExitCode(t *testing.T) {
 	shell := func(script string) Command {
 		return Command{Program: "sh", Debian: "dash", Args: []string{"-c", script}, Env: []string{"KEY=value"}, Stdin: "in"}
 	}

@@ -1,7 +1,6 @@
 // Package peers starts independent programs for tests: SOCKS gateways, and servers and clients that are used with
-// gateways. Each runs as a process of its own, with a configuration of its own, and ends with the test that
-// started it. The machine is not changed: a peer that needs other files under /etc sees them only in its own mount
-// namespace.
+// gateways. Each is a separate process with its own configuration, and ends with the test that started it. The machine
+// is not changed: a peer that needs other files under /etc sees them only in its own mount namespace.
 package peers
 
 import (

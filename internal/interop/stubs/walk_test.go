@@ -39,7 +39,7 @@ var lists = []list{
 // conf returns a resolv.conf. A stub that loses all its attempts for a name goes on to the next as if the name did not
 // exist, so there are enough attempts for a busy machine.
 func (l list) conf() string {
-	return fmt.Sprintf("nameserver %s\nsearch %s\noptions ndots:%d timeout:10 attempts:4\n", nameserver, strings.Join(l.domains, " "), l.ndots)
+	return fmt.Sprintf("nameserver %s\nsearch %s\noptions ndots:%d timeout:10 attempts:4\n", nameserver.Addr(), strings.Join(l.domains, " "), l.ndots)
 }
 
 // reached reports whether a stub that walks its list for short names alone, as musl does, reaches a name. The stub asks
@@ -66,26 +66,22 @@ const (
 
 // 300 clients concurrently look up the same names, which their stubs expand. Each client gets the typed names'
 // addresses and no error.
-func TestWalks(t *testing.T) {
-	musl := buildMusl(t)
+func TestWalksReachTheTypedNames(t *testing.T) {
+	musl, noMusl := buildMusl(t)
 	for i, l := range lists {
-		for front, needs := range fronts {
+		for front, f := range fronts {
 			for stub := range stubs {
 				if (front == "none") != (stub == "NetResolver") {
 					continue
 				}
 				t.Run(l.name+"/"+front+"/"+stub, func(t *testing.T) {
 					t.Parallel()
-					if needs != "" {
-						if _, err := exec.LookPath(needs); err != nil {
-							t.Skipf("needs %s, of the Debian package %s", needs, map[string]string{"unbound": "unbound", "dnsmasq": "dnsmasq-base"}[needs])
-						}
-						if os.Getuid() != 0 {
-							t.Skipf("needs root: %s changes its user", needs)
-						}
+					if f.cache != "" {
+						_, err := need.Program(f.cache, f.debian)
+						need.All(t, err, need.Root()) // root, because a cache changes its user
 					}
-					if stub == "musl" && musl == "" {
-						t.Skip("needs musl-gcc, of the Debian packages musl-tools and gcc")
+					if stub == "musl" {
+						need.All(t, noMusl)
 					}
 					need.All(t, need.Descriptors(1024)) // 300 clients, and their server
 					pod.Run(t, "walk", l.conf(), listVariable+"="+strconv.Itoa(i), frontVariable+"="+front, stubVariable+"="+stub, muslVariable+"="+musl)
@@ -95,19 +91,19 @@ func TestWalks(t *testing.T) {
 	}
 }
 
-// buildMusl builds the program that looks names up with musl, and returns "" if it cannot.
-func buildMusl(t *testing.T) string {
-	for _, needs := range []string{"musl-gcc", "gcc"} { // the first is a script that calls the second
-		if _, err := exec.LookPath(needs); err != nil {
-			return ""
+// buildMusl builds the program that looks names up with musl, and returns its path. The error names a missing compiler.
+func buildMusl(t *testing.T) (program string, err error) {
+	for compiler, debian := range map[string]string{"musl-gcc": "musl-tools", "gcc": "gcc"} { // the first is a script that calls the second
+		if _, err := need.Program(compiler, debian); err != nil {
+			return "", err
 		}
 	}
-	program := filepath.Join(t.TempDir(), "lookup")
+	program = filepath.Join(t.TempDir(), "lookup")
 	out, err := exec.Command("musl-gcc", "-static", "-O1", "-o", program, filepath.Join("testdata", "lookup.c")).CombinedOutput()
 	if err != nil {
 		t.Fatalf("musl-gcc: %v: %s", err, out)
 	}
-	return program
+	return program, nil
 }
 
 // walkTask runs the clients of one kind with one front.

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// inPackage changes to a directory with a document of its own.
+// inPackage changes to a directory with its own document.
 func inPackage(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "internal", "interop", "some")
 	require.NoError(t, os.MkdirAll(dir, 0o755))
@@ -73,7 +73,7 @@ func TestARowThatIsNotWrittenFails(t *testing.T) {
 	require.Len(t, f.said, 1)
 }
 
-func TestFinish(t *testing.T) {
+func TestFinishComparesOrWrites(t *testing.T) {
 	inPackage(t)
 	dir := t.TempDir()
 	run := NewRun(Gateways, dir)

@@ -138,7 +138,7 @@ func (c *Conn) Configuration(v any) error {
 		return err
 	}
 	if m.Kind != Config {
-		return fmt.Errorf("channel: %q in place of %q", m.Kind, Config)
+		return fmt.Errorf("channel: %q instead of %q", m.Kind, Config)
 	}
 	return json.Unmarshal(m.Body, v)
 }

@@ -111,7 +111,7 @@ func Become(c *channel.Conn, path string, argv []string, setUp func() ([]*os.Fil
 	}
 	m, _, err := c.Receive()
 	if err == nil && m.Kind != channel.Go {
-		err = fmt.Errorf("%q in place of %q", m.Kind, channel.Go)
+		err = fmt.Errorf("%q instead of %q", m.Kind, channel.Go)
 	}
 	if err != nil {
 		return report(c, ExitSetup, err)

@@ -27,7 +27,7 @@ func contained(engine string, user bool) []string {
 }
 
 // The supervisor reads the program's memory in another way if process_vm_readv is forbidden.
-func TestPodman(t *testing.T) {
+func TestMemoryIsReadUnderPodmansProfile(t *testing.T) {
 	w := newWorld(t)
 	serveOddly(t)
 	script := testdata("python3", "python3", "semantics.py")(t, w)

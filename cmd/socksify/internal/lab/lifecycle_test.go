@@ -28,7 +28,7 @@ func inEachWay(t *testing.T, f func(t *testing.T, w *world, way string)) {
 			before := snapshot(t)
 			f(t, w, way)
 			requireNothingLeft(t)
-			require.Subset(t, before, snapshot(t), "mounts, devices, temporary files") // those of other processes may have gone
+			require.Subset(t, before, snapshot(t), "mounts, devices, temporary files") // files of other processes may have been removed
 		})
 	}
 }
@@ -44,7 +44,7 @@ func snapshot(t *testing.T) (found []string) {
 	return append(append(files, strings.Split(string(mounts), "\n")...), strings.Split(string(links), "\n")...)
 }
 
-func TestExitCodes(t *testing.T) {
+func TestExitCodeIsTheProgramsOwn(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		notExecutable := w.dir + "/plain"
 		require.NoError(t, os.WriteFile(notExecutable, []byte("echo from a script without a first line\n"), 0o644))
@@ -76,7 +76,7 @@ func TestExitCodes(t *testing.T) {
 	})
 }
 
-func TestSetupErrors(t *testing.T) {
+func TestSetupErrorsExitWith125(t *testing.T) {
 	w := newWorld(t)
 	socksify := built("socksify")
 	for _, c := range []struct {
@@ -100,7 +100,7 @@ func TestSetupErrors(t *testing.T) {
 }
 
 // Signals that are sent only to socksify reach the program.
-func TestForwardedSignals(t *testing.T) {
+func TestSignalsAreForwarded(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		for _, name := range []string{"TERM", "INT", "HUP", "USR1", "USR2", "QUIT"} {
 			cmd := run{way: way}.command(w, "sh", "-c", "trap 'echo got "+name+"; exit 3' "+name+"; echo ready; while :; do sleep 0.05; done")
@@ -119,7 +119,7 @@ var signals = map[string]syscall.Signal{
 }
 
 // A daemon goes on working after the main program has ended; socksify returns at once.
-func TestDaemon(t *testing.T) {
+func TestDaemonOutlivesTheProgram(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		file := w.dir + "/fetched"
 		res := run{way: way}.do(w, built("client"), "daemon", "http://www.test/", file)
@@ -133,7 +133,7 @@ func TestDaemon(t *testing.T) {
 	})
 }
 
-func TestDescriptors(t *testing.T) {
+func TestProgramInheritsDescriptors(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		socksify := quoted(run{way: way}.socksify()) + " "
 		for script, prints := range map[string]string{
@@ -159,7 +159,7 @@ func killProcess(t *testing.T, process string) {
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 }
 
-func TestNested(t *testing.T) {
+func TestNestedRunExecutesTheProgram(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		gateway := "socks5://" + gatewayIP + ":1080"
 		for _, inner := range [][]string{{built("socksify")}, {built("socksify"), "-gateway", gateway}} {
@@ -178,7 +178,7 @@ func TestNested(t *testing.T) {
 	})
 }
 
-func TestManyLaunches(t *testing.T) {
+func TestManyRunsAtOnce(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		const launches = 200
 		var wg sync.WaitGroup
@@ -207,7 +207,7 @@ func TestManyLaunches(t *testing.T) {
 }
 
 // If the front is killed, the program is killed too.
-func TestFrontKilled(t *testing.T) {
+func TestKilledFrontKillsTheProgram(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		cmd := run{way: way}.command(w, "sh", "-c", "echo ready; while :; do sleep 0.05; done")
 		p := startPiped(w, cmd)
@@ -218,7 +218,7 @@ func TestFrontKilled(t *testing.T) {
 }
 
 // If the supervisor is killed, the program has no network, socksify reports the program's end, and no packet leaves.
-func TestSupervisorKilled(t *testing.T) {
+func TestKilledSupervisorEndsTheNetwork(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		script := "curl -sS http://www.test/; echo ready; read x; curl -sS -m 3 http://" + serverIP + "/ && echo LEAK; curl -sS -m 3 http://www.test/ && echo LEAK; exit 6"
 		cmd := run{way: way}.command(w, "bash", "-c", script)
@@ -240,7 +240,7 @@ func TestSupervisorKilled(t *testing.T) {
 
 // The password is not in the program's environment, in any process's arguments, in the log, or in any environment
 // that an ordinary user can read.
-func TestCredentials(t *testing.T) {
+func TestPasswordIsHidden(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		w.restart(t, func(g *testgw.Gateway) { g.Users = map[string]string{"alice": "geheim"} })
 		r := run{way: way, flags: []string{"-v"}, user: true, named: true, env: []string{"ALL_PROXY=socks5://alice:geheim@" + gatewayIP, "http_proxy=http://127.0.0.1:3128", "https_proxy=http://proxy.test:3128"}}

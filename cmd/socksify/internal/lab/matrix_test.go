@@ -97,7 +97,7 @@ var clients = []client{
 
 // Every program reaches its server, in each way and as each user. The gateway gets the name, and no other packet
 // leaves. The seccomp way reports the programs that it refuses.
-func TestPrograms(t *testing.T) {
+func TestProgramsReachTheirServers(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)

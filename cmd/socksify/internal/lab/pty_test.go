@@ -70,7 +70,7 @@ const (
 )
 
 // Ctrl-C reaches the program once, from the terminal.
-func TestCtrlC(t *testing.T) {
+func TestCtrlCReachesTheProgramOnce(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		term := startTerminal(t, w, run{way: way}.command(w, "bash", "-c", `n=0; trap 'n=$((n+1)); echo interrupt $n' INT; echo ready; for i in {1..20}; do sleep 0.05; done; echo $n in all; exit 4`))
 		term.await(t, "ready")
@@ -81,7 +81,7 @@ func TestCtrlC(t *testing.T) {
 }
 
 // A program that does not catch the signal dies of it, and socksify dies of the same signal.
-func TestCtrlCEnds(t *testing.T) {
+func TestCtrlCEndsAProgramAndSocksify(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		for keys, signal := range map[string]syscall.Signal{ctrlC: syscall.SIGINT, ctrlBackslash: syscall.SIGQUIT} {
 			term := startTerminal(t, w, run{way: way}.command(w, "sh", "-c", "echo ready; exec sleep 30"))
@@ -95,7 +95,7 @@ func TestCtrlCEnds(t *testing.T) {
 }
 
 // Ctrl-Z stops the job, the shell reports that, and fg continues it in the foreground, where it reads the terminal.
-func TestCtrlZ(t *testing.T) {
+func TestCtrlZStopsAndFgContinues(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		shell := run{bare: true}.command(w, "bash", "--norc", "-i")
 		term := startTerminal(t, w, shell)

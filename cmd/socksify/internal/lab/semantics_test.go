@@ -15,7 +15,7 @@ import (
 )
 
 // A program's sockets behave the same with socksify as without.
-func TestSocketSemantics(t *testing.T) {
+func TestSocketsBehaveAsWithoutSocksify(t *testing.T) {
 	w := newWorld(t)
 	serveOddly(t)
 	script := testdata("python3", "python3", "semantics.py")(t, w)
@@ -69,7 +69,7 @@ func serveOddly(t *testing.T) {
 }
 
 // The gateway's reply determines the error of connect.
-func TestErrors(t *testing.T) {
+func TestConnectFailsAsTheGatewayReplies(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		fetch := compiled("gcc", "gcc", nil)(t, w)[0]
 		for _, mode := range []string{"", "nonblock"} {
@@ -86,7 +86,7 @@ func TestErrors(t *testing.T) {
 }
 
 // A slow gateway delays no other connection and no event loop.
-func TestSlowGateway(t *testing.T) {
+func TestSlowGatewayDelaysNothingElse(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		w.restart(t, func(g *testgw.Gateway) {
 			g.Misbehave = func(int) testgw.Fault {
@@ -133,7 +133,7 @@ except InterruptedError:
 `
 
 // Signals reach a program while its connect waits.
-func TestInterruptedConnect(t *testing.T) {
+func TestSignalsInterruptConnect(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		w.restart(t, func(g *testgw.Gateway) {
 			g.Misbehave = func(int) testgw.Fault {
@@ -145,7 +145,7 @@ func TestInterruptedConnect(t *testing.T) {
 	})
 }
 
-func TestDirect(t *testing.T) {
+func TestDirectDestinationsBypassTheGateway(t *testing.T) {
 	inEachWay(t, func(t *testing.T, w *world, way string) {
 		for _, r := range []run{
 			{way: way, flags: []string{"-direct", serverIP}}, {way: way, env: []string{"NO_PROXY=" + serverIP}},
@@ -167,7 +167,7 @@ func TestDirect(t *testing.T) {
 }
 
 // -host and -publish connect single ports of the two loopback addresses.
-func TestPorts(t *testing.T) {
+func TestHostAndPublishConnectOnePort(t *testing.T) {
 	w := newWorld(t)
 	outside := run{bare: true}.command(w, need(t, "python3", "python3"), "-m", "http.server", "8001", "--bind", "127.0.0.1")
 	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "index.html"), []byte("outside\n"), 0o644))
@@ -200,7 +200,7 @@ func TestPorts(t *testing.T) {
 }
 
 // If namespaces are forbidden, auto uses the seccomp way. If that fails too, the error has both reasons.
-func TestFallback(t *testing.T) {
+func TestAutoFallsBackToSeccomp(t *testing.T) {
 	w := newWorld(t)
 	socksify := built("socksify") + " -v -gateway socks5://" + gatewayIP + ":1080"
 	none := "echo 0 >/proc/sys/user/max_user_namespaces && "
@@ -222,7 +222,7 @@ func TestFallback(t *testing.T) {
 	w.requireNoLeak()
 }
 
-func TestCheck(t *testing.T) {
+func TestCheckReportsWaysAndGateway(t *testing.T) {
 	w := newWorld(t)
 	res := run{flags: []string{"-check"}}.do(w)
 	require.Zero(t, res.code, res.stderr)

@@ -31,7 +31,7 @@ for f in connected, sendto, sendmsg, mapped:
 
 // The seccomp way refuses UDP: each call fails at once with ENETUNREACH, and the log has the reason. Names are still
 // resolved, and no packet leaves.
-func TestUDPRefused(t *testing.T) {
+func TestSeccompRefusesUDPAtOnce(t *testing.T) {
 	for _, way := range []string{"seccomp", byContainer} {
 		for _, user := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, ordinary user: %v", way, user), func(t *testing.T) {

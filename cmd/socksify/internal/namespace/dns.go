@@ -32,7 +32,7 @@ func newDNS(p *policy.Policy, send func(packet []byte)) *dns {
 			Search:   []string{}, // the program's resolv.conf has none
 			ErrorLog: log.New(p.Log, "", 0),
 		},
-		queries: &queries{waiting: make(chan query, 1024), past: make(chan struct{}), send: send},
+		queries: &queries{waiting: make(chan query, 1024), ended: make(chan struct{}), send: send},
 		conns:   &conns{waiting: make(chan net.Conn), closed: make(chan struct{})},
 	}
 	d.running.Go(func() { _ = d.server.ServePacket(d.queries) }) // owned by d; ends with close
@@ -53,7 +53,8 @@ func (d *dns) close() {
 	d.running.Wait()
 }
 
-// query is a datagram to port 53. It is also the net.Addr to which the Server writes the answer.
+// query is a datagram to port 53. It is also the net.Addr that queries gives the Server for it, so that WriteTo knows
+// which address the answer must come from.
 type query struct {
 	from, asked netip.AddrPort
 	payload     []byte
@@ -65,7 +66,7 @@ func (q query) String() string { return q.from.String() }
 // queries is a net.PacketConn that receives the datagrams to port 53.
 type queries struct {
 	waiting chan query
-	past    chan struct{} // closed when reads must fail
+	ended   chan struct{} // closed when reads must fail
 	once    sync.Once
 	send    func(packet []byte)
 }
@@ -82,7 +83,7 @@ func (q *queries) ReadFrom(b []byte) (int, net.Addr, error) {
 	select {
 	case m := <-q.waiting:
 		return copy(b, m.payload), m, nil
-	case <-q.past:
+	case <-q.ended:
 		return 0, nil, os.ErrDeadlineExceeded
 	}
 }
@@ -94,7 +95,7 @@ func (q *queries) WriteTo(b []byte, to net.Addr) (int, error) {
 	return len(b), nil
 }
 
-func (q *queries) Close() error                     { q.once.Do(func() { close(q.past) }); return nil }
+func (q *queries) Close() error                     { q.once.Do(func() { close(q.ended) }); return nil }
 func (q *queries) LocalAddr() net.Addr              { return query{from: netip.AddrPortFrom(server4, dnsPort)} }
 func (q *queries) SetReadDeadline(time.Time) error  { return q.Close() } // the Server sets it only to stop
 func (q *queries) SetWriteDeadline(time.Time) error { return nil }

@@ -25,10 +25,11 @@ type flow struct {
 	direct  map[netip.AddrPort]net.Conn // by destination
 	readers chan struct{}               // one value per reader that has ended
 	running int                         // number of readers
-	told    map[netip.AddrPort]bool     // destinations that have been logged
+	logged  map[netip.AddrPort]bool     // destinations that have been logged
 	last    atomic.Int64                // when a datagram was last sent or received, in Unix nanoseconds
 }
 
+// addressed is a datagram of the program with the decision about its destination.
 type addressed struct {
 	outgoing
 	d policy.Destination
@@ -37,7 +38,7 @@ type addressed struct {
 func newFlow(f *flows, addr netip.AddrPort) *flow {
 	fl := &flow{
 		flows: f, addr: addr, queue: make(chan addressed, maxQueued),
-		direct: map[netip.AddrPort]net.Conn{}, readers: make(chan struct{}), told: map[netip.AddrPort]bool{},
+		direct: map[netip.AddrPort]net.Conn{}, readers: make(chan struct{}), logged: map[netip.AddrPort]bool{},
 	}
 	fl.ctx, fl.cancel = context.WithCancel(context.Background())
 	return fl
@@ -54,7 +55,7 @@ func (fl *flow) run() {
 		case m := <-fl.queue:
 			fl.pass(m)
 			fl.flows.waiting.Add(-1)
-		case <-fl.readers: // a connection has ended: the next datagram makes another
+		case <-fl.readers: // a connection has ended; the next datagram makes another
 			fl.running--
 			fl.closeConns()
 		case <-idle.C:
@@ -81,9 +82,9 @@ func (fl *flow) pass(m addressed) {
 	began := time.Now()
 	err := fl.write(m)
 	fl.flows.latest.Store(time.Now().UnixNano())
-	if !fl.told[m.to] || err != nil {
+	if !fl.logged[m.to] || err != nil {
 		fl.flows.policy.Log.Dialed("udp", m.d, "", began, err)
-		fl.told[m.to] = true
+		fl.logged[m.to] = true
 	}
 	if err == nil || fl.ctx.Err() != nil {
 		return
@@ -93,6 +94,8 @@ func (fl *flow) pass(m addressed) {
 	}
 }
 
+// write sends a datagram, directly or through the gateway. If the gateway has ended the flow's PacketConn, it tries once
+// more with a new one.
 func (fl *flow) write(m addressed) error {
 	if m.d.Direct {
 		c, err := fl.dialed(m.d)
@@ -102,13 +105,14 @@ func (fl *flow) write(m addressed) error {
 		return err
 	}
 	err := fl.writeToGateway(m)
-	if errors.Is(err, net.ErrClosed) && fl.ctx.Err() == nil { // the gateway ended it: make another
+	if errors.Is(err, net.ErrClosed) && fl.ctx.Err() == nil { // the gateway has ended the PacketConn
 		fl.closeConns()
 		err = fl.writeToGateway(m)
 	}
 	return err
 }
 
+// writeToGateway sends a datagram through the gateway, and makes the flow's PacketConn if there is none.
 func (fl *flow) writeToGateway(m addressed) error {
 	if fl.gateway == nil {
 		ctx, cancel := fl.bounded()
@@ -193,6 +197,7 @@ func (fl *flow) closeConns() {
 	}
 }
 
+// end closes fl's connections, and drops the datagrams that wait.
 func (fl *flow) end() {
 	fl.cancel()
 	fl.closeConns()

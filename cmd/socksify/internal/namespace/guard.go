@@ -11,8 +11,8 @@ import (
 	"github.com/sockslib/sockslib/cmd/socksify/internal/policy"
 )
 
-// guard is a link endpoint between the link and the stack. It keeps packets that no gateway carries from the stack
-// and answers them at once, so that ping, for instance, fails in milliseconds and not after its timeout.
+// guard is a link endpoint between the link and the stack. It does not deliver packets that no gateway carries, and answers
+// them at once, so that ping, for instance, fails in milliseconds and not after its timeout.
 type guard struct {
 	nested.Endpoint
 	log  *policy.Log

@@ -59,8 +59,8 @@ func icmpError(quote []byte, why reason, info uint32) []byte {
 
 const icmpHeader = 8
 
-// icmp4 returns an error with the name server's address as its source, because the destination's may be invalid as
-// one.
+// icmp4 returns an error whose source is the name server's address, because the destination of the packet may be no valid
+// source.
 func icmp4(to netip.Addr, quote []byte, why reason, info uint32) []byte {
 	b := make([]byte, header.IPv4MinimumSize+icmpHeader+len(quote))
 	putIPv4(b, header.ICMPv4ProtocolNumber, server4, to)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/buffer"
@@ -23,7 +24,7 @@ type link struct {
 		Read(func(fd uintptr) bool) error
 		Write(func(fd uintptr) bool) error
 	}
-	mtu uint32
+	mtu atomic.Uint32 // the stack may set it at any time
 
 	mu         sync.Mutex
 	dispatcher stack.NetworkDispatcher
@@ -40,7 +41,8 @@ func newLink(device *os.File) (*link, error) {
 		unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	l := &link{file: os.NewFile(uintptr(fd), DeviceName), mtu: mtu}
+	l := &link{file: os.NewFile(uintptr(fd), DeviceName)}
+	l.mtu.Store(mtu)
 	if l.raw, err = l.file.SyscallConn(); err != nil {
 		l.file.Close()
 		return nil, err
@@ -190,8 +192,8 @@ func (l *link) IsAttached() bool {
 	return l.dispatcher != nil
 }
 
-func (l *link) MTU() uint32                             { return l.mtu }
-func (l *link) SetMTU(mtu uint32)                       { l.mtu = mtu }
+func (l *link) MTU() uint32                             { return l.mtu.Load() }
+func (l *link) SetMTU(mtu uint32)                       { l.mtu.Store(mtu) }
 func (l *link) MaxHeaderLength() uint16                 { return 0 }
 func (l *link) LinkAddress() tcpip.LinkAddress          { return "" }
 func (l *link) SetLinkAddress(tcpip.LinkAddress)        {}

@@ -117,7 +117,7 @@ func (l *lab) dial(t *testing.T, name string, port uint16) (*gonet.TCPConn, erro
 	return gonet.DialContextTCP(ctx, l.program, l.fake(t, "ip4", name, port), header.IPv4ProtocolNumber)
 }
 
-func TestTCP(t *testing.T) {
+func TestConnectionsReachTheirServerByName(t *testing.T) {
 	l := newLab(t)
 	for _, size := range []int{0, 1, 1 << 20} {
 		c, err := l.dial(t, "www.test", l.port)
@@ -141,7 +141,7 @@ func TestTCP(t *testing.T) {
 }
 
 // Many connections leave no goroutines or descriptors, which TestMain checks.
-func TestManyConnections(t *testing.T) {
+func TestManyConnectionsLeaveNothing(t *testing.T) {
 	l := newLab(t)
 	total := 3000
 	if testing.Short() {
@@ -181,7 +181,7 @@ func TestManyConnections(t *testing.T) {
 	require.Eventually(t, func() bool { return l.gateway.Sessions() == 0 }, 10*time.Second, 10*time.Millisecond)
 }
 
-func TestRefusedConnections(t *testing.T) {
+func TestFailedDialsFailTheConnect(t *testing.T) {
 	l := newLab(t)
 	_, err := l.dial(t, "www.test", 1)
 	require.ErrorContains(t, err, "refused")
@@ -194,7 +194,7 @@ func TestRefusedConnections(t *testing.T) {
 	require.ErrorContains(t, err, "route", "stale: %v", time.Since(began))
 }
 
-func TestUDP(t *testing.T) {
+func TestDatagramsReachTheirServerByName(t *testing.T) {
 	l := newLab(t)
 	for network, protocol := range map[string]tcpip.NetworkProtocolNumber{"ip4": header.IPv4ProtocolNumber, "ip6": header.IPv6ProtocolNumber} {
 		to := l.fake(t, network, "www.test", l.port)
@@ -222,7 +222,7 @@ func TestUDP(t *testing.T) {
 }
 
 // The name server answers at every address, over UDP and TCP.
-func TestDNS(t *testing.T) {
+func TestNameServerAnswersAtEveryAddress(t *testing.T) {
 	l := newLab(t)
 	for _, network := range []string{"udp", "tcp"} {
 		r := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {

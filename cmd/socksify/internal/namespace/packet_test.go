@@ -10,7 +10,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 )
 
-func TestDatagram(t *testing.T) {
+func TestDatagramsHaveCorrectChecksums(t *testing.T) {
 	for _, ends := range [][2]string{{"240.0.0.1:53", "198.19.255.1:4000"}, {"[100::1]:53", "[fdf5:c50c:6b1f::1]:4000"}} {
 		from, to := netip.MustParseAddrPort(ends[0]), netip.MustParseAddrPort(ends[1])
 		for _, size := range []int{0, 1, 1400, maxPayload} {
@@ -45,7 +45,7 @@ func sound(b []byte) bool {
 	return checksum.Checksum(rest, sum) == 0xffff
 }
 
-func TestUnreachable(t *testing.T) {
+func TestICMPErrorsQuoteTheirPacket(t *testing.T) {
 	quote := datagram(netip.MustParseAddrPort("198.19.255.1:4000"), netip.MustParseAddrPort("240.0.0.1:9"), make([]byte, 500))
 	for why := range codes {
 		b := unreachable(quote, reason(why))
@@ -59,7 +59,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-func TestInspect(t *testing.T) {
+func TestPacketsGetTheirVerdict(t *testing.T) {
 	packet := func(protocol byte, dst string, payload ...byte) []byte {
 		b := make([]byte, 20+len(payload))
 		putIPv4(b, 0, device4, netip.MustParseAddr(dst))

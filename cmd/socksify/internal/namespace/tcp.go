@@ -47,8 +47,8 @@ type connections struct {
 // connection is a connection that the gateway has granted.
 type connection struct {
 	relay.Relay
-	conn net.Conn // the gateway's
-	ep   tcpip.Endpoint
+	gateway net.Conn
+	ep      tcpip.Endpoint // the program's side
 }
 
 func newConnections(p *policy.Policy, s *stack.Stack, d *dns, send func([]byte)) *connections {
@@ -126,7 +126,7 @@ func (c *connections) request(r *tcp.ForwarderRequest) {
 		_ = gateway.Close()
 		return
 	}
-	c.carry(&connection{conn: gateway, ep: ep}, program, d, began)
+	c.carry(&connection{gateway: gateway, ep: ep}, program, d, began)
 }
 
 // enter adds a request to wg. It reports false after close.
@@ -165,7 +165,7 @@ func (c *connections) carry(conn *connection, program *gonet.TCPConn, d policy.D
 	if closing {
 		conn.cut()
 	}
-	sent, received := conn.Run(program, conn.conn)
+	sent, received := conn.Run(program, conn.gateway)
 	c.mu.Lock()
 	delete(c.open, conn)
 	c.mu.Unlock()
@@ -175,11 +175,11 @@ func (c *connections) carry(conn *connection, program *gonet.TCPConn, d policy.D
 // cut resets the program's side of a connection and closes the gateway's.
 func (conn *connection) cut() {
 	conn.ep.Abort()
-	_ = conn.conn.Close()
+	_ = conn.gateway.Close()
 }
 
-// refuse answers a SYN whose dial has failed with err, so that the program's connect fails with policy.Errno. It
-// does not answer after a timeout, so that the program's own timeout counts.
+// refuse answers a SYN whose dial has failed with err, so that the program's connect fails with policy.Errno. If the dial
+// has timed out, refuse does not answer, so that the program's own timeout counts.
 func (c *connections) refuse(r *tcp.ForwarderRequest, err error) {
 	errno := policy.Errno(err)
 	syn := c.complete(r, errno == syscall.ECONNREFUSED)
@@ -226,6 +226,7 @@ func (c *connections) unsent() int {
 	return n
 }
 
+// close cuts all connections, and waits for their goroutines.
 func (c *connections) close() {
 	c.mu.Lock()
 	c.cancel()

@@ -18,7 +18,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-func TestErrno(t *testing.T) {
+func TestErrnoTellsWhatFailed(t *testing.T) {
 	wrap := func(err error) error { return &net.OpError{Op: "dial", Err: fmt.Errorf("around: %w", err)} }
 	for _, c := range []struct {
 		err  error
@@ -47,7 +47,7 @@ func TestErrno(t *testing.T) {
 	require.False(t, TTLExpired(context.DeadlineExceeded))
 }
 
-func TestDestination(t *testing.T) {
+func TestDestinationsAreNamedDirectOrRefused(t *testing.T) {
 	table, err := mapping.New(mapping.Config{})
 	require.NoError(t, err)
 	p := &Policy{
@@ -81,7 +81,7 @@ func TestDestination(t *testing.T) {
 	}
 }
 
-func TestLog(t *testing.T) {
+func TestLogWritesOneLinePerEvent(t *testing.T) {
 	var none *Log
 	none.Printf("nothing")
 	none.Dialed("tcp", Destination{}, "", time.Now(), nil)

@@ -14,10 +14,10 @@ import (
 // forbid pidfd_getfd. The supervisor finds the socket of a program's descriptor by the inode number in
 // /proc/PID/fd.
 //
-// While custody holds a descriptor, the program's close does not end the socket. So custody releases a socket when
-// it is connected or listens, and a sweep releases sockets that no process has any more. A sweep runs when the
-// number of held sockets has doubled, and before a bind if another bound socket is held. A custody is safe for
-// concurrent use. A nil *custody holds nothing; only release and close may be called on it.
+// While a custody holds a descriptor, the program's close does not end the socket. So the custody releases a socket when it
+// is connected or listens, and a sweep releases the sockets that no process has any more. A sweep runs when the number of
+// held sockets has doubled, and before a bind if another bound socket is held. A custody is safe for concurrent use. A nil
+// *custody holds nothing; only release and close may be called on it.
 type custody struct {
 	mu      sync.Mutex
 	held    map[uint64]*heldSocket // by inode number
@@ -129,6 +129,7 @@ func (c *custody) present() (n int) {
 	return n
 }
 
+// close releases all sockets.
 func (c *custody) close() {
 	if c == nil {
 		return

@@ -40,7 +40,7 @@ func made(t *testing.T, c *custody) socket {
 }
 
 // get finds a socket by its inode number until it is released.
-func TestCustody(t *testing.T) {
+func TestCustodyHoldsASocketUntilItsRelease(t *testing.T) {
 	c := newCustody()
 	defer c.close()
 	s := made(t, c)
@@ -60,7 +60,7 @@ func TestCustody(t *testing.T) {
 }
 
 // A sweep releases a socket only if the last sweep did not find it in any process either.
-func TestSweep(t *testing.T) {
+func TestSweepReleasesWhatTwoSweepsMiss(t *testing.T) {
 	c := newCustody()
 	defer c.close()
 	kept, lost := made(t, c), made(t, c)
@@ -83,7 +83,7 @@ func TestSweep(t *testing.T) {
 }
 
 // A custody holds few sockets, even if a program makes and closes many.
-func TestCustodyIsBounded(t *testing.T) {
+func TestCustodyHoldsFewClosedSockets(t *testing.T) {
 	c := newCustody()
 	defer c.close()
 	var live []socket
@@ -101,7 +101,7 @@ func TestCustodyIsBounded(t *testing.T) {
 }
 
 // The port of a bound socket that the program has closed is free for the next bind.
-func TestBindFreesPorts(t *testing.T) {
+func TestBindFreesThePortsOfClosedSockets(t *testing.T) {
 	c := newCustody()
 	defer c.close()
 	closed := made(t, c)
@@ -118,7 +118,7 @@ func TestBindFreesPorts(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestInodeOf(t *testing.T) {
+func TestInodeOfTakesSocketsAlone(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	require.NoError(t, err)
 	defer null.Close()
@@ -133,7 +133,7 @@ func TestInodeOf(t *testing.T) {
 }
 
 // listed recognizes sockets that reach no network, and TCP sockets, by the kernel's tables.
-func TestListed(t *testing.T) {
+func TestListedFindsSocketsInTheKernelsTables(t *testing.T) {
 	inode := func(domain, kind int) (uint64, int) {
 		fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, 0)
 		require.NoError(t, err)
@@ -155,7 +155,7 @@ func TestListed(t *testing.T) {
 }
 
 // Reads and writes by /proc/PID/mem return the same errors.
-func TestMemoryFile(t *testing.T) {
+func TestMemoryFileReadsAndWrites(t *testing.T) {
 	m := memory{os.Getpid()}
 	page, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	require.NoError(t, err)

@@ -22,14 +22,14 @@ func (s *Session) connectDatagram(n *notification, c socket, address []byte) {
 	s.listener.answer(n, 0, orZero(err))
 }
 
-// target is the address to which a datagram is sent.
+// target is the address to which the supervisor sends a datagram.
 type target struct {
 	sockaddr []byte
 	dns      bool // the address of socksify's name server
 }
 
-// judge returns the target for an address, or the errno of the call. It refuses other destinations than a name
-// server and this machine, and logs that UDP needs the namespace way.
+// judge returns the target for the address that the program sends to. Its error is the errno of the call. It refuses all
+// destinations but name servers, which become socksify's, and this machine, and logs that UDP needs the namespace way.
 func (s *Session) judge(n *notification, c socket, address []byte) (target, error) {
 	to, err := parseSockaddr(address)
 	if err != nil {
@@ -53,18 +53,26 @@ func (s *Session) judge(n *notification, c socket, address []byte) (target, erro
 	return target{}, unix.ENETUNREACH
 }
 
-// sendto answers a sendto with an address. It lets the call proceed for other sockets than UDP, which cannot reach
-// a network by it.
-func (s *Session) sendto(n *notification) {
+// datagramSocket returns the datagram socket of a call that sends with an address; the caller must close it. It lets the
+// call proceed for a socket that cannot reach a network by it. If it has answered the call, or let it proceed, it reports
+// false.
+func (s *Session) datagramSocket(n *notification) (socket, bool) {
 	c, ok := s.lookAt(n)
+	if ok && !s.sendsElsewhere(n, c) {
+		c.close()
+		s.listener.proceed(n)
+		return socket{}, false
+	}
+	return c, ok
+}
+
+// sendto answers a sendto with an address.
+func (s *Session) sendto(n *notification) {
+	c, ok := s.datagramSocket(n)
 	if !ok {
 		return
 	}
 	defer c.close()
-	if !s.sendsElsewhere(n, c) {
-		s.listener.proceed(n)
-		return
-	}
 	if n.args[5] > maxSockaddr || n.args[2] > maxDatagram {
 		s.listener.answer(n, 0, unix.EMSGSIZE)
 		return
@@ -128,6 +136,7 @@ func (s *Session) messageOf(n *notification, at uint64) (socket, message, bool) 
 	return c, m, true
 }
 
+// readMessage reads the struct msghdr at an address. Its error is an errno.
 func readMessage(m memory, at uint64) (message, error) {
 	b, err := m.read(at, sizeMsghdr)
 	if err != nil {
@@ -173,15 +182,11 @@ func (s *Session) sendMessage(n *notification, c socket, msg message, flags int)
 
 // sendmmsg answers a sendmmsg. It sends the messages until one fails.
 func (s *Session) sendmmsg(n *notification) {
-	c, ok := s.lookAt(n)
+	c, ok := s.datagramSocket(n)
 	if !ok {
 		return
 	}
 	defer c.close()
-	if !s.sendsElsewhere(n, c) {
-		s.listener.proceed(n)
-		return
-	}
 	m := memory{int(n.pid)}
 	count := min(int(uint32(n.args[2])), maxBuffers)
 	sent := 0

@@ -156,7 +156,7 @@ func programs(t testing.TB) map[bool][]unix.SockFilter {
 	return both
 }
 
-func TestFilter(t *testing.T) {
+func TestFilterAgreesWithItsSecondImplementation(t *testing.T) {
 	for made, program := range programs(t) {
 		for _, number := range numbers {
 			for _, a := range interesting {
@@ -190,7 +190,7 @@ func FuzzFilter(f *testing.F) {
 	})
 }
 
-func TestTags(t *testing.T) {
+func TestTagsAreBelowTheLimitOfDescriptors(t *testing.T) {
 	for limit, want := range map[uint64]uint32{256: 128, 1024: 896, 1 << 20: 896} {
 		got, err := tagsBelow(limit)
 		require.NoError(t, err)
@@ -201,7 +201,7 @@ func TestTags(t *testing.T) {
 }
 
 // A jump whose distance does not fit into a byte is an error.
-func TestFarJump(t *testing.T) {
+func TestJumpTooFarIsAnError(t *testing.T) {
 	a := &assembler{}
 	a.when(1, func() {
 		for range 256 {

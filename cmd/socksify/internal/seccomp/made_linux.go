@@ -1,5 +1,8 @@
 package seccomp
 
+// The supervisor makes the program's datagram sockets, and with a custody its stream sockets too. This file makes them, and
+// has the handlers that work on a socket of the custody.
+
 import (
 	"fmt"
 	"os"
@@ -107,8 +110,8 @@ func (s *Session) listen(n *notification) {
 	s.listener.proceed(n)
 }
 
-// heldSocketOf is socketOf with a custody. The result has no descriptor if the socket is not held: it has been
-// released, is of another family, or was accepted or inherited.
+// heldSocketOf is socketOf with a custody. The result has no descriptor if the custody does not hold the socket, because it
+// was released, accepted or inherited, or is of another family.
 func (s *Session) heldSocketOf(n *notification) (socket, error) {
 	inode, err := inodeOf(int(n.pid), int(int32(n.args[0])))
 	if err == unix.EPERM {
@@ -126,7 +129,7 @@ func (s *Session) heldSocketOf(n *notification) (socket, error) {
 	return socket{fd: -1, cookie: inode}, nil
 }
 
-// noNetwork reports whether a socket is of a family that reaches no network, so that its calls may proceed.
+// noNetwork reports whether a socket is of a family that cannot reach a network, so that its calls may proceed.
 func (s *Session) noNetwork(n *notification, c socket) bool {
 	if c.fd < 0 {
 		return listed(int(n.pid), c.cookie, unixTables)
@@ -134,7 +137,7 @@ func (s *Session) noNetwork(n *notification, c socket) bool {
 	return !c.internet()
 }
 
-// sendsElsewhere reports whether a socket can send to the address of a message.
+// sendsElsewhere reports whether a message on a socket may go to an address that the message has.
 func (s *Session) sendsElsewhere(n *notification, c socket) bool {
 	if c.fd < 0 {
 		return !listed(int(n.pid), c.cookie, unixTables) && !listed(int(n.pid), c.cookie, tcpTables)
@@ -142,7 +145,7 @@ func (s *Session) sendsElsewhere(n *notification, c socket) bool {
 	return c.internet() && c.kind != unix.SOCK_STREAM
 }
 
-// connectReleased answers a connect on a socket without a descriptor: it is connected, listens, or cannot be
+// connectReleased answers a connect on a socket that the custody has released: it is connected, listens, or cannot be
 // connected.
 func (s *Session) connectReleased(n *notification, c socket, address []byte) {
 	disconnects := len(address) >= 2 && familyOf(address) == unix.AF_UNSPEC
@@ -151,7 +154,7 @@ func (s *Session) connectReleased(n *notification, c socket, address []byte) {
 	case !disconnects && listed(int(n.pid), c.cookie, tcpTables):
 		s.listener.answer(n, 0, unix.EISCONN)
 	default:
-		s.policy.Log.Printf("%stcp → refused: a socket that was inherited, or is to be connected again", nameOf(int(n.pid)))
+		s.policy.Log.Printf("%stcp → refused: a socket that was inherited, or that is connected again", nameOf(int(n.pid)))
 		s.listener.answer(n, 0, unix.EOPNOTSUPP)
 	}
 }

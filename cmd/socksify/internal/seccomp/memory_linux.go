@@ -46,6 +46,18 @@ func (m memory) write(at uint64, b []byte) error {
 	return err
 }
 
+// scatter writes b to buffers, one after the other.
+func (m memory) scatter(buffers []segment, b []byte) error {
+	for _, seg := range buffers {
+		part := b[:min(len(b), seg.length)]
+		if err := m.write(seg.at, part); err != nil {
+			return err
+		}
+		b = b[len(part):]
+	}
+	return nil
+}
+
 // file calls do with a descriptor of /proc/PID/mem. Some profiles of containers forbid process_vm_readv but not
 // this file, for which the kernel requires the same rights.
 func (m memory) file(flags int, do func(fd int) (int, error)) (int, error) {

@@ -13,15 +13,16 @@ type lots struct {
 	v4, v6 lot // the addr of v6 is invalid on a machine without IPv6
 }
 
-// lot is a listener at which sockets of the program wait during a dial. It answers no SYN: its queue has room for
-// one connection, which is the filler's and is never accepted. A socket that connects to it stays in SYN_SENT, as
-// on a slow network. To complete the connect, another socket with the listener's address connects to the program's
-// socket, by TCP's simultaneous open (RFC 9293, section 3.5).
+// lot is a listener at which sockets of the program wait during a dial. It answers no SYN, because its queue has room for
+// one connection, and the connection of filler, which is never accepted, takes that. So a socket that connects to it stays
+// in SYN_SENT, as on a slow network. To complete the connect, another socket with the listener's address connects to the
+// program's socket, by TCP's simultaneous open (RFC 9293, section 3.5).
 type lot struct {
 	listener, filler int
 	addr             netip.AddrPort
 }
 
+// open makes the lots. The lot of IPv6 is left out on a machine without IPv6.
 func (l *lots) open() (err error) {
 	if l.v4, err = newLot(netip.AddrFrom4([4]byte{127, 0, 0, 1})); err != nil {
 		return err

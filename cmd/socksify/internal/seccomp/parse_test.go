@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSockaddr(t *testing.T) {
+func TestSockaddrRoundTrip(t *testing.T) {
 	for _, s := range []string{"192.0.2.1:80", "0.0.0.0:0", "[2001:db8::1]:65535", "[::ffff:192.0.2.1]:53"} {
 		want := netip.MustParseAddrPort(s)
 		b := appendSockaddr(nil, want)
@@ -29,14 +29,14 @@ func TestSockaddr(t *testing.T) {
 	require.ErrorIs(t, err, syscall.EAFNOSUPPORT)
 }
 
-func TestInFamily(t *testing.T) {
+func TestInFamilyMapsIPv4(t *testing.T) {
 	v4 := netip.MustParseAddrPort("127.0.0.1:1")
 	require.Equal(t, "127.0.0.1:1", inFamily(v4, false).String())
 	require.Equal(t, "[::ffff:127.0.0.1]:1", inFamily(v4, true).String())
 	require.Equal(t, "[::1]:1", inFamily(netip.MustParseAddrPort("[::1]:1"), true).String())
 }
 
-func TestUnixPath(t *testing.T) {
+func TestUnixPathOfASockaddr(t *testing.T) {
 	family := string(binary.NativeEndian.AppendUint16(nil, syscall.AF_UNIX))
 	for sockaddr, want := range map[string]string{
 		family + "/run/nscd/socket\x00garbage": "/run/nscd/socket",
@@ -74,7 +74,7 @@ func msghdr(name uint64, nameLength uint32, iov, buffers uint64) []byte {
 	return append(b, make([]byte, sizeMsghdr-len(b))...)
 }
 
-func TestMessage(t *testing.T) {
+func TestMessageOfEveryLength(t *testing.T) {
 	b := msghdr(0x1000, 16, 0x2000, 3)
 	m, err := parseMessage(b)
 	require.NoError(t, err)
@@ -100,7 +100,7 @@ func iovecs(pairs ...uint64) (b []byte) {
 	return b
 }
 
-func TestSegments(t *testing.T) {
+func TestSegmentsAreBounded(t *testing.T) {
 	segments, complete := parseSegments(iovecs(1, 10, 2, 0, 3, 20))
 	require.True(t, complete)
 	require.Equal(t, []segment{{1, 10}, {3, 20}}, segments)
@@ -129,7 +129,7 @@ func FuzzMessage(f *testing.F) {
 	})
 }
 
-func TestStates(t *testing.T) {
+func TestStatesDropTheLeastRecentlyUsed(t *testing.T) {
 	var s states
 	require.Zero(t, s.get(1))
 	s.change(1, func(st *state) { st.failed = syscall.ECONNREFUSED })

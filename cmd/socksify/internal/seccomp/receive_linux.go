@@ -10,8 +10,8 @@ import (
 // uint32Bytes returns the bytes of n in native order.
 func uint32Bytes(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
 
-// recvfrom answers a recvfrom. It returns an answer of socksify's name server with the address of the server that
-// the program sent to, because programs compare them.
+// recvfrom answers a recvfrom. It returns an answer of socksify's name server as if it came from the server that the
+// program sent to, because programs compare the two addresses.
 func (s *Session) recvfrom(n *notification) {
 	c, ok := s.lookAt(n)
 	if !ok {
@@ -39,7 +39,8 @@ func (s *Session) recvfrom(n *notification) {
 	s.listener.answer(n, int64(got), 0)
 }
 
-// receive waits for a datagram like the program's call. If flags has MSG_TRUNC, it returns the whole length.
+// receive waits for a datagram as the program's call would: not with MSG_DONTWAIT or O_NONBLOCK, until SO_RCVTIMEO or until
+// a signal. If flags has MSG_TRUNC, it returns the whole length of a datagram that is longer than b.
 func (s *Session) receive(n *notification, c socket, b []byte, flags int) (got int, truncated bool, err error) {
 	wait := flags&unix.MSG_DONTWAIT == 0 && !c.nonblocking()
 	deadline := receiveDeadline(c)
@@ -69,29 +70,51 @@ func receiveDeadline(c socket) time.Time {
 	return time.Now().Add(time.Duration(t.Nano()))
 }
 
-// recvmsg is recvfrom for the struct msghdr at the address at. If then is not nil, recvmsg calls it with the
-// length and answers the call with 1, for recvmmsg.
-func (s *Session) recvmsg(n *notification, at uint64, flags int, then func(int) error) {
-	c, msg, ok := s.messageOf(n, at)
+// recvmsg answers a recvmsg, as recvfrom does.
+func (s *Session) recvmsg(n *notification) {
+	if length, ok := s.receiveAt(n, n.args[1], int(int32(n.args[2]))); ok {
+		s.listener.answer(n, int64(length), 0)
+	}
+}
+
+// recvmmsg answers a recvmmsg. It receives only one message, which the call's interface allows.
+func (s *Session) recvmmsg(n *notification) {
+	if uint32(n.args[2]) == 0 {
+		s.listener.answer(n, 0, 0)
+		return
+	}
+	at := n.args[1]
+	length, ok := s.receiveAt(n, at, int(int32(n.args[3])))
 	if !ok {
 		return
+	}
+	if err := (memory{int(n.pid)}).write(at+sizeMsghdr, uint32Bytes(uint32(length))); err != nil {
+		s.listener.answer(n, 0, errnoOf(err))
+		return
+	}
+	s.listener.answer(n, 1, 0)
+}
+
+// receiveAt receives an answer of socksify's name server into the struct msghdr at an address, and returns its length. It
+// lets the call proceed on a socket that has asked no name server. If it has answered the call, or let it proceed, it
+// reports false.
+func (s *Session) receiveAt(n *notification, at uint64, flags int) (length int, ok bool) {
+	c, msg, ok := s.messageOf(n, at)
+	if !ok {
+		return 0, false
 	}
 	defer c.close()
 	asked := s.states.get(c.cookie).asked
 	if asked == nil {
 		s.listener.proceed(n)
-		return
+		return 0, false
 	}
-	got, err := s.receiveMessage(n, c, msg, at, flags, asked)
-	value := int64(got)
-	if err == nil && then != nil {
-		value, err = 1, then(got)
-	}
+	length, err := s.receiveMessage(n, c, msg, at, flags, asked)
 	if err != nil {
 		s.listener.answer(n, 0, errnoOf(err))
-		return
+		return 0, false
 	}
-	s.listener.answer(n, value, 0)
+	return length, true
 }
 
 // Offsets in struct msghdr of fields that the kernel sets.
@@ -101,7 +124,8 @@ const (
 	offsetFlags         = 48
 )
 
-// receiveMessage receives a datagram into a message, with the sender asked, and returns its length.
+// receiveMessage receives a datagram into the program's message, whose struct msghdr is at an address, with asked as the
+// sender. It returns the length of the datagram.
 func (s *Session) receiveMessage(n *notification, c socket, msg message, at uint64, flags int, asked []byte) (int, error) {
 	m := memory{int(n.pid)}
 	segments, _, err := segmentsOf(m, msg)
@@ -117,13 +141,8 @@ func (s *Session) receiveMessage(n *notification, c socket, msg message, at uint
 	if err != nil {
 		return 0, err
 	}
-	rest := b[:min(got, size)]
-	for _, seg := range segments {
-		part := rest[:min(len(rest), seg.length)]
-		if err := m.write(seg.at, part); err != nil {
-			return 0, err
-		}
-		rest = rest[len(part):]
+	if err := m.scatter(segments, b[:min(got, size)]); err != nil {
+		return 0, err
 	}
 	var outFlags uint32
 	if truncated {
@@ -141,16 +160,4 @@ func (s *Session) receiveMessage(n *notification, c socket, msg message, at uint
 		return 0, err
 	}
 	return got, m.write(at+offsetFlags, uint32Bytes(outFlags))
-}
-
-// recvmmsg answers a recvmmsg. It receives only one message, which the call's interface allows.
-func (s *Session) recvmmsg(n *notification) {
-	if uint32(n.args[2]) == 0 {
-		s.listener.answer(n, 0, 0)
-		return
-	}
-	at := n.args[1]
-	s.recvmsg(n, at, int(int32(n.args[3])), func(length int) error {
-		return memory{int(n.pid)}.write(at+sizeMsghdr, uint32Bytes(uint32(length)))
-	})
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,11 +27,11 @@ type Session struct {
 	custody  *custody // nil: the supervisor duplicates the program's sockets
 	file     *os.File // of the listener
 	listener listener
-	stop     int // an eventfd that ends the loop
+	stop     int // an eventfd; when it is readable, the loop of Serve ends
 
 	dns    *resolver.Server
-	name4  netip.AddrPort // addresses of the name server; name6 is invalid without IPv6
-	name6  netip.AddrPort
+	name4  netip.AddrPort // the name server's address
+	name6  netip.AddrPort // invalid on a machine without IPv6
 	lots   lots
 	states states
 	naming sync.Mutex // held to choose a tag
@@ -102,7 +101,7 @@ func Probe() (means string, err error) {
 	return s.Means(), s.file.Close()
 }
 
-// errNoDuplicates is the error of Start's first attempt after which Start makes a second one.
+// errNoDuplicates makes Start try again with a custody.
 var errNoDuplicates = errors.New("pidfd_getfd is forbidden")
 
 // mayLook returns an error if this process must not read the memory of a process of the program, or cannot get its
@@ -182,62 +181,6 @@ func (s *Session) serveNamesAt(address string) (netip.AddrPort, error) {
 			return netip.AddrPort{}, err
 		}
 	}
-}
-
-// handle answers one system call.
-func (s *Session) handle(n *notification) {
-	if n.arch != architectures[runtime.GOARCH] || runtime.GOARCH == "amd64" && n.number >= x32 {
-		s.refuseForeign(n)
-		return
-	}
-	switch n.number {
-	case unix.SYS_CONNECT:
-		s.connect(n)
-	case unix.SYS_GETPEERNAME:
-		s.getpeername(n)
-	case unix.SYS_GETSOCKOPT:
-		s.socketError(n)
-	case unix.SYS_SOCKET:
-		s.makeSocket(n)
-	case unix.SYS_BIND:
-		s.bind(n)
-	case unix.SYS_LISTEN:
-		s.listen(n)
-	case unix.SYS_SENDTO:
-		s.sendto(n)
-	case unix.SYS_SENDMSG:
-		s.sendmsg(n)
-	case unix.SYS_SENDMMSG:
-		s.sendmmsg(n)
-	case unix.SYS_RECVFROM:
-		s.recvfrom(n)
-	case unix.SYS_RECVMSG:
-		s.recvmsg(n, n.args[1], int(n.args[2]), nil)
-	case unix.SYS_RECVMMSG:
-		s.recvmmsg(n)
-	default:
-		s.listener.answer(n, 0, unix.ENOSYS)
-	}
-}
-
-// refuseForeign kills a process of another architecture, whose system calls have other numbers and structures. It
-// reports that in the log, and on the process's standard error if it can duplicate or open that.
-func (s *Session) refuseForeign(n *notification) {
-	const line = "32-bit and x32 programs need -by namespace"
-	pid, err := processOf(int(n.pid))
-	if err != nil || !s.listener.valid(n) {
-		return
-	}
-	fd, err := duplicate(pid, 2)
-	if err != nil {
-		fd, err = unix.Open(fmt.Sprintf("/proc/%d/fd/2", pid), unix.O_WRONLY|unix.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	}
-	if err == nil {
-		_, _ = unix.Write(fd, []byte("socksify: "+line+"\n"))
-		unix.Close(fd)
-	}
-	s.policy.Log.Printf("%srefused: %s", nameOf(pid), line)
-	_ = unix.Kill(pid, unix.SIGKILL)
 }
 
 // Close ends the name server and all connections, and waits for their goroutines.

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSignalsWait(t *testing.T) {
+func TestUnblockedPendingSignalsWait(t *testing.T) {
 	status := func(thread, process, blocked string) string {
 		return "Name:\tx\nSigPnd:\t" + thread + "\nShdPnd:\t" + process + "\nSigBlk:\t" + blocked + "\nSigIgn:\t0\n"
 	}

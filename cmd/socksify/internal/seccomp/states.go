@@ -11,12 +11,19 @@ import (
 // sees its socket as the kernel does, connected to a relay.
 const maxStates = 1 << 14
 
-// state is the state of a socket that the program must see. The mutex of states guards it.
+// state is the state of a socket that the program must see. The mutex of states guards it. For a stream socket it decides
+// what the next connect returns; the first row that applies counts:
+//
+//	failed    the errno, once; SO_ERROR returns it too, if it comes first
+//	attempt   on a nonblocking socket EALREADY, until poll has reported the outcome; on a blocking socket, the outcome
+//	untold    0, once
+//	peer      EISCONN
+//	none      the outcome of a new dial
 type state struct {
 	peer    []byte     // the sockaddr that the program connected to; nil: none
 	attempt *attempt   // the current dial; nil: none
-	failed  unix.Errno // error of a connect that was answered before its outcome, to be returned once; 0: none
-	untold  bool       // such a connect has succeeded, and no later connect has returned that yet
+	failed  unix.Errno // the outcome of a connect whose call had returned before, not reported to the program yet; 0: none
+	untold  bool       // such a connect has succeeded, and that is not reported to the program yet
 	asked   []byte     // of a datagram socket: the sockaddr of the name server that it sent to; nil: none
 }
 
@@ -24,7 +31,7 @@ type state struct {
 type attempt struct {
 	done  chan struct{}
 	errno unix.Errno
-	left  bool // no call waits for the outcome; guarded by the mutex of states
+	left  bool // no call waits for the outcome any longer; guarded by the mutex of states
 }
 
 // states holds the state of each socket of the program by its cookie. The zero states is ready for use, and safe for
@@ -70,6 +77,7 @@ func (s *states) get(cookie uint64) (st state) {
 	return st
 }
 
+// forget removes the state of a socket.
 func (s *states) forget(cookie uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -81,7 +81,7 @@ func (s *scanner) entry(version uint16) cached {
 		}
 	}
 	e.ticket = s.data()
-	s.data() // a second ticket
+	s.data() // the second ticket, of user-to-user authentication
 	return e
 }
 

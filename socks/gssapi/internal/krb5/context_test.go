@@ -34,7 +34,7 @@ func each(t *testing.T, f func(t *testing.T, in, ac *Context, sealed bool)) {
 	}
 }
 
-func TestWrap(t *testing.T) {
+func TestWrappedTokensAreUnwrapped(t *testing.T) {
 	each(t, func(t *testing.T, in, ac *Context, sealed bool) {
 		for n := range 70 {
 			plain := bytes.Repeat([]byte{byte(n)}, n)
@@ -49,8 +49,8 @@ func TestWrap(t *testing.T) {
 	})
 }
 
-// The bytes of a header are those of RFC 4121.
-func TestHeader(t *testing.T) {
+// A header has the bytes that RFC 4121, section 4.2.6.2, gives.
+func TestHeaderHasTheBytesOfRFC4121(t *testing.T) {
 	in, ac := contexts(t, 18, false)
 	require.Equal(t, "0504 00 ff 000c 0000 00000000000003e8", fields(in.Wrap(nil, []byte("x"), false)))
 	require.Equal(t, "0504 02 ff 0000 0000 00000000000003e9", fields(in.Wrap(nil, []byte("x"), true)))
@@ -101,7 +101,7 @@ func TestEveryTruncationAndBitFlip(t *testing.T) {
 }
 
 // Rotated tokens, as Active Directory and Heimdal send them, are accepted.
-func TestRotation(t *testing.T) {
+func TestRotatedTokensAreAccepted(t *testing.T) {
 	each(t, func(t *testing.T, in, ac *Context, sealed bool) {
 		for rrc := range 200 {
 			token := ac.Wrap(nil, []byte("rotated"), sealed)
@@ -120,7 +120,7 @@ func TestRotation(t *testing.T) {
 }
 
 // A filler of EC bytes is encrypted between the plaintext and the header.
-func TestFiller(t *testing.T) {
+func TestFillerIsRemoved(t *testing.T) {
 	in, ac := contexts(t, 18, false)
 	for filler := range 20 {
 		h := header(flagAcceptor|flagSealed, uint16(filler), ac.out.seq)
@@ -135,7 +135,7 @@ func TestFiller(t *testing.T) {
 	require.Error(t, err, "more filler than there is")
 }
 
-func TestSequence(t *testing.T) {
+func TestSequenceNumbersAreChecked(t *testing.T) {
 	in, ac := contexts(t, 18, false)
 	tokens := [][]byte{in.Wrap(nil, []byte("0"), true), in.Wrap(nil, []byte("1"), true), in.Wrap(nil, []byte("2"), true)}
 	next := func(i int) error {
@@ -158,7 +158,7 @@ func TestSequence(t *testing.T) {
 	require.NoError(t, next(2))
 }
 
-func TestAllocations(t *testing.T) {
+func TestWrapAndUnwrapAllocateLittle(t *testing.T) {
 	for _, sealed := range []bool{false, true} {
 		in, ac := contexts(t, 18, false)
 		plain, token := make([]byte, 1024), make([]byte, 0, 2048)

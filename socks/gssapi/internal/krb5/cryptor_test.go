@@ -20,7 +20,7 @@ func unhex(t *testing.T, s string) []byte {
 }
 
 // RFC 3962, appendix B.
-func TestCTS(t *testing.T) {
+func TestCTSMatchesRFC3962(t *testing.T) {
 	block, err := aes.NewCipher([]byte("chicken teriyaki"))
 	require.NoError(t, err)
 	const input = "I would like the General Gau's Chicken, please, and wonton soup."
@@ -41,7 +41,7 @@ func TestCTS(t *testing.T) {
 }
 
 // RFC 8009, appendix A, key usage 2.
-func TestOpenRFC8009(t *testing.T) {
+func TestOpenMatchesRFC8009(t *testing.T) {
 	const plain = "000102030405060708090a0b0c0d0e0f1011121314"
 	for _, v := range []struct {
 		etype              int32
@@ -71,7 +71,7 @@ func testKey(_ testing.TB, etype int32) types.EncryptionKey {
 var etypes = []int32{17, 18, 19, 20}
 
 // The Kerberos library decrypts this package's ciphertexts, and the reverse, and makes the same checksums.
-func TestCryptorAsLibrary(t *testing.T) {
+func TestCryptorAgreesWithTheLibrary(t *testing.T) {
 	const usage = 24
 	for _, etype := range etypes {
 		key := testKey(t, etype)
@@ -103,7 +103,7 @@ func TestCryptorAsLibrary(t *testing.T) {
 	}
 }
 
-func TestKeysThatCannotBeUsed(t *testing.T) {
+func TestKeysThatCannotBeUsedAreRefused(t *testing.T) {
 	for _, key := range []types.EncryptionKey{
 		{KeyType: 23, KeyValue: make([]byte, 16)}, // RC4
 		{KeyType: 16, KeyValue: make([]byte, 24)}, // triple DES

@@ -129,12 +129,9 @@ func Marshal(message any, tag int) ([]byte, error) {
 
 // openAPRep decrypts an AP-REP, and checks that it answers this initiator's token (RFC 4120, section 3.2.4).
 func (in *Initiator) openAPRep(message []byte) (*messages.EncAPRepPart, error) {
-	var rep messages.APRep
-	if err := rep.Unmarshal(message); err != nil {
+	rep, err := parseAPRep(message)
+	if err != nil {
 		return nil, err
-	}
-	if again, err := Marshal(rep, asn1apptag.APREP); err != nil || !bytes.Equal(again, message) {
-		return nil, errors.New("malformed") // the library accepts some malformed messages
 	}
 	if rep.PVNO != 5 || rep.EncPart.EType != in.session.KeyType {
 		return nil, errors.New("another version or encryption type")
@@ -158,6 +155,18 @@ func (in *Initiator) openAPRep(message []byte) (*messages.EncAPRepPart, error) {
 		return nil, errors.New("it answers another request")
 	}
 	return part, nil
+}
+
+// parseAPRep decodes an AP-REP. It is stricter than the library, which accepts some malformed messages.
+func parseAPRep(message []byte) (*messages.APRep, error) {
+	rep := new(messages.APRep)
+	if err := rep.Unmarshal(message); err != nil {
+		return nil, err
+	}
+	if again, err := Marshal(*rep, asn1apptag.APREP); err != nil || !bytes.Equal(again, message) {
+		return nil, errors.New("malformed")
+	}
+	return rep, nil
 }
 
 func (in *Initiator) establish(part *messages.EncAPRepPart) (*Context, error) {

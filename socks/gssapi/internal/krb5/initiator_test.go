@@ -24,7 +24,7 @@ func ticket(t testing.TB) (*krb5.Ticket, *acceptor.Acceptor) {
 }
 
 // An answer is accepted only for its own request.
-func TestAnswerToAnother(t *testing.T) {
+func TestAnswerToAnotherRequestIsRefused(t *testing.T) {
 	tkt, acc := ticket(t)
 	first, token, err := tkt.Initiate()
 	require.NoError(t, err)
@@ -41,7 +41,7 @@ func TestAnswerToAnother(t *testing.T) {
 	require.ErrorContains(t, err, "0x0100", "our own token is no answer")
 }
 
-func TestTicketFromCache(t *testing.T) {
+func TestTicketComesFromTheCache(t *testing.T) {
 	r, err := acceptor.NewRealm(18)
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "ccache")

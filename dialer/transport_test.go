@@ -3,38 +3,17 @@ package dialer_test
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/netip"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockslib/sockslib/internal/need"
 	"github.com/sockslib/sockslib/internal/testgw"
 )
 
-// webServer starts a web server at loopback6 only, if this machine has IPv6, so that an IPv4-only client reaches it
-// only through the gateway. It returns the gateway's host table, which has example.com, and the port.
-func webServer(t *testing.T) (s *httptest.Server, hosts map[string][]netip.Addr, port string) {
-	host := loopback6
-	if need.IPv6() != nil {
-		host = loopback4
-	}
-	l, err := net.Listen("tcp", at(host, 0))
-	require.NoError(t, err)
-	s = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Host) }))
-	s.Listener.Close()
-	s.Listener = l
-	t.Cleanup(s.Close)
-	return s, map[string][]netip.Addr{"example.com": {host}}, strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-}
-
-func TestTransport(t *testing.T) {
+func TestHTTPTransportSendsTheName(t *testing.T) {
 	for _, scheme := range []string{"http", "https"} {
 		t.Run(scheme, func(t *testing.T) {
 			s, hosts, port := webServer(t)
@@ -63,7 +42,7 @@ func TestTransport(t *testing.T) {
 }
 
 // Drivers like pgx, and gRPC's resolver, look a host up with one func and dial the result with another.
-func TestLookupThenDial(t *testing.T) {
+func TestLookedUpAddressIsDialedByName(t *testing.T) {
 	g := &testgw.Gateway{Hosts: hosts()}
 	d := behind(t, g)
 	lookup := func(_ context.Context, host string) ([]string, error) {

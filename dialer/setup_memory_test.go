@@ -62,6 +62,15 @@ func (m *memory) last() (*memoryConn, int) {
 	return m.granted[n-1], n
 }
 
+// answered sends a datagram of p to host, lets its new association deliver an answer, and returns the association.
+func (m *memory) answered(t testing.TB, p *dialer.PacketConn, host string) *memoryConn {
+	write(t, p, "x", named(host))
+	a, _ := m.last()
+	go a.answer(t, 9, "answer") // ends when it is read
+	read(t, p)
+	return a
+}
+
 // memoryConn is an association of a memory. Its datagrams come from ports of 192.0.2.1.
 type memoryConn struct {
 	net.Conn

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 // root is the root of the repository.
 const root = "../.."
 
-// wholeRepository returns an error if this is the zip of the root module, which lacks the other modules.
+// wholeRepository returns an error if the other modules are missing, as they are in the zip of the root module.
 func wholeRepository() error {
 	if _, err := os.Stat(filepath.Join(root, "examples", "clients", "go.mod")); err != nil {
 		return fmt.Errorf("the whole repository, not the module alone: %w", err)
@@ -39,7 +39,7 @@ var (
 	inline = regexp.MustCompile("`([^`\n]+)`")
 	link   = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-	environment = regexp.MustCompile(`^(\w+=\S* )+`) // before a command
+	environment = regexp.MustCompile(`^(\w+=\S* )+`) // variables that are set before a command
 )
 
 func readme(t *testing.T) string {
@@ -55,7 +55,7 @@ func blocks(text string) (all []block) {
 	return all
 }
 
-// isCommand reports whether code is a command, by its first word.
+// isCommand reports whether a code span is a command, by its first word.
 func isCommand(code string) bool {
 	first, _, _ := strings.Cut(code, " ")
 	switch first {
@@ -65,7 +65,7 @@ func isCommand(code string) bool {
 	return false
 }
 
-// commands returns the commands of README.md, in blocks and in sentences, and of the examples' comments.
+// commands returns the commands in the blocks and sentences of README.md, and in the package comments of the examples.
 func commands(t *testing.T) (all []string) {
 	text := readme(t)
 	for _, b := range blocks(text) {

@@ -2,6 +2,7 @@ package dialer_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -14,9 +15,6 @@ import (
 	"github.com/sockslib/sockslib/dialer"
 	"github.com/sockslib/sockslib/internal/testgw"
 )
-
-// patience is the time for which a test waits before it fails.
-const patience = 20 * time.Second
 
 // responder is a destination of datagrams that answers when the test calls it.
 type responder struct {
@@ -121,4 +119,84 @@ func behindControls(t testing.TB, g *testgw.Gateway) (*dialer.Dialer, *controls)
 	client.Forward = c
 	d.Gateway = client
 	return d, c
+}
+
+// several returns a PacketConn with an association for each of n names, which share the port of one echo server, and
+// the names' addresses.
+func several(t *testing.T, g *testgw.Gateway, n int) (p *dialer.PacketConn, d *dialer.Dialer, c *controls, to []net.Addr) {
+	g.Hosts = make(map[string][]netip.Addr)
+	port := echoPackets(t)
+	d, c = behindControls(t, g)
+	for i := range n {
+		name := fmt.Sprintf("n%d.test", i)
+		g.Hosts[name] = []netip.Addr{loopback4}
+		to = append(to, net.UDPAddrFromAddrPort(netip.AddrPortFrom(assign(t, d, "ip4", name), port)))
+	}
+	p = listenPacket(t, d)
+	for _, a := range to {
+		write(t, p, a.String(), a)
+		text, from := read(t, p)
+		require.Equal(t, a.String(), text)
+		require.Equal(t, a.String(), from)
+	}
+	return p, d, c, to
+}
+
+// scripted is a gateway's net.PacketConn that reports a datagram from each address that it gets.
+type scripted struct {
+	net.PacketConn
+	from chan net.Addr
+}
+
+func (s scripted) ReadFrom(b []byte) (int, net.Addr, error) {
+	from, ok := <-s.from
+	if !ok {
+		return 0, nil, net.ErrClosed
+	}
+	return copy(b, from.String()), from, nil
+}
+
+func udpAddr(ip netip.Addr, port uint16) *net.UDPAddr {
+	return net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, port))
+}
+
+// answersInReverse sends to two names with the same address and port. The second answer comes first, and each answer
+// comes from its name's fake address.
+func answersInReverse(t *testing.T, d *dialer.Dialer) {
+	r := newResponder(t)
+	p := listenPacket(t, d)
+	fakes := map[string]string{name: at(assign(t, d, "ip4", name), r.port), other: at(assign(t, d, "ip4", other), r.port)}
+	relays := make(map[string]netip.AddrPort)
+	for _, n := range []string{name, other} {
+		write(t, p, n, plainAddr(fakes[n]))
+		text, relay := r.receive()
+		require.Equal(t, n, text)
+		relays[n] = relay
+	}
+	for range 2 {
+		for _, n := range []string{other, name} {
+			r.send("answer of "+n, relays[n])
+			text, from := read(t, p)
+			require.Equal(t, "answer of "+n, text)
+			require.Equal(t, fakes[n], from)
+		}
+	}
+	require.NoError(t, p.Close())
+}
+
+// realAndName sends to a name and to the name's real address, in either order.
+func realAndName(t *testing.T, d *dialer.Dialer) {
+	for _, order := range [][2]int{{0, 1}, {1, 0}} {
+		port := echoPackets(t)
+		p := listenPacket(t, d)
+		addrs := []string{at(loopback4, port), at(assign(t, d, "ip4", name), port)}
+		for _, i := range order {
+			write(t, p, addrs[i], plainAddr(addrs[i]))
+		}
+		for range order {
+			text, from := read(t, p)
+			require.Equal(t, text, from)
+		}
+		require.NoError(t, p.Close())
+	}
 }

@@ -67,7 +67,7 @@ func veiledGateway(t *testing.T, g *Gateway) *Gateway {
 	return Start(t, g)
 }
 
-func TestMethodOfOnesOwn(t *testing.T) {
+func TestOwnMethodProtectsTheRelay(t *testing.T) {
 	g := veiledGateway(t, &Gateway{Users: map[string]string{"alice": "secret"}})
 	to := listenPackets(t, ip4)
 
@@ -101,7 +101,7 @@ func TestMethodOfOnesOwn(t *testing.T) {
 	require.Len(t, g.Requests(), 2)
 }
 
-func TestMethodsChosen(t *testing.T) {
+func TestOwnMethodIsPreferred(t *testing.T) {
 	for greeting, answer := range map[string]string{
 		"\x05\x02\x00\x86": "\x05\x86",
 		"\x05\x02\x87\x86": "\x05\x87",

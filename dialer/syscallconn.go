@@ -13,7 +13,7 @@ import (
 // result return errors.ErrUnsupported, because they would bypass the SOCKS header; use [PacketConn.ReadBatch] and
 // [PacketConn.WriteBatch] instead.
 func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
-	if p.over() {
+	if p.isClosed() {
 		return nil, p.fail("raw", nil, net.ErrClosed)
 	}
 	return netconn.ControlOnly(p.control), nil
@@ -27,10 +27,10 @@ func (p *PacketConn) control(f func(fd uintptr)) error {
 		return p.fail("raw", nil, net.ErrClosed)
 	}
 	for _, flow := range p.flows {
-		if flow.by == nil {
+		if flow.open == nil {
 			continue
 		}
-		controlOf(flow.by.conn, func(fd uintptr) {
+		controlOf(flow.open.conn, func(fd uintptr) {
 			f(fd)
 			p.options = optionsOf(fd)
 		})

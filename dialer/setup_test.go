@@ -1,11 +1,17 @@
 package dialer_test
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -147,3 +153,63 @@ func needsIPv6(t testing.TB) {
 	t.Helper()
 	need.All(t, need.IPv6())
 }
+
+// requireOp checks that err itself is package net's error of an operation, and returns the wrapped error.
+func requireOp(t testing.TB, err error, op, network, address string) error {
+	t.Helper()
+	outer, ok := err.(*net.OpError) //nolint:errorlint // the error itself is one, as package net's are
+	require.True(t, ok, "%T: %v", err, err)
+	require.Equal(t, op, outer.Op)
+	require.Equal(t, network, outer.Net)
+	require.Equal(t, address, outer.Addr.String())
+	return outer.Err
+}
+
+// opening has each call that sends a request to the gateway, by the Op of its errors.
+var opening = []struct {
+	op, network, address string
+	open                 func(ctx context.Context, d *dialer.Dialer, network, address string) (io.Closer, error)
+}{
+	{"dial", "tcp6", name + ":80", func(ctx context.Context, d *dialer.Dialer, network, address string) (io.Closer, error) {
+		return d.DialContext(ctx, network, address)
+	}},
+	{"dial", "udp4", name + ":53", func(ctx context.Context, d *dialer.Dialer, network, address string) (io.Closer, error) {
+		return d.DialContext(ctx, network, address)
+	}},
+	{"listen", "tcp4", name + ":21", func(ctx context.Context, d *dialer.Dialer, network, address string) (io.Closer, error) {
+		return d.Listen(ctx, network, address)
+	}},
+	{"listen", "udp", "", func(ctx context.Context, d *dialer.Dialer, network, address string) (io.Closer, error) {
+		return d.ListenPacket(ctx, network, address)
+	}},
+}
+
+// come connects to l from host, and returns both ends.
+func come(t *testing.T, l net.Listener, from netip.Addr) (near net.Conn, far *net.TCPConn) {
+	came, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: from.AsSlice()}}).Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { came.Close() })
+	near, err = l.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { near.Close() })
+	return near, came.(*net.TCPConn)
+}
+
+// webServer starts a web server at loopback6 only, if this machine has IPv6, so that an IPv4-only client reaches it
+// only through the gateway. It returns the gateway's host table, which has example.com, and the port.
+func webServer(t *testing.T) (s *httptest.Server, hosts map[string][]netip.Addr, port string) {
+	host := loopback6
+	if need.IPv6() != nil {
+		host = loopback4
+	}
+	l, err := net.Listen("tcp", at(host, 0))
+	require.NoError(t, err)
+	s = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Host) }))
+	s.Listener.Close()
+	s.Listener = l
+	t.Cleanup(s.Close)
+	return s, map[string][]netip.Addr{"example.com": {host}}, strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+// patience is the time for which a test waits before it fails.
+const patience = 20 * time.Second

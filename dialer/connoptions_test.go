@@ -36,7 +36,7 @@ var options = map[string]struct {
 	"CloseWrite":         {"close", func(c *dialer.Conn) error { return c.CloseWrite() }},
 }
 
-func TestOptions(t *testing.T) {
+func TestOptionsAreSetOrUnsupported(t *testing.T) {
 	d := behind(t, new(testgw.Gateway))
 	for option, test := range options {
 		near, _ := connect(t, d)
@@ -56,7 +56,7 @@ func TestOptions(t *testing.T) {
 }
 
 // Close after SetLinger(0) resets the connection: the option reaches the socket.
-func TestLinger(t *testing.T) {
+func TestCloseWithoutLingerResets(t *testing.T) {
 	near, far := connect(t, behind(t, new(testgw.Gateway)))
 	require.NoError(t, near.SetLinger(0))
 	require.NoError(t, near.Close())
@@ -65,7 +65,7 @@ func TestLinger(t *testing.T) {
 }
 
 // The Gateway's connection counts the bytes of a file that io.Copy sends.
-func TestCopyFromAFile(t *testing.T) {
+func TestBytesOfACopiedFileAreCounted(t *testing.T) {
 	near, far := connect(t, behind(t, new(testgw.Gateway)))
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<10)
 	path := filepath.Join(t.TempDir(), "data")

@@ -50,9 +50,9 @@ func newRaw(t *testing.T, c net.Conn) raw {
 	return raw{t, c}
 }
 
-func (r raw) send(octets string) {
+func (r raw) send(text string) {
 	r.t.Helper()
-	_, err := r.Write([]byte(octets))
+	_, err := r.Write([]byte(text))
 	require.NoError(r.t, err)
 }
 
@@ -64,31 +64,31 @@ func (r raw) take(n int) string {
 	return string(b)
 }
 
-func (r raw) expect(octets string) {
+func (r raw) expect(text string) {
 	r.t.Helper()
-	require.Equal(r.t, octets, r.take(len(octets)))
+	require.Equal(r.t, text, r.take(len(text)))
 }
 
 // expectEnd expects the bytes, and then EOF.
-func (r raw) expectEnd(octets string) {
+func (r raw) expectEnd(text string) {
 	r.t.Helper()
 	b, err := io.ReadAll(r)
 	require.NoError(r.t, err)
-	require.Equal(r.t, octets, string(b))
+	require.Equal(r.t, text, string(b))
 }
 
 // expectReset expects the bytes, and then a reset.
-func (r raw) expectReset(octets string) {
+func (r raw) expectReset(text string) {
 	r.t.Helper()
 	b, err := io.ReadAll(r)
-	require.Equal(r.t, octets, string(b))
+	require.Equal(r.t, text, string(b))
 	require.ErrorIs(r.t, err, syscall.ECONNRESET)
 }
 
 // expectSilence expects the bytes, and then neither more bytes nor EOF.
-func (r raw) expectSilence(octets string) {
+func (r raw) expectSilence(text string) {
 	r.t.Helper()
-	r.expect(octets)
+	r.expect(text)
 	require.NoError(r.t, r.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
 	_, err := r.Read(make([]byte, 1))
 	var timeout net.Error
@@ -107,19 +107,20 @@ func (r raw) expectReply() netip.AddrPort {
 	return netip.AddrPortFrom(ip, binary.BigEndian.Uint16([]byte(r.take(2))))
 }
 
-func octets(port uint16) string { return string(binary.BigEndian.AppendUint16(nil, port)) }
+func portBytes(port uint16) string { return string(binary.BigEndian.AppendUint16(nil, port)) }
 
-// at returns ATYP, ADDR and PORT of an address, and atName those of a name.
+// at returns the ATYP, ADDR and PORT of an address.
 func at(ap netip.AddrPort) string {
 	atyp := "\x01"
 	if ap.Addr().Is6() {
 		atyp = "\x04"
 	}
-	return atyp + string(ap.Addr().AsSlice()) + octets(ap.Port())
+	return atyp + string(ap.Addr().AsSlice()) + portBytes(ap.Port())
 }
 
+// atName returns the ATYP, ADDR and PORT of a name.
 func atName(name string, port uint16) string {
-	return "\x03" + string(rune(len(name))) + name + octets(port)
+	return "\x03" + string(rune(len(name))) + name + portBytes(port)
 }
 
 func connectTo(dst string) string { return "\x05\x01\x00" + dst }
@@ -160,3 +161,55 @@ func closedPort(t *testing.T, ip netip.Addr) netip.AddrPort {
 	t.Cleanup(func() { _ = c.Close() })
 	return netip.MustParseAddrPort(c.LocalAddr().String())
 }
+
+func associateFor(dst string) string { return "\x05\x03\x00" + dst }
+
+// packets is a socket that sends and expects datagrams.
+type packets struct {
+	t *testing.T
+	*net.UDPConn
+}
+
+func listenPackets(t *testing.T, at netip.Addr) packets {
+	t.Helper()
+	if at.Is6() {
+		need.All(t, need.IPv6())
+	}
+	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(at, 0)))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	return packets{t, c}
+}
+
+func (p packets) addr() netip.AddrPort { return netip.MustParseAddrPort(p.LocalAddr().String()) }
+
+func (p packets) sendTo(to netip.AddrPort, text string) {
+	p.t.Helper()
+	_, err := p.WriteToUDPAddrPort([]byte(text), to)
+	require.NoError(p.t, err)
+}
+
+func (p packets) expect(text string) netip.AddrPort {
+	p.t.Helper()
+	b := make([]byte, maxDatagram)
+	n, from, err := p.ReadFromUDPAddrPort(b)
+	require.NoError(p.t, err)
+	require.Equal(p.t, text, string(b[:n]))
+	return netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+}
+
+// startAssociation returns the control connection and the relay's address.
+func startAssociation(t *testing.T, g *Gateway, dst string) (raw, netip.AddrPort) {
+	t.Helper()
+	c := dialRaw(t, g)
+	c.send(noAuth + associateFor(dst))
+	c.expect("\x05\x00")
+	return c, c.expectReply()
+}
+
+func bindFor(dst string) string { return "\x05\x02\x00" + dst }
+
+const anywhere4 = "\x01\x00\x00\x00\x00\x00\x00"
+
+var users = map[string]string{"alice": "secret"}
