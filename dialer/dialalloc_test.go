@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -85,21 +86,26 @@ func TestDialAllocatesOnlyItsOwnConns(t *testing.T) {
 }
 
 // A context that can end costs a context.AfterFunc, two objects, in addition to its cost in the TCP dial of the
-// gateway.
-func TestContextCostsADialTwoAllocations(t *testing.T) {
+// gateway. If it does not end before the bound of the dial, a context with that bound is one object more.
+func TestContextCostsADialThreeAllocationsAtMost(t *testing.T) {
 	c := &socks.Client{Addr: apart(t)}
 	d := &dialer.Dialer{Gateway: c, Table: newTable(t, mapping.Config{})}
 	cancelable, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	limited, cancel := context.WithTimeout(t.Context(), patience)
+	late, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	early, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	byName := at(name, 80)
-	for what, ctx := range map[string]context.Context{"cancelable": cancelable, "deadline": limited} {
-		bare := allocations(t, func() (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", c.Addr) })
-		client := allocations(t, func() (net.Conn, error) { return c.DialContext(ctx, "tcp", byName) })
-		require.LessOrEqual(t, client, bare+3, what)
-		whole := allocations(t, func() (net.Conn, error) { return d.DialContext(ctx, "tcp", byName) })
-		require.LessOrEqual(t, whole, bare+5, what)
+	for what, tt := range map[string]struct {
+		ctx context.Context
+		own float64
+	}{"cancelable": {cancelable, 3}, "late deadline": {late, 3}, "early deadline": {early, 2}} {
+		bare := allocations(t, func() (net.Conn, error) { return new(net.Dialer).DialContext(tt.ctx, "tcp", c.Addr) })
+		client := allocations(t, func() (net.Conn, error) { return c.DialContext(tt.ctx, "tcp", byName) })
+		require.LessOrEqual(t, client, bare+1+tt.own, what)
+		whole := allocations(t, func() (net.Conn, error) { return d.DialContext(tt.ctx, "tcp", byName) })
+		require.LessOrEqual(t, whole, bare+3+tt.own, what)
 	}
 }
 

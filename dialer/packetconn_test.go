@@ -140,8 +140,13 @@ func TestDatagramToABadDestinationFails(t *testing.T) {
 		_, err := p.WriteTo([]byte("x"), addr)
 		require.ErrorContains(t, err, "missing address")
 	}
+	for _, to := range []string{"[fe80::1%eth0]:1", "[::ffff:240.0.0.1%eth0]:1", "[100::1%eth0]:1"} {
+		_, err := p.WriteToAddrPort([]byte("x"), netip.MustParseAddrPort(to))
+		require.ErrorAs(t, err, &bad, to)
+		require.Equal(t, to, bad.Addr)
+	}
 	_, err := p.WriteToAddrPort([]byte("x"), netip.AddrPort{})
-	require.Error(t, err)
+	require.ErrorAs(t, err, &bad)
 	for _, a := range []*socks.Addr{{}, {Name: "bad name"}, {Name: strings.Repeat("a", 300)}} {
 		_, err := p.WriteTo([]byte("x"), a)
 		require.ErrorIs(t, err, mapping.ErrBadName)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/sockslib/sockslib/internal/errno"
+	"github.com/sockslib/sockslib/internal/netconn"
 	"github.com/sockslib/sockslib/socks"
 )
 
@@ -22,7 +23,11 @@ func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 
 // WriteToAddrPort is [PacketConn.WriteTo] for a fake or a real address.
 func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
-	return p.write(b, len(b), destination{ip: addr.Addr().Unmap(), port: addr.Port()})
+	dst, err := destinationAt(addr)
+	if err != nil {
+		return 0, p.fail("write", netconn.UDPAddr(addr), err)
+	}
+	return p.write(b, len(b), dst)
 }
 
 // write sends b to dst as datagrams of size bytes each.

@@ -44,45 +44,51 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// deadlineContext is a context with an earlier Deadline, at which it does not end. It needs no allocation.
+// deadlineContext is a context with an earlier Deadline, at which it does not end. It has a Done channel even if its
+// Context has none: since Go 1.26, package net ignores the deadline of a context without one.
 type deadlineContext struct {
 	context.Context
-	by time.Time // zero: none
-}
-
-func (c *deadlineContext) Deadline() (time.Time, bool) {
-	own, _ := c.Context.Deadline()
-	by := earlier(own, c.by)
-	return by, !by.IsZero()
+	by time.Time
 }
 
 // endless is a context that never ends, although it has a Done channel.
 var endless, _ = context.WithCancel(context.Background())
 
-// Done returns a channel even if the Context has none: since Go 1.26, package net ignores the deadline of a context
-// without a Done channel.
+var _ = endless.Done() // makes the channel now, so that it does not belong to the synctest bubble of a first dial
+
+// limited returns ctx with a Deadline of by at the latest, for a dialer of package net. It uses room if ctx has no
+// Done channel. Otherwise a goroutine of package context may use the result even after the dial, so it is not room.
+func limited(ctx context.Context, by time.Time, room *deadlineContext) context.Context {
+	own, _ := ctx.Deadline()
+	by = earlier(own, by)
+	switch ends := ctx.Done() != nil; {
+	case by.IsZero(), ends && by.Equal(own):
+		return ctx
+	case ends:
+		return &deadlineContext{ctx, by}
+	}
+	*room = deadlineContext{ctx, by}
+	return room
+}
+
+func (c *deadlineContext) Deadline() (time.Time, bool) { return c.by, true }
+
 func (c *deadlineContext) Done() <-chan struct{} {
-	if done := c.Context.Done(); done != nil || c.by.IsZero() {
+	if done := c.Context.Done(); done != nil {
 		return done
 	}
 	return endless.Done()
 }
 
-// Value returns the Context's value, or the value of endless if there is none: package context finds the owner of a
-// Done channel by Value.
+// Value returns the Context's value. Package context finds the owner of a Done channel by Value, and starts a
+// goroutine if that is not the owner of Done's result.
 func (c *deadlineContext) Value(key any) any {
-	if v := c.Context.Value(key); v != nil {
-		return v
+	if c.Context.Done() == nil {
+		if owner := endless.Value(key); owner != nil {
+			return owner
+		}
 	}
-	return endless.Value(key)
-}
-
-// cancelling returns a context that ends at the bound.
-func (c *deadlineContext) cancelling() (context.Context, context.CancelFunc) {
-	if c.by.IsZero() {
-		return c.Context, func() {}
-	}
-	return context.WithDeadline(c.Context, c.by)
+	return c.Context.Value(key)
 }
 
 // arm sets the transport's deadline to the bound of the handshake's current step: by the Client's alarm if the

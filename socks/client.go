@@ -125,8 +125,15 @@ func (c *Client) check() error {
 	default:
 		return net.UnknownNetworkError(c.Network)
 	}
-	if f, ok := c.Forward.(*Client); ok && f == nil {
-		return errors.New("nil Client as Forward")
+	switch f := c.Forward.(type) {
+	case *Client:
+		if f == nil {
+			return errors.New("nil Client as Forward")
+		}
+	case *Group:
+		if f == nil {
+			return errors.New("nil Group as Forward")
+		}
 	}
 	if c.Addr == "" {
 		return gatewayFailed("configuration", errors.New("no address of a gateway"))

@@ -90,6 +90,7 @@ func TestNilInAClientIsAnError(t *testing.T) {
 	for want, c := range map[string]*socks.Client{
 		"nil Auth":              {Auth: []socks.Auth{nil}},
 		"nil Client as Forward": {Forward: (*socks.Client)(nil)},
+		"nil Group as Forward":  {Forward: (*socks.Group)(nil)},
 	} {
 		c.Addr = g.Addr().String()
 		for _, auth := range [][]socks.Auth{c.Auth, append([]socks.Auth{socks.NoAuth}, c.Auth...)} {

@@ -110,7 +110,7 @@ func (p *PacketConn) dialRelay(ctx context.Context, g grant) error {
 		return err
 	}
 	p.bound = addrFrom("udp", relay)
-	p.relay, err = p.client.dialTransport(&deadlineContext{ctx, g.whole}, "udp", p.bound.String())
+	p.relay, err = p.client.dialTransport(ctx, g.whole, new(deadlineContext), "udp", p.bound.String())
 	switch {
 	case err == nil:
 		return p.openRelay()

@@ -25,11 +25,10 @@ func (h *handshake) reach(ctx context.Context) error {
 // connect sets h.raw to the transport, and h.conn to the connection on which the greeting is sent.
 func (h *handshake) connect(ctx context.Context) (err error) {
 	c := h.client
-	h.dialing = deadlineContext{ctx, h.bounds.letIn}
 	if h.fastOpen {
-		h.raw, err = fastOpenDialer.DialContext(&h.dialing, c.network(), c.Addr)
+		h.raw, err = fastOpenDialer.DialContext(limited(ctx, h.bounds.letIn, &h.dialing), c.network(), c.Addr)
 	} else {
-		h.raw, err = c.dialTransport(&h.dialing, c.network(), c.Addr)
+		h.raw, err = c.dialTransport(ctx, h.bounds.letIn, &h.dialing, c.network(), c.Addr)
 	}
 	h.dialing = deadlineContext{}
 	switch {
@@ -80,19 +79,23 @@ func (h *handshake) secure(ctx context.Context) error {
 // because the application may have replaced it by a resolver that returns fake addresses.
 var directDialer = net.Dialer{Resolver: &net.Resolver{}}
 
-// dialTransport connects to the gateway or its relay. It fails at limit's deadline.
-func (c *Client) dialTransport(limit *deadlineContext, network, address string) (conn net.Conn, err error) {
+// dialTransport connects to the gateway or its relay, by the given time unless it is zero. It may use room until it
+// returns.
+func (c *Client) dialTransport(ctx context.Context, by time.Time, room *deadlineContext, network, address string) (conn net.Conn, err error) {
 	if c.Forward == nil && (network == "unix" || isLiteral(address)) {
-		return directDialer.DialContext(limit, network, address) // without a lookup, package net uses only limit.Deadline
+		return directDialer.DialContext(limited(ctx, by, room), network, address) // without a lookup, a Deadline is enough
 	}
-	ctx, cancel := limit.cancelling()
+	bounded, cancel := ctx, func() {}
+	if !by.IsZero() {
+		bounded, cancel = context.WithDeadline(ctx, by)
+	}
 	defer cancel()
 	if c.Forward != nil {
-		conn, err = c.Forward.DialContext(ctx, network, address)
+		conn, err = c.Forward.DialContext(bounded, network, address)
 	} else {
-		conn, err = directDialer.DialContext(ctx, network, address)
+		conn, err = directDialer.DialContext(bounded, network, address)
 	}
-	if err != nil && contextErr(ctx) != nil && contextErr(limit.Context) == nil {
+	if err != nil && contextErr(bounded) != nil && contextErr(ctx) == nil {
 		err = os.ErrDeadlineExceeded
 	}
 	if err == nil && conn == nil {

@@ -29,7 +29,7 @@ type Addr struct {
 func appendAddr(b []byte, a Addr) ([]byte, error) {
 	ip := a.IP.Unmap()
 	switch {
-	case ip.Zone() != "":
+	case a.IP.Zone() != "": // Unmap would drop the zone of an IPv4-mapped address
 		return nil, fmt.Errorf("address %s: a zone means nothing to a gateway", a.IP)
 	case ip.Is4():
 		as4 := ip.As4()

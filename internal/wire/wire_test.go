@@ -235,6 +235,7 @@ func TestAppendRefusesWhatTheFormatCannotCarry(t *testing.T) {
 		"name too long":     request{Connect, Addr{Name: long}},
 		"name far too long": request{Connect, Addr{Name: long + long}}, // 512 would wrap to 0
 		"zone":              request{Connect, Addr{IP: netip.MustParseAddr("fe80::1%lo")}},
+		"zone, IPv4-mapped": request{Connect, Addr{IP: netip.MustParseAddr("::ffff:192.0.2.1%lo")}},
 	} {
 		b, err := appendMessage(nil, message)
 		require.Error(t, err, name)
