@@ -36,11 +36,16 @@ func newSearchList(domains []string, ndots int) *searchList {
 type machineList struct {
 	path string
 
-	mu      sync.Mutex   // held while the file is checked
-	checked atomic.Int64 // time of the last check, in nanoseconds since 1970 UTC
-	list    atomic.Pointer[searchList]
-	size    int64     // guarded by mu
-	changed time.Time // guarded by mu
+	mu   sync.Mutex // held while the file is checked
+	last atomic.Pointer[checkedList]
+}
+
+// checkedList is the result of a check: the list, and the file that it was read from.
+type checkedList struct {
+	*searchList
+	at      time.Time
+	size    int64
+	changed time.Time
 }
 
 // recheck is how long a list is used before its file is checked again.
@@ -48,27 +53,26 @@ const recheck = 2 * time.Second
 
 // load returns the current list.
 func (m *machineList) load() *searchList {
-	if list := m.list.Load(); list != nil && time.Since(time.Unix(0, m.checked.Load())) < recheck {
-		return list
+	if last := m.last.Load(); last != nil && time.Since(last.at) < recheck {
+		return last.searchList
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	list := m.list.Load()
-	if list != nil && time.Since(time.Unix(0, m.checked.Load())) < recheck {
-		return list // another goroutine has checked the file meanwhile
+	last := m.last.Load()
+	if last != nil && time.Since(last.at) < recheck {
+		return last.searchList // another goroutine has checked meanwhile
 	}
-	var size int64
-	var changed time.Time
+	next := &checkedList{at: time.Now()}
 	if info, err := os.Stat(m.path); err == nil {
-		size, changed = info.Size(), info.ModTime()
+		next.size, next.changed = info.Size(), info.ModTime()
 	}
-	if list == nil || size != m.size || !changed.Equal(m.changed) {
-		list = readSearchList(m.path)
-		m.list.Store(list)
-		m.size, m.changed = size, changed
+	if last != nil && next.size == last.size && next.changed.Equal(last.changed) {
+		next.searchList = last.searchList
+	} else {
+		next.searchList = readSearchList(m.path)
 	}
-	m.checked.Store(time.Now().UnixNano())
-	return list
+	m.last.Store(next)
+	return next.searchList
 }
 
 // readSearchList reads the search list of a resolv.conf as package net does. Without the file, or without a domain in it,
