@@ -22,11 +22,16 @@ func TestAssociationHasAtMostOneGoroutine(t *testing.T) {
 	}
 	const shared = 1
 	p, d, _, to := several(t, new(testgw.Gateway), 20)
-	require.Equal(t, len(to)+shared, running())
+	requireRunning(t, len(to)+shared)
 	require.NoError(t, p.Close())
-	require.Eventually(t, func() bool { return running() == 0 }, patience, time.Millisecond)
+	requireRunning(t, 0)
 	for range 20 {
 		write(t, listenPacket(t, d), "x", to[0])
 	}
-	require.Equal(t, shared, running())
+	requireRunning(t, shared)
+}
+
+// requireRunning requires that n goroutines run, and waits for the end of others, such as a timer's.
+func requireRunning(t *testing.T, n int) {
+	require.Eventually(t, func() bool { return running() == n }, patience, time.Millisecond)
 }

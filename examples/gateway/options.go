@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -31,13 +32,11 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if err != nil {
 		return o, err
 	}
-	if err := o.addUsers(strings.Split(os.Getenv("GATEWAY_USERS"), "\n")); err != nil {
+	lines, err := accountsOf(v.users)
+	if err != nil {
 		return o, err
 	}
-	if err := o.addUsersOf(v.users); err != nil {
-		return o, err
-	}
-	if err := o.addUsers(v.accounts); err != nil {
+	if err := o.addUsers(slices.Concat(strings.Split(os.Getenv("GATEWAY_USERS"), "\n"), v.accounts, lines)); err != nil {
 		return o, err
 	}
 	if v.listen != "" {
@@ -97,22 +96,22 @@ func (o *options) parseFlags(args []string, stderr io.Writer) (v flagValues, err
 	return v, nil
 }
 
-// addUsersOf adds the accounts of a file, one in each line. It does nothing if the file's name is empty.
-func (o *options) addUsersOf(file string) error {
+// accountsOf returns the lines of a file. There are none if the file's name is empty.
+func accountsOf(file string) ([]string, error) {
 	if file == "" {
-		return nil
+		return nil, nil
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(strings.TrimSpace(string(text))) == 0 { // an empty file must not admit every client
-		return fmt.Errorf("%s has no account", file)
+		return nil, fmt.Errorf("%s has no account", file)
 	}
-	return o.addUsers(strings.Split(string(text), "\n"))
+	return strings.Split(string(text), "\n"), nil
 }
 
-// addUsers adds accounts of the form name:password. It ignores empty ones.
+// addUsers adds accounts of the form name:password. It ignores empty ones. Of several for one name, the last counts.
 func (o *options) addUsers(accounts []string) error {
 	for _, account := range accounts {
 		account = strings.TrimSuffix(account, "\r")

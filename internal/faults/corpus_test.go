@@ -15,11 +15,12 @@ import (
 
 // parsers are the packages that parse untrusted input, and their fuzz targets.
 var parsers = map[string][]string{
-	"internal/names": {"FuzzCanonical"},                                                  // names from users and DNS clients
-	"internal/wire":  {"FuzzMessages", "FuzzDatagram", "FuzzReplyLikeXNet"},              // the messages of RFC 1928 and 1929
-	"mapping":        {"FuzzRead", "FuzzAssign"},                                         // snapshots, names and literals
-	"resolver":       {"FuzzReply", "FuzzUpstreamAnswer", "FuzzParseArpa", "FuzzStream"}, // DNS queries, answers, names and framing
-	"socks":          {"FuzzParseURL", "FuzzParseAddr", "FuzzReplies", "FuzzSecondReplies", "FuzzResolutions", "FuzzDatagrams"},
+	"internal/names":   {"FuzzCanonical"},                                                  // names from users and DNS clients
+	"internal/wire":    {"FuzzMessages", "FuzzDatagram", "FuzzReplyLikeXNet"},              // the messages of RFC 1928 and 1929
+	"internal/noproxy": {"FuzzDirect"},                                                     // NO_PROXY
+	"mapping":          {"FuzzRead", "FuzzAssign"},                                         // snapshots, names and literals
+	"resolver":         {"FuzzReply", "FuzzUpstreamAnswer", "FuzzParseArpa", "FuzzStream"}, // DNS queries, answers, names and framing
+	"socks":            {"FuzzParseURL", "FuzzParseAddr", "FuzzReplies", "FuzzSecondReplies", "FuzzResolutions", "FuzzDatagrams"},
 }
 
 // Every fuzz target has seeds, and every parser has its targets. Without seeds, go test would run nothing of a

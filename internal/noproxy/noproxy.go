@@ -3,6 +3,7 @@ package noproxy
 
 import (
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -29,15 +30,19 @@ func Direct(list string) func(network, address string) bool {
 	}
 }
 
-// canonicalEntry returns an entry in the form that httpproxy matches: without brackets, unless there is a port, and without
-// a trailing dot.
+// canonicalEntry returns an entry in the form that httpproxy matches: an address without brackets, unless there is a port,
+// and a name without a trailing dot. Other entries in brackets, and "*.", stay as they are: they must not become "*".
 func canonicalEntry(entry string) string {
 	if host, port, err := net.SplitHostPort(entry); err == nil {
 		return net.JoinHostPort(strings.TrimSuffix(host, "."), port)
 	}
-	entry = strings.TrimSuffix(entry, ".")
-	if strings.HasPrefix(entry, "[") && strings.HasSuffix(entry, "]") {
-		return entry[1 : len(entry)-1]
+	if len(entry) > 2 && entry[0] == '[' && entry[len(entry)-1] == ']' {
+		if ip, err := netip.ParseAddr(entry[1 : len(entry)-1]); err == nil {
+			return ip.String()
+		}
+	}
+	if name := strings.TrimSuffix(entry, "."); name != "*" {
+		return name
 	}
 	return entry
 }

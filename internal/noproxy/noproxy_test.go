@@ -44,6 +44,16 @@ func TestDirectAppliesTheList(t *testing.T) {
 	}
 }
 
+func TestMalformedEntryMakesNothingElseDirect(t *testing.T) {
+	for _, list := range []string{"[*]", "*.", "[*", "[]", "[", ".", "[2001:db8::/32]", "[::ffff:192.0.2.1]", "*.:80", "2001:db8::/129"} {
+		direct := Direct(list + ",EXAMPLE.test")
+		require.True(t, direct("tcp", "www.Example.Test:80"), list)
+		for _, address := range []string{"other.test:80", "192.0.2.9:80", "[2001:db8::1]:80"} {
+			require.False(t, direct("tcp", address), "%s: %s", list, address)
+		}
+	}
+}
+
 func TestEmptyListLeavesLoopbackDirect(t *testing.T) {
 	for _, list := range []string{"", " ", ","} {
 		direct := Direct(list)

@@ -138,7 +138,9 @@ func TestAdvertiseDoesNotHideThePeerOfABind(t *testing.T) {
 	require.NoError(t, err)
 	defer l.Close()
 	require.Equal(t, "172.17.0.2", l.Addr().(*net.TCPAddr).IP.String())
-	far, err := net.Dial("tcp", <-at)
+	bound := <-at
+	require.Equal(t, netip.MustParseAddrPort(bound).Port(), l.Addr().(*net.TCPAddr).AddrPort().Port())
+	far, err := net.Dial("tcp", bound)
 	require.NoError(t, err)
 	defer far.Close()
 	near, err := l.Accept()

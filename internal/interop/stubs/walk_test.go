@@ -93,8 +93,8 @@ func TestWalksReachTheTypedNames(t *testing.T) {
 
 // buildMusl builds the program that looks names up with musl, and returns its path. The error names a missing compiler.
 func buildMusl(t *testing.T) (program string, err error) {
-	for compiler, debian := range map[string]string{"musl-gcc": "musl-tools", "gcc": "gcc"} { // the first is a script that calls the second
-		if _, err := need.Program(compiler, debian); err != nil {
+	for _, compiler := range []struct{ program, debian string }{{"musl-gcc", "musl-tools"}, {"gcc", "gcc"}} { // a script, and what it calls
+		if _, err := need.Program(compiler.program, compiler.debian); err != nil {
 			return "", err
 		}
 	}
