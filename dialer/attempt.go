@@ -58,8 +58,8 @@ func (p *PacketConn) association(f *flow) (*association, error) {
 	}
 }
 
-// mayMake returns nil if an association may be made for f now, or is being made. Otherwise it returns the error for the
-// write. p.mu is held.
+// mayMake returns nil if an association may be made for f now, or is being made. Otherwise it returns errAgain,
+// errLost, or the error of the write. p.mu is held.
 func (p *PacketConn) mayMake(f *flow) error {
 	switch {
 	case p.closed:

@@ -84,8 +84,8 @@ func (c *Conn) BoundAddr() net.Addr { return boundAddr(c.NetConn()) }
 // NetConn returns the Gateway's connection.
 func (c *Conn) NetConn() net.Conn { return c.conn.Conn }
 
-// SyscallConn returns access to the socket of the connection to the gateway. Bytes that are read or written there
-// are part of the stream and are not counted.
+// SyscallConn returns access to the socket of the connection to the gateway. Bytes read or written there are part
+// of the stream, but the Gateway's counters ([socks.Conn.Stats]) do not include them.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	raw, err := c.conn.SyscallConn()
 	return raw, c.fail("raw", err)

@@ -59,7 +59,7 @@ func unsendable(addr string) error {
 	return &net.AddrError{Err: "cannot be sent to a gateway", Addr: addr}
 }
 
-// addr returns d in the form that a gateway is sent.
+// addr returns d as the address to send to a gateway.
 func (d destination) addr() *socks.Addr {
 	return &socks.Addr{Net: "udp", Name: d.name, IP: d.ip, Port: d.port}
 }

@@ -42,9 +42,9 @@ func (d *Dialer) Dial(network, address string) (net.Conn, error) {
 	return d.DialContext(context.Background(), network, address)
 }
 
-// DialContext connects to address, "host:port", through the gateway. The network is one of net.Dialer's
-// tcp and udp networks; its digit is the family of the address that stands for the destination in this program, not
-// the family in which the gateway reaches the destination.
+// DialContext connects to address, "host:port", through the gateway. The network is one of net.Dialer's tcp and udp
+// networks; its digit selects the family of the fake address, not the family in which the gateway reaches the
+// destination.
 //
 // For tcp networks the connection is a *[Conn], for udp networks a *[PacketConn] with a fixed peer. If Direct
 // returns true, Net dials, and the connection is the one that Net returns. [Dialer.Control] guards Net, so a fake

@@ -12,8 +12,8 @@
 //
 // A [Dialer] takes a name, a fake address that the mapping table gave for a name, or a real address. It replaces a
 // fake address by its name (RFC 3089, section 3) and sends that to the gateway, which resolves the name in either
-// family. So code that must resolve first works, an IPv4-only program reaches IPv6-only servers and the reverse, and
-// no name reaches the local DNS.
+// family. So code that must resolve names before it dials still works, an IPv4-only program reaches IPv6-only
+// servers and vice versa, and the local DNS sees no name.
 //
 // A Dialer fails closed: without a gateway, a table or a mapping it returns an error. It connects directly only if
 // [Dialer].Direct says so.

@@ -21,8 +21,8 @@ var (
 // flow that was unused for longest, and late answers to the replaced flow are lost.
 const maxFlows = 512
 
-// dropIdle runs every idleTick. A flow that idleTicks runs in a row find unused is dropped: that takes two minutes to
-// two and a half.
+// dropIdle runs every idleTick. It drops a flow that was unused in idleTicks consecutive runs, that is, for two to
+// two and a half minutes.
 const (
 	idleTick  = 30 * time.Second
 	idleTicks = 4
@@ -48,7 +48,7 @@ type flow struct {
 	open    *association // nil: none
 	making  *attempt     // nil: none is under way
 	begun   time.Time    // when the last attempt began
-	proven  bool         // an association has delivered a datagram
+	proven  bool         // a datagram has arrived since an attempt last failed for good; see settle
 	cause   error        // why the last association ended; nil: there was none, or it has not ended
 	ended   time.Time    // when the last association ended
 	dropped bool         // drop was called
@@ -180,8 +180,9 @@ func (p *PacketConn) end(a *association, err error) {
 	p.closeDetached(a, cause)
 }
 
-// endFixed records that the gateway has ended the association of the fixed peer, if err, of a read or write, says so.
-// The association stays in its flow until Close, because its errors have the cause.
+// endFixed records that the gateway has ended the association of the fixed peer, if err, the error of a read or
+// write, says so. The association stays in its flow until Close, so that later reads and writes on it return
+// the cause.
 func (p *PacketConn) endFixed(err error) {
 	f := p.fixed.flow
 	p.mu.Lock()

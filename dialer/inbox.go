@@ -24,8 +24,8 @@ var packets = sync.Pool{New: func() any { return new([maxPacket]byte) }}
 // inboxSize is the number of datagrams that wait for a reader in an inbox. More wait in the sockets' buffers.
 const inboxSize = 16
 
-// read waits for the next datagram and copies it into b. Once wait has ended, read returns wait's cause even if a
-// datagram is there.
+// read waits for the next datagram and copies it into b. If wait has ended, read returns its cause, even if a
+// datagram is available.
 func (i inbox) read(wait context.Context, b []byte) (int, netip.AddrPort, error) {
 	if wait.Err() != nil {
 		return 0, netip.AddrPort{}, context.Cause(wait)

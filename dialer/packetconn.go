@@ -17,23 +17,23 @@ import (
 // fixed peer and is a net.Conn too. A PacketConn is safe for concurrent use.
 //
 // A datagram to a fake address is sent to its name, and the answer comes back from that fake address, although the
-// gateway reports a real one. Many gateways keep one destination per association, and hardly any report the name.
-// So each name has its own association, and a datagram on it is from that name if a datagram was sent to its
-// source port. Real addresses share one association per family. The first destination uses the association that
-// ListenPacket made. For another destination, the first WriteTo makes an association, which takes as long as a
-// dial; writes to other destinations do not wait. A name stays pinned in the table until it is idle or replaced (see
-// below), an association for it cannot be made, or the PacketConn is closed.
+// gateway reports a real one. Many gateways keep one destination per association, and hardly any report the name. So
+// each name has its own association, and a datagram that arrives on it is taken to be from that name if a datagram
+// was sent to the port that it comes from. Real addresses share one association per family. The first destination
+// uses the association that ListenPacket made. For another destination, the first WriteTo makes an association,
+// which takes as long as a dial; writes to other destinations do not wait. A name stays pinned in the table until it
+// is idle or replaced (see below), an association for it cannot be made, or the PacketConn is closed.
 //
 // QUIC and ICE implementations find the methods that they look for on a *net.UDPConn: see [PacketConn.WriteMsgUDP]
 // and [PacketConn.ReadBatch]. Give them a *net.UDPAddr with a fake address, from [Dialer.ResolveUDPAddr] or a
 // lookup; quic-go panics for another type. Reading or writing the descriptor itself fails: see
 // [PacketConn.SyscallConn].
 //
-// A PacketConn has at most 512 associations. One more replaces the one that was unused for longest; the Stats count
-// that, and the [Trace] reports it. A program that sends to more names in turn pays for an association, two round
-// trips to the gateway, with every datagram to a name that has none. An association on which nothing was sent or
-// received for two minutes is closed, unless there is a fixed peer. Datagrams that arrive for it later are lost, and
-// the next datagram to its destination makes another.
+// A PacketConn has at most 512 associations. A further one replaces the least recently used; Stats counts that, and
+// the [Trace] reports it. A program that sends to more names in turn pays for an association, two round trips to the
+// gateway, with every datagram to a name that has none. An association on which nothing was sent or received for two
+// minutes is closed, unless there is a fixed peer. Datagrams that arrive for it later are lost, and the next
+// datagram to its destination makes another.
 //
 // When the gateway ends an association, datagrams in flight are lost, but the PacketConn stays usable. The next
 // datagram to the destination makes another association, at most one per second. Datagrams that are sent in between

@@ -73,10 +73,11 @@ func routeOf(f *flow, t target) *route {
 	return &route{flow: f, remote: t.remote(), to: &t.to}
 }
 
-// origin returns the sender's address for the application of a datagram that a received. The gateway reported from
-// as its sender. The result is the fake address of a's name if a datagram was sent to from's port, otherwise from.
-// origin reports false for a datagram to drop: its sender is a name to which nothing was sent, or an address in
-// the reserved space, which the application would take for another name.
+// origin returns the sender of a datagram as the application sees it. The datagram arrived on a, and the gateway
+// reported from as its sender. The result is the fake address of a's name if a datagram was sent to from's port,
+// otherwise from. origin also records that a's flow is in use. It reports false for a datagram to drop: a's flow
+// was dropped, the sender is a name to which nothing was sent, or the sender is in the reserved space and would
+// look like another name.
 func (p *PacketConn) origin(a *association, from netip.AddrPort) (netip.AddrPort, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

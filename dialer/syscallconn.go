@@ -7,10 +7,10 @@ import (
 	"github.com/sockslib/sockslib/internal/netconn"
 )
 
-// SyscallConn returns access to the options of the associations' sockets. Control of the result calls its func for
-// the socket of each open association; in a chain of gateways that is the socket to the first gateway. On Linux,
-// an association that is made later gets the same don't-fragment bits and buffer sizes. Read and Write of the
-// result return errors.ErrUnsupported, because they would bypass the SOCKS header; use [PacketConn.ReadBatch] and
+// SyscallConn returns access to the socket options of the associations. Its Control calls the func once per open
+// association, with the socket to the relay or, in a chain of gateways, to the first gateway's relay. On Linux, an
+// association that is made later gets the same don't-fragment bits and buffer sizes. Read and Write of the result
+// return errors.ErrUnsupported, because they would bypass the SOCKS header; use [PacketConn.ReadBatch] and
 // [PacketConn.WriteBatch] instead.
 func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	if p.isClosed() {

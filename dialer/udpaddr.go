@@ -12,11 +12,11 @@ import (
 //	addr, err := d.ResolveUDPAddr("udp", "example.com:443")
 //	conn, err := transport.Dial(ctx, addr, config, nil)
 //
-// The name keeps the address for the table's Hold, and for as long as a PacketConn sends to it. A literal address
-// is returned as it is, unless network asks for the other family: then it is a name, as for [Dialer.DialContext].
-// Direct is not called. ResolveUDPAddr returns the errors of [socks.ParseAddr] and of the table: [mapping.ErrStale]
-// for a reserved address that stands for no name, [mapping.ErrBadName] for a literal that has no fake address in the
-// other family, such as a loopback address.
+// The address stands for the name at least for the table's Hold, and longer while a PacketConn has the name pinned.
+// A literal address is returned as it is, unless network asks for the other family: then it is a name, as for
+// [Dialer.DialContext]. Direct is not called. ResolveUDPAddr returns the errors of [socks.ParseAddr] and of the
+// table: [mapping.ErrStale] for a reserved address that stands for no name, [mapping.ErrBadName] for a literal that
+// has no fake address in the other family, such as a loopback address.
 func (d *Dialer) ResolveUDPAddr(network, address string) (*net.UDPAddr, error) {
 	t, err := d.parse(network, address)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 var errUnmade = errors.New("mapping: Table not made by New or Read")
 
 // Assign returns the address that stands for name in the family of network, "ip4" or "ip6". The name keeps its addresses
-// as long as it is in the table, which is for Hold from now on at least.
+// while it is in the table: for at least Hold from now, unless Flush removes it.
 //
 // An address of the other family is a name too (RFC 3089, section 5): an application that knows only IPv4 reaches
 // 2001:db8::1 by the IPv4 address that stands for it.
@@ -49,9 +49,9 @@ func (t *Table) isIPv6(network string) (v6 bool, err error) {
 	return false, net.UnknownNetworkError(network)
 }
 
-// findOrAdd returns the pair of a name, in any spelling, for which take has reported true. It adds the pair if the table
-// has none. take assigns or pins the pair: it may fail if the pair is removed at the same time, so findOrAdd then calls
-// it again under t.mu, where it cannot fail for a pair in the table.
+// findOrAdd returns the pair of name, which may be in any spelling, and adds the pair if the table has none. Before that
+// it calls take, which assigns or pins the pair. take fails if the pair is being removed; findOrAdd then tries again
+// under t.mu, where take cannot fail for a pair in the table.
 func (t *Table) findOrAdd(v6 bool, name string, take func(*pair) bool) (*pair, error) {
 	key, err := t.key(v6, name)
 	if err != nil {

@@ -13,8 +13,8 @@ const shardBits = 10
 
 func (x *index) init() { x.seed = maphash.MakeSeed() }
 
-// hash returns the hash of a name in the index. For a name that may be an address it is not the hash of the text, so that
-// get never finds an address: an address of the family that is asked for is no name, so findOrAdd must check it first.
+// hash returns the hash of a name in the index. For text that may be an address, hash differs from the hash of the text,
+// so get never finds it. findOrAdd must handle addresses, because an address of the requested family is not a name.
 func (x *index) hash(name string) uint64 {
 	hash := maphash.String(x.seed, name)
 	if maybeAddr(name) {

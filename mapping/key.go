@@ -42,8 +42,8 @@ func (t *Table) canonical(name string) (string, netip.Addr, error) {
 	return host.String(), host.Addr(), nil
 }
 
-// isRemoteUnicast reports whether an address stands for one host, and for the same one at the gateway as on this machine.
-// A gateway that is asked for another address connects to itself, to a host on its own links, or to many hosts.
+// isRemoteUnicast reports whether an address identifies one host, and the same host from the gateway as from this
+// machine. A gateway that is asked for another address connects to itself, to a host on its own links, or to many hosts.
 func isRemoteUnicast(addr netip.Addr) bool {
 	return !addr.IsUnspecified() && !addr.IsLoopback() && !addr.IsLinkLocalUnicast() && !addr.IsMulticast() && addr != broadcast
 }

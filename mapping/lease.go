@@ -34,9 +34,9 @@ func (t *Table) Acquire(addr netip.Addr) (*Lease, error) {
 	return nil, fmt.Errorf("%w: %v", ErrStale, addr)
 }
 
-// AcquireName pins the pair of a name, as Assign and then Acquire would, for a dial without a lookup. A pair that it adds
-// has no Hold: it may be evicted as soon as the lease is released, so that dials by name cannot fill the table. The
-// errors are the same as from Assign.
+// AcquireName pins the pair of a name, as Assign and then Acquire would, for a dial without a lookup. Hold does not apply
+// to a pair that AcquireName adds: it may be evicted as soon as the lease is released, so that dials by name cannot fill
+// the table. The errors are the same as from Assign.
 func (t *Table) AcquireName(network, name string) (*Lease, error) {
 	v6, err := t.isIPv6(network)
 	if err != nil {

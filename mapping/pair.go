@@ -20,8 +20,8 @@ import (
 //
 // Readers assign and pin without a lock. Eviction and Flush, which hold Table.mu, use compare-and-swap, so they fail if a
 // reader was first. If the reader was later, its assign or pin fails, and it looks the name up again under Table.mu: the
-// pair has left the table by then. A pair can still be assigned after it was flushed: its reader gets an address that is
-// stale at once, as if it had come before the Flush.
+// pair has left the table by then. A reader can still assign a pair after it was flushed. It then gets an address that is
+// already stale, as if its Assign had come before the Flush.
 //
 // The bytes of the name follow the fixed part, so a lookup reads one or two cache lines: with a million names, a lookup
 // does little but wait for memory. Only newPair makes pairs, and only newPair and name access the bytes that follow the

@@ -17,11 +17,11 @@
 //
 // A stub resolver appends the domains of its search list to the name that was typed, and uses the first result that
 // exists. If every name existed, db would become db.corp.example, and in a Kubernetes pod example.com would become
-// example.com.default.svc.cluster.local. The Lookup methods never expand a name. [Resolver.NetResolver] and [Server]
-// know the stub's list, and decide by the question and the list alone. A name that may be the expansion of a shorter
-// one does not exist, so the stub goes on to the shorter one. A name that was typed with a search domain at its end is
-// answered when the stub asks for it with one more search domain appended. Every stub that walks its list gets the
-// address of the name that was typed.
+// example.com.default.svc.cluster.local. The Lookup methods never expand a name. [Resolver.NetResolver] and [Server] know
+// the stub's list, and decide by the question and the list alone. If a name may be the expansion of a shorter one, the
+// answer is that it does not exist, and the stub goes on to the shorter name. If the user typed a name that ends in a
+// search domain, the stub gets its address when it asks for that name with one more search domain appended. Every stub
+// that walks its list gets the address of the name that was typed.
 //
 // A client that does not walk its list cannot reach every name that ends in a search domain: if the name without the
 // domain has fewer dots than ndots, as db.corp.example has, the client is told that there is no such host. Such clients

@@ -8,9 +8,9 @@ import (
 	"github.com/sockslib/sockslib/internal/names"
 )
 
-// The fast path answers the simplest queries without building a dns.Msg: one question for an A or AAAA record of a
-// name that gets a fake, or that the search rule denies. Such a response has the same content as begin's, which answers
-// all other queries.
+// The fast path answers the simplest queries without building a dns.Msg: one question for an A or AAAA record of a name
+// that gets a fake, or that the search rule denies. begin answers all other queries; for a simple query, it would give
+// the same response.
 
 // fastResponse appends the response to a query to dst, or returns nil if begin must answer the query.
 func (h *handler) fastResponse(dst, query []byte) []byte {

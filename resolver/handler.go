@@ -129,8 +129,9 @@ func (h *handler) host(x *exchange) {
 	}
 }
 
-// typed returns the name whose addresses answer a question for q, a name in canonical form: the name that was typed, as
-// far as the search list tells. If q must be denied, typed returns the search domain at its end as denied.
+// typed returns the name whose addresses answer a question for q, a name in canonical form: the name that the user
+// typed, according to the search rule. If the answer must be that q does not exist, typed returns the search domain at
+// the end of q as denied.
 func (h *handler) typed(q string) (name, denied string) {
 	r := h.resolver
 	list := h.list()
@@ -144,7 +145,8 @@ func (h *handler) typed(q string) (name, denied string) {
 	}
 }
 
-// absent reports whether a host does not exist according to specialNames. If so, it sets the RCODE.
+// absent reports whether specialNames says that host does not exist. If so, it also sets the RCODE of x to
+// NXDOMAIN.
 func (h *handler) absent(x *exchange, host names.Host) bool {
 	if host.IsName() && meaningOf(host.String()) == absent {
 		x.r.Rcode = dns.RcodeNameError

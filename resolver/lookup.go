@@ -10,7 +10,8 @@ import (
 	"github.com/sockslib/sockslib/mapping"
 )
 
-// LookupHost returns the fake IPv4 address of a host. An address literal is returned unchanged.
+// LookupHost returns the fake IPv4 address of a host, System's addresses of a Direct host, or both loopback
+// addresses of localhost. It returns an address literal unchanged.
 func (r *Resolver) LookupHost(ctx context.Context, host string) (addrs []string, err error) {
 	h, err := parseHost(host)
 	if err != nil {
@@ -33,7 +34,7 @@ func (r *Resolver) LookupHost(ctx context.Context, host string) (addrs []string,
 	return addrs, nil
 }
 
-// LookupIPAddr returns the fake IPv4 address of a host. An address literal is parsed and returned, with its zone.
+// LookupIPAddr is [Resolver.LookupHost] with [net.IPAddr] results. The address of a literal keeps its zone.
 func (r *Resolver) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
 	h, err := parseHost(host)
 	if err != nil {
@@ -56,8 +57,8 @@ func (r *Resolver) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr,
 }
 
 // LookupIP returns the fake address of a host in the family of network, "ip4" or "ip6"; for "ip" it returns the IPv4 one.
-// An address literal of the family is returned unchanged. A literal of the other family gets a fake, as a name does, by
-// which the gateway is asked for it (RFC 3089, section 3).
+// An address literal of the family is returned unchanged. A literal of the other family gets a fake, like a name; a dial
+// to that fake asks the gateway for the literal (RFC 3089, section 3).
 func (r *Resolver) LookupIP(ctx context.Context, network, host string) ([]net.IP, error) {
 	found, err := r.LookupNetIP(ctx, network, host)
 	if err != nil {
@@ -93,8 +94,8 @@ func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]net
 	return found, named(err, host)
 }
 
-// parseHost parses the name or address that an application looks up. The error is a mapping.ErrBadName with the reason, but
-// for an empty text it is package net's: no such host.
+// parseHost parses the name or address that an application looks up. The error matches mapping.ErrBadName and gives the
+// reason. For an empty text it is package net's "no such host".
 func parseHost(text string) (names.Host, error) {
 	if text == "" {
 		return names.Host{}, notFound(text, "")

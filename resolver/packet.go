@@ -77,8 +77,8 @@ func (s *Server) unsent(to net.Addr, err error) {
 	}
 }
 
-// leavesSocketUsable reports whether a socket can read again after an error, which an earlier response has caused whose
-// client is gone.
+// leavesSocketUsable reports whether a socket can be read again after err: an earlier response went to a client that is
+// gone, and the system reports that on the next read.
 func leavesSocketUsable(err error) bool {
 	return errors.Is(err, errno.ECONNREFUSED) || errors.Is(err, errno.ECONNRESET)
 }

@@ -91,8 +91,8 @@ func (r *Resolver) verifies(host names.Host) bool {
 	return r != nil && r.Table != nil && r.Verify && host.IsName() && meaningOf(host.String()) == ordinary
 }
 
-// system returns the resolver for a host that is Direct, otherwise nil. Special names are never Direct, and no host is
-// without a Table.
+// system returns the resolver for a host that is Direct, otherwise nil. Special names are never Direct. Without a
+// Table, no host is Direct.
 func (r *Resolver) system(host names.Host) *net.Resolver {
 	switch {
 	case r == nil || r.Table == nil || r.Direct == nil:

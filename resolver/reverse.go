@@ -74,8 +74,8 @@ func (r *Resolver) upstreamNames(ctx context.Context, ip netip.Addr, text string
 	return found, complete(err, text, len(records), len(found))
 }
 
-// pointer answers a PTR question: itself for addresses of the reserved space and of loopback, with System's names for
-// Direct addresses, and with Upstream's answer for all others.
+// pointer answers a PTR question: from the table for addresses of the reserved space, with localhost for loopback,
+// from System for Direct addresses, and from Upstream for all others.
 func (h *handler) pointer(x *exchange) {
 	r := h.resolver
 	addr, ok := parseArpa(x.question().Name)

@@ -22,7 +22,8 @@ import (
 //	otherwise                                         no such host: the stub goes on to X
 //
 // So every stub that walks its list reaches the name that was typed. With Resolver.Verify, Upstream knows which names
-// exist, and only the row of onion applies, because package net never asks for an onion name as it was typed.
+// exist. Then only the part about onion applies: package net never asks for an onion name as it was typed, only for its
+// expansions.
 
 // typed applies the search rule to q, a name in canonical form. It returns the name whose fake answers the question; if
 // the response is no such host, it returns the search domain at the end of q as denied. isSpecial reports whether a name is

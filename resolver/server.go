@@ -10,8 +10,8 @@ import (
 )
 
 // Server is a DNS server with a Resolver's answers, for programs that cannot be given a Resolver, on this machine or on
-// others. Set the fields before the first call; do not change them, nor copy the Server, afterwards. Its methods are
-// safe for concurrent use. The methods of a zero Server that serve return an error.
+// others. Set the fields before the first call; do not change them, nor copy the Server, afterwards. Its methods are safe
+// for concurrent use. Serve, ServePacket and ListenAndServe of a zero Server return an error.
 //
 // The answer depends on the type in question:
 //
@@ -24,10 +24,10 @@ import (
 // A client that expands names by a search list gets NXDOMAIN for an expansion, and the fake of the name that was typed: see
 // the package documentation.
 //
-// At most 256 queries wait for Upstream or System, and at most 256 TCP connections are open. A client may use all that are
-// free; if none is free, the client that uses the most loses its oldest. A client is an IPv4 address or the /64 of an IPv6
-// address. Queries that the table answers are not counted. No response over UDP is longer than 1232 bytes, or than the
-// client accepts.
+// At most 256 queries wait for Upstream or System, and at most 256 TCP connections are open. A client may take all free
+// slots. If none is free, the client with the most slots loses its oldest query or connection. A client is an IPv4
+// address or the /64 of an IPv6 address. Queries that the table answers are not counted. No response over UDP is longer
+// than 1232 bytes, or than the client accepts.
 type Server struct {
 	// Resolver gives the answers. It is required, and so is its Table.
 	Resolver *Resolver
@@ -40,7 +40,8 @@ type Server struct {
 	ErrorLog *log.Logger
 
 	// Search is the search list of the clients. Nil means the list in this machine's /etc/resolv.conf. An empty list that
-	// is not nil means that no client walks one. If it is not the clients' list, they may get fakes of expansions.
+	// is not nil means that no client walks one. If Search differs from the list that the clients use, they may get fakes
+	// of expansions.
 	Search []string
 
 	// Ndots is the clients' ndots option. Zero means the one in /etc/resolv.conf if Search is nil, otherwise 1.

@@ -95,8 +95,8 @@ func (c *stream) serve() {
 	}
 }
 
-// write sends a response. If ctx ends before write can begin, because the client does not read the responses before it,
-// write drops the response.
+// write sends a response. It drops the response if ctx ends while it waits for earlier responses, which the client is
+// not reading.
 func (c *stream) write(ctx context.Context, response []byte) {
 	select {
 	case c.writing <- struct{}{}:

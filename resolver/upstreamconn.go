@@ -15,7 +15,7 @@ import (
 const (
 	maxPending   = 1 << 14          // queries in flight on one connection; there are 1<<16 IDs
 	keepUpstream = 10 * time.Second // how long a connection without queries is kept
-	maxSilence   = time.Second      // a connection that is silent for so long is retired when a query on it is cancelled
+	maxSilence   = time.Second      // cancelling a query retires a connection that has been silent for this long
 )
 
 // errConnEnded is the error of a query whose connection ended.

@@ -6,8 +6,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// verify returns nil if a name in canonical form exists according to Upstream, with or without addresses: the answer for A
-// or for AAAA is NOERROR. One of them is enough, because some servers deny a name, or fail, for a family of which the name
+// verify returns nil if a name in canonical form exists according to Upstream, with or without addresses: the answer for
+// A or for AAAA is NOERROR. One NOERROR is enough: some servers answer NXDOMAIN, or fail, for a family in which the name
 // has no address.
 func (r *Resolver) verify(ctx context.Context, name string) error {
 	if r.Upstream == nil {

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// alarm ends the steps of a Client's handshakes at their deadlines. One timer serves all of them, and stays set when
-// a handshake ends before its deadline. A deadline on each connection would set timers that are earlier than all
-// others several times per dial, and each of these wakes a thread to wait for it, which takes a fourth of the
-// dial's processor time.
+// alarm enforces the deadlines of the steps of a Client's handshakes. One timer serves all handshakes, and stays set
+// when a handshake ends before its deadline. Deadlines on the connections would cost a quarter of a dial's processor
+// time: several times per dial they would set a timer that is due before all others, and each such timer wakes a
+// thread to wait for it.
 type alarm struct {
 	mu      sync.Mutex
 	waiting map[*handshake]time.Time // the deadlines
@@ -43,7 +43,7 @@ func (a *alarm) set(h *handshake, deadline time.Time) {
 	switch {
 	case a.at.IsZero(), deadline.Before(a.at):
 		a.setTimer(deadline)
-	case !again && time.Since(a.at) > time.Second: // the timer has not expired: it is of a synctest bubble that has ended
+	case !again && time.Since(a.at) > time.Second: // the timer is overdue, so it belongs to a synctest bubble that has ended
 		a.timer = nil
 		a.setTimer(deadline)
 	}
@@ -59,8 +59,8 @@ func (a *alarm) setTimer(at time.Time) {
 	}
 }
 
-// ring makes the reads and writes of the handshakes whose deadlines have passed time out, and sets the timer for the
-// next. It runs in the timer's goroutine, and does not block.
+// ring times out the reads and writes of each handshake whose deadline has passed, and sets the timer to the next
+// deadline. It runs in the timer's goroutine, and does not block.
 func (a *alarm) ring() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -35,16 +35,16 @@ const (
 	// minSilence is the minimum silence after a pipelined handshake before a stepwise attempt begins. On a slow
 	// network, that takes longer: see patience.
 	minSilence = 250 * time.Millisecond
-	// stepsFor is how long a Client makes only stepwise handshakes, after a dial in which only the stepwise attempt
-	// got a reply.
+	// stepsFor is how long a Client with HandshakeAuto makes only stepwise handshakes after a dial that got its
+	// first reply on the stepwise attempt, unless the pipelined attempt failed only because its method was refused.
 	stepsFor = 10 * time.Minute
 )
 
 // knowledge is what a Client has learnt about its gateway. The zero knowledge is ready for use.
 type knowledge struct {
 	pipelines atomic.Bool // the gateway has replied to a pipelined request since one last failed
-	// steps is when a dial last got a reply only to its stepwise attempt, in Unix nanoseconds. Zero: never, or a
-	// pipelined request has got a reply since.
+	// steps is when a dial last got its first reply on the stepwise attempt, in Unix nanoseconds. Zero: never,
+	// or a pipelined request has got a reply since.
 	steps  atomic.Int64
 	method atomic.Int32 // index in Client.Auth of the method to offer in a pipelined handshake
 }

@@ -44,8 +44,8 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// deadlineContext is a context with an earlier Deadline, at which it does not end. It has a Done channel even if its
-// Context has none: since Go 1.26, package net ignores the deadline of a context without one.
+// deadlineContext wraps a Context and reports an earlier Deadline, but does not end at that time. It has a Done
+// channel even if its Context has none: since Go 1.26, package net ignores the deadline of a context without one.
 type deadlineContext struct {
 	context.Context
 	by time.Time
@@ -56,8 +56,9 @@ var endless, _ = context.WithCancel(context.Background())
 
 var _ = endless.Done() // makes the channel now, so that it does not belong to the synctest bubble of a first dial
 
-// limited returns ctx with a Deadline of by at the latest, for a dialer of package net. It uses room if ctx has no
-// Done channel. Otherwise a goroutine of package context may use the result even after the dial, so it is not room.
+// limited returns a context for a dialer of package net: ctx, with its Deadline moved to by if by is earlier. If
+// ctx has no Done channel, limited stores the result in room. Otherwise it allocates the result, because a
+// goroutine of package context may use it even after the dial.
 func limited(ctx context.Context, by time.Time, room *deadlineContext) context.Context {
 	own, _ := ctx.Deadline()
 	by = earlier(own, by)
@@ -91,9 +92,9 @@ func (c *deadlineContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// arm sets the transport's deadline to the bound of the handshake's current step: by the Client's alarm if the
-// transport is a socket. The deadlines of a Forward's transport may have no effect, so a timer also closes it at
-// that bound. arm reports whether the transport has deadlines.
+// arm sets the deadline of the handshake's current step. For a socket, the Client's alarm enforces it. The
+// deadlines of a Forward's transport may have no effect, so a timer also closes that transport at the bound. arm
+// reports whether the transport supports deadlines.
 func (h *handshake) arm() bool {
 	until := h.bounds.letIn
 	if h.letIn {
@@ -162,7 +163,7 @@ func (h *handshake) timedOut() bool {
 	return h.expired.Load() || errors.Is(h.err, os.ErrDeadlineExceeded)
 }
 
-// errNoAnswer is the error if the gateway has accepted the connection and has sent nothing.
+// errNoAnswer is the error if the gateway accepted the connection but sent nothing.
 var errNoAnswer = fmt.Errorf("the gateway accepted the connection and has not answered: does it speak SOCKS5?: %w", os.ErrDeadlineExceeded)
 
 // explain returns the error of the handshake. If ctx has ended, that is the context's error and not the socket's.
@@ -185,14 +186,14 @@ func (h *handshake) explain(ctx context.Context) error {
 	return gatewayFailed("authentication", os.ErrDeadlineExceeded)
 }
 
-// answered reports whether the error comes from an answer of the gateway. It stands even if a bound has passed
-// since.
+// answered reports whether h.err comes from an answer of the gateway. Such an error stands even if a bound has
+// passed since.
 func (h *handshake) answered() bool {
 	return h.replied || errors.Is(h.err, ErrProtocol) || errors.Is(h.err, ErrAuthFailed) || errors.Is(h.err, ErrNoAcceptableAuth)
 }
 
-// contextErr returns ctx.Err, or context.DeadlineExceeded if ctx's deadline has passed and ctx does not report that
-// yet: a socket may notice the deadline first.
+// contextErr returns ctx.Err(), or context.DeadlineExceeded if ctx's deadline has passed but ctx does not report it
+// yet. A socket may time out slightly before ctx ends.
 func contextErr(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded

@@ -20,9 +20,9 @@ import (
 // Every error is a *[net.OpError] whose Source is the gateway and whose Addr is the destination, except the errors
 // of Resolve and ResolveAddr, which are *[net.DNSError].
 //
-// A dial sends its request at most twice, because a request may not be idempotent at its destination: the second
-// time only after the gateway hung up, sent garbage, was silent, or refused the one method that was offered. The
-// gateway "lets in" a dial when the transport is up, the gateway has chosen a method, and the authentication has
+// A dial sends its request at most twice, because a request may not be idempotent at its destination: a second
+// time only if the gateway hung up, sent garbage, was silent, or refused the only method offered. The gateway
+// "lets in" a dial when the transport is up, the gateway has chosen a method, and the authentication has
 // succeeded.
 //
 // A spare is a connection that the gateway has let in and that waits for a request. A dial uses at most one spare.

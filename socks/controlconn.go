@@ -9,8 +9,9 @@ import (
 // protocol has no such bytes.
 const maxChatter = 1 << 16
 
-// watch arranges that p.end is called when the control connection ends. The caller is the Client's watcher, one
-// goroutine for all its associations, or a goroutine of p if the watcher cannot watch p.
+// watch arranges that p.end is called when the control connection ends. The Client's watcher, one goroutine for
+// all its associations, calls p.end; if it cannot watch p, a goroutine of p does. If Close comes first,
+// closeControl calls p.end.
 func (p *PacketConn) watch() {
 	if !p.client.watcher.add(p) {
 		go func() { p.end(p.awaitEnd()) }() // owned by p; ends with the control connection, which Close closes
@@ -42,8 +43,8 @@ func (p *PacketConn) heard(n int, err error) error {
 }
 
 // end closes the control connection and the connection to the relay, and makes reads and writes fail with err. It
-// is called once, after the watcher has removed the control connection, because a new connection may get its
-// descriptor at once.
+// is called once. If the watcher watches p, it must have removed p before: a new connection may get the
+// descriptor as soon as end closes it.
 func (p *PacketConn) end(err error) {
 	p.cause.Store(&err)
 	p.control.Close()

@@ -192,8 +192,9 @@ func (p *PacketConn) Write(b []byte) (int, error) {
 	return p.transmit(out, header, err, b, len(b))
 }
 
-// transmit sends b as datagrams of size bytes each. The header is the SOCKS header of each, at the beginning of
-// out, and err is the error of making it: transmit returns that as the error of the write.
+// transmit sends b as datagrams of size bytes each. header is the SOCKS header of each datagram, at the
+// beginning of out. err is the error of making the header; if it is not nil, transmit sends nothing and wraps
+// it.
 func (p *PacketConn) transmit(out *packetBuffer, header []byte, err error, b []byte, size int) (n int, _ error) {
 	switch {
 	case err != nil:

@@ -16,7 +16,7 @@ func (d *deadline) set(t time.Time) {
 		d.nanos.Store(0)
 		return
 	}
-	d.nanos.Store(max(1, t.UnixNano())) // all times in the past are alike
+	d.nanos.Store(max(1, t.UnixNano())) // zero means none; any time before 1970 has passed
 }
 
 // passed reports whether the deadline has passed.

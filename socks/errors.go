@@ -13,7 +13,8 @@ import (
 
 // Errors that errors of this package match by errors.Is, besides a [Reply], the cause, and the context's error.
 var (
-	// ErrGateway: the gateway cannot be reached, did not let us in in time, or hung up before it answered.
+	// ErrGateway: the gateway or its relay cannot be reached, the gateway did not let the request in before
+	// the bound, or it hung up before it answered.
 	ErrGateway = errors.New("SOCKS gateway failed")
 	// ErrNoAcceptableAuth: the gateway accepts none of the methods that were offered.
 	ErrNoAcceptableAuth = errors.New("the gateway accepts none of the authentication methods offered")

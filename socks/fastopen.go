@@ -38,8 +38,8 @@ func (c *Client) fastOpens() bool {
 	return lost == 0 || time.Since(time.Unix(0, lost)) >= fastOpenRest
 }
 
-// stillConnecting reports whether err is a timeout at silentBy on a connection that was deferred. It then starts the
-// time of silence anew, because silence is counted from when the connection is known to be established.
+// stillConnecting reports whether err is a timeout at silentBy on a connection that was deferred. If so, it also
+// restarts the allowed silence, because silence counts from when the connection is known to be established.
 func (h *handshake) stillConnecting(err error) bool {
 	if !h.deferred || !h.silent(err) {
 		return false
@@ -52,9 +52,9 @@ func (h *handshake) stillConnecting(err error) bool {
 	return true
 }
 
-// connected is called with the error of the first read from the gateway. If the connection was deferred,
-// connecting has ended with that read: connected calls the hook, and returns the error of connecting, if any.
-// Otherwise it returns err.
+// connected handles err, the result of the first read from the gateway. On a deferred connection, that read
+// shows whether connecting succeeded: connected calls the hook GatewayConnected, and returns the error of
+// connecting or of a failed write in place of err. On any other connection, it only returns err.
 func (h *handshake) connected(err error) error {
 	if !h.deferred {
 		return err

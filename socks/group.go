@@ -43,13 +43,14 @@ func (g *Group) DialContext(ctx context.Context, network, address string) (net.C
 }
 
 // Listen calls [Client.Listen] of one Client after the other, until a gateway does not fail. With Spread, peer must
-// have the peer's host, so that the request uses the same gateway as a CONNECT to that host.
+// not be empty or a wildcard: its host selects the gateway, so that the BIND uses the same gateway as a CONNECT to
+// that host.
 func (g *Group) Listen(ctx context.Context, network, peer string) (net.Listener, error) {
 	return failOver(ctx, g, peer, func(c *Client, t *turn) (net.Listener, error) { return c.listen(ctx, network, peer, t) })
 }
 
 // ListenPacket calls [Client.ListenPacket] of one Client after the other, until a gateway does not fail. It begins
-// at the first in order, with Spread too, because it has no host.
+// with the first Client, even with Spread, because the request has no destination host.
 func (g *Group) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	return failOver(ctx, g, "", func(c *Client, t *turn) (net.PacketConn, error) { return c.listenPacket(ctx, network, address, t) })
 }
@@ -112,7 +113,7 @@ func judge(ctx context.Context, t *turn, err error) verdict {
 	case t.letIn: // t.shut: silent on a spare, while no new connection was let in
 		return verdict{goesOn: failed, rests: t.shut && contextErr(ctx) != context.Canceled}
 	case !t.begun:
-		return verdict{goesOn: failed} // the Client is not usable, or the context had ended
+		return verdict{goesOn: failed} // the Client's fields are invalid, or the context ended before the handshake began
 	case contextErr(ctx) != nil:
 		return verdict{rests: contextErr(ctx) == context.DeadlineExceeded}
 	}

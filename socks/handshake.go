@@ -21,7 +21,7 @@ type handshake struct {
 	pipelined pipelinedAuth // the one method offered in a pipelined handshake; nil: stepwise
 	impatient bool          // end with errSilent if the gateway is silent until silentBy
 	onSpare   bool          // it sends its request on a spare connection
-	known     bool          // the gateway is known to pipeline, so once it has let us in, the destination is silent
+	known     bool          // the gateway is known to pipeline, so silence after it has let us in is the destination's
 
 	outcome
 
@@ -147,8 +147,8 @@ func (h *handshake) send(msg []byte) {
 	}
 }
 
-// preferWriteError returns the error of a failed write if there was one, unless err, from the read after it, has the
-// gateway's reason. Otherwise it returns err.
+// preferWriteError returns the error of the first failed write, if any, unless err is an answer of the gateway that
+// was read after it. Otherwise it returns err.
 func (h *handshake) preferWriteError(err error) error {
 	if h.unsent != nil && (err == nil || errors.Is(err, ErrGateway)) {
 		return gatewayFailed("request", h.unsent)

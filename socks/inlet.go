@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// maxDatagram is the size of a buffer: more than the longest datagram, and as many bytes as the system joins or
-// splits.
+// maxDatagram is the size of a buffer: more than the longest datagram, and at least what the system joins into
+// one read or splits from one send.
 const maxDatagram = 1 << 16
 
 // packetBuffer has the buffers of one read from the relay, or of one send to it.
@@ -20,8 +20,8 @@ type packetBuffer struct {
 var packetBuffers = sync.Pool{New: func() any { return new(packetBuffer) }}
 
 // inlet reads from the relay. One read returns several datagrams if the system has joined consecutive ones
-// (UDP_GRO); then all but the last have the same size. On a system where a reader can wait without a buffer, an
-// inlet has a buffer only while that has datagrams.
+// (UDP_GRO); then all but the last have the same size. Where a reader can wait without a buffer, an inlet keeps
+// a buffer only while the buffer holds datagrams.
 type inlet struct {
 	relay net.Conn
 	raw   syscall.RawConn // the relay's socket; nil: a waiting reader holds a buffer

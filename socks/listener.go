@@ -83,8 +83,8 @@ func parsePeer(network, peer string) (Addr, error) {
 
 // Accept waits for the gateway's second reply, which reports that the peer has connected. It returns a *[Conn] whose
 // RemoteAddr is the peer. If the requested peer is an IP address and another one has connected, the error matches
-// [ErrProtocol]. There is one connection: after Accept has returned it or has failed, later calls fail with
-// [net.ErrClosed]. A deadline that passes does not end the Listener.
+// [ErrProtocol]. There is one connection: after Accept has returned it, or has failed for a reason other than its
+// deadline, later calls fail with [net.ErrClosed].
 func (l *Listener) Accept() (net.Conn, error) {
 	l.accepting.Lock()
 	defer l.accepting.Unlock()

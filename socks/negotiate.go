@@ -110,7 +110,7 @@ func (h *handshake) subNegotiate(ctx context.Context, auth Auth) (net.Conn, erro
 	conn, err := auth.Negotiate(ctx, h.conn)
 	_ = h.conn.SetDeadline(time.Time{}) // not h.raw's: a tlsConn also keeps the deadline that the Auth has set
 	switch {
-	case !stop(): // the connection is closed, even if the negotiation was faster; explain finds out by which bound
+	case !stop(): // a bound has closed the connection, even if Negotiate succeeded; explain finds out which bound
 		return nil, os.ErrDeadlineExceeded
 	case err == nil && conn == nil:
 		return nil, errors.New("the negotiation returned no connection")

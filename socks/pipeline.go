@@ -7,9 +7,9 @@ import (
 	"github.com/sockslib/sockslib/internal/wire"
 )
 
-// exchangePipelined sends greeting, authentication and request in one write, and reads the answers. Only one method
-// is offered, so a gateway that chooses a method has chosen the one whose message was sent. It can be called again
-// after errSilent, and continues with the answer that is due.
+// exchangePipelined sends greeting, authentication and request in one write, and reads the answers. It offers only
+// one method, so the sub-negotiation that it sends is that of the method the gateway chooses. After errSilent it
+// can be called again, and continues with the answer that is due.
 func (h *handshake) exchangePipelined(s *scratch) error {
 	if !h.sent {
 		if err := h.sendAll(s); err != nil {
@@ -74,10 +74,9 @@ func (h *handshake) appendAll(b []byte) ([]byte, error) {
 	return h.appendRequest(b)
 }
 
-// readMethod reads the gateway's choice of method. Two answers of Tor are no choice: if the username and password
-// came with the greeting, Tor omits the choice, and its answer begins with the status of RFC 1929; if Tor rejects
-// the request while parsing it, its answer is the reply alone. readMethod leaves the status unread, and reads the
-// reply.
+// readMethod reads the gateway's choice of method. Tor omits the choice in two cases. If the username and
+// password came with the greeting, its answer begins with the status of RFC 1929, which readMethod leaves unread.
+// If Tor rejects the request while parsing it, its answer is the reply alone, which readMethod reads.
 func (h *handshake) readMethod(s *scratch) error {
 	offered := h.pipelined.Method()
 	h.method = offered

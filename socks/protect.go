@@ -25,8 +25,8 @@ func sameConn(a, b net.Conn) bool {
 	return t == reflect.TypeOf(b) && (t == nil || t.Comparable() && a == b)
 }
 
-// protectRelay makes the datagrams of the requested association protected by the Auth that protects h.conn. It
-// returns an error if the Auth cannot do that.
+// protectRelay arranges that the Auth that protects h.conn also protects the datagrams of the requested
+// association. It returns an error if the Auth cannot do that.
 func (h *handshake) protectRelay() error {
 	protector, ok := h.conn.(relayProtector)
 	if !ok {

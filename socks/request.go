@@ -104,7 +104,8 @@ func (c *Client) attempt(ctx context.Context, req request, auth pipelinedAuth) *
 }
 
 // final reports whether the outcome of h stands, so that the dial makes no second attempt: the gateway has replied,
-// the request was not sent, the same credentials were refused, or there is no time left to be let in again.
+// the request was not sent, the credentials or all methods were refused, the time is over, or the error is not the
+// gateway's.
 func (h *handshake) final() bool {
 	switch {
 	case h.err == nil, h.replied, !h.sent, h.timedOut(), h.bounds.overdue(), errors.Is(h.err, ErrAuthFailed):

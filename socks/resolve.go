@@ -12,10 +12,10 @@ import (
 )
 
 // Resolve asks the gateway for an address of name by Tor's command RESOLVE (0xF0), which few other gateways
-// support. Others reply [ErrCommandNotSupported], hang up, or take RESOLVE for CONNECT and reply with an address of
-// their own. A reply with a port, or with an unspecified address, is therefore an error that matches [ErrProtocol].
-// The error is a *[net.DNSError] that matches its cause. Its IsNotFound is true if the gateway's reply is
-// [ErrHostUnreachable].
+// support. Others reply [ErrCommandNotSupported], hang up, or mistake RESOLVE for CONNECT and reply with an address
+// of their own. A reply with a port, or with an unspecified address, is therefore an error that matches
+// [ErrProtocol]. The error is a *[net.DNSError] that matches its cause. Its IsNotFound is true if the gateway's
+// reply is [ErrHostUnreachable].
 func (c *Client) Resolve(ctx context.Context, name string) (netip.Addr, error) {
 	dst, err := resolvable(name)
 	if err != nil {

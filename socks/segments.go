@@ -99,8 +99,8 @@ func (p *PacketConn) single(out *packetBuffer, header int, b []byte) error {
 	return err
 }
 
-// persist calls write. If that fails with an ICMP error of the relay's host, which is about an earlier datagram,
-// persist calls write again. If that fails in the same way, the datagram is lost, which UDP allows.
+// persist calls write, and calls it once more after an ICMP error of the relay's host, which is about an earlier
+// datagram. After a second such error persist returns nil: the datagram is lost, as UDP allows.
 func (p *PacketConn) persist(write func() error) error {
 	err := write()
 	if p.socket && unreachable(err) {

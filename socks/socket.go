@@ -43,10 +43,10 @@ func (p *PacketConn) SetWriteBuffer(bytes int) error {
 	return p.set(errors.ErrUnsupported)
 }
 
-// squeeze sends a datagram of at most minQUIC bytes of payload again after EMSGSIZE. QUIC has forbidden fragments,
-// but does not know about the SOCKS header, which makes the datagram longer than the path allows. The EMSGSIZE may
-// also be an ICMP error about another datagram. If the datagram is too long again, the last attempt allows
-// fragments whatever the path's MTU is.
+// squeeze resends a datagram of at most minQUIC bytes of payload after EMSGSIZE. QUIC forbids fragments without
+// counting the SOCKS header, which can make the datagram longer than the path allows. The EMSGSIZE may also be
+// about another datagram, so the first attempt allows fragments only if this one is too long for the path. If that
+// fails with EMSGSIZE too, the last attempt allows fragments in any case.
 func (p *PacketConn) squeeze(msg []byte) error {
 	p.allowFragments(len(msg))
 	_, err := p.relay.Write(msg)

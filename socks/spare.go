@@ -14,7 +14,7 @@ const (
 	// spareAge is the age at which an idle spare is closed. Gateways give a client more time to send its request:
 	// 30 s in danted.
 	spareAge = 20 * time.Second
-	// spareRest is how long after the last dial spares that are too old are still replaced.
+	// spareRest is how long after the last dial a spare that has become too old is still replaced.
 	spareRest = time.Minute
 	// spareTimeout bounds the making of a spare if dials have no bound.
 	spareTimeout = 30 * time.Second
@@ -66,14 +66,14 @@ func (c *Client) trySpare(ctx context.Context, req request) *handshake {
 	return h
 }
 
-// pathIsDead reports whether err is from the system, which has given up a connection that the gateway has not
+// pathIsDead reports whether err means that the system has given up a connection that the gateway has not
 // closed.
 func pathIsDead(err error) bool {
 	return errors.Is(err, errno.ETIMEDOUT) || errors.Is(err, errno.EHOSTUNREACH) || errors.Is(err, errno.ENETUNREACH)
 }
 
-// reclaim takes over the connection of a spare that was taken, from its goroutine, by making the goroutine's read
-// time out. It reports whether the connection is good, and otherwise closes it.
+// reclaim takes over the connection of a spare, which take has removed, by timing out the read of the goroutine
+// that owns it. It reports whether the connection is good; if not, reclaim closes it.
 func (s *spare) reclaim(ctx context.Context) bool {
 	s.h.conn.SetReadDeadline(time.Unix(1, 0)) // ends the read: see tryDeadline
 	select {

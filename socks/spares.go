@@ -156,8 +156,9 @@ func (p *spares) noteMade(ctx context.Context, err error) {
 	}
 }
 
-// shut reports whether the gateway has let in no new connection since asked, the time at which a dial sent its
-// request on a spare: a spare that was begun by then is still being made, or one has failed since.
+// shut reports whether the gateway lets in no new connections. A dial sent its request on a spare at the time
+// asked. The gateway is shut if a spare begun by then is still being made, or if it has failed to let one in
+// since.
 func (p *spares) shut(asked time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -24,7 +24,8 @@ type Trace struct {
 	Authenticated func(method byte, err error)
 	// SpareTaken is called when a dial uses a spare connection, which had been idle for the given time.
 	SpareTaken func(idle time.Duration)
-	// RequestSent is called when a request was sent: "CONNECT", "BIND", "UDP ASSOCIATE", "RESOLVE" or "RESOLVE_PTR".
+	// RequestSent is called after a request was written, even if the write failed: "CONNECT", "BIND", "UDP
+	// ASSOCIATE", "RESOLVE" or "RESOLVE_PTR".
 	RequestSent func(command string, dst *Addr)
 	// Replied is called when the wait for a reply has ended. If the reply grants the request, bound is BND.ADDR and
 	// BND.PORT, and err is nil. Otherwise err is the Reply, or the reason why there is no valid reply. For BIND,

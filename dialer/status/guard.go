@@ -37,7 +37,8 @@ func (h *Handler) known(host string) bool {
 }
 
 // ownEvents reports whether a request for the events comes from the page, or from a program that is not a
-// browser. A request that another site's page makes, for an image say, has no Origin, but Sec-Fetch-Site tells.
+// browser. A request from another site's page, for example for an image, may have no Origin, but its
+// Sec-Fetch-Site is cross-site or same-site.
 func ownEvents(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none":

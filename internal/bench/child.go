@@ -20,8 +20,8 @@ import (
 // roleVar is the environment variable with the role of a process that this program has started.
 const roleVar = "SOCKSLIB_BENCH_ROLE"
 
-// The roles of a process. The first process has none: it starts the inner process, which does everything else, in
-// another network namespace, or goes on itself if namespaces cannot be made.
+// The roles of a process. The first process has no role. It starts the inner process in another network
+// namespace, and that does all the work. If namespaces cannot be made, the first process does the work itself.
 const (
 	roleInner    = "inner"
 	roleServers  = "servers"  // on loopback

@@ -96,8 +96,8 @@ func tableOf(size, rounds int, s *report.Section, p *report.Plot) error {
 	return nil
 }
 
-// Each full candidate looks up asked names, in parts that alternate with the other's, and then as many addresses.
-// This is done turns times.
+// Each full candidate looks up asked names and then as many addresses, in parts that alternate with those of the
+// other candidate, turns times.
 const (
 	asked = 1_000_000
 	turns = 2
@@ -165,8 +165,8 @@ func (c *tableCost) askAddrs(p pairs, addrs []netip.Addr) {
 
 const nameLen = len("host0000000.example.com")
 
-// newNames returns n names in random order, of which there are only of different ones, each as often as any other.
-// They are contiguous in memory, so that reading them costs little.
+// newNames returns n names in random order. Only the first parameter's number of them are different, and each
+// occurs equally often. They are contiguous in memory, so that reading them costs little.
 func newNames(of, n int) []string {
 	all := make([]byte, 0, n*nameLen)
 	for len(all) < n*nameLen {

@@ -60,7 +60,7 @@ func addrLen(atyp, next byte) (int, error) {
 	return 0, fmt.Errorf("%w: %w %d", ErrFormat, ErrAddressType, atyp)
 }
 
-// splitAddr parses ATYP, ADDR and PORT, of which b has exactly the bytes. The name aliases b.
+// splitAddr parses b, which is exactly ATYP, ADDR and PORT. The name aliases b.
 func splitAddr(b []byte) (name []byte, ip netip.Addr, port uint16) {
 	host, port := b[1:len(b)-2], binary.BigEndian.Uint16(b[len(b)-2:])
 	if b[0] == atypName {

@@ -2,9 +2,9 @@ package wire
 
 import "io"
 
-// Reader reads messages from a stream. It reads no more bytes than the peer owes, which are the bytes of messages
-// that must follow, so that the next reader of the stream gets all bytes after the messages. The zero Reader must
-// be Reset before use. A Reader is not safe for concurrent use.
+// Reader reads messages from a stream. It never reads beyond the bytes that the peer must still send (see Owe),
+// so that all bytes after the messages stay in the stream. The zero Reader must be Reset before use. A Reader is
+// not safe for concurrent use.
 type Reader struct {
 	src  io.Reader
 	owed int // minimum number of bytes that the peer still owes

@@ -17,7 +17,7 @@
 //	Asked, Seen  the requests to a gateway, and the peers of the destination
 //	expectation  the required Outcome, Asked and Seen for an Ask
 //
-// The services of a node are Client, Gateway, Destination, Nameserver and Capture. So a test reads
+// The services of a node are Client, Gateway, Destination, Nameserver and Capture. A test looks like this:
 //
 //	x := newTriple(t, v4, v6)                       // an IPv4 client, an IPv6 destination
 //	call[none](t, x.g, "Gateway.Start", config)     // the gateway between them
