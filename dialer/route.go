@@ -83,7 +83,7 @@ func (p *PacketConn) origin(a *association, from netip.AddrPort) (netip.AddrPort
 	defer p.mu.Unlock()
 	f := a.flow
 	if f.dropped {
-		return netip.AddrPort{}, false
+		return from, false
 	}
 	p.touch(f)
 	f.proven = true

@@ -12,8 +12,8 @@ import (
 // hook may be nil. Hooks are called concurrently, in the goroutine that does the work, and must not block.
 type Trace struct {
 	// PacketDropped is called when a datagram is dropped. With DropStranger it came from addr, which is not the
-	// fixed peer, or is a name or a reserved address to which nothing was sent; if the gateway reported a name,
-	// addr has only a port. With DropUnreachable the datagram was to be sent to addr, and the gateway was away; if
+	// fixed peer, or is a name or a reserved address to which nothing was sent, or its association was replaced or
+	// idle just then; if the gateway reported a name, addr has only a port. With DropUnreachable the datagram was to be sent to addr, and the gateway was away; if
 	// addr was given as a name, addr has only a port.
 	PacketDropped func(addr netip.AddrPort, reason socks.DropReason)
 	// AssociationMade is called after the Dialer or a PacketConn has asked for an association for datagrams to host.

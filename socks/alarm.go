@@ -38,13 +38,16 @@ func (a *alarm) set(h *handshake, deadline time.Time) {
 		delete(a.waiting, h)
 		return
 	}
-	_, again := a.waiting[h]
+	if deadline == deadline.Round(0) {
+		// The time has no monotonic reading, so it may be of a synctest bubble. There the alarm's timer would be of the
+		// bubble too: it would not expire while the handshake waits for the socket, and be of no use to others.
+		delete(a.waiting, h)
+		h.rung = true
+		h.raw.SetDeadline(deadline)
+		return
+	}
 	a.waiting[h] = deadline
-	switch {
-	case a.at.IsZero(), deadline.Before(a.at):
-		a.setTimer(deadline)
-	case !again && time.Since(a.at) > time.Second: // the timer is overdue, so it belongs to a synctest bubble that has ended
-		a.timer = nil
+	if a.at.IsZero() || deadline.Before(a.at) {
 		a.setTimer(deadline)
 	}
 }

@@ -2,14 +2,18 @@ package socks_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockslib/sockslib/internal/testgw"
+	"github.com/sockslib/sockslib/internal/wire"
 	"github.com/sockslib/sockslib/socks"
 )
 
@@ -223,4 +227,29 @@ func TestCustomAuthIsStepwise(t *testing.T) {
 	forward := new(counted)
 	c.Forward = forward
 	require.EqualValues(t, 1, forward.took(func() { connect(t, c, listen(t)) }))
+}
+
+// A gateway may reply in place of choosing a method. Its first two bytes could also be a choice, so the rest is waited
+// for, even beyond the time after which a silent gateway gets a second request.
+func TestReplyInPiecesIsOneAnswer(t *testing.T) {
+	for _, pause := range []time.Duration{0, 200 * time.Millisecond, 400 * time.Millisecond, 900 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			var conns atomic.Int64
+			c := &socks.Client{Addr: "127.0.0.1:1080", Forward: dialFunc(func(context.Context, string, string) (net.Conn, error) {
+				conns.Add(1)
+				near, far := net.Pipe()
+				go io.Copy(io.Discard, far) // ends with the connection
+				go func() {                 // ends when the reply is sent, or the connection is closed
+					defer far.Close()
+					far.Write([]byte{wire.Version, byte(socks.ErrGeneralFailure)})
+					time.Sleep(pause)
+					far.Write([]byte{0, 1, 0, 0, 0, 0, 0, 0})
+				}()
+				return near, nil
+			})}
+			_, err := c.Dial("tcp", "name.example:80")
+			require.ErrorIs(t, err, socks.ErrGeneralFailure, "after %v", pause)
+			require.EqualValues(t, 1, conns.Load(), "after %v", pause)
+		})
+	}
 }

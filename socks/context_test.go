@@ -3,7 +3,7 @@ package socks_test
 import (
 	"context"
 	"io"
-	"sync/atomic"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,31 +84,20 @@ func TestEndOfAForeignContextEndsADial(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// A Client that dialed in a synctest bubble works outside afterwards, with its bounds, and so do others.
-func TestClientOfABubbleWorksOutside(t *testing.T) {
-	var silent atomic.Bool
-	c := clientOf(t, &testgw.Gateway{Misbehave: func(int) (f testgw.Fault) {
-		if silent.Load() {
-			f.Silent = testgw.StageMethod
-		}
-		return f
-	}})
-	c.Handshake, c.Timeout = socks.HandshakeStepwise, 500*time.Millisecond
-	to := listen(t).Addr().String()
-	synctest.Test(t, func(t *testing.T) { dialTo(t, c, to) })
-	dialTo(t, c, to)
-	dialTo(t, &socks.Client{Addr: c.Addr}, to)
-
-	silent.Store(true)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	_, err := c.DialContext(ctx, "tcp", to)
-	require.ErrorIs(t, err, socks.ErrGateway)
-	require.NoError(t, ctx.Err(), "the Timeout is the bound")
-}
-
-func dialTo(t *testing.T, c *socks.Client, to string) {
-	conn, err := c.Dial("tcp", to)
-	require.NoError(t, err)
-	require.NoError(t, conn.Close())
+// A Client works in synctest bubbles and outside in turn, and its Timeout bounds each dial.
+func TestClientIsBoundedInsideAndOutsideOfABubble(t *testing.T) {
+	c := &socks.Client{Addr: unaccepted(t), Timeout: 300 * time.Millisecond}
+	dial := func(t *testing.T) {
+		_, err := c.Dial("tcp", "name.example:80")
+		require.ErrorIs(t, err, socks.ErrGateway)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	}
+	dial(t)
+	for range 2 {
+		synctest.Test(t, func(t *testing.T) {
+			dial(t)
+			time.Sleep(time.Minute) // in the bubble's time
+		})
+	}
+	dial(t)
 }

@@ -1,6 +1,7 @@
 package socks_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -115,6 +116,35 @@ func TestTalkativeGatewayEndsTheAssociation(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A Client closes a control connection on which the gateway does not stop talking. Neither that connection nor the
+// relay is a socket.
+func TestTalkativeControlConnectionIsClosed(t *testing.T) {
+	ended := make(chan struct{})
+	c := &socks.Client{Addr: "gateway.example:1080", Forward: dialFunc(func(_ context.Context, network, _ string) (net.Conn, error) {
+		near, far := net.Pipe()
+		t.Cleanup(func() { far.Close() })
+		if network == "udp" {
+			return near, nil
+		}
+		go func() { // ends with the connection
+			defer close(ended)
+			r := wire.NewReader(far)
+			r.ReadMethods()
+			r.ReadRequest()
+			far.Write([]byte("\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x35"))
+			for err := error(nil); err == nil; {
+				_, err = far.Write(make([]byte, 1000))
+			}
+		}()
+		return near, nil
+	})}
+	p := associate(t, c)
+	<-ended
+	_, _, err := p.ReadFrom(make([]byte, 10))
+	require.ErrorIs(t, err, net.ErrClosed)
+	require.ErrorIs(t, err, socks.ErrProtocol)
 }
 
 // Associations begin, are closed, and are ended by the gateway concurrently. Descriptors are reused at once.

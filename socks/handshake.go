@@ -31,7 +31,7 @@ type handshake struct {
 	took     time.Duration // time to connect, with TLS; with Fast Open, the round trip time
 	deferred bool          // the first write sends the SYN; see fastopen.go
 	dialing  deadlineContext
-	rung     bool        // the alarm has rung, so raw's deadline has passed; guarded by the alarm
+	rung     bool        // raw has a deadline, which has passed unless it is of a synctest bubble; guarded by the alarm
 	timer    *time.Timer // closes a raw that a Forward made
 	ticking  bool        // the timer is set
 	expired  atomic.Bool // the timer has expired

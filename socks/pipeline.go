@@ -120,11 +120,11 @@ func (h *handshake) peekAnswer(s *scratch) ([]byte, error) {
 // isReply reports whether the gateway's first answer is a reply, in which the third byte, RSV, is zero. An answer
 // that chooses a method ends after two bytes, so isReply waits for the third for at most lastWords.
 func (h *handshake) isReply(s *scratch) bool {
-	before := h.lastBy
-	h.lastBy = earlier(before, time.Now().Add(lastWords))
+	lastBy, impatient := h.lastBy, h.impatient
+	h.lastBy, h.impatient = earlier(lastBy, time.Now().Add(lastWords)), false
 	h.arm()
 	answer, err := s.in.Peek(3)
-	h.lastBy = before
+	h.lastBy, h.impatient = lastBy, impatient
 	h.arm()
 	return err == nil && answer[2] == 0
 }
