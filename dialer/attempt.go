@@ -35,7 +35,7 @@ var (
 func (p *PacketConn) association(f *flow) (*association, error) {
 	var ctx context.Context // of this write's own attempt
 	p.mu.Lock()
-	a, at, err := f.open, f.making, p.mayMake(f)
+	a, at, err := f.open, f.making, p.checkMake(f)
 	begins := a == nil && at == nil && err == nil
 	if begins {
 		ctx, at = p.begin(f)
@@ -58,9 +58,9 @@ func (p *PacketConn) association(f *flow) (*association, error) {
 	}
 }
 
-// mayMake returns nil if an association may be made for f now, or is being made. Otherwise it returns errAgain,
+// checkMake returns nil if an association may be made for f now, or is being made. Otherwise it returns errAgain,
 // errLost, or the error of the write. p.mu is held.
-func (p *PacketConn) mayMake(f *flow) error {
+func (p *PacketConn) checkMake(f *flow) error {
 	switch {
 	case p.closed:
 		return net.ErrClosed

@@ -33,7 +33,7 @@ const (
 //
 // The association of a flow is in one of these states:
 //
-//	none     open and making are nil: the next write makes an association, unless mayMake forbids it
+//	none     open and making are nil: the next write makes an association, unless checkMake forbids it
 //	making   making is set: a write waits for the gateway, and other writes wait for that attempt
 //	open     open is set: datagrams are sent and received
 //	ended    none again, with cause and ended set; a fixed peer's association stays in open

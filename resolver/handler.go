@@ -83,9 +83,9 @@ func (h *handler) fill(x *exchange) {
 	}
 	switch q.Qtype {
 	case dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeANY:
-		h.host(x)
+		h.answerHost(x)
 	case dns.TypePTR:
-		h.pointer(x)
+		h.answerPTR(x)
 	case dns.TypeNone, dns.TypeOPT, dns.TypeTKEY, dns.TypeTSIG, dns.TypeIXFR, dns.TypeAXFR, dns.TypeMAILB, dns.TypeMAILA:
 		x.fail(dns.RcodeNotImplemented, "")
 	default:
@@ -93,9 +93,9 @@ func (h *handler) fill(x *exchange) {
 	}
 }
 
-// host answers a question about a host: A, AAAA, HTTPS (type 65), SVCB (type 64) or ANY. The search rule decides for which
+// answerHost answers a question about a answerHost: A, AAAA, HTTPS (type 65), SVCB (type 64) or ANY. The search rule decides for which
 // name it answers.
-func (h *handler) host(x *exchange) {
+func (h *handler) answerHost(x *exchange) {
 	q := x.question()
 	if q.Name == "." {
 		return // no data
@@ -121,11 +121,11 @@ func (h *handler) host(x *exchange) {
 	case dns.TypeA, dns.TypeAAAA:
 		h.address(x, host)
 	case dns.TypeANY: // RFC 8482, section 4.2
-		if !h.absent(x, host) {
+		if !h.denyAbsent(x, host) {
 			x.r.Answer = append(x.r.Answer, &dns.HINFO{Hdr: h.header(q.Name, dns.TypeHINFO), Cpu: "RFC8482"})
 		}
 	default: // HTTPS and SVCB records can carry real addresses: no data
-		h.absent(x, host)
+		h.denyAbsent(x, host)
 	}
 }
 
@@ -145,9 +145,9 @@ func (h *handler) typed(q string) (name, denied string) {
 	}
 }
 
-// absent reports whether specialNames says that host does not exist. If so, it also sets the RCODE of x to
+// denyAbsent reports whether specialNames says that host does not exist. If so, it also sets the RCODE of x to
 // NXDOMAIN.
-func (h *handler) absent(x *exchange, host names.Host) bool {
+func (h *handler) denyAbsent(x *exchange, host names.Host) bool {
 	if host.IsName() && meaningOf(host.String()) == absent {
 		x.r.Rcode = dns.RcodeNameError
 		return true
@@ -197,7 +197,7 @@ func addressRecord(header dns.RR_Header, addr netip.Addr) dns.RR {
 func (h *handler) forward(x *exchange) {
 	q := x.question()
 	if host, err := names.Parse(strings.TrimSuffix(q.Name, ".")); err == nil && host.IsName() {
-		if h.absent(x, host) || meaningOf(host.String()) != ordinary || h.resolver.system(host) != nil {
+		if h.denyAbsent(x, host) || meaningOf(host.String()) != ordinary || h.resolver.system(host) != nil {
 			return
 		}
 	}

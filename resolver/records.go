@@ -76,7 +76,7 @@ func (r *Resolver) LookupMX(ctx context.Context, name string) ([]*net.MX, error)
 	}
 	rand.Shuffle(len(mxs), func(i, j int) { mxs[i], mxs[j] = mxs[j], mxs[i] })
 	slices.SortStableFunc(mxs, func(a, b *net.MX) int { return cmp.Compare(a.Pref, b.Pref) })
-	return mxs, complete(err, name, len(records), len(mxs))
+	return mxs, checkMalformed(err, name, len(records), len(mxs))
 }
 
 // LookupNS returns the NS records of a name from Upstream, in the order of the answer.
@@ -95,7 +95,7 @@ func (r *Resolver) LookupNS(ctx context.Context, name string) ([]*net.NS, error)
 			nss = append(nss, &net.NS{Host: ns.Ns})
 		}
 	}
-	return nss, complete(err, name, len(records), len(nss))
+	return nss, checkMalformed(err, name, len(records), len(nss))
 }
 
 // LookupTXT returns the TXT records of a name from Upstream. The strings of one record are joined, as in package net.
@@ -173,9 +173,9 @@ func validTarget(name string) bool {
 	return err == nil && host.IsName()
 }
 
-// complete returns the error of a lookup of name. As in package net, a lookup that left out invalid records, so that valid
+// checkMalformed returns the error of a lookup of name. As in package net, a lookup that left out invalid records, so that valid
 // is less than all, returns errMalformed with the valid records.
-func complete(err error, name string, all, valid int) error {
+func checkMalformed(err error, name string, all, valid int) error {
 	if err == nil && all != valid {
 		return &net.DNSError{Err: errMalformed.Error(), Name: name, UnwrapErr: errMalformed}
 	}

@@ -71,12 +71,12 @@ func (r *Resolver) upstreamNames(ctx context.Context, ip netip.Addr, text string
 			found = append(found, ptr.Ptr)
 		}
 	}
-	return found, complete(err, text, len(records), len(found))
+	return found, checkMalformed(err, text, len(records), len(found))
 }
 
-// pointer answers a PTR question: from the table for addresses of the reserved space, with localhost for loopback,
+// answerPTR answers a PTR question: from the table for addresses of the reserved space, with localhost for loopback,
 // from System for Direct addresses, and from Upstream for all others.
-func (h *handler) pointer(x *exchange) {
+func (h *handler) answerPTR(x *exchange) {
 	r := h.resolver
 	addr, ok := parseArpa(x.question().Name)
 	known := ok && r.knows(addr)

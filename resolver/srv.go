@@ -41,7 +41,7 @@ func (r *Resolver) LookupSRV(ctx context.Context, service, proto, name string) (
 		return "", nil, named(err, name)
 	}
 	byWeight(srvs)
-	return owner, srvs, complete(nil, name, len(records), len(srvs))
+	return owner, srvs, checkMalformed(nil, name, len(records), len(srvs))
 }
 
 // byWeight sorts records by priority. It orders records of equal priority at random: each is the next with a probability

@@ -129,8 +129,8 @@ func printable[S string | []byte](name S) bool {
 	return true
 }
 
-// std returns a *net.TCPAddr or *net.UDPAddr, which users of package net expect, if a has an IP, and a otherwise.
-func (a *Addr) std() net.Addr {
+// netAddr returns a *net.TCPAddr or *net.UDPAddr, which users of package net expect, if a has an IP, and a otherwise.
+func (a *Addr) netAddr() net.Addr {
 	if !a.IP.IsValid() {
 		return a
 	}

@@ -74,7 +74,7 @@ func (c *Client) tryPipelined(ctx context.Context, req request, auth pipelinedAu
 	h := newHandshake(c, req, auth)
 	h.impatient = c.Handshake == HandshakeAuto
 	h.known = c.learnt.pipelines.Load()
-	h.finish(ctx)
+	h.do(ctx)
 	switch {
 	case h.err == errSilent:
 		return c.race(ctx, h)
@@ -82,7 +82,7 @@ func (c *Client) tryPipelined(ctx context.Context, req request, auth pipelinedAu
 		c.learn(h)
 		return h
 	}
-	stepwise := c.attempt(ctx, req.again(), nil)
+	stepwise := c.attempt(ctx, req.withoutFastOpen(), nil)
 	if errors.Is(h.err, ErrNoAcceptableAuth) {
 		c.learnMethod(stepwise)
 	} else {
@@ -94,7 +94,7 @@ func (c *Client) tryPipelined(ctx context.Context, req request, auth pipelinedAu
 // retriesStepwise reports whether a stepwise handshake follows the pipelined handshake h, which has ended.
 func (c *Client) retriesStepwise(h *handshake) bool {
 	switch {
-	case h.final():
+	case h.endsDial():
 		return false
 	case errors.Is(h.err, ErrNoAcceptableAuth):
 		return true
@@ -105,21 +105,21 @@ func (c *Client) retriesStepwise(h *handshake) bool {
 }
 
 // race resumes a pipelined handshake on which the gateway was silent, and runs a stepwise one concurrently. It
-// returns the first whose outcome is decisive, or else the one that ended last, and learns from it.
+// returns the first whose outcome ends the race, or else the one that ended last, and learns from it.
 func (c *Client) race(ctx context.Context, pipelined *handshake) *handshake {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	pipelined.impatient = false
-	stepwise := newHandshake(c, pipelined.request.again(), nil)
+	stepwise := newHandshake(c, pipelined.request.withoutFastOpen(), nil)
 	ended := make(chan *handshake)
 	for _, h := range []*handshake{pipelined, stepwise} {
 		go func() { // owned by race, which waits for it; ends at the latest with ctx
-			h.finish(ctx)
+			h.do(ctx)
 			ended <- h
 		}()
 	}
 	winner := <-ended
-	if winner.decisive() {
+	if winner.endsRace() {
 		cancel()
 		if loser := <-ended; loser.err == nil {
 			loser.raw.Close()
@@ -131,8 +131,8 @@ func (c *Client) race(ctx context.Context, pipelined *handshake) *handshake {
 	return winner
 }
 
-// decisive reports whether the outcome of h stands, so that a concurrent handshake is not waited for.
-func (h *handshake) decisive() bool {
+// endsRace reports whether the outcome of h stands, so that a concurrent handshake is not waited for.
+func (h *handshake) endsRace() bool {
 	return h.err == nil || h.replied || errors.Is(h.err, ErrAuthFailed) ||
 		errors.Is(h.err, ErrNoAcceptableAuth) && !h.offeredPart()
 }
@@ -149,14 +149,14 @@ func (c *Client) learn(h *handshake) {
 		c.learnt.pipelines.Store(false)
 		c.learnt.steps.Store(time.Now().UnixNano())
 		c.learnMethod(h)
-	case h.pipelined != nil && h.sent && h.failed():
+	case h.pipelined != nil && h.sent && h.gatewayFault():
 		c.learnt.pipelines.Store(false)
 	}
 }
 
-// failed reports whether the gateway made a handshake without a reply fail: it hung up, sent garbage, or was silent
+// gatewayFault reports whether the gateway made a handshake without a reply fail: it hung up, sent garbage, or was silent
 // until silentBy.
-func (h *handshake) failed() bool {
+func (h *handshake) gatewayFault() bool {
 	return (errors.Is(h.err, ErrGateway) || errors.Is(h.err, ErrProtocol)) && !h.timedOut() || !time.Now().Before(h.silentBy)
 }
 

@@ -174,7 +174,7 @@ func (h *handshake) explain(ctx context.Context) error {
 		return nil
 	case err != nil:
 		return err
-	case !h.timedOut() || h.raw == nil || h.unreached || h.answered():
+	case !h.timedOut() || h.raw == nil || h.unreached || h.hasAnswer():
 		return h.err
 	case h.letIn:
 		return os.ErrDeadlineExceeded // the gateway works; the destination is slow
@@ -186,9 +186,9 @@ func (h *handshake) explain(ctx context.Context) error {
 	return gatewayFailed("authentication", os.ErrDeadlineExceeded)
 }
 
-// answered reports whether h.err comes from an answer of the gateway. Such an error stands even if a bound has
+// hasAnswer reports whether h.err comes from an answer of the gateway. Such an error stands even if a bound has
 // passed since.
-func (h *handshake) answered() bool {
+func (h *handshake) hasAnswer() bool {
 	return h.replied || errors.Is(h.err, ErrProtocol) || errors.Is(h.err, ErrAuthFailed) || errors.Is(h.err, ErrNoAcceptableAuth)
 }
 

@@ -100,7 +100,7 @@ func (c *Conn) LocalAddr() net.Addr { return c.conn.LocalAddr() }
 
 // RemoteAddr returns the destination of the CONNECT, or the peer that connected to a BIND: a *net.TCPAddr, or an
 // *[Addr] if it is a name.
-func (c *Conn) RemoteAddr() net.Addr { return c.remote.std() }
+func (c *Conn) RemoteAddr() net.Addr { return c.remote.netAddr() }
 
 // NetConn returns the connection to the gateway. Bytes read from it or written to it directly are part of the
 // stream, and are not counted by [Conn.Stats].
@@ -121,7 +121,7 @@ func (c *Conn) SetWriteDeadline(t time.Time) error { return c.conn.SetWriteDeadl
 
 // BoundAddr returns BND.ADDR and BND.PORT of the reply: the address from which the gateway reaches the destination.
 // Many gateways send 0.0.0.0:0. For a Conn that Accept returned, it is the address of the [Listener].
-func (c *Conn) BoundAddr() net.Addr { return c.bound.std() }
+func (c *Conn) BoundAddr() net.Addr { return c.bound.netAddr() }
 
 // ConnStats has the counters of a Conn. The bytes that one call of io.Copy copies are counted when the call ends.
 type ConnStats struct {

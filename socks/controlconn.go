@@ -24,15 +24,15 @@ func (p *PacketConn) awaitEnd() error {
 	b := make([]byte, 64)
 	for {
 		n, err := p.control.Read(b)
-		if err = p.heard(n, err); err != nil {
+		if err = p.readControl(n, err); err != nil {
 			return err
 		}
 	}
 }
 
-// heard is called with the result of a read of the control connection. It returns an error if that ends the
+// readControl is called with the result of a read of the control connection. It returns an error if that ends the
 // association.
-func (p *PacketConn) heard(n int, err error) error {
+func (p *PacketConn) readControl(n int, err error) error {
 	if err != nil {
 		return gatewayFailed("association ended", err)
 	}

@@ -142,14 +142,14 @@ func (p *PacketConn) readAvailable() error {
 	})
 	switch {
 	case failed != nil:
-		return p.heard(0, failed)
+		return p.readControl(0, failed)
 	case err == unix.EAGAIN, err == unix.EINTR:
 		return nil
 	case err != nil:
 		local, remote := p.control.LocalAddr(), p.control.RemoteAddr()
-		return p.heard(0, &net.OpError{Op: "read", Net: remote.Network(), Source: local, Addr: remote, Err: os.NewSyscallError("read", err)})
+		return p.readControl(0, &net.OpError{Op: "read", Net: remote.Network(), Source: local, Addr: remote, Err: os.NewSyscallError("read", err)})
 	case n == 0:
-		return p.heard(0, io.EOF)
+		return p.readControl(0, io.EOF)
 	}
-	return p.heard(n, nil)
+	return p.readControl(n, nil)
 }

@@ -40,7 +40,7 @@ func (p *PacketConn) await() error {
 		case p.socket && unreachable(err):
 			p.drop(DropUnreachable)
 		case p.socket && errors.Is(err, errno.EMSGSIZE):
-			p.narrowed()
+			p.noteShorterPath()
 		default:
 			return p.fail("read", relayFailed(err))
 		}
@@ -88,7 +88,7 @@ func (p *PacketConn) accept(d *wire.Datagram, err error) (DropReason, bool) {
 		return DropMalformed, false
 	case d.Frag != 0:
 		return DropFragment, false
-	case !p.connected():
+	case !p.hasFixedPeer():
 		return 0, true
 	case d.Port != p.peer.Port, p.peer.IP.IsValid() && d.IP.IsValid() && p.peer.IP != d.IP:
 		return DropStranger, false
@@ -161,7 +161,7 @@ func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 
 // writeTo sends b to addr as datagrams of size bytes each.
 func (p *PacketConn) writeTo(b []byte, size int, addr net.Addr) (int, error) {
-	if p.connected() {
+	if p.hasFixedPeer() {
 		return 0, p.fail("write", net.ErrWriteToConnected)
 	}
 	out := packetBuffers.Get().(*packetBuffer)
@@ -172,7 +172,7 @@ func (p *PacketConn) writeTo(b []byte, size int, addr net.Addr) (int, error) {
 
 // WriteToAddrPort is [PacketConn.WriteTo] without an allocation.
 func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
-	if p.connected() {
+	if p.hasFixedPeer() {
 		return 0, p.fail("write", net.ErrWriteToConnected)
 	}
 	out := packetBuffers.Get().(*packetBuffer)
@@ -183,7 +183,7 @@ func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error)
 
 // Write sends b to the fixed peer. Without a fixed peer, the error matches EDESTADDRREQ.
 func (p *PacketConn) Write(b []byte) (int, error) {
-	if !p.connected() {
+	if !p.hasFixedPeer() {
 		return 0, p.fail("write", errno.EDESTADDRREQ)
 	}
 	out := packetBuffers.Get().(*packetBuffer)

@@ -38,24 +38,24 @@ func (c *Client) fastOpens() bool {
 	return lost == 0 || time.Since(time.Unix(0, lost)) >= fastOpenRest
 }
 
-// stillConnecting reports whether err is a timeout at silentBy on a connection that was deferred. If so, it also
+// extendSilence reports whether err is a timeout at silentBy on a connection that was deferred. If so, it also
 // restarts the allowed silence, because silence counts from when the connection is known to be established.
-func (h *handshake) stillConnecting(err error) bool {
+func (h *handshake) extendSilence(err error) bool {
 	if !h.deferred || !h.silent(err) {
 		return false
 	}
 	if !synStateOf(h.raw).connecting {
-		h.connected(nil)
+		h.noteConnected(nil)
 	}
 	h.silentBy = time.Now().Add(h.patience())
 	h.arm()
 	return true
 }
 
-// connected handles err, the result of the first read from the gateway. On a deferred connection, that read
-// shows whether connecting succeeded: connected calls the hook GatewayConnected, and returns the error of
+// noteConnected handles err, the result of the first read from the gateway. On a deferred connection, that read
+// shows whether connecting succeeded: noteConnected calls the hook GatewayConnected, and returns the error of
 // connecting or of a failed write in place of err. On any other connection, it only returns err.
-func (h *handshake) connected(err error) error {
+func (h *handshake) noteConnected(err error) error {
 	if !h.deferred {
 		return err
 	}

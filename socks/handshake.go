@@ -56,7 +56,7 @@ type outcome struct {
 	err       error
 }
 
-// errSilent is the error of an impatient handshake at silentBy. Its connection stays open, and finish can resume it.
+// errSilent is the error of an impatient handshake at silentBy. Its connection stays open, and do can resume it.
 var errSilent = errors.New("the gateway is silent")
 
 // silent reports whether err is the timeout of an impatient handshake at silentBy.
@@ -64,9 +64,9 @@ func (h *handshake) silent(err error) bool {
 	return h.impatient && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(h.silentBy)
 }
 
-// finish runs the handshake, or resumes it after errSilent. It sets h.err, and closes the connection if the error
+// do runs the handshake, or resumes it after errSilent. It sets h.err, and closes the connection if the error
 // is not errSilent.
-func (h *handshake) finish(ctx context.Context) {
+func (h *handshake) do(ctx context.Context) {
 	h.err = h.run(ctx)
 	if h.err == errSilent {
 		return

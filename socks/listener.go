@@ -150,7 +150,7 @@ func (l *Listener) Close() error {
 
 // Addr returns BND.ADDR and BND.PORT, the address at which the gateway waits for the peer: a *net.TCPAddr, or an
 // *[Addr] if it is a name. An unspecified BND.ADDR is replaced by the gateway's own address.
-func (l *Listener) Addr() net.Addr { return l.addr.std() }
+func (l *Listener) Addr() net.Addr { return l.addr.netAddr() }
 
 // SetDeadline sets the time after which Accept fails with [os.ErrDeadlineExceeded]. The zero time means no
 // deadline. When the Listener has no connection to wait for any more, SetDeadline fails with [net.ErrClosed].

@@ -21,7 +21,7 @@ func (h *handshake) authenticate(ctx context.Context, s *scratch) error {
 	}
 	h.send(msg)
 	h.method, err = s.in.ReadMethod()
-	if err = h.connected(err); err != nil {
+	if err = h.noteConnected(err); err != nil {
 		return readFailed("greeting", err)
 	}
 	h.chosen = true

@@ -187,22 +187,22 @@ func (e *endedError) Error() string        { return e.cause.Error() }
 func (e *endedError) Unwrap() error        { return e.cause }
 func (e *endedError) Is(target error) bool { return target == net.ErrClosed }
 
-// connected reports whether p has a fixed peer.
-func (p *PacketConn) connected() bool { return p.peer != Addr{Net: "udp"} }
+// hasFixedPeer reports whether p has a fixed peer.
+func (p *PacketConn) hasFixedPeer() bool { return p.peer != Addr{Net: "udp"} }
 
 // LocalAddr returns the local address of the socket to the relay. Destinations see another address.
 func (p *PacketConn) LocalAddr() net.Addr { return p.relay.LocalAddr() }
 
 // RemoteAddr returns the fixed peer, a *net.UDPAddr or for a name an *[Addr], or nil if there is none.
 func (p *PacketConn) RemoteAddr() net.Addr {
-	if !p.connected() {
+	if !p.hasFixedPeer() {
 		return nil
 	}
-	return p.peer.std()
+	return p.peer.netAddr()
 }
 
 // BoundAddr returns the relay's address, BND.ADDR and BND.PORT.
-func (p *PacketConn) BoundAddr() net.Addr { return p.bound.std() }
+func (p *PacketConn) BoundAddr() net.Addr { return p.bound.netAddr() }
 
 // SetWriteDeadline sets the time after which writes fail. The zero time means no deadline.
 func (p *PacketConn) SetWriteDeadline(t time.Time) error { return p.set(p.relay.SetWriteDeadline(t)) }

@@ -105,13 +105,13 @@ func (h *handshake) readMethod(s *scratch) error {
 // peekAnswer waits for the gateway's first answer, and returns its first two bytes without consuming them.
 func (h *handshake) peekAnswer(s *scratch) ([]byte, error) {
 	head, err := s.in.Peek(wire.MethodLen)
-	for h.stillConnecting(err) {
+	for h.extendSilence(err) {
 		head, err = s.in.Peek(wire.MethodLen)
 	}
 	if h.silent(err) {
 		return nil, errSilent
 	}
-	if err = h.connected(err); err != nil {
+	if err = h.noteConnected(err); err != nil {
 		return nil, readFailed("greeting", err)
 	}
 	return head, nil

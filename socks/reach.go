@@ -64,7 +64,7 @@ func (h *handshake) secure(ctx context.Context) error {
 		config.ServerName = host // sent as SNI, even with InsecureSkipVerify
 	}
 	conn := newTLSConn(h.raw, config)
-	err := h.connected(conn.HandshakeContext(ctx))
+	err := h.noteConnected(conn.HandshakeContext(ctx))
 	switch {
 	case h.unreached:
 		return err

@@ -19,8 +19,8 @@ type request struct {
 	fastOpen bool // send the first message in the SYN if the system can
 }
 
-// again returns req for a second attempt, which does not use Fast Open.
-func (req request) again() request {
+// withoutFastOpen returns req for a second attempt, which does not use Fast Open.
+func (req request) withoutFastOpen() request {
 	req.fastOpen = false
 	return req
 }
@@ -85,10 +85,10 @@ func (c *Client) doRequest(ctx context.Context, req request) (*handshake, error)
 // It sends the request at most twice, because it may not be idempotent at its destination.
 func (c *Client) try(ctx context.Context, req request) *handshake {
 	if h := c.trySpare(ctx, req); h != nil {
-		if h.final() || contextErr(ctx) != nil {
+		if h.endsDial() || contextErr(ctx) != nil {
 			return h
 		}
-		return c.attempt(ctx, req.again(), nil) // the second request is stepwise, which every gateway supports
+		return c.attempt(ctx, req.withoutFastOpen(), nil) // the second request is stepwise, which every gateway supports
 	}
 	if auth := c.authToPipeline(); auth != nil {
 		return c.tryPipelined(ctx, req, auth)
@@ -99,14 +99,14 @@ func (c *Client) try(ctx context.Context, req request) *handshake {
 // attempt runs one handshake: pipelined with auth as the one method offered, or stepwise if auth is nil.
 func (c *Client) attempt(ctx context.Context, req request, auth pipelinedAuth) *handshake {
 	h := newHandshake(c, req, auth)
-	h.finish(ctx)
+	h.do(ctx)
 	return h
 }
 
-// final reports whether the outcome of h stands, so that the dial makes no second attempt: the gateway has replied,
+// endsDial reports whether the outcome of h stands, so that the dial makes no second attempt: the gateway has replied,
 // the request was not sent, the credentials or all methods were refused, the time is over, or the error is not the
 // gateway's.
-func (h *handshake) final() bool {
+func (h *handshake) endsDial() bool {
 	switch {
 	case h.err == nil, h.replied, !h.sent, h.timedOut(), h.bounds.overdue(), errors.Is(h.err, ErrAuthFailed):
 		return true

@@ -70,7 +70,7 @@ func (p *PacketConn) joined(out *packetBuffer, header int, b []byte, size int) e
 		msg = append(msg, one...)
 	}
 	oob := udpsegment.Append(out.oob[:0], header+size)
-	err := p.persist(func() error {
+	err := p.retryAfterICMP(func() error {
 		_, _, err := p.udp.WriteMsgUDP(msg, oob, nil) // WriteMsgUDPAddrPort fails without an address in Go 1.25
 		return err
 	})
@@ -86,12 +86,12 @@ func (p *PacketConn) single(out *packetBuffer, header int, b []byte) error {
 		return errno.EMSGSIZE
 	}
 	msg := append(out.buf[:header], b...)
-	err := p.persist(func() error {
+	err := p.retryAfterICMP(func() error {
 		_, err := p.relay.Write(msg)
 		return err
 	})
 	if err != nil && len(b) <= minQUIC && errors.Is(err, errno.EMSGSIZE) {
-		err = p.persist(func() error { return p.squeeze(msg) })
+		err = p.retryAfterICMP(func() error { return p.resendInFragments(msg) })
 	}
 	if err == nil {
 		p.countSent(1, len(b))
@@ -99,9 +99,9 @@ func (p *PacketConn) single(out *packetBuffer, header int, b []byte) error {
 	return err
 }
 
-// persist calls write, and calls it once more after an ICMP error of the relay's host, which is about an earlier
-// datagram. After a second such error persist returns nil: the datagram is lost, as UDP allows.
-func (p *PacketConn) persist(write func() error) error {
+// retryAfterICMP calls write, and calls it once more after an ICMP error of the relay's host, which is about an earlier
+// datagram. After a second such error retryAfterICMP returns nil: the datagram is lost, as UDP allows.
+func (p *PacketConn) retryAfterICMP(write func() error) error {
 	err := write()
 	if p.socket && unreachable(err) {
 		p.drop(DropUnreachable)

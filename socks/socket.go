@@ -43,11 +43,11 @@ func (p *PacketConn) SetWriteBuffer(bytes int) error {
 	return p.set(errors.ErrUnsupported)
 }
 
-// squeeze resends a datagram of at most minQUIC bytes of payload after EMSGSIZE. QUIC forbids fragments without
+// resendInFragments resends a datagram of at most minQUIC bytes of payload after EMSGSIZE. QUIC forbids fragments without
 // counting the SOCKS header, which can make the datagram longer than the path allows. The EMSGSIZE may also be
 // about another datagram, so the first attempt allows fragments only if this one is too long for the path. If that
 // fails with EMSGSIZE too, the last attempt allows fragments in any case.
-func (p *PacketConn) squeeze(msg []byte) error {
+func (p *PacketConn) resendInFragments(msg []byte) error {
 	p.allowFragments(len(msg))
 	_, err := p.relay.Write(msg)
 	if errors.Is(err, errno.EMSGSIZE) {
@@ -57,9 +57,9 @@ func (p *PacketConn) squeeze(msg []byte) error {
 	return err
 }
 
-// narrowed is called after an ICMP error that a datagram was too long for the path to the relay. It allows
+// noteShorterPath is called after an ICMP error that a datagram was too long for the path to the relay. It allows
 // fragments if a datagram of minQUIC bytes of payload would be too long too.
-func (p *PacketConn) narrowed() {
+func (p *PacketConn) noteShorterPath() {
 	const address = 22 // the header for an IPv6 address
 	header := address
 	if last := p.last.Load(); last != nil {

@@ -56,7 +56,7 @@ func (c *Client) trySpare(ctx context.Context, req request) *handshake {
 	h.arm()
 	restore := setUserTimeout(h.raw, max(deadPath, 3*h.took))
 	asked := time.Now()
-	h.finish(ctx)
+	h.do(ctx)
 	restore()
 	silent := contextErr(ctx) != nil && time.Since(asked) >= max(minSilence, 3*h.took)
 	if !h.replied && (silent || h.timedOut() || pathIsDead(h.err)) {
@@ -124,7 +124,7 @@ func (c *Client) makeSpare(ctx context.Context, s *spare) bool {
 		bounds.letIn = time.Now().Add(spareTimeout)
 	}
 	h := newHandshake(c, request{hooks: c.hooks(ctx), bounds: bounds}, nil)
-	h.finish(ctx)
+	h.do(ctx)
 	s.h = h
 	if h.err == nil {
 		s.since = time.Now()

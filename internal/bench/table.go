@@ -165,12 +165,12 @@ func (c *tableCost) askAddrs(p pairs, addrs []netip.Addr) {
 
 const nameLen = len("host0000000.example.com")
 
-// newNames returns n names in random order. Only the first parameter's number of them are different, and each
-// occurs equally often. They are contiguous in memory, so that reading them costs little.
-func newNames(of, n int) []string {
+// newNames returns n names in random order. Only distinct of them are different, and each occurs
+// equally often. They are contiguous in memory, so that reading them costs little.
+func newNames(distinct, n int) []string {
 	all := make([]byte, 0, n*nameLen)
 	for len(all) < n*nameLen {
-		for _, i := range rand.Perm(of)[:min(of, n-len(all)/nameLen)] {
+		for _, i := range rand.Perm(distinct)[:min(distinct, n-len(all)/nameLen)] {
 			all = fmt.Appendf(all, "host%07d.example.com", i)
 		}
 	}
