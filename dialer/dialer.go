@@ -13,10 +13,16 @@ import (
 )
 
 // Gateway is the set of methods that a [Dialer] calls. A *[socks.Client], a *[socks.Group] and a *[Dialer] have
-// them. They must be safe for concurrent use.
+// them. They must be safe for concurrent use. Hosts are names that are not resolved yet, or real addresses, never
+// fakes. The Dialer closes what they return.
 type Gateway interface {
+	// DialContext connects to address, "host:port". The network is "tcp".
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+	// Listen listens for one connection from peer, "host:port". An empty peer, or a wildcard, is any peer. The
+	// network is "tcp".
 	Listen(ctx context.Context, network, peer string) (net.Listener, error)
+	// ListenPacket makes an association. The network and address are as given to the Dialer's ListenPacket, or the
+	// address is empty. The addresses that datagrams are sent to are *[socks.Addr] and *net.UDPAddr.
 	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error)
 }
 

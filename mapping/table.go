@@ -44,10 +44,10 @@ func (t *Table) made() bool { return t != nil && t.size != 0 }
 
 // Entry is one pair of a Table.
 type Entry struct {
-	Name       string // in canonical form
-	IPv4, IPv6 netip.Addr
-	Assigned   time.Time // time of the last Assign; zero: the name was only given to AcquireName
-	Leases     int       // number of leases that are not released
+	Name       string     // in canonical form
+	IPv4, IPv6 netip.Addr // the fake addresses
+	Assigned   time.Time  // time of the last Assign; zero: the name was only given to AcquireName
+	Leases     int        // number of leases that are not released
 }
 
 // Contains reports whether addr is in the reserved space, mapped or not. It ignores the zone, as the system does for

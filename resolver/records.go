@@ -14,8 +14,8 @@ import (
 	"github.com/sockslib/sockslib/internal/names"
 )
 
-// LookupCNAME returns the canonical name of a host from Upstream, with a trailing dot. Without an Upstream, a host is its
-// own canonical name.
+// LookupCNAME returns the canonical name of a host from Upstream, or System's if it is Direct, with a trailing dot. Without
+// an Upstream, a host that is not Direct is its own canonical name.
 func (r *Resolver) LookupCNAME(ctx context.Context, host string) (string, error) {
 	h, err := r.askable(ctx, host)
 	if err != nil {
@@ -58,7 +58,7 @@ func canonicalName(name string, answer []dns.RR, qtype uint16) (string, bool) {
 	return name, found && validTarget(name)
 }
 
-// LookupMX returns the MX records of a name from Upstream, sorted by preference.
+// LookupMX returns the MX records of a name from Upstream, or System's if it is Direct, sorted by preference.
 func (r *Resolver) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
 	h, err := r.askable(ctx, name)
 	if err != nil {
@@ -79,7 +79,7 @@ func (r *Resolver) LookupMX(ctx context.Context, name string) ([]*net.MX, error)
 	return mxs, checkMalformed(err, name, len(records), len(mxs))
 }
 
-// LookupNS returns the NS records of a name from Upstream, in the order of the answer.
+// LookupNS returns the NS records of a name from Upstream, or System's if it is Direct, in the order of the answer.
 func (r *Resolver) LookupNS(ctx context.Context, name string) ([]*net.NS, error) {
 	h, err := r.askable(ctx, name)
 	if err != nil {
@@ -98,7 +98,8 @@ func (r *Resolver) LookupNS(ctx context.Context, name string) ([]*net.NS, error)
 	return nss, checkMalformed(err, name, len(records), len(nss))
 }
 
-// LookupTXT returns the TXT records of a name from Upstream. The strings of one record are joined, as in package net.
+// LookupTXT returns the TXT records of a name from Upstream, or System's if it is Direct. The strings of one record are
+// joined, as in package net.
 func (r *Resolver) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	h, err := r.askable(ctx, name)
 	if err != nil {

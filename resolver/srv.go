@@ -10,8 +10,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// LookupSRV returns the SRV records of _service._proto.name from Upstream, and the name that owns them. If service and
-// proto are empty, it looks up name itself. The records are sorted by priority and randomized by weight (RFC 2782).
+// LookupSRV returns the SRV records of _service._proto.name from Upstream, or System's if it is Direct, and the name that
+// owns them. If service and proto are empty, it looks up name itself. The records are sorted by priority and randomized by
+// weight (RFC 2782).
 func (r *Resolver) LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error) {
 	h, err := r.askable(ctx, name)
 	if err != nil {

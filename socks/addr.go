@@ -15,10 +15,10 @@ import (
 // Addr is a SOCKS address: an IP address or a host name, and a port. *Addr is a [net.Addr]. Name
 // is used if IP is not valid. The zero Addr is no address.
 type Addr struct {
-	Net  string // "tcp" or "udp"
-	Name string
-	IP   netip.Addr
-	Port uint16
+	Net  string     // "tcp" or "udp"
+	Name string     // host name, used if IP is not valid
+	IP   netip.Addr // the zero IP: there is only a name
+	Port uint16     // in host byte order
 }
 
 // ParseAddr parses address, "host:port" as in [net.Dial], without a DNS query. The network is "tcp", "tcp4",

@@ -126,8 +126,8 @@ func (c *Conn) BoundAddr() net.Addr { return c.bound.netAddr() }
 // ConnStats has the counters of a Conn. The bytes that one call of io.Copy copies are counted when the call ends.
 type ConnStats struct {
 	Opened       time.Time // when the gateway granted it
-	BytesRead    uint64
-	BytesWritten uint64
+	BytesRead    uint64    // that the application has read
+	BytesWritten uint64    // that the application has written
 }
 
 // Stats returns the counters.

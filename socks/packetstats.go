@@ -32,11 +32,11 @@ func (r DropReason) String() string {
 	return "DropReason(" + strconv.Itoa(int(r)) + ")"
 }
 
-// PacketStats has the counters of a [PacketConn]. Bytes are counted without SOCKS headers. The last four fields
-// count dropped datagrams, each for the [DropReason] of its name.
+// PacketStats has the counters of a [PacketConn]. The last four fields count dropped datagrams, each for the
+// [DropReason] of its name.
 type PacketStats struct {
-	Sent, BytesSent         uint64
-	Received, BytesReceived uint64
+	Sent, BytesSent         uint64 // datagrams, and bytes of payload
+	Received, BytesReceived uint64 // datagrams, and bytes of payload
 	Malformed, Fragments    uint64
 	Strangers, Unreachable  uint64
 }

@@ -26,14 +26,14 @@ const (
 
 // The replies of Tor's SocksPort with ExtendedErrors, about onion services.
 const (
-	ErrOnionNotFound         Reply = 0xf0
-	ErrOnionInvalid          Reply = 0xf1
-	ErrOnionIntroFailed      Reply = 0xf2
-	ErrOnionRendezvousFailed Reply = 0xf3
-	ErrOnionMissingAuth      Reply = 0xf4
-	ErrOnionWrongAuth        Reply = 0xf5
-	ErrOnionBadAddress       Reply = 0xf6
-	ErrOnionIntroTimedOut    Reply = 0xf7 // Timeout is true
+	ErrOnionNotFound         Reply = 0xf0 // there is no descriptor of the service
+	ErrOnionInvalid          Reply = 0xf1 // the descriptor is invalid
+	ErrOnionIntroFailed      Reply = 0xf2 // the introduction failed
+	ErrOnionRendezvousFailed Reply = 0xf3 // the rendezvous failed
+	ErrOnionMissingAuth      Reply = 0xf4 // the service wants a client authorization
+	ErrOnionWrongAuth        Reply = 0xf5 // the service refuses the client authorization
+	ErrOnionBadAddress       Reply = 0xf6 // the address is invalid
+	ErrOnionIntroTimedOut    Reply = 0xf7 // the introduction timed out; Timeout is true
 )
 
 var replyTexts = map[Reply]string{

@@ -16,10 +16,10 @@ const Version = 5
 
 // Authentication methods, RFC 1928, section 3.
 const (
-	MethodNone         = 0x00
-	MethodGSSAPI       = 0x01
-	MethodUserPass     = 0x02
-	MethodNoAcceptable = 0xff
+	MethodNone         = 0x00 // no authentication
+	MethodGSSAPI       = 0x01 // RFC 1961
+	MethodUserPass     = 0x02 // RFC 1929
+	MethodNoAcceptable = 0xff // the gateway accepts none of the methods
 )
 
 // VER of the sub-negotiation of RFC 1929, and its only STATUS that means success.

@@ -13,11 +13,11 @@ type Command byte
 
 // The commands of RFC 1928 and of Tor.
 const (
-	Connect    Command = 0x01
-	Bind       Command = 0x02
-	Associate  Command = 0x03
-	Resolve    Command = 0xf0
-	ResolvePTR Command = 0xf1
+	Connect    Command = 0x01 // CONNECT
+	Bind       Command = 0x02 // BIND
+	Associate  Command = 0x03 // UDP ASSOCIATE
+	Resolve    Command = 0xf0 // Tor's RESOLVE
+	ResolvePTR Command = 0xf1 // Tor's RESOLVE_PTR
 )
 
 // String returns the RFC's name of the command, such as "CONNECT" or "UDP ASSOCIATE".
