@@ -44,6 +44,9 @@ func TestTableAgreesWithItsModel(t *testing.T) {
 					m.do()
 				}
 				for _, kind := range []string{"assigned", "evicted", "full", "flushed", "restored", "found", "stale", "round"} {
+					if kind == "stale" && testing.Short() {
+						continue // a table that is nearly always full has about three in so few steps, and sometimes none
+					}
 					require.Positive(t, m.count[kind], kind)
 				}
 			})
