@@ -168,9 +168,12 @@ func (h *handler) address(x *exchange, host names.Host) {
 		network = "ip6"
 	}
 	x.fillBy(system != nil || r.verifies(host), func(ctx context.Context) {
-		addrs, err := r.lookupBy(ctx, system, network, host)
-		if system != nil && isNotFound(err) {
-			return // no data: System may have addresses of the other family
+		var addrs []netip.Addr
+		var err error
+		if system != nil {
+			addrs, err = direct(ctx, system, network, host)
+		} else {
+			addrs, err = r.resolve(ctx, network, host)
 		}
 		if err != nil {
 			x.failWith(err)

@@ -90,7 +90,11 @@ func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]net
 		found, err := r.resolve(ctx, network, h)
 		return found, named(err, host)
 	}
-	found, err := r.lookup(ctx, network, h)
+	if s := r.system(h); s != nil {
+		found, err := lookupDirect(ctx, s, network, h.String())
+		return found, named(err, host)
+	}
+	found, err := r.resolve(ctx, network, h)
 	return found, named(err, host)
 }
 

@@ -38,23 +38,6 @@ type Resolver struct {
 	Verify bool
 }
 
-// lookup returns System's addresses of a host that is Direct, and the fake of any other.
-func (r *Resolver) lookup(ctx context.Context, network string, host names.Host) ([]netip.Addr, error) {
-	return r.lookupBy(ctx, r.system(host), network, host)
-}
-
-// lookupBy is lookup with the result of r.system(host) as a parameter: nil means that the host is not Direct.
-func (r *Resolver) lookupBy(ctx context.Context, system *net.Resolver, network string, host names.Host) ([]netip.Addr, error) {
-	if system == nil {
-		return r.resolve(ctx, network, host)
-	}
-	found, err := system.LookupNetIP(ctx, network, host.String())
-	for i := range found {
-		found[i] = found[i].Unmap()
-	}
-	return found, err
-}
-
 // resolve returns the fake of a host that is not Direct, in the family of network. For "ip" that is the IPv4 fake alone,
 // since an application gains nothing by racing two fakes of one destination. For localhost, "ip" gives both loopback
 // addresses.

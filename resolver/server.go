@@ -15,7 +15,8 @@ import (
 //
 // The answer depends on the type in question:
 //
-//   - A and AAAA: the fake of the name; for localhost, loopback (RFC 6761); for Direct names, System's addresses.
+//   - A and AAAA: the fake of the name; for localhost, loopback (RFC 6761); for Direct names, System's addresses,
+//     or NXDOMAIN if System finds none of either family.
 //   - PTR: the name that a fake stands for; NXDOMAIN for other addresses of the reserved space.
 //   - HTTPS (type 65) and SVCB (type 64): no data, since such records can carry real addresses.
 //   - ANY: HINFO (RFC 8482).
