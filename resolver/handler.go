@@ -171,7 +171,7 @@ func (h *handler) address(x *exchange, host names.Host) {
 		var addrs []netip.Addr
 		var err error
 		if system != nil {
-			addrs, err = direct(ctx, system, network, host)
+			addrs, err = h.direct(ctx, system, network, host)
 		} else {
 			addrs, err = r.resolve(ctx, network, host)
 		}

@@ -91,7 +91,7 @@ func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]net
 		return found, named(err, host)
 	}
 	if s := r.system(h); s != nil {
-		found, err := lookupDirect(ctx, s, network, h.String())
+		found, err := lookupDirect(ctx, s, network, rooted(h, host))
 		return found, named(err, host)
 	}
 	found, err := r.resolve(ctx, network, h)

@@ -26,6 +26,7 @@ func init() {
 	tasks["walk"] = walkTask
 	tasks["getent"] = getentTask
 	tasks["leak"] = leakTask
+	tasks["rooted"] = rootedTask
 }
 
 // machineCases returns the cases of searchCases with this machine's search list.
@@ -182,14 +183,11 @@ func TestNoLookupReachesTheSystemsResolver(t *testing.T) {
 	pod.Run(t, "leak", "nameserver "+nameserver+"\nsearch corp.example\noptions timeout:1 attempts:1\n")
 }
 
-func leakTask() error {
+// record starts a DNS server at the nameserver of resolv.conf that denies all names. asked returns the names that it was
+// asked for so far.
+func record() (asked func() []string, err error) {
 	var mu sync.Mutex
 	var recorded []string
-	asked := func() []string { // the names that were asked for so far
-		mu.Lock()
-		defer mu.Unlock()
-		return slices.Clone(recorded)
-	}
 	recorder := &dns.Server{Addr: net.JoinHostPort(nameserver, "53"), Net: "udp", Handler: dns.HandlerFunc(func(w dns.ResponseWriter, m *dns.Msg) {
 		mu.Lock()
 		recorded = append(recorded, m.Question[0].Name)
@@ -202,7 +200,19 @@ func leakTask() error {
 	select {
 	case <-started:
 	case <-time.After(10 * time.Second):
-		return errors.New("no recorder")
+		return nil, errors.New("no recorder")
+	}
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(recorded)
+	}, nil
+}
+
+func leakTask() error {
+	asked, err := record()
+	if err != nil {
+		return err
 	}
 
 	table, err := mapping.New(mapping.Config{})
@@ -252,6 +262,50 @@ func checkDirectName(table *mapping.Table) error {
 	}
 	if _, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", "other.example."); err != nil {
 		return fmt.Errorf("a name that is not Direct: %w", err)
+	}
+	return nil
+}
+
+// System expands no Direct name that has a trailing dot, and no question that is an expansion already.
+func TestRootedDirectNameIsNotExpanded(t *testing.T) {
+	pod.Run(t, "rooted", "nameserver "+nameserver+"\nsearch corp.example\noptions ndots:5 timeout:1 attempts:1\n")
+}
+
+func rootedTask() error {
+	asked, err := record()
+	if err != nil {
+		return err
+	}
+	table, err := mapping.New(mapping.Config{})
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	r := &Resolver{Table: table, Direct: func(string) bool { return true }, System: &net.Resolver{PreferGo: true}}
+	h := &handler{resolver: r, list: (&machineList{path: resolvConf}).load, ttl: 1}
+	question := func(name string) {
+		packed, _ := newQuery(name, dns.TypeA).Pack()
+		h.begin(packed, true).complete(ctx)
+	}
+	seen := 0
+	for _, c := range []struct {
+		what   string
+		lookup func()
+		want   []string // sorted
+	}{
+		{"LookupNetIP", func() { r.LookupNetIP(ctx, "ip4", "DB.example.") }, []string{"db.example."}},
+		{"LookupIP", func() { r.LookupIP(ctx, "ip4", "db。example。") }, []string{"db.example."}},
+		{"LookupNetIP without a dot", func() { r.LookupNetIP(ctx, "ip4", "db.example") }, []string{"db.example.", "db.example.corp.example."}},
+		{"an expansion", func() { question("db.corp.example.") }, []string{"db.corp.example."}},
+		{"no expansion", func() { question("db.") }, []string{"db.", "db.corp.example."}},
+	} {
+		c.lookup()
+		names := asked()
+		got := slices.Compact(slices.Sorted(slices.Values(names[seen:])))
+		seen = len(names)
+		if !slices.Equal(got, c.want) {
+			return fmt.Errorf("%s: the system's resolver was asked for %q, want %q", c.what, got, c.want)
+		}
 	}
 	return nil
 }
