@@ -7,9 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,11 +29,12 @@ func init() {
 	tasks["getent"] = getentTask
 	tasks["leak"] = leakTask
 	tasks["rooted"] = rootedTask
+	tasks["searchroot"] = searchRootTask
 }
 
 // machineCases returns the cases of searchCases with this machine's search list.
 func machineCases() []searchCase {
-	list := readSearchList(resolvConf)
+	list := (&machineList{path: resolvConf}).load()
 	return slices.DeleteFunc(searchCases(), func(c searchCase) bool {
 		return c.ndots != list.ndots || !slices.Equal(c.search, list.domains)
 	})
@@ -306,6 +309,38 @@ func rootedTask() error {
 		if !slices.Equal(got, c.want) {
 			return fmt.Errorf("%s: the system's resolver was asked for %q, want %q", c.what, got, c.want)
 		}
+	}
+	return nil
+}
+
+// With "search ." a Server's clients have no search list, whatever this machine's name is.
+func TestServerTakesTheSearchDomainRootForAnEmptyList(t *testing.T) {
+	pod.Run(t, "searchroot", "nameserver "+nameserver+"\nsearch .\n")
+}
+
+func searchRootTask() error {
+	runtime.LockOSThread() // the host name is the thread's
+	if err := syscall.Unshare(syscall.CLONE_NEWUTS); err != nil {
+		return err
+	}
+	if err := syscall.Sethostname([]byte("vm.own.test")); err != nil {
+		return err
+	}
+	table, err := mapping.New(mapping.Config{})
+	if err != nil {
+		return err
+	}
+	for ndots := range 2 { // with Ndots set, the domains come from the file too
+		s := &Server{Resolver: &Resolver{Table: table}, Ndots: ndots}
+		if err := s.init(); err != nil {
+			return err
+		}
+		if domains := s.handler.list().domains; len(domains) > 0 {
+			return fmt.Errorf("the Server's search list is %q", domains)
+		}
+	}
+	if domains := (&machineList{path: resolvConf}).load().domains; !slices.Equal(domains, []string{"own.test"}) {
+		return fmt.Errorf("package net's search list is taken for %q", domains)
 	}
 	return nil
 }

@@ -34,7 +34,8 @@ func newSearchList(domains []string, ndots int) *searchList {
 // machineList is the search list of this machine's stubs. Like a stub, it checks at most every two seconds whether the file
 // has changed. It is safe for concurrent use.
 type machineList struct {
-	path string
+	path   string
+	strict bool // the stubs take "search ." for an empty list, as glibc does and package net does not
 
 	mu   sync.Mutex // held while the file is checked
 	last atomic.Pointer[checkedList]
@@ -69,22 +70,22 @@ func (m *machineList) load() *searchList {
 	if last != nil && next.size == last.size && next.changed.Equal(last.changed) {
 		next.searchList = last.searchList
 	} else {
-		next.searchList = readSearchList(m.path)
+		host, _ := os.Hostname() // without it, no domain
+		next.searchList = readSearchList(m.path, host, m.strict)
 	}
 	m.last.Store(next)
 	return next.searchList
 }
 
 // readSearchList reads the search list of a resolv.conf as package net does. Without the file, or without a domain in it,
-// the list is the domain of this machine's host name.
-func readSearchList(path string) *searchList {
-	list := &searchList{ndots: 1}
+// the list is the domain of host, this machine's name. If strict is set, "search ." is an empty list instead.
+func readSearchList(path, host string, strict bool) *searchList {
+	list, given := &searchList{ndots: 1}, false
 	if config, err := dns.ClientConfigFromFile(path); err == nil {
-		list = newSearchList(config.Search, config.Ndots)
+		list, given = newSearchList(config.Search, config.Ndots), len(config.Search) > 0
 	}
-	if len(list.domains) == 0 {
-		host, err := os.Hostname()
-		if _, domain, ok := strings.Cut(host, "."); err == nil && ok {
+	if len(list.domains) == 0 && !(strict && given) {
+		if _, domain, ok := strings.Cut(host, "."); ok {
 			list = newSearchList([]string{domain}, list.ndots)
 		}
 	}

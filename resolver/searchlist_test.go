@@ -3,7 +3,6 @@ package resolver
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,12 +11,7 @@ import (
 )
 
 func TestSearchListIsReadAsByPackageNet(t *testing.T) {
-	host, err := os.Hostname()
-	require.NoError(t, err)
-	var own []string
-	if _, domain, ok := strings.Cut(host, "."); ok {
-		own = []string{domain}
-	}
+	own := []string{"own.test"}
 	for conf, want := range map[string]searchList{
 		"search corp.example example\n":                 {[]string{"corp.example", "example"}, 1},
 		"search a.example\nsearch Corp.Example.\n":      {[]string{"corp.example"}, 1},
@@ -30,9 +24,23 @@ func TestSearchListIsReadAsByPackageNet(t *testing.T) {
 	} {
 		file := filepath.Join(t.TempDir(), "resolv.conf")
 		require.NoError(t, os.WriteFile(file, []byte(conf), 0o644))
-		require.Equal(t, &want, readSearchList(file), conf)
+		require.Equal(t, &want, readSearchList(file, "vm.own.test", false), conf)
 	}
-	require.Equal(t, &searchList{own, 1}, readSearchList(filepath.Join(t.TempDir(), "none")))
+	require.Equal(t, &searchList{own, 1}, readSearchList(filepath.Join(t.TempDir(), "none"), "vm.own.test", false))
+}
+
+// glibc takes "search ." for an empty list.
+func TestStrictSearchListTakesTheRootForAnEmptyList(t *testing.T) {
+	for conf, want := range map[string][]string{
+		"search .\n":              nil,
+		"domain .\n":              nil,
+		"search . corp.example\n": {"corp.example"},
+		"nameserver 192.0.2.53\n": {"own.test"},
+	} {
+		file := filepath.Join(t.TempDir(), "resolv.conf")
+		require.NoError(t, os.WriteFile(file, []byte(conf), 0o644))
+		require.Equal(t, want, readSearchList(file, "vm.own.test", true).domains, conf)
+	}
 }
 
 func TestMachineListFollowsItsFile(t *testing.T) {

@@ -40,9 +40,9 @@ type Server struct {
 	// ErrorLog logs the errors of sockets. Nil means package log's standard logger.
 	ErrorLog *log.Logger
 
-	// Search is the search list of the clients. Nil means the list in this machine's /etc/resolv.conf. An empty list that
-	// is not nil means that no client walks one. If Search differs from the list that the clients use, they may get fakes
-	// of expansions.
+	// Search is the search list of the clients. Nil means the list in this machine's /etc/resolv.conf, or the domain of its
+	// host name if the file has no search line; "search ." is an empty list. An empty list that is not nil means that no
+	// client walks one. If Search differs from the list that the clients use, they may get fakes of expansions.
 	Search []string
 
 	// Ndots is the clients' ndots option. Zero means the one in /etc/resolv.conf if Search is nil, otherwise 1.
@@ -78,7 +78,7 @@ const (
 // init prepares the Server once. It returns an error if there is no Resolver or no Table.
 func (s *Server) init() error {
 	s.once.Do(func() {
-		list := (&machineList{path: resolvConf}).load
+		list := (&machineList{path: resolvConf, strict: true}).load
 		switch {
 		case s.Search != nil:
 			fixed := newSearchList(s.Search, max(s.Ndots, 1))
