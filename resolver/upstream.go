@@ -80,7 +80,9 @@ func (u *Upstream) share(ctx context.Context, q dns.Question) (*dns.Msg, error) 
 	u.mu.Lock()
 	c := u.calls[q]
 	if c == nil {
-		c = u.start(ctx, q)
+		values := &callerValues{Context: context.Background(), caller: ctx}
+		defer values.end()
+		c = u.start(values, q)
 	}
 	c.callers++
 	u.mu.Unlock()
@@ -98,13 +100,38 @@ func (u *Upstream) share(ctx context.Context, q dns.Question) (*dns.Msg, error) 
 	return nil, ctx.Err()
 }
 
-// start sends a question. The caller holds u.mu.
+// callerValues is the context of a question: it has the values of the caller that sends it, until that caller returns and
+// may use its context for something else. It has neither a deadline nor a Done channel. It is safe for concurrent use.
+type callerValues struct {
+	context.Context
+	mu     sync.Mutex      // held while caller is used
+	caller context.Context // nil when the caller has returned
+}
+
+// Value returns a value of the caller's context, or nil when the caller has returned.
+func (v *callerValues) Value(key any) any {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.caller == nil {
+		return nil
+	}
+	return v.caller.Value(key)
+}
+
+// end ends the use of the caller's context.
+func (v *callerValues) end() {
+	v.mu.Lock()
+	v.caller = nil
+	v.mu.Unlock()
+}
+
+// start sends a question, bounded by the timeout. The caller holds u.mu.
 func (u *Upstream) start(ctx context.Context, q dns.Question) *call {
 	timeout := u.Timeout
 	if timeout == 0 {
 		timeout = upstreamTimeout
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	c := &call{cancel: cancel, done: make(chan struct{})}
 	if u.calls == nil {
 		u.calls = map[dns.Question]*call{}
