@@ -193,6 +193,9 @@ func (u *Upstream) connect(ctx context.Context) (net.Conn, error) {
 		return nil, errNoDial
 	}
 	c, err := u.Dial(ctx, "tcp", u.Addr)
+	if err == nil && c == nil {
+		err = errNoConn
+	}
 	if err != nil || u.TLS == nil {
 		return c, err
 	}

@@ -281,6 +281,15 @@ func TestUpstreamWithoutDialIsAnError(t *testing.T) {
 	require.ErrorIs(t, err, errNoDial)
 }
 
+func TestDialWithoutAConnectionIsAnError(t *testing.T) {
+	none := func(context.Context, string, string) (net.Conn, error) { return nil, nil }
+	for _, config := range []*tls.Config{nil, {}} {
+		up := &Upstream{Addr: "192.0.2.53:53", Dial: none, TLS: config}
+		_, err := (&Resolver{Table: newTable(t), Upstream: up}).LookupMX(t.Context(), "db.example")
+		require.ErrorIs(t, err, errNoConn)
+	}
+}
+
 func TestUpstreamVerifiesItsCertificate(t *testing.T) {
 	web := httptest.NewUnstartedServer(nil) // for its certificate, of example.com and 127.0.0.1
 	web.StartTLS()
