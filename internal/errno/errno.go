@@ -21,7 +21,10 @@ var (
 	EMSGSIZE      error = syscall.EMSGSIZE
 	ENETUNREACH   error = syscall.ENETUNREACH
 	ENFILE        error = syscall.ENFILE
+	ENOBUFS       error = syscall.ENOBUFS
+	ENOMEM        error = syscall.ENOMEM
 	ENOSYS        error = syscall.ENOSYS // matches errors.ErrUnsupported
 	EPERM         error = syscall.EPERM
+	EPROTO        error = syscall.EPROTO
 	ETIMEDOUT     error = syscall.ETIMEDOUT
 )

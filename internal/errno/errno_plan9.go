@@ -19,7 +19,10 @@ var (
 	EMSGSIZE      = syscall.NewError("message too long")
 	ENETUNREACH   = syscall.NewError("network unreachable")
 	ENFILE        = syscall.NewError("file table overflow")
+	ENOBUFS       = syscall.NewError("no buffer space available")
+	ENOMEM        = syscall.NewError("no free memory")
 	ENOSYS        = syscall.NewError("operation not supported") // matches errors.ErrUnsupported
 	EPERM         = syscall.EPERM
+	EPROTO        = syscall.NewError("protocol error")
 	ETIMEDOUT     = syscall.ETIMEDOUT
 )
