@@ -13,7 +13,7 @@ var (
 	errNoResolver = errors.New("DNS server has no Resolver with a Table")
 	errNoUpstream = errors.New("verifying a name needs an Upstream")
 	errNoDial     = errors.New("upstream has no Dial")
-	errNoConn     = errors.New("the upstream's Dial returned no connection")
+	errNoConn     = errors.New("upstream's Dial returned no connection")
 	errMalformed  = errors.New("DNS response contained records which contain invalid names")
 )
 

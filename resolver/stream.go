@@ -15,7 +15,8 @@ import (
 const streamTimeout = 10 * time.Second
 
 // Serve answers the queries on the connections that l accepts until Shutdown, and closes l. After Shutdown it returns
-// net.ErrClosed, otherwise the error of Accept.
+// net.ErrClosed, otherwise the error of Accept. Before it returns, its connections are read no more, and the queries that
+// were read are answered.
 func (s *Server) Serve(l net.Listener) error {
 	defer l.Close()
 	if err := s.init(); err != nil {
@@ -29,6 +30,8 @@ func (s *Server) Serve(l net.Listener) error {
 
 	var conns sync.WaitGroup
 	defer conns.Wait()
+	listening, end := context.WithCancel(context.Background())
+	defer end() // a busy client would keep Serve from returning otherwise
 	for {
 		c, err := l.Accept()
 		switch {
@@ -42,7 +45,7 @@ func (s *Server) Serve(l net.Listener) error {
 		default:
 			return err
 		}
-		stream := &stream{Conn: c, server: s, client: clientAt(c.RemoteAddr()), writing: make(chan struct{}, 1)}
+		stream := &stream{Conn: c, server: s, listening: listening, client: clientAt(c.RemoteAddr()), writing: make(chan struct{}, 1)}
 		slot := s.conns.take(stream.client, func() { c.Close() })
 		conns.Go(func() { // ends with the connection; Serve waits for it
 			defer s.conns.release(slot)
@@ -53,16 +56,23 @@ func (s *Server) Serve(l net.Listener) error {
 
 // leavesListenerUsable reports whether a listener can accept again after an error.
 func leavesListenerUsable(err error) bool {
-	return errors.Is(err, errno.ECONNABORTED) || errors.Is(err, errno.EMFILE) || errors.Is(err, errno.ENFILE)
+	for _, passing := range [...]error{errno.ECONNABORTED, errno.ECONNRESET, errno.EPROTO, // of one connection
+		errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
 }
 
 // stream is a client's connection to the Server. Its responses are sent as they become ready (RFC 7766, section
 // 6.2.1.1).
 type stream struct {
 	net.Conn
-	server  *Server
-	client  client
-	writing chan struct{} // holds one element while a response is written
+	server    *Server
+	listening context.Context // ends when Serve accepts no more connections
+	client    client
+	writing   chan struct{} // holds one element while a response is written
 }
 
 // serve answers the queries of the connection.
@@ -75,6 +85,7 @@ func (c *stream) serve() {
 		return
 	}
 	defer c.server.leave(e)
+	defer context.AfterFunc(c.listening, c.stop)()
 	var waiting sync.WaitGroup // for queries that wait for Upstream or System
 	defer waiting.Wait()
 	for c.await() {
@@ -110,14 +121,22 @@ func (c *stream) write(ctx context.Context, response []byte) {
 	}
 }
 
-// await sets the deadline for the next query, and reports false if the Server is shut down. It holds the Server's mutex so
-// that it does not undo the deadline that Shutdown sets.
+// stop ends the reading. It holds the Server's mutex so that await does not undo the deadline.
+func (c *stream) stop() {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	c.SetReadDeadline(past)
+}
+
+// await sets the deadline for the next query, and reports false if the Server is shut down or Serve is returning. It holds
+// the Server's mutex so that it does not undo the deadline that Shutdown and stop set.
 func (c *stream) await() bool {
 	s := c.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closing {
-		c.SetReadDeadline(time.Now().Add(streamTimeout))
+	if s.closing || c.listening.Err() != nil {
+		return false
 	}
-	return !s.closing
+	c.SetReadDeadline(time.Now().Add(streamTimeout))
+	return true
 }
