@@ -162,8 +162,9 @@ func (u *Upstream) forget(q dns.Question, c *call) {
 //	it was made for q, has had no answer, and carried q only  ask fails: the server does not answer q
 //	it was made for q, has had no answer, and carried others  ask tries another once: a server that closes a connection
 //	                                                          with unread queries resets it, which may lose the answer
+//	it ended before it carried any question                   likewise
 func (u *Upstream) ask(ctx context.Context, q dns.Question) (*dns.Msg, error) {
-	retried := false // after a connection of the last row
+	retried := false // after a connection of the last two rows
 	for {
 		c, err := u.pool.get(ctx, u.connect)
 		if err != nil {

@@ -57,11 +57,12 @@ func (c *upstreamConn) isRetired() bool {
 }
 
 // madeFor reports whether the connection was made for a question and has had no answer, and whether the connection has
-// carried no other question than its first.
+// carried that question alone. A connection that ended before it carried any is taken for made for every question.
 func (c *upstreamConn) madeFor(q dns.Question) (made, alone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.answers == 0 && c.first == q, !c.shared
+	none := c.first == (dns.Question{})
+	return c.answers == 0 && (none || c.first == q), !none && !c.shared
 }
 
 // exchange sends a question and waits for its answer.

@@ -274,6 +274,31 @@ func TestEarlyCancellationsRetireNoConnection(t *testing.T) {
 	})
 }
 
+// A question that finds connections that ended before they carried any, as a server makes that closes each at once, tries
+// another once, and then fails.
+func TestQuestionTriesTwoConnectionsThatEndAtOnce(t *testing.T) {
+	s := newUpstreamServer(t, func(q *dns.Msg) *dns.Msg { return records(t, q, nil, nil) })
+	for ended := range 4 {
+		up := s.upstream()
+		for range ended {
+			near, far := net.Pipe()
+			far.Close()
+			c := &upstreamConn{Conn: near, pending: map[uint16]chan received{}}
+			c.read() // returns at once
+			up.pool.conns = append(up.pool.conns, c)
+		}
+		before := s.accepted.Load()
+		_, err := up.exchange(t.Context(), "db.example", dns.TypeNS)
+		if ended < 2 {
+			require.NoError(t, err)
+		} else {
+			require.ErrorIs(t, err, errConnEnded)
+			require.Equal(t, before, s.accepted.Load())
+		}
+		require.NoError(t, up.Close())
+	}
+}
+
 // noDeadlines is a transport whose deadlines do not work.
 type noDeadlines struct{ net.Conn }
 
