@@ -20,6 +20,7 @@ const (
 
 // attempt is one write's attempt to make an association. made and err are set before done is closed.
 type attempt struct {
+	bound  context.Context // of the write that began it: its deadline, and Close
 	cancel context.CancelCauseFunc
 	done   chan struct{}
 	made   *association
@@ -52,6 +53,9 @@ func (p *PacketConn) association(f *flow) (*association, error) {
 	wait := p.writeBy.context()
 	select {
 	case <-at.done:
+		if at.made == nil && at.bound.Err() != nil && wait.Err() == nil {
+			return nil, errAgain // that write's deadline has passed; this one's is later
+		}
 		return at.made, at.err
 	case <-wait.Done():
 		return nil, context.Cause(wait)
@@ -79,8 +83,9 @@ func (p *PacketConn) checkMake(f *flow) error {
 // begin begins an attempt to make an association for f. The context ends at the write deadline, at Close and when f
 // is dropped. p.mu is held.
 func (p *PacketConn) begin(f *flow) (context.Context, *attempt) {
-	ctx, cancel := context.WithCancelCause(p.writeBy.context())
-	f.making, f.begun = &attempt{cancel: cancel, done: make(chan struct{})}, time.Now()
+	bound := p.writeBy.context()
+	ctx, cancel := context.WithCancelCause(bound)
+	f.making, f.begun = &attempt{bound: bound, cancel: cancel, done: make(chan struct{})}, time.Now()
 	return ctx, f.making
 }
 
@@ -89,16 +94,20 @@ func (p *PacketConn) ask(ctx context.Context, f *flow, at *attempt) (*associatio
 	defer at.cancel(nil)
 	limited, cancel := context.WithTimeoutCause(ctx, associateTimeout, os.ErrDeadlineExceeded)
 	defer cancel()
-	conn, err := p.dialer.Gateway.ListenPacket(limited, p.network, "")
+	conn, err := p.dialer.listenPacket(limited, p.network, "")
 	if err != nil && limited.Err() != nil {
 		err = context.Cause(limited)
 	}
-	p.dialer.Trace.associationMade(f.name(), time.Since(f.begun), err)
 	p.mu.Lock()
+	host, took := f.name(), time.Since(f.begun)
 	at.made, at.err = p.settle(f, conn, err)
 	f.making = nil
 	close(at.done)
 	p.mu.Unlock()
+	if err == nil {
+		err = at.err
+	}
+	p.dialer.Trace.associationMade(host, took, err)
 	if at.err != nil && conn != nil {
 		conn.Close()
 	}
@@ -113,13 +122,13 @@ func (p *PacketConn) settle(f *flow, conn net.PacketConn, err error) (*associati
 		return nil, net.ErrClosed
 	case f.dropped:
 		return nil, ErrReplaced
-	case err == nil:
-		err = conn.SetWriteDeadline(p.writeBy.time())
+	case err == nil && !p.writeBy.time().IsZero():
+		err = p.unlessEnded(conn.SetWriteDeadline(p.writeBy.time()))
 	}
 	if err == nil {
 		a := newAssociation(f, conn)
-		_ = p.buffers.apply(conn) // an error costs at most datagrams, as UDP allows
 		controlOf(conn, p.options.apply)
+		_ = p.buffers.apply(conn) // an error costs at most datagrams, as UDP allows
 		f.open, f.cause = a, nil
 		p.counts.Made++
 		in := p.startInbox()

@@ -52,7 +52,7 @@ func (p *PacketConn) writeMsg(b, oob []byte, addr net.Addr) (int, error) {
 		return p.writeFixed(b, size)
 	}
 	dst, err := destinationOf(addr)
-	if err != nil {
+	if err != nil && p.fixed == nil {
 		return 0, p.fail("write", addr, err)
 	}
 	return p.write(b, size, dst)

@@ -7,6 +7,9 @@ type options []option
 
 type option struct{ level, name, value int }
 
+// optionsHaveBuffers reports whether options include the sizes of the buffers.
+const optionsHaveBuffers = true
+
 // optionsOf returns the options of the socket fd that applications set by SyscallConn.
 func optionsOf(fd uintptr) (all options) {
 	for _, o := range [...]option{

@@ -79,4 +79,13 @@ func TestLaterAssociationsGetTheOptions(t *testing.T) {
 	require.Equal(t, unix.IP_PMTUDISC_PROBE, got[unix.IPPROTO_IP<<8|unix.IP_MTU_DISCOVER])
 	require.Equal(t, 1<<16, got[unix.SOL_SOCKET<<8|unix.SO_RCVBUF])
 	require.Equal(t, 1<<17, got[unix.SOL_SOCKET<<8|unix.SO_SNDBUF])
+
+	require.NoError(t, p.SetReadBuffer(1<<14)) // after Control
+	third := plainAddr(at("third."+name, port))
+	write(t, p, "x", third)
+	require.NoError(t, raw.Control(func(fd uintptr) {
+		value, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
+		require.NoError(t, err)
+		require.Equal(t, 1<<15, value, "later associations too")
+	}))
 }

@@ -3,6 +3,7 @@ package dialer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -108,7 +109,7 @@ func (d *Dialer) dialPacket(ctx context.Context, network string, t target) (*Pac
 // associate returns a PacketConn with f as its only flow and an association for it.
 func (d *Dialer) associate(ctx context.Context, network, address string, f *flow) (*PacketConn, error) {
 	begun := time.Now()
-	conn, err := d.Gateway.ListenPacket(ctx, network, address)
+	conn, err := d.listenPacket(ctx, network, address)
 	d.Trace.associationMade(f.name(), time.Since(begun), err)
 	if err != nil {
 		return nil, err
@@ -121,6 +122,15 @@ func (d *Dialer) associate(ctx context.Context, network, address string, f *flow
 		senders: make(map[netip.AddrPort]*sender),
 		counts:  AssociationStats{Made: 1},
 	}, nil
+}
+
+// listenPacket asks the Gateway for an association.
+func (d *Dialer) listenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	conn, err := d.Gateway.ListenPacket(ctx, network, address)
+	if err == nil && conn == nil {
+		err = errors.New("the Gateway returned no association")
+	}
+	return conn, err
 }
 
 // Close closes the associations and unpins the names. Waiting reads and writes fail with net.ErrClosed.

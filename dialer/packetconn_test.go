@@ -140,12 +140,14 @@ func TestDatagramToABadDestinationFails(t *testing.T) {
 		_, err := p.WriteTo([]byte("x"), addr)
 		require.ErrorContains(t, err, "missing address")
 	}
+	_, err := p.WriteTo([]byte("x"), &socks.Addr{Name: "2001:db8::1", Port: 1})
+	require.ErrorAs(t, err, &bad)
 	for _, to := range []string{"[fe80::1%eth0]:1", "[::ffff:240.0.0.1%eth0]:1", "[100::1%eth0]:1"} {
 		_, err := p.WriteToAddrPort([]byte("x"), netip.MustParseAddrPort(to))
 		require.ErrorAs(t, err, &bad, to)
 		require.Equal(t, to, bad.Addr)
 	}
-	_, err := p.WriteToAddrPort([]byte("x"), netip.AddrPort{})
+	_, err = p.WriteToAddrPort([]byte("x"), netip.AddrPort{})
 	require.ErrorAs(t, err, &bad)
 	for _, a := range []*socks.Addr{{}, {Name: "bad name"}, {Name: strings.Repeat("a", 300)}} {
 		_, err := p.WriteTo([]byte("x"), a)

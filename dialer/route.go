@@ -44,6 +44,9 @@ func (p *PacketConn) literal(dst destination) *socks.Addr {
 
 // newRoute makes the route to dst, a fake address or a name.
 func (p *PacketConn) newRoute(dst destination) (*route, error) {
+	if _, err := netip.ParseAddr(dst.name); err == nil {
+		return nil, unsendable(dst.name) // an address given as a name
+	}
 	t, err := p.dialer.target(*dst.addr())
 	if err == nil {
 		err = p.dialer.pin(p.network, &t)

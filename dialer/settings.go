@@ -78,13 +78,14 @@ func (p *PacketConn) SetWriteBuffer(bytes int) error {
 	return p.resize(func(b *buffers) { b.write = bytes })
 }
 
-// resize changes the buffer sizes and applies them to every association.
+// resize changes a buffer size for later associations, and applies that size to every open one.
 func (p *PacketConn) resize(change func(*buffers)) error {
 	p.mu.Lock()
 	change(&p.buffers)
-	sizes := p.buffers
 	p.mu.Unlock()
-	return p.each(sizes.apply)
+	var changed buffers
+	change(&changed)
+	return p.each(changed.apply)
 }
 
 // apply sets the sizes on conn, an association's connection.

@@ -62,7 +62,10 @@ func TestBufferSizesApplyToLaterAssociations(t *testing.T) {
 	}
 	require.NoError(t, p.SetReadBuffer(1<<16))
 	require.Equal(t, [][2]int{{1 << 16, 0}}, sizes())
+	g.made[0].read = 0 // as if it were set by SyscallConn
 	require.NoError(t, p.SetWriteBuffer(1<<17))
+	require.Equal(t, [][2]int{{0, 1 << 17}}, sizes(), "the other size is left alone")
+	g.made[0].read = 1 << 16
 	for _, n := range []string{name, other} {
 		write(t, p, n, plainAddr(at(n, port)))
 	}

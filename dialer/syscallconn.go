@@ -11,7 +11,7 @@ import (
 // association, with the socket to the relay or, in a chain of gateways, to the first gateway's relay. On Linux, an
 // association that is made later gets the same don't-fragment bits and buffer sizes. Read and Write of the result
 // return errors.ErrUnsupported, because they would bypass the SOCKS header; use [PacketConn.ReadBatch] and
-// [PacketConn.WriteBatch] instead.
+// [PacketConn.WriteBatch] instead. The func must not call methods of the PacketConn.
 func (p *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	if p.isClosed() {
 		return nil, p.fail("raw", nil, net.ErrClosed)
@@ -33,6 +33,9 @@ func (p *PacketConn) control(f func(fd uintptr)) error {
 		controlOf(flow.open.conn, func(fd uintptr) {
 			f(fd)
 			p.options = optionsOf(fd)
+			if optionsHaveBuffers {
+				p.buffers = buffers{} // the sizes that were set last count
+			}
 		})
 	}
 	return nil

@@ -9,7 +9,8 @@ import (
 
 // Trace is a set of hooks for the events of a [Dialer] itself. Events at the gateway have hooks in [socks.Trace],
 // set in the Client or in the context of a dial; events of names and addresses have hooks in [mapping.Trace]. Each
-// hook may be nil. Hooks are called concurrently, in the goroutine that does the work, and must not block.
+// hook may be nil. Hooks are called concurrently, in the goroutine that does the work. A hook must not block, nor call
+// methods of the PacketConn whose event it is.
 type Trace struct {
 	// PacketDropped is called when a datagram is dropped. With DropStranger it came from addr, which is not the
 	// fixed peer, or is a name or a reserved address to which nothing was sent, or its association was replaced or

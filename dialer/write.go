@@ -15,7 +15,7 @@ import (
 // matches net.ErrWriteToConnected.
 func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	dst, err := destinationOf(addr)
-	if err != nil {
+	if err != nil && p.fixed == nil {
 		return 0, p.fail("write", addr, err)
 	}
 	return p.write(b, len(b), dst)
@@ -24,7 +24,7 @@ func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 // WriteToAddrPort is [PacketConn.WriteTo] for a fake or a real address.
 func (p *PacketConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
 	dst, err := destinationAt(addr)
-	if err != nil {
+	if err != nil && p.fixed == nil {
 		return 0, p.fail("write", netconn.UDPAddr(addr), err)
 	}
 	return p.write(b, len(b), dst)

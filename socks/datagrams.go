@@ -141,9 +141,12 @@ func (p *PacketConn) WaitRead() error {
 }
 
 // ReadBuffered is [PacketConn.ReadFromAddrPort] for datagrams that the system has already handed over, in a previous
-// read or in [PacketConn.WaitRead]. It never waits for the network, and reports false if there is no such datagram.
+// read or in [PacketConn.WaitRead]. It never waits for the network, and reports false if there is no such datagram, or
+// if another reader is waiting.
 func (p *PacketConn) ReadBuffered(b []byte) (n int, addr netip.AddrPort, ok bool) {
-	p.in.mu.Lock()
+	if !p.in.mu.TryLock() {
+		return 0, netip.AddrPort{}, false
+	}
 	defer p.in.mu.Unlock()
 	var from wire.Addr
 	for !ok && p.in.held != nil {

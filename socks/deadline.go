@@ -1,9 +1,13 @@
 package socks
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
+
+// latest is the last time that has a number of Unix nanoseconds, in the year 2262.
+var latest = time.Unix(0, math.MaxInt64)
 
 // deadline is a read or write deadline. It is safe for concurrent use. The zero deadline is none.
 type deadline struct {
@@ -12,11 +16,14 @@ type deadline struct {
 
 // set sets the deadline. The zero time is none.
 func (d *deadline) set(t time.Time) {
-	if t.IsZero() {
+	switch nanos := t.UnixNano(); {
+	case t.IsZero():
 		d.nanos.Store(0)
-		return
+	case t.After(latest):
+		d.nanos.Store(math.MaxInt64) // UnixNano overflows
+	default:
+		d.nanos.Store(max(1, nanos)) // zero means none; any time before 1970 has passed
 	}
-	d.nanos.Store(max(1, t.UnixNano())) // zero means none; any time before 1970 has passed
 }
 
 // passed reports whether the deadline has passed.

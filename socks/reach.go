@@ -39,7 +39,7 @@ func (h *handshake) connect(ctx context.Context) (err error) {
 	}
 	h.deferred = h.fastOpen && synStateOf(h.raw).connecting
 	if !h.arm() && c.Handshake == HandshakeAuto {
-		h.pipelined = nil // without deadlines, silence cannot be noticed
+		h.pipelined, h.impatient = nil, false // without deadlines, silence cannot be noticed
 	}
 	if c.TLS != nil {
 		return h.secure(ctx)

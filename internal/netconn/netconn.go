@@ -139,6 +139,9 @@ func socket[T any](c net.Conn) (option T, ok bool) {
 
 // unsupported returns ErrUnsupported as the error of op.
 func (c Conn) unsupported(op string) error {
-	local := c.Conn.LocalAddr()
-	return &net.OpError{Op: op, Net: local.Network(), Source: local, Addr: c.Conn.RemoteAddr(), Err: errors.ErrUnsupported}
+	err := &net.OpError{Op: op, Source: c.Conn.LocalAddr(), Addr: c.Conn.RemoteAddr(), Err: errors.ErrUnsupported}
+	if err.Source != nil {
+		err.Net = err.Source.Network()
+	}
+	return err
 }

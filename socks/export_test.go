@@ -1,0 +1,4 @@
+package socks
+
+// Unreachable is unreachable.
+var Unreachable = unreachable
