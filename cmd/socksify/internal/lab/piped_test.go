@@ -45,8 +45,11 @@ func (p *piped) await(t *testing.T, text string) {
 
 func (p *piped) awaitFor(t *testing.T, text string, wait time.Duration) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(p.output(), text) }, wait, 5*time.Millisecond,
-		"no %q in %s", text, p.output())
+	for end := time.Now().Add(wait); !strings.Contains(p.output(), text); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			require.Failf(t, "the output is late", "no %q in %s", text, p.output())
+		}
+	}
 }
 
 // wait waits for the end of the process and returns its exit code, or -1 if it died of a signal or did not end in
