@@ -81,21 +81,6 @@ func (p *PacketConn) deliver(b []byte, from *wire.Addr, named bool) (n int, ok b
 	return copy(b, d.Payload), true
 }
 
-// accept reports whether to deliver the datagram d, and if not, the reason. err is the error of parsing it.
-func (p *PacketConn) accept(d *wire.Datagram, err error) (DropReason, bool) {
-	switch {
-	case err != nil, !printable(d.Name):
-		return DropMalformed, false
-	case d.Frag != 0:
-		return DropFragment, false
-	case !p.hasFixedPeer():
-		return 0, true
-	case d.Port != p.peer.Port, p.peer.IP.IsValid() && d.IP.IsValid() && p.peer.IP != d.IP:
-		return DropStranger, false
-	}
-	return 0, true
-}
-
 // ReadFrom reads a datagram's payload into b. The part that does not fit is discarded, as with UDP. The address is a
 // *net.UDPAddr, or an *[Addr] if the gateway reports a name. ReadFrom allocates only this address.
 func (p *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {

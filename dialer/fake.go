@@ -10,6 +10,9 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
+// This file maps what the application dials, a fake address, a name or a real address, to what the gateway is asked for.
+// A stale fake, which stands for no name any more, is an error here.
+
 // target is a destination with its two addresses: the one to send to the gateway, and the one that the application
 // sees, which is a fake address unless the destination is a real address of the right family.
 type target struct {
