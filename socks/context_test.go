@@ -14,7 +14,7 @@ import (
 	"github.com/sockslib/sockslib/socks"
 )
 
-// foreign is a context whose Done channel does not belong to package context, as that of a web framework.
+// foreign is a context whose Done channel does not belong to package context. Some web frameworks have such contexts.
 type foreign struct {
 	context.Context
 	done chan struct{}

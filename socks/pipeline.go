@@ -8,8 +8,8 @@ import (
 )
 
 // exchangePipelined sends greeting, authentication and request in one write, and reads the answers. It offers only
-// one method, so the sub-negotiation that it sends is that of the method the gateway chooses. After errSilent it
-// can be called again, and continues with the answer that is due.
+// one method, so it sends the sub-negotiation of the method that the gateway chooses. After errSilent it can
+// be called again, and continues with the answer that is due.
 func (h *handshake) exchangePipelined(s *scratch) error {
 	if !h.sent {
 		if err := h.sendAll(s); err != nil {

@@ -21,8 +21,8 @@ func hostOf(a net.Addr) netip.Addr {
 }
 
 // wildcard returns the unspecified address of the family of the connection to the gateway. If the gateway is
-// reached through another gateway and has only a name, the family is that of BND.ADDR in the other gateway's
-// reply, or IPv4 if that is unknown too.
+// reached through another gateway and has only a name, it is the family of BND.ADDR in the other gateway's reply,
+// or IPv4 if that is unknown too.
 func wildcard(gateway net.Conn) netip.Addr {
 	host := hostOf(gateway.RemoteAddr())
 	if behind, ok := gateway.(interface{ BoundAddr() net.Addr }); ok && !host.IsValid() {

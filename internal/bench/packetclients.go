@@ -20,7 +20,7 @@ import (
 type packetClient struct {
 	name    string
 	ours    bool
-	fixed   bool // the peer is fixed; left out of the plot, because the rate is that of the same client without a fixed peer
+	fixed   bool // the peer is fixed; left out of the plot, because the client has the same rate without a fixed peer
 	send    func(b []byte) error
 	receive func(b []byte) (int, error)
 	close   func() error
